@@ -1,0 +1,89 @@
+"""What can go wrong, and what to do about it.
+
+Each class answers "what now?", so that a caller never has to read a message to decide:
+
+==================  =====================================================================
+`ConfigError`       stop before starting; nothing was read, sent or committed
+`DecodeError`       this message becomes a dead letter; its neighbours go on
+`RetryableError`    send the identical rows again, after `retry_after_s` or a backoff
+`RejectedError`     the endpoint will never take these rows: dead letters with the reason
+`FatalError`        halt, skip nothing; the process leaves with `exit_code`
+==================  =====================================================================
+
+No message here may hold a payload or a secret: it ends in logs. `orjson.JSONDecodeError.doc`
+holds the whole message, so that exception is never passed on, only its text and position.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a process of `ingest` tells whoever started it."""
+
+    DONE = 0
+    CRASHED = 1  # Python's own: an unexpected exception, a bug worth reporting
+    USAGE = 2
+    CONFIGURATION = 3
+    KAFKA = 4  # unreachable at start, or it refused us
+    CREDENTIALS = 5  # Arize refused the key or the space
+    CRASHING = 6  # a worker kept crashing and its partitions were given up
+    DRAIN_DEADLINE = 7  # left with work unacknowledged; it stays uncommitted
+    EXPIRED = 8  # retention removed messages before they were read
+
+
+class IngestError(Exception):
+    """Everything `ingest` raises on purpose."""
+
+
+class ConfigError(IngestError):
+    """The configuration can't work. `faults` lists everything wrong with it, not only the first."""
+
+    def __init__(self, faults: str | list[str]) -> None:
+        self.faults = [faults] if isinstance(faults, str) else list(faults)
+        super().__init__("\n".join(self.faults))
+
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[list[str]]]:
+        return (type(self), (self.faults,))
+
+
+class DecodeError(IngestError):
+    """One message can't become a row. `code` is stable and countable, the text is for people."""
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = code
+        super().__init__(text)
+
+    def __reduce__(self) -> tuple[type["DecodeError"], tuple[str, str]]:
+        return (type(self), (self.code, str(self)))
+
+
+class RetryableError(IngestError):
+    """The same rows may be taken later. `retry_after_s` is what the endpoint asked for, if it did."""
+
+    def __init__(self, text: str, *, status: int | None = None, retry_after_s: float | None = None) -> None:
+        self.status = status
+        self.retry_after_s = retry_after_s
+        super().__init__(text)
+
+
+class RejectedError(IngestError):
+    """The endpoint refuses these rows (`status` 400, 413 or 422) and will refuse them again."""
+
+    def __init__(self, text: str, *, status: int) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+class FatalError(IngestError):
+    """Going on would lose or repeat something. Halt with `exit_code`; everything open stays uncommitted."""
+
+    def __init__(self, text: str, *, exit_code: ExitCode) -> None:
+        self.exit_code = exit_code
+        super().__init__(text)
+
+    def __reduce__(self) -> tuple[object, tuple[str, ExitCode]]:
+        return (_fatal, (str(self), self.exit_code))
+
+
+def _fatal(text: str, exit_code: ExitCode) -> FatalError:
+    return FatalError(text, exit_code=exit_code)

@@ -1,0 +1,269 @@
+"""What happens, as typed values, and the one hook it goes through.
+
+The steps and the supervisor say what happened by calling an `Emit`; logs, screens and metrics listen
+to it. Nothing here formats, prints or decides. A worker's events travel to the supervisor over a pipe,
+so each is a small frozen value that pickles.
+
+No event holds a payload or a secret.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from ingest.records import PartitionProgress, Span
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The root of all events. `worker` is the worker's index, or None for the supervisor's own."""
+
+    level: ClassVar[Level] = "info"
+    worker: int | None = None
+
+
+Emit = Callable[[Event], None]
+
+
+# --- one worker ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarted(Event):
+    """The worker's loop begins. `start_s` is the time since the process was asked for, if known."""
+
+    pid: int
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionAssigned(Event):
+    """Reading of `partition` begins at `next_offset`; `why` is committed, earliest, latest or until-end."""
+
+    level: ClassVar[Level] = "debug"
+    partition: int
+    next_offset: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetsExpired(Event):
+    """Retention removed `first`..`next_offset`-1 of `partition` before they were read."""
+
+    level: ClassVar[Level] = "error"
+    topic: str
+    partition: int
+    first: int
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLettersWritten(Event):
+    """`reasons` maps a reason's code to how many messages were durably written with it."""
+
+    level: ClassVar[Level] = "warning"
+    reasons: Mapping[str, int]
+    example: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLettersBlocked(Event):
+    """The dead letters can't be written: partitions pause, nothing is committed past them."""
+
+    level: ClassVar[Level] = "error"
+    error: str
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnWidened(Event):
+    """A column's type grew from `old` to `new` (Arrow type names) with every value exact."""
+
+    column: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadStarted(Event):
+    """The first attempt of a batch is about to leave: from now on a crash may repeat `spans`."""
+
+    level: ClassVar[Level] = "debug"
+    batch: int
+    rows: int
+    bytes: int
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadAcknowledged(Event):
+    """Arize answered 2xx to the POST itself. `seconds` is the last attempt's wall time."""
+
+    level: ClassVar[Level] = "debug"
+    batch: int
+    rows: int
+    attempts: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRetried(Event):
+    """An attempt failed in a way that passes; the identical rows go out again in `retry_in_s`."""
+
+    level: ClassVar[Level] = "warning"
+    batch: int
+    rows: int
+    attempt: int
+    error: str
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRejected(Event):
+    """Arize refused the rows for good; they go to the dead letters."""
+
+    level: ClassVar[Level] = "error"
+    batch: int
+    rows: int
+    status: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused(Event):
+    """The partitions are paused: `why` is uploads or dead-letters."""
+
+    level: ClassVar[Level] = "debug"
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Event):
+    """The partitions are read again."""
+
+    level: ClassVar[Level] = "debug"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed(Event):
+    """Kafka stored these next offsets (partition -> next_offset)."""
+
+    level: ClassVar[Level] = "debug"
+    next_offsets: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitFailed(Event):
+    """Kafka refused or lost a commit; it is tried again with the newest watermark."""
+
+    level: ClassVar[Level] = "warning"
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaTrouble(Event):
+    """librdkafka reports something that it deals with by itself (a broker down, a leader moving)."""
+
+    level: ClassVar[Level] = "warning"
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Event):
+    """The loop's sign of life, at least twice a second while it turns. Never sent by a side thread.
+
+    `loops` grows with each turn. `state` is starting, reading, paused, draining or done.
+    `rss_bytes` is the process's resident memory.
+    """
+
+    level: ClassVar[Level] = "debug"
+    loops: int
+    state: str
+    uploads_in_flight: int
+    rss_bytes: int
+    partitions: Mapping[int, PartitionProgress] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFailed(Event):
+    """The worker halts by itself, with this exit code and reason."""
+
+    level: ClassVar[Level] = "error"
+    exit_code: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFinished(Event):
+    """The worker leaves with everything acknowledged and committed (or says how much is not)."""
+
+    exit_code: int
+    unacknowledged: int
+
+
+# --- the supervisor -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorStarted(Event):
+    """What is about to run, and what was adjusted: more workers than partitions are capped."""
+
+    topic: str
+    group: str
+    workers: int
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    """A plain sentence from the supervisor that needs no fields."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerExited(Event):
+    """A worker's process has ended. `exit_code` is negative for a signal, as in `subprocess`."""
+
+    level: ClassVar[Level] = "warning"
+    pid: int
+    exit_code: int
+    ran_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRestarting(Event):
+    """The worker is started again after `in_s` of backoff; `crashes` are those inside the window."""
+
+    level: ClassVar[Level] = "warning"
+    in_s: float
+    crashes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerHung(Event):
+    """No progress of the worker's loop for `silent_s`; it is killed and started again."""
+
+    level: ClassVar[Level] = "error"
+    pid: int
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerGivenUp(Event):
+    """The worker crashed too often: its partitions are given up, the others go on."""
+
+    level: ClassVar[Level] = "error"
+    partitions: tuple[int, ...]
+    crashes: int
+    period_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draining(Event):
+    """A stop was asked for: no more polling, what is in flight has `deadline_s` to be acknowledged."""
+
+    reason: str
+    deadline_s: float
