@@ -1,0 +1,90 @@
+"""Which partitions are meant, and who reads them.
+
+1. A set is written `0-31`, `0,3,5-7` or `all`; a partition named twice is meant once.
+2. What can't be read is named with its text and its position, and nothing is guessed.
+3. Every named partition must exist in the topic; the missing ones are named.
+4. Workers get contiguous shares whose sizes differ by one at most. There are never more shares than
+   partitions: a worker without a partition would be a process that does nothing.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from ingest.errors import ConfigError
+
+ALL = "all"
+EXAMPLES = 'write "0-31", "0,3,5-7" or "all"'
+# More than any cluster has; a slip of the finger must not fill the memory.
+HIGHEST = 1_000_000
+
+_ITEM = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
+
+
+def parse(text: str) -> tuple[int, ...] | None:
+    """The partitions that `text` names, sorted, each once; None for `all`.
+
+    Raises `ConfigError` naming the text and the position (counted from 1) where it can't be read.
+    """
+    if text.strip().lower() == ALL:
+        return None
+    found: set[int] = set()
+    at = 0
+    while True:
+        item = _ITEM.match(text, at)
+        if item is None:
+            raise _fault(text, at, "a partition number is expected")
+        first, last = int(item[1]), int(item[2] or item[1])
+        if last < first:
+            raise _fault(text, item.start(1), f"the range {first}-{last} runs backwards; write {last}-{first}")
+        if last > HIGHEST:
+            raise _fault(text, item.start(1), f"partition {last} is out of reach (at most {HIGHEST})")
+        found.update(range(first, last + 1))
+        at = item.end()
+        if at == len(text):
+            return tuple(sorted(found))
+        if text[at] != ",":
+            raise _fault(text, at, 'a "," or the end is expected')
+        at += 1
+
+
+def choose(wanted: tuple[int, ...] | None, existing: Iterable[int], topic: str) -> tuple[int, ...]:
+    """The partitions to read: `wanted`, or all that exist in `topic`.
+
+    Raises `ConfigError` naming the partitions that `topic` doesn't have.
+    """
+    there = tuple(sorted(existing))
+    if wanted is None:
+        return there
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        raise ConfigError(
+            f"--partitions: topic {topic} has {len(there)} partitions ({spell(there)}), "
+            f"but not {spell(missing)}; name only those it has, or all"
+        )
+    return wanted
+
+
+def shares(partitions: Sequence[int], workers: int) -> tuple[tuple[int, ...], ...]:
+    """`partitions` in min(workers, partitions) contiguous shares; the first ones are the larger ones."""
+    count = min(workers, len(partitions))
+    if count < 1:
+        return ()
+    size, larger = divmod(len(partitions), count)
+    ends = [(i + 1) * size + min(i + 1, larger) for i in range(count)]
+    starts = [0, *ends[:-1]]
+    return tuple(tuple(partitions[start:end]) for start, end in zip(starts, ends, strict=True))
+
+
+def spell(partitions: Iterable[int]) -> str:
+    """Partitions as a person would write them: (0, 1, 2, 5) is `0-2,5`; none is `none`."""
+    runs: list[list[int]] = []
+    for partition in sorted(partitions):
+        if runs and partition == runs[-1][1] + 1:
+            runs[-1][1] = partition
+        else:
+            runs.append([partition, partition])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"
+
+
+def _fault(text: str, at: int, why: str) -> ConfigError:
+    return ConfigError(f'--partitions "{text}": position {at + 1}: {why}; {EXAMPLES}')

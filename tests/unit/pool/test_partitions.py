@@ -1,0 +1,78 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.errors import ConfigError
+from ingest.pool import partitions
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", (0,)),
+        ("0-3", (0, 1, 2, 3)),
+        ("0,3,5-7", (0, 3, 5, 6, 7)),
+        (" 5 - 7 , 0 ", (0, 5, 6, 7)),
+        ("2,1,2,0-1", (0, 1, 2)),
+        ("4-4", (4,)),
+        ("all", None),
+        (" ALL ", None),
+    ],
+)
+def test_parse_reads_sets(text: str, expected: tuple[int, ...] | None) -> None:
+    assert partitions.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("", 1),
+        (",", 1),
+        ("0,", 3),
+        ("0,,1", 3),
+        ("a", 1),
+        ("0-31x", 5),
+        ("0--3", 2),
+        ("-1", 1),
+        ("1 2", 3),
+        ("0,7-5", 3),
+        ("0-99999999999", 1),
+        ("0;1", 2),
+        ("all,1", 1),
+    ],
+)
+def test_parse_names_the_text_and_the_position_of_a_fault(text: str, position: int) -> None:
+    with pytest.raises(ConfigError) as fault:
+        partitions.parse(text)
+    assert f'"{text}": position {position}:' in str(fault.value)
+
+
+@given(st.sets(st.integers(0, 500), min_size=1))
+def test_parse_reads_what_spell_writes(chosen: set[int]) -> None:
+    assert partitions.parse(partitions.spell(chosen)) == tuple(sorted(chosen))
+
+
+def test_choose_names_the_missing_partitions() -> None:
+    with pytest.raises(ConfigError, match=r"topic rides has 4 partitions \(0-3\), but not 4-6,9"):
+        partitions.choose((0, 4, 5, 6, 9), range(4), "rides")
+
+
+def test_choose_all_is_what_exists() -> None:
+    assert partitions.choose(None, [2, 0, 1], "rides") == (0, 1, 2)
+    assert partitions.choose((1,), [2, 0, 1], "rides") == (1,)
+
+
+@given(st.sets(st.integers(0, 500)), st.integers(1, 64))
+def test_shares_are_even_contiguous_and_complete(chosen: set[int], workers: int) -> None:
+    ordered = sorted(chosen)
+    parts = partitions.shares(ordered, workers)
+    assert [partition for part in parts for partition in part] == ordered
+    assert len(parts) == min(workers, len(ordered))
+    sizes = [len(part) for part in parts]
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_spell() -> None:
+    assert partitions.spell((0, 1, 2, 5, 7, 8)) == "0-2,5,7-8"
+    assert partitions.spell(()) == "none"
