@@ -1,0 +1,75 @@
+"""Fixtures that bring up the outside world, and the one rule for the tests that need a real Kafka.
+
+1. A test that uses `real_kafka` (or `topic`) carries the marker `real`; so may a test that starts its own broker.
+2. A `real` test runs wherever Java and Maven are. Elsewhere it is skipped, with the reason.
+3. With INGEST_REQUIRE_REAL=1, as in .ci/run, what would be skipped fails instead.
+"""
+
+import functools
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from ingest.sandbox.broker import RealKafka
+from ingest.sandbox.jars import missing_tool
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rule 1."""
+    for item in items:
+        if "real_kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.real)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Rules 2 and 3."""
+    if item.get_closest_marker("real"):
+        _require_real()
+
+
+def _require_real() -> None:
+    reason = _missing_tool()
+    if reason is None:
+        return
+    if os.environ.get("INGEST_REQUIRE_REAL") == "1":
+        pytest.fail(f"INGEST_REQUIRE_REAL=1, and a real Kafka can't run: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+_missing_tool = functools.cache(missing_tool)
+
+
+@pytest.fixture(scope="session")
+def real_kafka() -> Iterator[RealKafka]:
+    """One real broker for the whole session. A test that kills it must bring it back (`start`) before it ends."""
+    _require_real()  # also for those who ask for it by name, at run time
+    with RealKafka() as broker:
+        yield broker
+
+
+@pytest.fixture
+def topic(real_kafka: RealKafka) -> Iterator[Callable[..., str]]:
+    """`topic(partitions=1, config={...})` makes a topic on the real broker and gives its unique name.
+
+    The topics are deleted after the test.
+    """
+    admin = AdminClient({"bootstrap.servers": real_kafka.bootstrap})
+    made: list[str] = []
+
+    def make(partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
+        name = f"predictions-{os.getpid()}-{next(_numbers)}"
+        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
+        admin.create_topics([new])[name].result(timeout=30)
+        made.append(name)
+        return name
+
+    yield make
+    if made and real_kafka.alive:
+        for deleted in admin.delete_topics(made).values():
+            deleted.exception(timeout=30)  # a test may have deleted its topic itself
+
+
+_numbers = itertools.count()
