@@ -1,0 +1,146 @@
+"""A local Arize endpoint in a process of its own: `python -m ingest.sandbox.arize --journal DIRECTORY`.
+
+It takes what the arize SDK sends, refuses what Arize would refuse, has every row on disk before it answers, and
+misbehaves on request. `ArizeEndpoint` starts one and talks to it.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ingest.sandbox.child import Child, SandboxError, greet
+from ingest.sandbox.journal import Journal
+from ingest.sandbox.misbehave import Fault, Kind
+from ingest.sandbox.receive import Endpoint
+
+HOST = "127.0.0.1"
+API_KEY = "sandbox-key"
+SPACE_ID = "sandbox-space"
+CONTROL_S = 30.0
+
+
+class ArizeEndpoint:
+    """A running endpoint; a context manager. Without `journal` its rows are gone when it stops.
+
+    Raises `SandboxError` when it can't start or doesn't answer.
+    """
+
+    def __init__(
+        self, journal: Path | None = None, *, port: int = 0, api_key: str = API_KEY, space_id: str = SPACE_ID
+    ) -> None:
+        self._own = tempfile.TemporaryDirectory(prefix="ingest-arize-") if journal is None else None
+        self.journal = Journal(journal if journal is not None else Path(self._own.name if self._own else ""))
+        self.api_key = api_key
+        self.space_id = space_id
+        # A key never goes into an argument list.
+        self._child = Child(
+            "ingest.sandbox.arize",
+            ["--port", str(port), "--journal", str(self.journal.path)],
+            {"ARIZE_API_KEY": api_key, "ARIZE_SPACE_ID": space_id},
+        )
+        self.port = int(self._child.greeting["port"])
+        self.pid = self._child.pid
+
+    def environment(self) -> dict[str, str]:
+        """The variables that lead the arize SDK here."""
+        return {
+            "ARIZE_API_HOST": HOST,
+            "ARIZE_API_SCHEME": "http",
+            "ARIZE_API_PORT": str(self.port),
+            "ARIZE_API_KEY": self.api_key,
+            "ARIZE_SPACE_ID": self.space_id,
+        }
+
+    def misbehave(self, kind: Kind | Fault | Sequence[Fault], **conditions: Any) -> None:
+        """From now on play this fault, or the first of these that applies; it replaces what was in force.
+
+        `misbehave("status", status=503, retry_after_s=2, count=3)`; see `Fault` for all there is.
+        """
+        if isinstance(kind, str):
+            faults: list[Fault] = [Fault(kind=kind, **conditions)]
+        else:
+            faults = [kind] if isinstance(kind, Fault) else list(kind)
+        self.control(faults=[fault.to_json() for fault in faults])
+
+    def behave(self) -> None:
+        """No more faults."""
+        self.control(faults=[])
+
+    def control(self, **wanted: Any) -> dict[str, Any]:
+        """POST /control: `faults`, `seed` of the dice, `api_key` that is taken from now on."""
+        return self._ask("/control", json.dumps(wanted).encode())
+
+    def stats(self) -> dict[str, Any]:
+        """The endpoint's counters: requests, stored_rows, duplicates, answers by status and more."""
+        return self._ask("/stats", None)
+
+    def stop(self) -> None:
+        """End the process; a journal directory that was given stays."""
+        self._child.stop()
+        if self._own is not None:
+            self._own.cleanup()
+
+    def kill(self) -> None:
+        """SIGKILL: the journal is as a crash leaves it."""
+        self._child.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _ask(self, path: str, body: bytes | None) -> dict[str, Any]:
+        # No proxy: a proxy named in the environment must not come between.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"http://{HOST}:{self.port}{path}", body, CONTROL_S) as response:
+                answer: dict[str, Any] = json.load(response)
+                return answer
+        except urllib.error.HTTPError as error:
+            raise SandboxError(f"the Arize endpoint refused: {json.load(error)['message']}") from None
+        except OSError as error:
+            raise SandboxError(f"the Arize endpoint on port {self.port} doesn't answer: {error}") from None
+
+
+def serve(*, journal: Path, port: int = 0, host: str = HOST) -> None:
+    """Run an endpoint in this process until SIGTERM or SIGINT. Port 0 takes a free one; the first line says which.
+
+    With ARIZE_API_KEY or ARIZE_SPACE_ID set, requests must carry them; else any will do. Raises `OSError` when
+    the port is taken or `journal` can't be written.
+    """
+    keys: Mapping[str, str] = os.environ
+    endpoint = Endpoint((host, port), journal, keys.get("ARIZE_API_KEY", ""), keys.get("ARIZE_SPACE_ID", ""))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # shutdown() waits for the loop that this signal interrupts, so another thread asks for it.
+        signal.signal(number, lambda *_: threading.Thread(target=endpoint.shutdown).start())
+    greet(host=host, port=endpoint.port, journal=str(journal))
+    with contextlib.closing(endpoint.journal), contextlib.closing(endpoint.socket):
+        endpoint.serve_forever(poll_interval=0.1)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of the child process."""
+    parser = argparse.ArgumentParser(prog="python -m ingest.sandbox.arize", description="A local Arize endpoint.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--host", default=HOST)
+    parser.add_argument("--journal", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    serve(journal=given.journal, port=given.port, host=given.host)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

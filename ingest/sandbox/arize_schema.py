@@ -1,0 +1,173 @@
+"""What one upload to Arize says: the protobuf schema inside an Arrow stream, and whether Arize would take it.
+
+Rules, each a refusal that names the column:
+
+1. The stream's metadata holds `arize-schema`, a base64 protobuf `public.Schema` (arize SDK, utils/arrow.py).
+2. Every column that the schema names is in the stream, once.
+3. Column types are those the SDK's own validator mirrors from the server (ml/batch_validation/validator.py).
+4. A prediction id is 1-512 characters and never null; a timestamp is never null, within 5 years back and
+   1 year ahead; a string tag is at most 20,000 characters long.
+5. A production row has a prediction or an actual.
+"""
+
+import base64
+import binascii
+import importlib.util
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+METADATA_KEY = b"arize-schema"
+
+_INTS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
+_NUMBERS = (*_INTS, pa.float32(), pa.float64(), pa.null())
+_VALUES = (*_NUMBERS, pa.bool_(), pa.string())
+_TIMESTAMPS = (pa.int64(), pa.float64(), pa.date32(), pa.date64())
+
+YEAR_S = 365 * 86_400
+MAX_ID_CHARACTERS = 512
+MAX_TAG_CHARACTERS = 20_000
+
+
+class RefusedError(Exception):
+    """Arize would answer `status` (400 unless said otherwise) with this text."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+def _public_pb2() -> ModuleType:
+    # The SDK's generated module by its file: importing it by name would import all of arize, 1-3 s of CPU.
+    package = importlib.util.find_spec("arize")
+    if package is None or package.origin is None:
+        raise ImportError("the arize package is missing; install the project's dependencies")
+    file = Path(package.origin).parent / "_generated" / "protocol" / "rec" / "public_pb2.py"
+    spec = importlib.util.spec_from_file_location("arize_public_pb2", file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file}: not there; this endpoint knows arize 8.61")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_PB2 = _public_pb2()
+
+
+def decode(schema: pa.Schema) -> Any:
+    """The `public.Schema` protobuf message in an Arrow schema's metadata. Raises `RefusedError` (rule 1)."""
+    encoded = (schema.metadata or {}).get(METADATA_KEY)
+    if encoded is None:
+        raise RefusedError("the Arrow schema's metadata has no arize-schema")
+    try:
+        message = _PB2.Schema.FromString(base64.b64decode(encoded, validate=True))
+    except (binascii.Error, _PB2._message.DecodeError):
+        raise RefusedError("arize-schema is no base64 of a public.Schema protobuf message") from None
+    if not message.HasField("constants") or not message.HasField("arrow_schema"):
+        raise RefusedError("arize-schema lacks constants or arrow_schema")
+    if not message.constants.model_id:
+        raise RefusedError("arize-schema names no model")
+    return message
+
+
+def environment(message: Any) -> str:
+    """The environment's name of a decoded schema: PRODUCTION, TRAINING, VALIDATION."""
+    return str(_PB2.Schema.Environment.Name(message.constants.environment))
+
+
+def check_columns(message: Any, schema: pa.Schema) -> None:
+    """Rules 2 and 3, on the schema alone. Raises `RefusedError`."""
+    for role, column, allowed in _roles(message):
+        indices = schema.get_all_field_indices(column)
+        if len(indices) != 1:
+            seen = "isn't in the stream" if not indices else f"is in the stream {len(indices)} times"
+            raise RefusedError(f"column {column!r} ({role}) {seen}")
+        kind = schema.field(indices[0]).type
+        if kind not in allowed and not (role == "timestamp" and pa.types.is_timestamp(kind)):
+            raise RefusedError(f"column {column!r} ({role}) has type {kind}, which Arize doesn't take")
+
+
+def check_rows(message: Any, batch: pa.RecordBatch, now_s: float) -> None:
+    """Rules 4 and 5, on the values. `now_s` is seconds since the epoch. Raises `RefusedError`."""
+    columns = message.arrow_schema
+    if name := columns.prediction_id_column_name:
+        _check_ids(name, batch.column(name))
+    if name := columns.timestamp_column_name:
+        _check_timestamps(name, batch.column(name), now_s)
+    for name in columns.tag_column_names:
+        if pa.types.is_string(batch.schema.field(name).type):
+            longest = pc.max(pc.utf8_length(batch.column(name))).as_py()
+            if longest is not None and longest > MAX_TAG_CHARACTERS:
+                raise RefusedError(f"column {name!r} (tag) holds {longest} characters; {MAX_TAG_CHARACTERS} at most")
+    told = [batch.column(name) for name in _outcomes(columns)]
+    if environment(message) != "PRODUCTION" or columns.shap_values_column_names:
+        return
+    # The usual case, a column without any null, needs no look at the rows.
+    if all(column.null_count for column in told):
+        silent = reduce(pc.and_, (column.is_null() for column in told), pa.scalar(True))
+        if pc.any(silent).as_py() if told else batch.num_rows:
+            raise RefusedError("a production row has neither a prediction nor an actual")
+
+
+def _check_ids(name: str, ids: pa.Array) -> None:
+    if ids.null_count:
+        raise RefusedError(f"column {name!r} (prediction id) has {ids.null_count} nulls")
+    if pa.types.is_string(ids.type) and len(ids):
+        bounds = pc.min_max(pc.utf8_length(ids)).as_py()
+        if bounds["min"] < 1 or bounds["max"] > MAX_ID_CHARACTERS:
+            raise RefusedError(f"column {name!r} (prediction id) must have 1-{MAX_ID_CHARACTERS} characters")
+
+
+def _check_timestamps(name: str, times: pa.Array, now_s: float) -> None:
+    if times.null_count:
+        raise RefusedError(f"column {name!r} (timestamp) has {times.null_count} nulls")
+    if not len(times):
+        return
+    if pa.types.is_temporal(times.type):
+        times = times.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+    bounds = pc.min_max(times).as_py()
+    if not (now_s - 5 * YEAR_S <= bounds["min"] and bounds["max"] <= now_s + YEAR_S):
+        raise RefusedError(f"column {name!r} (timestamp) must lie within 5 years back and 1 year ahead, in seconds")
+
+
+def _outcomes(columns: Any) -> Iterator[str]:
+    for name in (
+        columns.prediction_label_column_name,
+        columns.prediction_score_column_name,
+        columns.actual_label_column_name,
+        columns.actual_score_column_name,
+    ):
+        if name:
+            yield name
+
+
+def _roles(message: Any) -> Iterator[tuple[str, str, Sequence[pa.DataType]]]:
+    """(role, column, types taken) of every column that the schema names."""
+    columns = message.arrow_schema
+    numeric = message.constants.model_type == _PB2.Schema.ModelType.NUMERIC
+    labels = _NUMBERS if numeric else _VALUES
+    single = (
+        ("prediction id", columns.prediction_id_column_name, (pa.string(), *_INTS)),
+        ("timestamp", columns.timestamp_column_name, _TIMESTAMPS),
+        ("prediction label", columns.prediction_label_column_name, labels),
+        ("prediction score", columns.prediction_score_column_name, _NUMBERS),
+        ("actual label", columns.actual_label_column_name, labels),
+        ("actual score", columns.actual_score_column_name, _NUMBERS),
+    )
+    yield from (entry for entry in single if entry[1])
+    yield from (("feature", name, (*_VALUES, pa.list_(pa.string()))) for name in columns.feature_column_names)
+    yield from (("tag", name, _VALUES) for name in columns.tag_column_names)
+    numbers = (pa.int32(), pa.int64(), pa.float32(), pa.float64())
+    yield from (("shap value", name, numbers) for name in columns.shap_values_column_names.values())
+    vectors = (pa.list_(pa.float32()), pa.list_(pa.float64()))
+    for names in columns.embedding_feature_column_names_map.values():
+        yield "embedding vector", names.vector_column_name, vectors
+        if names.data_column_name:
+            yield "embedding data", names.data_column_name, (pa.string(), pa.list_(pa.string()))
+        if names.link_to_data_column_name:
+            yield "embedding link", names.link_to_data_column_name, (pa.string(),)

@@ -1,0 +1,322 @@
+"""The HTTP side of the local Arize endpoint: takes uploads, journals them, answers, misbehaves when told.
+
+    POST /v1/pandas_arrow   what the arize SDK sends; 200 only after the rows are durable
+    POST /control           {"faults": [...], "seed": 7, "api_key": "..."}: what is given replaces what was
+    GET  /stats             counters, as JSON
+    any  /elsewhere         where a redirect leads: 200 to anything, stores nothing
+
+The body goes from the socket to the journal's file in blocks and is checked through a memory map, so a large
+upload costs no memory.
+"""
+
+import json
+import random
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import Counter
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.sandbox.arize_schema import RefusedError, check_columns, check_rows, decode
+from ingest.sandbox.journal import JournalWriter
+from ingest.sandbox.misbehave import Fault, Measures, Misbehaviour, Value
+from ingest.sandbox.tally import Tally
+
+UPLOAD = "/v1/pandas_arrow"
+BLOCK_BYTES = 1 << 20
+MAX_CONTROL_BYTES = 1 << 20
+
+
+class BrokenOffError(Exception):
+    """The client went away in the middle of a request."""
+
+
+class Endpoint(ThreadingHTTPServer):
+    """One listening endpoint on one journal. Counters and faults are guarded by `lock`."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], journal: Path, api_key: str, space_id: str) -> None:
+        super().__init__(address, Handler)
+        self.lock = threading.Lock()
+        self.api_key = api_key
+        self.space_id = space_id
+        self.journal = JournalWriter(journal)
+        self.tally = Tally.of(journal)
+        self.counters: Counter[str] = Counter()
+        self.answers: Counter[int] = Counter()
+        self.misbehaviour = Misbehaviour()
+        self.random = random.Random(0)
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that hangs up is everyday life here: the counter is enough. Anything else is a bug and shows.
+        if isinstance(sys.exception(), BrokenOffError | ConnectionError):
+            self.count("broken_off")
+        else:
+            super().handle_error(request, client_address)
+
+    def count(self, name: str) -> None:
+        with self.lock:
+            self.counters[name] += 1
+
+    def control(self, wanted: dict[str, Any]) -> None:
+        """Replace the faults, the seed of the dice or the key. Raises `ValueError` or `TypeError`, changing nothing."""
+        unknown = wanted.keys() - {"faults", "seed", "api_key"}
+        if unknown:
+            raise ValueError(f"unknown key {sorted(unknown)[0]!r}; known: faults, seed, api_key")
+        faults = [Fault(**fault) for fault in wanted["faults"]] if "faults" in wanted else None
+        with self.lock:
+            if faults is not None:
+                self.misbehaviour = Misbehaviour(faults, time.monotonic())
+            if "seed" in wanted:
+                self.random = random.Random(wanted["seed"])
+            if "api_key" in wanted:
+                self.api_key = str(wanted["api_key"])
+
+    def stats(self) -> dict[str, Any]:
+        with self.lock:
+            return {
+                "requests": self.counters["requests"],
+                "stored_batches": self.tally.batches,
+                "stored_rows": self.tally.rows,
+                "distinct_rows": self.tally.distinct,
+                "duplicates": self.tally.duplicates,
+                "untracked_rows": self.tally.untracked,
+                "answers": {str(status): count for status, count in sorted(self.answers.items())},
+                "elsewhere": self.counters["elsewhere"],
+                "broken_off": self.counters["broken_off"],
+                "refused": self.counters["refused"],
+                "faults": [
+                    {**fault.to_json(), "played": played}
+                    for fault, played in zip(self.misbehaviour.faults, self.misbehaviour.played, strict=True)
+                ],
+            }
+
+    def fault_at_head(self, measures: Measures) -> Fault | None:
+        with self.lock:
+            return self.misbehaviour.at_head(measures, time.monotonic(), self.random.random())
+
+    def fault_by_content(self, table: pa.Table, measures: Measures) -> Fault | None:
+        def holds(column: str, value: Value) -> bool:
+            if column not in table.schema.names:
+                return False
+            values = table.column(column)
+            wanted = pa.scalar(value)
+            return wanted.type == values.type and pc.any(pc.equal(values, wanted)).as_py() is True
+
+        with self.lock:
+            return self.misbehaviour.by_content(holds, measures, time.monotonic(), self.random.random())
+
+    def store(self, part: FileIO, table: pa.Table) -> None:
+        """Make a checked request durable, then count it. Raises `OSError`."""
+        self.journal.store(part)
+        with self.lock:
+            self.tally.add(table)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Endpoint
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent: a request line says nothing that the counters don't."""
+
+    def do_POST(self) -> None:
+        if self.path == UPLOAD:
+            self._upload()
+        elif self.path == "/control":
+            self._control()
+        else:
+            self._other()
+
+    def do_GET(self) -> None:
+        if self.path == "/stats":
+            self._answer(200, self.server.stats(), counted=False)
+        else:
+            self._other()
+
+    do_PUT = do_DELETE = do_GET
+
+    def _other(self) -> None:
+        self._read_body(None)
+        if self.path.startswith("/elsewhere"):
+            self.server.count("elsewhere")
+            self._answer(200, {"realTimeIngestionUri": ""})
+        else:
+            known = f"POST {UPLOAD}, POST /control, GET /stats"
+            self._answer(405 if self.path == UPLOAD else 404, {"message": f"not here; known: {known}"})
+
+    def _control(self) -> None:
+        try:
+            length = int(self.headers.get("Content-Length", "0"))
+            if length > MAX_CONTROL_BYTES:
+                raise ValueError("too long")
+            self.server.control(json.loads(self.rfile.read(length)))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self._answer(400, {"message": str(error)}, counted=False)
+        else:
+            self._answer(200, self.server.stats(), counted=False)
+
+    def _upload(self) -> None:
+        self.server.count("requests")
+        measures = Measures(_number(self.headers.get("number-of-rows")), _number(self.headers.get("Content-Length")))
+        fault = self.server.fault_at_head(measures)
+        if fault is not None and fault.kind == "latency" and fault.seconds is not None:
+            time.sleep(fault.seconds)
+        if fault is not None and not fault.stores:
+            self._read_body(None, fault.after_bytes if fault.kind == "reset" else None)
+            self._play(fault)
+            return
+        part = self.server.journal.spool()
+        try:
+            self._read_body(part)
+            self._check_credentials()
+            table = self._check(part, measures.rows)
+            fault = fault or self.server.fault_by_content(table, measures)
+            if fault is None or fault.stores:
+                self.server.store(part, table)
+        except RefusedError as refused:
+            self.server.count("refused")
+            self._answer(refused.status, {"message": str(refused)})
+        except OSError as error:
+            if isinstance(error, ConnectionError):
+                raise
+            self._answer(500, {"message": f"the journal can't be written: {error.strerror}"})
+        else:
+            if fault is None or fault.kind == "latency":
+                self._answer(200, {"realTimeIngestionUri": ""})
+            else:
+                self._play(fault)
+        finally:
+            if not part.closed:
+                self.server.journal.drop(part)
+
+    def _check_credentials(self) -> None:
+        key, space = self.headers.get("authorization", ""), self.headers.get("arize-space-id", "")
+        if not key or (self.server.api_key and key != self.server.api_key):
+            raise RefusedError("the authorization header holds no known API key", HTTPStatus.UNAUTHORIZED)
+        if not space or (self.server.space_id and space != self.server.space_id):
+            raise RefusedError("the arize-space-id header names no known space", HTTPStatus.FORBIDDEN)
+
+    def _check(self, part: FileIO, rows: int) -> pa.Table:
+        try:
+            with pa.memory_map(str(part.name)) as source, pa.ipc.open_stream(source) as stream:
+                message = decode(stream.schema)
+                check_columns(message, stream.schema)
+                table = stream.read_all()
+                for batch in table.to_batches():
+                    batch.validate(full=True)
+                    check_rows(message, batch, time.time())
+        except pa.ArrowInvalid as error:
+            raise RefusedError(f"the body is no valid Arrow stream: {error}") from None
+        if table.num_rows != rows:
+            raise RefusedError(f"the number-of-rows header says {rows}, the stream holds {table.num_rows} rows")
+        return table
+
+    def _play(self, fault: Fault) -> None:
+        """Answer as the fault says. The body has been read as far as it will be, the rows stored if they should."""
+        seconds = fault.seconds
+        if fault.kind == "status":
+            headers = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:g}"}
+            self._answer(fault.status, {"message": fault.text}, headers)
+        elif fault.kind == "redirect":
+            own = f"http://{self.server.server_address[0]!s}:{self.server.port}/elsewhere"
+            self._answer(fault.status, {"message": fault.text}, {"Location": fault.location or own})
+        elif fault.kind == "stall":
+            self.close_connection = True
+            if not self._client_leaves(seconds):
+                self._answer(200, {"realTimeIngestionUri": ""})
+        elif fault.kind == "drip" and seconds is not None:
+            self.close_connection = True
+            head, body = self._rendered(200, {"realTimeIngestionUri": ""}, {})
+            self.wfile.write(head)
+            for byte in body:
+                if self._client_leaves(seconds):
+                    break
+                self.wfile.write(bytes([byte]))
+        elif fault.kind == "reset":
+            self._reset()
+        elif fault.kind == "truncate":
+            self.close_connection = True
+            head, body = self._rendered(200, {"realTimeIngestionUri": ""}, {})
+            self.wfile.write(head + body[: len(body) // 2])
+
+    def _client_leaves(self, within_s: float | None) -> bool:
+        """Wait until the client hangs up or `within_s` have passed."""
+        readable, _, _ = select.select([self.connection], [], [], within_s)
+        return bool(readable)
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        # With a linger of 0 s, closing sends RST; shutdown() would send FIN first, so the socket is closed here.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.rfile.close()
+        self.connection.close()
+
+    def _read_body(self, into: FileIO | None, at_most: int | None = None) -> None:
+        """The body into a file, or nowhere; of `at_most` bytes, if given. Raises `BrokenOffError`."""
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            while size := int(self.rfile.readline(1024).split(b";")[0] or b"0", 16):
+                self._copy(size, into)
+                self.rfile.readline(3)
+                if at_most is not None:
+                    return
+            while self.rfile.readline(65_536).strip():
+                continue
+            return
+        length = _number(self.headers.get("Content-Length"))
+        self._copy(length if at_most is None else min(length, at_most), into)
+
+    def _copy(self, size: int, into: FileIO | None) -> None:
+        block = memoryview(bytearray(min(size, BLOCK_BYTES)))
+        while size:
+            got = self.rfile.readinto1(block[: min(size, len(block))])  # type: ignore[attr-defined]
+            if not got:
+                raise BrokenOffError
+            size -= got
+            view = block[:got]
+            while into is not None and view:
+                view = view[into.write(view) :]
+
+    def _answer(
+        self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None, *, counted: bool = True
+    ) -> None:
+        head, content = self._rendered(status, body, headers or {})
+        if counted:
+            with self.server.lock:
+                self.server.answers[status] += 1
+        self.wfile.write(head + content)
+
+    def _rendered(self, status: int, body: dict[str, Any], headers: dict[str, str]) -> tuple[bytes, bytes]:
+        content = json.dumps(body).encode()
+        reason = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Told"
+        lines = [
+            f"HTTP/1.1 {status} {reason}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(content)}",
+            *(f"{name}: {value}" for name, value in headers.items()),
+            *(["Connection: close"] if self.close_connection else []),
+        ]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1"), content
+
+
+def _number(header: str | None) -> int:
+    return int(header) if header is not None and header.isdecimal() else 0
