@@ -69,7 +69,9 @@ class Child:
         line = stdout.readline() if readable else b""
         if not line:
             self.kill()
-            raise SandboxError(f"{self._module} didn't start (exit code {self._process.returncode}); its stderr says why")
+            raise SandboxError(
+                f"{self._module} didn't start (exit code {self._process.returncode}); its stderr says why"
+            )
         greeting: dict[str, Any] = json.loads(line)
         return greeting
 

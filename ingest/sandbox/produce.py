@@ -1,0 +1,233 @@
+"""Puts generated predictions on a topic: `python -m ingest.sandbox.produce --brokers ... --topic ...`.
+
+1. Each event goes to the partition that it names. Sequence numbers follow the partition's end: on a topic that only
+   this producer writes, an event's sequence is its offset, and producing again goes on where the last run ended.
+2. Idempotent, all replicas, and a failed delivery raises: what `Produced` counts is in Kafka.
+3. Partitions are fed in turns, so that all of them grow alike.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from ingest.errors import IngestError
+from ingest.sandbox.generate import WIDTHS, Generator
+
+TURN_EVENTS = 500
+REQUEST_S = 30.0
+FLUSH_S = 120.0
+
+# Told after each turn: events handed over so far.
+Progress = Callable[[int], None]
+
+
+class ProduceError(IngestError):
+    """Kafka didn't take what was produced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What one run put on the topic. `first` and `end` map a partition to its offsets before and after it."""
+
+    topic: str
+    first: dict[int, int] = field(default_factory=dict)
+    end: dict[int, int] = field(default_factory=dict)
+    good: dict[int, int] = field(default_factory=dict)
+    bad: dict[int, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def events(self) -> int:
+        """All of them, good and bad."""
+        return sum(self.good.values()) + sum(self.bad.values())
+
+
+def produce(
+    brokers: str,
+    topic: str,
+    partitions: Iterable[int],
+    events: int,
+    *,
+    generator: Generator | None = None,
+    rate_per_s: float | None = None,
+    may_produce: Callable[[int], bool] = lambda _: True,
+    progress: Progress = lambda _: None,
+    options: dict[str, str | int | float | bool] | None = None,
+) -> Produced:
+    """Produce `events` events in all, shared evenly over `partitions`; lz4, acks from all replicas.
+
+    `rate_per_s` limits events a second. `may_produce(produced)` is asked before each turn and holds the producer
+    while it is false: how to pace it by a reader, for a broker that keeps little. `options` go to librdkafka.
+    Raises `ProduceError` when a delivery fails or an end offset isn't what was produced.
+    """
+    made_by = generator or Generator()
+    shares = _shares(sorted(set(partitions)), events)
+    failed: list[str] = []
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            failed.append(f"{topic} [{message.partition()}]: {error.str()}")
+
+    producer = Producer(
+        {
+            "bootstrap.servers": brokers,
+            "acks": "all",
+            "enable.idempotence": True,
+            "compression.type": "lz4",
+            "linger.ms": 20,
+            "queue.buffering.max.messages": 200_000,
+            "queue.buffering.max.kbytes": 131_072,
+            # A callback for each message would cost as much as making it.
+            "delivery.report.only.error": True,
+            "on_delivery": delivered,
+            **(options or {}),
+        }
+    )
+    began_s = time.monotonic()
+    first = _ends(brokers, topic, shares)
+    bad = dict.fromkeys(shares, 0)
+    produced = 0
+    for partition, start, stop in _turns(first, shares):
+        while not may_produce(produced) and not failed:
+            producer.poll(0.05)
+        if rate_per_s is not None:
+            while (early_s := produced / rate_per_s - (time.monotonic() - began_s)) > 0 and not failed:
+                producer.poll(min(early_s, 0.1))
+        for sequence in range(start, stop):
+            _hand_over(producer, topic, partition, made_by.event(partition, sequence), made_by.key(partition, sequence))
+            if made_by.bad_share and made_by.bad(partition, sequence) is not None:
+                bad[partition] += 1
+        produced += stop - start
+        producer.poll(0)
+        if failed:
+            break
+        progress(produced)
+    left = producer.flush(FLUSH_S)
+    if failed or left:
+        raise ProduceError(failed[0] if failed else f"{topic}: {left} messages not acknowledged within {FLUSH_S:g} s")
+    end = _ends(brokers, topic, shares)
+    for partition, share in shares.items():
+        if end[partition] - first[partition] != share:
+            raise ProduceError(
+                f"{topic} [{partition}] grew by {end[partition] - first[partition]} offsets where {share} messages "
+                "were produced: someone else writes to it"
+            )
+    good = {partition: share - bad[partition] for partition, share in shares.items()}
+    return Produced(topic, first, end, good, bad, time.monotonic() - began_s)
+
+
+def create_topic(brokers: str, topic: str, partitions: int, *, replication: int = 1) -> bool:
+    """Create the topic; False when it is already there. Raises `ProduceError` when Kafka refuses.
+
+    Embedded Kafka doesn't know this request: use `EmbeddedKafka.create_topic`.
+    """
+    if _known_partitions(brokers, topic):
+        return False
+    admin = AdminClient({"bootstrap.servers": brokers})
+    asked = admin.create_topics([NewTopic(topic, partitions, replication)], request_timeout=REQUEST_S)
+    try:
+        asked[topic].result(REQUEST_S)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise ProduceError(f"{topic} can't be created: {error.args[0].str()}") from None
+    except TimeoutError:
+        raise ProduceError(f"{topic} can't be created: no answer from {brokers} in {REQUEST_S:g} s") from None
+    return True
+
+
+def topic_partitions(brokers: str, topic: str) -> list[int]:
+    """The topic's partitions. Raises `ProduceError` when the topic isn't there or no broker answers."""
+    known = _known_partitions(brokers, topic)
+    if not known:
+        raise ProduceError(
+            f"there is no topic {topic} on {brokers}; create it, or say how many partitions it should have"
+        )
+    return known
+
+
+def _known_partitions(brokers: str, topic: str) -> list[int]:
+    with _consumer(brokers) as consumer:
+        try:
+            found = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic]
+        except KafkaException as error:
+            raise ProduceError(f"{brokers} can't be asked for {topic}: {error.args[0].str()}") from None
+    return sorted(found.partitions) if found.error is None else []
+
+
+def _ends(brokers: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """The end offset of each partition."""
+    with _consumer(brokers) as consumer:
+        try:
+            return {
+                partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)[1]
+                for partition in partitions
+            }
+        except KafkaException as error:
+            raise ProduceError(f"{brokers} can't be asked for the end of {topic}: {error.args[0].str()}") from None
+
+
+def _consumer(brokers: str) -> contextlib.closing[Consumer]:
+    # Only asks: unlike an admin client it doesn't create a topic by asking for it, and embedded Kafka answers it.
+    return contextlib.closing(
+        Consumer({"bootstrap.servers": brokers, "group.id": "sandbox-produce", "enable.auto.commit": False})
+    )
+
+
+def _shares(partitions: Sequence[int], events: int) -> dict[int, int]:
+    if not partitions:
+        raise ProduceError("no partitions to produce to")
+    even, rest = divmod(events, len(partitions))
+    return {partition: even + (index < rest) for index, partition in enumerate(partitions)}
+
+
+def _turns(first: dict[int, int], shares: dict[int, int]) -> Iterable[tuple[int, int, int]]:
+    """(partition, from, to) sequences: a stretch of each partition in turn until all shares are done."""
+    for done in range(0, max(shares.values()), TURN_EVENTS):
+        for partition, share in shares.items():
+            if done < share:
+                yield partition, first[partition] + done, first[partition] + min(done + TURN_EVENTS, share)
+
+
+def _hand_over(producer: Producer, topic: str, partition: int, value: bytes | None, key: bytes) -> None:
+    while True:
+        try:
+            producer.produce(topic, value=value, key=key, partition=partition)
+        except BufferError:
+            # The queue is full: let deliveries make room.
+            producer.poll(0.1)
+        else:
+            return
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Produce by hand; prints what was produced as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m ingest.sandbox.produce", description="Produce predictions.")
+    parser.add_argument("--brokers", default="localhost:9092")
+    parser.add_argument("--topic", required=True)
+    parser.add_argument("--partitions", type=int, default=0, help="create the topic with so many partitions")
+    parser.add_argument("--events", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fields", choices=tuple(WIDTHS), default="usual")
+    parser.add_argument("--bad-share", type=float, default=0.0)
+    parser.add_argument("--rate", type=float, default=None, help="events a second")
+    given = parser.parse_args(arguments)
+    if given.partitions:
+        create_topic(given.brokers, given.topic, given.partitions)
+    made_by = Generator(seed=given.seed, fields=given.fields, bad_share=given.bad_share)
+    partitions = topic_partitions(given.brokers, given.topic)
+    done = produce(given.brokers, given.topic, partitions, given.events, generator=made_by, rate_per_s=given.rate)
+    summary = {"good": sum(done.good.values()), "bad": sum(done.bad.values()), "seconds": round(done.seconds, 2)}
+    sys.stdout.write(json.dumps({"topic": done.topic, **summary, "end": done.end}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
