@@ -208,12 +208,14 @@ class WorkerFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorStarted(Event):
-    """What is about to run, and what was adjusted: more workers than partitions are capped."""
+    """What is about to run. `next_offsets` is where each partition is known to begin, `until` where it shall end."""
 
     topic: str
     group: str
     workers: int
     partitions: tuple[int, ...]
+    next_offsets: Mapping[int, int] = field(default_factory=dict)
+    until: Mapping[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ingest.errors import ConfigError
+from ingest.status import spelling
 
 ALL = "all"
 EXAMPLES = 'write "0-31", "0,3,5-7" or "all"'
@@ -58,8 +59,8 @@ def choose(wanted: tuple[int, ...] | None, existing: Iterable[int], topic: str) 
     missing = sorted(set(wanted) - set(there))
     if missing:
         raise ConfigError(
-            f"--partitions: topic {topic} has {len(there)} partitions ({spell(there)}), "
-            f"but not {spell(missing)}; name only those it has, or all"
+            f"--partitions: topic {topic} has {len(there)} partitions ({spelling.partitions(there)}), "
+            f"but not {spelling.partitions(missing)}; name only those it has, or all"
         )
     return wanted
 
@@ -73,17 +74,6 @@ def shares(partitions: Sequence[int], workers: int) -> tuple[tuple[int, ...], ..
     ends = [(i + 1) * size + min(i + 1, larger) for i in range(count)]
     starts = [0, *ends[:-1]]
     return tuple(tuple(partitions[start:end]) for start, end in zip(starts, ends, strict=True))
-
-
-def spell(partitions: Iterable[int]) -> str:
-    """Partitions as a person would write them: (0, 1, 2, 5) is `0-2,5`; none is `none`."""
-    runs: list[list[int]] = []
-    for partition in sorted(partitions):
-        if runs and partition == runs[-1][1] + 1:
-            runs[-1][1] = partition
-        else:
-            runs.append([partition, partition])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"
 
 
 def _fault(text: str, at: int, why: str) -> ConfigError:

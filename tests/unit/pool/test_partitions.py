@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from ingest.errors import ConfigError
 from ingest.pool import partitions
+from ingest.status import spelling
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_parse_names_the_text_and_the_position_of_a_fault(text: str, position: i
 
 @given(st.sets(st.integers(0, 500), min_size=1))
 def test_parse_reads_what_spell_writes(chosen: set[int]) -> None:
-    assert partitions.parse(partitions.spell(chosen)) == tuple(sorted(chosen))
+    assert partitions.parse(spelling.partitions(chosen)) == tuple(sorted(chosen))
 
 
 def test_choose_names_the_missing_partitions() -> None:
@@ -71,8 +72,3 @@ def test_shares_are_even_contiguous_and_complete(chosen: set[int], workers: int)
     sizes = [len(part) for part in parts]
     assert max(sizes, default=0) - min(sizes, default=0) <= 1
     assert sizes == sorted(sizes, reverse=True)
-
-
-def test_spell() -> None:
-    assert partitions.spell((0, 1, 2, 5, 7, 8)) == "0-2,5,7-8"
-    assert partitions.spell(()) == "none"

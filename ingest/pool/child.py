@@ -1,0 +1,178 @@
+"""The first and the last steps of a worker's process, around the loop of `ingest.worker`.
+
+1. A worker never outlives its supervisor. The end of the orders' pipe is seen at each turn of the loop; should the
+   loop be stuck in a C call, the kernel kills the worker when the forkserver goes (PR_SET_PDEATHSIG), and the
+   forkserver goes because its workers have let go of the pipe that keeps it alive.
+2. SIGINT is ignored: a Ctrl-C reaches the whole group of the terminal, and the supervisor decides about it.
+3. SIGTERM is the wish to drain; another one, a second or more later, leaves at once with exit code 7. Sooner it is
+   the same stop, told twice (a service manager tells every process of its group, and the supervisor does too).
+4. What fails is reported without an event's values: the text of a foreign exception may quote one, so it is
+   left out and only its type and place are told.
+5. No core dumps: the memory holds payloads and the key.
+"""
+
+import ctypes
+import faulthandler
+import os
+import resource
+import select
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Literal, Protocol
+
+from ingest.config import Config
+from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
+from ingest.events import Emit, Event, WorkerFailed
+from ingest.pool.channel import Sender
+from ingest.worker import Control, Task, run
+
+SAME_STOP_S = 1.0
+FLUSH_S = 2.0
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_NAME = 15
+_TRIMMED = 300
+_FRAMES = 6
+# Whose exceptions are about connections and machines, never about an event's values.
+_OPEN_MODULES = ("confluent_kafka", "cimpl", "requests", "urllib3", "ssl", "socket")
+
+
+class End(Protocol):
+    """One end of a pipe that this process inherited."""
+
+    def fileno(self) -> int:
+        """Its file descriptor."""
+        ...
+
+
+Body = Callable[[Task, Emit, Control], ExitCode]
+
+
+class Orders:
+    """The worker's side of `ingest.worker.Control`: what the supervisor or a signal wishes."""
+
+    def __init__(self, orders: End) -> None:
+        self._end = orders  # kept: closing it is what its death means
+        self._poll = select.poll()
+        self._poll.register(orders.fileno(), select.POLLIN)
+        self._draining = False
+        self._first_stop_at: float | None = None
+
+    def wish(self) -> Literal["run", "drain"]:
+        """Whether to go on. Leaves at once if the supervisor is gone."""
+        if self._poll.poll(0):
+            if not os.read(self._end.fileno(), 16):
+                os._exit(ExitCode.DRAIN_DEADLINE)
+            self._draining = True
+        return "drain" if self._draining else "run"
+
+    def signalled(self, _number: int, _frame: FrameType | None) -> None:
+        """SIGTERM came."""
+        now = time.monotonic()
+        if self._first_stop_at is None:
+            self._first_stop_at = now
+            self._draining = True
+        elif now - self._first_stop_at >= SAME_STOP_S:
+            os._exit(ExitCode.DRAIN_DEADLINE)
+
+
+def enter(
+    *,
+    worker: int,
+    partitions: tuple[int, ...],
+    config: Config,
+    until: Mapping[int, int] | None,
+    orders: End,
+    events: End,
+    parent_pid: int,
+    body: Body = run,
+) -> None:
+    """Be worker number `worker`, and leave with its exit code. Runs in a process of its own; never returns.
+
+    `parent_pid` is the forkserver's. The caller has closed all else that would keep the forkserver alive.
+    """
+    control = Orders(orders)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, control.signalled)
+    _die_with(parent_pid, name=f"ingest-worker-{worker}")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.enable()
+    sender = Sender(events.fileno())
+    emit = _Emit(sender)
+    _report_threads(emit, sender, worker)
+    try:
+        code = body(Task(worker=worker, partitions=partitions, config=config, until=until), emit, control)
+    except Exception as error:  # noqa: BLE001  the process ends here: told without payloads, then its exit code
+        code = _exit_code(error)
+        emit(WorkerFailed(worker=worker, exit_code=code, error=describe(error)))
+    sender.flush(FLUSH_S)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of the packages must not hold a worker that is done.
+    os._exit(code)
+
+
+def describe(error: BaseException) -> str:
+    """An exception for people: its type, its text where that can't quote an event, and where it came from."""
+    name = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    if isinstance(error, FatalError | ConfigError):
+        return str(error)
+    if isinstance(error, IngestError) or type(error).__module__.split(".")[0] in _OPEN_MODULES:
+        text = str(error)
+    elif isinstance(error, OSError):
+        text = f"{error.strerror or 'no reason given'}{f': {error.filename}' if error.filename else ''}"
+    else:
+        text = "(its text is left out, as it may quote an event)"
+    if len(text) > _TRIMMED:
+        text = text[:_TRIMMED] + "..."
+    return f"{name}: {text} at {place or 'an unknown place'}"
+
+
+def _exit_code(error: Exception) -> ExitCode:
+    if isinstance(error, FatalError):
+        return error.exit_code
+    return ExitCode.CONFIGURATION if isinstance(error, ConfigError) else ExitCode.CRASHED
+
+
+class _Emit:
+    """The hook of this process's events. Without a supervisor there is nobody left to work for."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def __call__(self, event: Event) -> None:
+        try:
+            self._sender.send(event)
+        except BrokenPipeError:
+            os._exit(ExitCode.DRAIN_DEADLINE)
+
+
+def _report_threads(emit: _Emit, sender: Sender, worker: int) -> None:
+    """A thread that dies of a bug takes the worker with it: half a worker would look alive and deliver nothing."""
+
+    def crashed(hook: threading.ExceptHookArgs) -> None:
+        text = describe(hook.exc_value) if hook.exc_value is not None else hook.exc_type.__name__
+        emit(WorkerFailed(worker=worker, exit_code=ExitCode.CRASHED, error=f"in a thread: {text}"))
+        sender.flush(FLUSH_S)
+        os._exit(ExitCode.CRASHED)
+
+    threading.excepthook = crashed
+
+
+def _die_with(parent_pid: int, name: str) -> None:
+    """Be killed when the parent goes; and go now if it went before the kernel knew."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "prctl"):
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        libc.prctl(_PR_SET_NAME, name[:15].encode(), 0, 0, 0)
+    if os.getppid() != parent_pid:
+        os._exit(ExitCode.DRAIN_DEADLINE)

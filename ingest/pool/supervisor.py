@@ -1,0 +1,315 @@
+"""The supervisor's decisions: one loop that converges on its target, every share of partitions has a living worker.
+
+1. A turn reads what the workers said, kills the hung, reaps the dead and starts the missing, in this order: a worker
+   is judged only after its last word was read.
+2. Life is progress of a worker's loop, told by `Progress`. None for `hang_s` means hung: killed, and its end
+   is a crash like any other. Until the first one it has `start_limit_s`, as imports and Kafka take their time.
+3. Time in which the supervisor itself did not turn (stopped, suspended) is not held against a worker.
+4. The end of a worker is judged by `restarts.verdict`, a crash by `restarts.decide`. A worker that left with 0
+   although nobody told it to and there was no end to reach is started again as well.
+5. The first stop drains: every worker is asked once, and killed `grace_s` after the deadline that it keeps itself.
+   The second stop kills at once.
+6. The exit code is the most telling one: what halted all of it, then what was given up, then what was left open.
+
+No process, signal, pipe or sleep is in here: a test replays any history with a clock of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ingest import config
+from ingest.errors import ExitCode
+from ingest.events import (
+    Draining,
+    Emit,
+    Event,
+    Notice,
+    Progress,
+    WorkerExited,
+    WorkerGivenUp,
+    WorkerHung,
+    WorkerRestarting,
+)
+from ingest.pool.ledger import Ledger
+from ingest.pool.restarts import GiveUp, Policy, Restart, Verdict, decide, verdict
+from ingest.status import spelling
+
+TURN_S = 0.5  # a turn at least this often
+GRACE_S = 5.0
+SAME_STOP_S = 0.3  # `timeout` and service managers tell a process twice within a moment
+LEAST_START_LIMIT_S = 60.0
+
+# The most telling first; whatever is not listed comes after.
+_TELLING = (
+    ExitCode.CREDENTIALS,
+    ExitCode.CONFIGURATION,
+    ExitCode.USAGE,
+    ExitCode.EXPIRED,
+    ExitCode.CRASHING,
+    ExitCode.KAFKA,
+    ExitCode.DRAIN_DEADLINE,
+    ExitCode.DONE,
+)
+
+
+class Worker(Protocol):
+    """A running process, as `ingest.pool.process.Process` and the tests' fakes have it."""
+
+    pid: int
+
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        ...
+
+    def events(self) -> list[Event]:
+        """What it has said since the last call."""
+        ...
+
+    def fds(self) -> list[int]:
+        """What becomes readable when it says something or ends."""
+        ...
+
+    def drain(self) -> None:
+        """Ask it to deliver and leave."""
+        ...
+
+    def kill(self) -> None:
+        """End it now."""
+        ...
+
+    def close(self) -> None:
+        """Free what it leaves behind."""
+        ...
+
+
+Spawn = Callable[[int, tuple[int, ...]], Worker]
+
+
+@dataclass(slots=True)
+class _Seat:
+    """One worker's place: its share of partitions, and who sits there now."""
+
+    index: int
+    partitions: tuple[int, ...]
+    process: Worker | None = None
+    start_at: float | None = 0.0  # None: nobody sits here again
+    started_at: float = 0.0
+    heard_at: float = 0.0
+    turning: bool = False  # its loop has told of progress
+    killed: bool = False
+    crashes: tuple[float, ...] = ()
+
+
+class Supervisor:
+    """Keeps one worker on each share of partitions until they are done, given up, or a stop was asked for.
+
+    `clock` gives monotonic seconds, `jitter` random numbers in [0, 1). With `ends` the workers have an end to reach,
+    so that one that leaves with exit code 0 has finished.
+    """
+
+    def __init__(
+        self,
+        shares: Sequence[tuple[int, ...]],
+        spawn: Spawn,
+        policy: config.Supervisor,
+        *,
+        emit: Emit,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+        ends: bool,
+    ) -> None:
+        self._seats = [_Seat(index, share) for index, share in enumerate(shares)]
+        self._spawn = spawn
+        self._policy = policy
+        self._intensity = Policy(
+            max_crashes=policy.max_crashes,
+            period_s=policy.period_s,
+            base_backoff_s=policy.base_backoff_s,
+            max_backoff_s=policy.max_backoff_s,
+        )
+        self._start_limit_s = max(LEAST_START_LIMIT_S, 2 * policy.hang_s)
+        self._emit = emit
+        self._clock = clock
+        self._jitter = jitter
+        self._ends = ends
+        self._stop_at: float | None = None  # when the drain is over
+        self._stopped_at = float("-inf")  # when somebody asked for it
+        self._codes: set[ExitCode] = {ExitCode.DONE}
+        self._turned_at = clock()
+        self.ledger = Ledger()
+        self.crashes = 0
+
+    @property
+    def done(self) -> bool:
+        """No worker runs and none will be started."""
+        return all(seat.process is None and seat.start_at is None for seat in self._seats)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the run has come to."""
+        return min(self._codes, key=_TELLING.index)
+
+    def fds(self) -> list[int]:
+        """What the next wait should end on."""
+        return [fd for seat in self._seats if seat.process is not None for fd in seat.process.fds()]
+
+    def wait_s(self) -> float:
+        """How long the next wait may be."""
+        now = self._clock()
+        starts = [seat.start_at - now for seat in self._seats if seat.process is None and seat.start_at is not None]
+        return max(min([TURN_S, *starts]), 0.0)
+
+    def stop(self, reason: str) -> None:
+        """A stop was asked for: the first drains, the second leaves at once."""
+        now = self._clock()
+        if self._stop_at is None:
+            self._stopped_at = now
+            self._drain(reason, now)
+            return
+        if now - self._stopped_at < SAME_STOP_S:
+            return
+        self._emit(Notice(text=f"{reason} again: leaving at once, what is open stays uncommitted in Kafka"))
+        self._kill_all()
+
+    def turn(self) -> None:
+        """Read, kill the hung, reap the dead, start the missing."""
+        now = self._clock()
+        self._forgive(now)
+        for seat in self._seats:
+            self._read(seat, now)
+        for seat in self._seats:
+            self._kill_if_hung(seat, now)
+        if self._stop_at is not None and now > self._stop_at + GRACE_S and any(seat.process for seat in self._seats):
+            self._kill_all()
+        for seat in self._seats:
+            self._reap(seat, now)
+        for seat in self._seats:
+            self._start(seat, now)
+
+    def abandon(self) -> None:
+        """Kill whatever runs; for the way out of an unexpected exception."""
+        for seat in self._seats:
+            if seat.process is not None:
+                seat.process.kill()
+                seat.process.close()
+                seat.process = None
+
+    # --- a turn's steps ---------------------------------------------------------------------------
+
+    def _forgive(self, now: float) -> None:
+        missed = now - self._turned_at - 2 * TURN_S
+        self._turned_at = now
+        if missed > 0:
+            for seat in self._seats:
+                seat.heard_at += missed
+
+    def _read(self, seat: _Seat, now: float) -> None:
+        if seat.process is None:
+            return
+        for event in seat.process.events():
+            if isinstance(event, Progress):
+                seat.heard_at = now
+                seat.turning = True
+            self.ledger.take(event)
+            self._emit(event)
+
+    def _kill_if_hung(self, seat: _Seat, now: float) -> None:
+        if seat.process is None or seat.killed:
+            return
+        silent_s = now - seat.heard_at
+        if silent_s > (self._policy.hang_s if seat.turning else self._start_limit_s):
+            self._emit(WorkerHung(worker=seat.index, pid=seat.process.pid, silent_s=silent_s))
+            self._kill(seat)
+
+    def _reap(self, seat: _Seat, now: float) -> None:
+        process = seat.process
+        if process is None:
+            return
+        code = process.exit_code()
+        if code is None:
+            return
+        self._read(seat, now)  # what it said between the last reading and its end
+        process.close()
+        seat.process = None
+        if code == ExitCode.DONE:
+            self.ledger.worker_finished(seat.partitions)
+        else:
+            self._emit(WorkerExited(worker=seat.index, pid=process.pid, exit_code=code, ran_s=now - seat.started_at))
+            possible = self.ledger.worker_lost(seat.partitions)
+            if possible:
+                text = f"{spelling.amount(possible, 'message')} sent and not yet committed may reach Arize twice"
+                self._emit(Notice(worker=seat.index, text=text))
+        self._judge(seat, code, now)
+
+    def _judge(self, seat: _Seat, code: int, now: float) -> None:
+        kind = verdict(code)
+        if kind is Verdict.HALT_ALL:
+            seat.start_at = None
+            self._codes.add(ExitCode(code))
+            if self._stop_at is None:
+                self._drain(f"worker {seat.index} left with exit code {code}, as every worker would", now)
+        elif kind is Verdict.HALTED:
+            seat.start_at = None
+            self._codes.add(ExitCode(code))
+        elif self._stop_at is not None:
+            seat.start_at = None
+            if code != ExitCode.DONE:
+                self._codes.add(ExitCode.DRAIN_DEADLINE)
+        elif kind is Verdict.FINISHED and self._ends:
+            seat.start_at = None
+        else:
+            self._crashed(seat, code, now)
+
+    def _crashed(self, seat: _Seat, code: int, now: float) -> None:
+        self.crashes += 1
+        answer = decide(seat.crashes, now, self._intensity, self._jitter())
+        seat.crashes = answer.crashes
+        match answer:
+            case Restart(in_s=in_s):
+                seat.start_at = now + in_s
+                self._emit(WorkerRestarting(worker=seat.index, in_s=in_s, crashes=len(answer.crashes)))
+            case GiveUp():
+                seat.start_at = None
+                self._codes.add(ExitCode.KAFKA if code == ExitCode.KAFKA else ExitCode.CRASHING)
+                self._emit(
+                    WorkerGivenUp(
+                        worker=seat.index,
+                        partitions=seat.partitions,
+                        crashes=len(answer.crashes),
+                        period_s=self._policy.period_s,
+                    )
+                )
+
+    def _start(self, seat: _Seat, now: float) -> None:
+        if seat.process is not None or seat.start_at is None or seat.start_at > now:
+            return
+        seat.started_at = seat.heard_at = now
+        seat.turning = seat.killed = False
+        try:
+            seat.process = self._spawn(seat.index, seat.partitions)
+        except OSError as error:
+            self._emit(Notice(worker=seat.index, text=f"the worker could not be started: {error.strerror or error}"))
+            self._crashed(seat, ExitCode.CRASHED, now)
+            return
+        # The first start waits for the forkserver's imports: that time is not the worker's.
+        seat.started_at = seat.heard_at = self._clock()
+
+    # --- stops ------------------------------------------------------------------------------------
+
+    def _drain(self, reason: str, now: float) -> None:
+        self._stop_at = now + self._policy.drain_s
+        self._emit(Draining(reason=reason, deadline_s=self._policy.drain_s))
+        for seat in self._seats:
+            seat.start_at = None
+            if seat.process is not None:
+                seat.process.drain()
+
+    def _kill_all(self) -> None:
+        for seat in self._seats:
+            self._kill(seat)
+
+    def _kill(self, seat: _Seat) -> None:
+        if seat.process is not None:
+            seat.killed = True
+            seat.process.kill()

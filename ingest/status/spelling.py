@@ -1,0 +1,43 @@
+"""How values are spelled for people: partitions, amounts, sizes and times."""
+
+from collections.abc import Iterable
+
+
+def partitions(numbers: Iterable[int]) -> str:
+    """Partitions as a person would write them: (0, 1, 2, 5) is `0-2,5`; none is `none`."""
+    runs: list[list[int]] = []
+    for partition in sorted(numbers):
+        if runs and partition == runs[-1][1] + 1:
+            runs[-1][1] = partition
+        else:
+            runs.append([partition, partition])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"
+
+
+def count(number: float) -> str:
+    """12345 is `12,345`."""
+    return f"{number:,.0f}"
+
+
+def amount(number: int, noun: str) -> str:
+    """(1, "row") is `1 row`, (2, "row") is `2 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def size(number: float) -> str:
+    """Bytes: 31457280 is `30 MB` (of 2^20 bytes each, as a person reads memory)."""
+    return f"{number / 2**20:,.0f} MB" if number >= 10 * 2**20 else f"{number / 2**20:.1f} MB"
+
+
+def seconds(number: float) -> str:
+    """A duration to the precision that matters: `0.25 s`, `42 s`, `3 min 05 s`, `2 h 07 min`, `3 d 4 h`."""
+    if number < 10:
+        return f"{number:.2g} s"
+    whole = round(number)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
