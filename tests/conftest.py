@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.jars import missing_tool
+from ingest.sandbox.kafka import EmbeddedKafka
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,3 +75,17 @@ def topic(real_kafka: RealKafka) -> Iterator[Callable[..., str]]:
 
 
 _numbers = itertools.count()
+
+
+@pytest.fixture
+def embedded_kafka() -> Iterator[EmbeddedKafka]:
+    """An embedded Kafka of one broker, the test's own: it may break it."""
+    with EmbeddedKafka() as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def arize_endpoint() -> Iterator[ArizeEndpoint]:
+    """A local Arize endpoint in a process of its own, with an empty journal; the test may misbehave with it."""
+    with ArizeEndpoint() as endpoint:
+        yield endpoint
