@@ -13,15 +13,16 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ingest.sandbox.child import Child, SandboxError, greet
+from ingest.sandbox.endpoint import Endpoint
 from ingest.sandbox.journal import Journal
 from ingest.sandbox.misbehave import Fault, Kind
-from ingest.sandbox.receive import Endpoint
+from ingest.sandbox.receive import Handler
 
 HOST = "127.0.0.1"
 API_KEY = "sandbox-key"
@@ -121,8 +122,13 @@ def serve(*, journal: Path, port: int = 0, host: str = HOST) -> None:
     With ARIZE_API_KEY or ARIZE_SPACE_ID set, requests must carry them; else any will do. Raises `OSError` when
     the port is taken or `journal` can't be written.
     """
-    keys: Mapping[str, str] = os.environ
-    endpoint = Endpoint((host, port), journal, keys.get("ARIZE_API_KEY", ""), keys.get("ARIZE_SPACE_ID", ""))
+    endpoint = Endpoint(
+        (host, port),
+        Handler,
+        journal=journal,
+        api_key=os.environ.get("ARIZE_API_KEY", ""),
+        space_id=os.environ.get("ARIZE_SPACE_ID", ""),
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         # shutdown() waits for the loop that this signal interrupts, so another thread asks for it.
         signal.signal(number, lambda *_: threading.Thread(target=endpoint.shutdown).start())

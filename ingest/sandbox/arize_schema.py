@@ -66,7 +66,7 @@ def decode(schema: pa.Schema) -> Any:
         raise RefusedError("the Arrow schema's metadata has no arize-schema")
     try:
         message = _PB2.Schema.FromString(base64.b64decode(encoded, validate=True))
-    except (binascii.Error, _PB2._message.DecodeError):
+    except (binascii.Error, _PB2._message.DecodeError):  # noqa: SLF001  protobuf's own module ships no types
         raise RefusedError("arize-schema is no base64 of a public.Schema protobuf message") from None
     if not message.HasField("constants") or not message.HasField("arrow_schema"):
         raise RefusedError("arize-schema lacks constants or arrow_schema")
@@ -108,10 +108,10 @@ def check_rows(message: Any, batch: pa.RecordBatch, now_s: float) -> None:
     if environment(message) != "PRODUCTION" or columns.shap_values_column_names:
         return
     # The usual case, a column without any null, needs no look at the rows.
-    if all(column.null_count for column in told):
-        silent = reduce(pc.and_, (column.is_null() for column in told), pa.scalar(True))
-        if pc.any(silent).as_py() if told else batch.num_rows:
-            raise RefusedError("a production row has neither a prediction nor an actual")
+    if not batch.num_rows or any(column.null_count == 0 for column in told):
+        return
+    if not told or pc.any(reduce(pc.and_, (column.is_null() for column in told))).as_py():
+        raise RefusedError("a production row has neither a prediction nor an actual")
 
 
 def _check_ids(name: str, ids: pa.Array) -> None:

@@ -40,10 +40,12 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """Its process id."""
         return self._process.pid
 
     @property
     def running(self) -> bool:
+        """Whether it hasn't ended."""
         return self._process.poll() is None
 
     def stop(self) -> None:
@@ -78,7 +80,8 @@ class Child:
 
 def greet(**where: object) -> None:
     """Called by the service: say where it listens, and from now on leave with stdin if `WATCH` says so."""
-    print(json.dumps(where), flush=True)
+    sys.stdout.write(json.dumps(where) + "\n")
+    sys.stdout.flush()
     if os.environ.get(WATCH):
         threading.Thread(target=_leave_with_stdin, daemon=True).start()
 

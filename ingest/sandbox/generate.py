@@ -227,26 +227,32 @@ def _pool(dice: random.Random, columns: list[tuple[str, Callable[[random.Random]
 
 
 def _spoilt(kind: BadKind, row: Row) -> bytes | None:
-    good = json.dumps(row).encode()
-    match kind:
-        case "invalid_json":
-            return good[: len(good) // 2]
-        case "bad_utf8":
-            return json.dumps({**row, "device": "@@"}).encode().replace(b"@@", b"\xff\xfe")
-        case "bom":
-            return b"\xef\xbb\xbf" + good
-        case "nan":
-            return json.dumps({**row, "prediction_score": float("nan")}).encode()
-        case "not_an_object":
-            return json.dumps([row]).encode()
-        case "nested_object":
-            return json.dumps({**row, "city": {"name": "Zürich", "zip": 8001}}).encode()
-        case "int_past_64_bits":
-            return json.dumps({**row, "visits": 2**70 + row["seq"]}).encode()
-        case "tombstone":
-            return None
-        case "no_prediction_id":
-            return json.dumps({name: value for name, value in row.items() if name != "prediction_id"}).encode()
-        case "string_in_int_column":
-            column = "visits" if "visits" in row else "kp"
-            return json.dumps({**row, column: str(row[column])}).encode()
+    if kind == "tombstone":
+        return None
+    if kind in _OTHER_VALUES:
+        return _dumped(_OTHER_VALUES[kind](row))
+    return _OTHER_BYTES[kind](_dumped(row))
+
+
+def _dumped(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _as_string(row: Row) -> Row:
+    column = "visits" if "visits" in row else "kp"
+    return {**row, column: str(row[column])}
+
+
+_OTHER_VALUES: Mapping[str, Callable[[Row], Any]] = {
+    "nan": lambda row: {**row, "prediction_score": float("nan")},
+    "not_an_object": lambda row: [row],
+    "nested_object": lambda row: {**row, "city": {"name": "Zürich", "zip": 8001}},
+    "int_past_64_bits": lambda row: {**row, "visits": 2**70 + row["seq"]},
+    "no_prediction_id": lambda row: {name: value for name, value in row.items() if name != "prediction_id"},
+    "string_in_int_column": _as_string,
+}
+_OTHER_BYTES: Mapping[str, Callable[[bytes], bytes]] = {
+    "invalid_json": lambda text: text[: len(text) // 2],
+    "bad_utf8": lambda text: text.replace(b"fraud", b"\xff\xfefraud", 1),
+    "bom": lambda text: b"\xef\xbb\xbf" + text,
+}

@@ -38,14 +38,17 @@ class Stored:
 
     @property
     def model_name(self) -> str:
+        """The model that the upload names."""
         return str(self.schema.constants.model_id)
 
     @property
     def model_version(self) -> str:
+        """The model version that the upload names."""
         return str(self.schema.constants.model_version)
 
     @property
     def environment(self) -> str:
+        """PRODUCTION, TRAINING or VALIDATION."""
         return environment(self.schema)
 
 
@@ -127,6 +130,7 @@ class JournalWriter:
         Path(str(part.name)).unlink(missing_ok=True)
 
     def close(self) -> None:
+        """Let go of the directory; what is stored stays."""
         os.close(self._directory)
 
 

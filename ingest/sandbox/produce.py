@@ -11,7 +11,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -59,7 +59,7 @@ def produce(
     rate_per_s: float | None = None,
     may_produce: Callable[[int], bool] = lambda _: True,
     progress: Progress = lambda _: None,
-    options: dict[str, str | int | float | bool] | None = None,
+    options: Mapping[str, str | int | float | bool] | None = None,
 ) -> Produced:
     """Produce `events` events in all, shared evenly over `partitions`; lz4, acks from all replicas.
 
@@ -75,7 +75,50 @@ def produce(
         if error is not None:
             failed.append(f"{topic} [{message.partition()}]: {error.str()}")
 
-    producer = Producer(
+    producer = _producer(brokers, delivered, options or {})
+    began_s = time.monotonic()
+
+    def may_go_on(produced: int) -> bool:
+        early = rate_per_s is not None and produced > rate_per_s * (time.monotonic() - began_s)
+        return not early and may_produce(produced)
+
+    first = _ends(brokers, topic, shares)
+    bad = dict.fromkeys(shares, 0)
+    produced = 0
+    for partition, start, stop in _turns(first, shares):
+        while not may_go_on(produced) and not failed:
+            producer.poll(0.02)
+        _hand_over(producer, topic, partition, made_by, range(start, stop))
+        bad[partition] += sum(made_by.bad(partition, sequence) is not None for sequence in range(start, stop))
+        produced += stop - start
+        producer.poll(0)
+        if failed:
+            break
+        progress(produced)
+    left = producer.flush(FLUSH_S)
+    if failed or left:
+        raise ProduceError(failed[0] if failed else f"{topic}: {left} messages not acknowledged within {FLUSH_S:g} s")
+    end = _ends(brokers, topic, shares)
+    _check_growth(topic, first, end, shares)
+    good = {partition: share - bad[partition] for partition, share in shares.items()}
+    return Produced(topic, first, end, good, bad, time.monotonic() - began_s)
+
+
+def _check_growth(topic: str, first: dict[int, int], end: dict[int, int], shares: dict[int, int]) -> None:
+    for partition, share in shares.items():
+        if (grew := end[partition] - first[partition]) != share:
+            raise ProduceError(
+                f"{topic} [{partition}] grew by {grew} offsets where {share} messages were produced: "
+                "someone else writes to it"
+            )
+
+
+def _producer(
+    brokers: str,
+    delivered: Callable[[KafkaError | None, Message], None],
+    options: Mapping[str, str | int | float | bool],
+) -> Producer:
+    return Producer(
         {
             "bootstrap.servers": brokers,
             "acks": "all",
@@ -87,40 +130,9 @@ def produce(
             # A callback for each message would cost as much as making it.
             "delivery.report.only.error": True,
             "on_delivery": delivered,
-            **(options or {}),
+            **options,
         }
     )
-    began_s = time.monotonic()
-    first = _ends(brokers, topic, shares)
-    bad = dict.fromkeys(shares, 0)
-    produced = 0
-    for partition, start, stop in _turns(first, shares):
-        while not may_produce(produced) and not failed:
-            producer.poll(0.05)
-        if rate_per_s is not None:
-            while (early_s := produced / rate_per_s - (time.monotonic() - began_s)) > 0 and not failed:
-                producer.poll(min(early_s, 0.1))
-        for sequence in range(start, stop):
-            _hand_over(producer, topic, partition, made_by.event(partition, sequence), made_by.key(partition, sequence))
-            if made_by.bad_share and made_by.bad(partition, sequence) is not None:
-                bad[partition] += 1
-        produced += stop - start
-        producer.poll(0)
-        if failed:
-            break
-        progress(produced)
-    left = producer.flush(FLUSH_S)
-    if failed or left:
-        raise ProduceError(failed[0] if failed else f"{topic}: {left} messages not acknowledged within {FLUSH_S:g} s")
-    end = _ends(brokers, topic, shares)
-    for partition, share in shares.items():
-        if end[partition] - first[partition] != share:
-            raise ProduceError(
-                f"{topic} [{partition}] grew by {end[partition] - first[partition]} offsets where {share} messages "
-                "were produced: someone else writes to it"
-            )
-    good = {partition: share - bad[partition] for partition, share in shares.items()}
-    return Produced(topic, first, end, good, bad, time.monotonic() - began_s)
 
 
 def create_topic(brokers: str, topic: str, partitions: int, *, replication: int = 1) -> bool:
@@ -196,15 +208,17 @@ def _turns(first: dict[int, int], shares: dict[int, int]) -> Iterable[tuple[int,
                 yield partition, first[partition] + done, first[partition] + min(done + TURN_EVENTS, share)
 
 
-def _hand_over(producer: Producer, topic: str, partition: int, value: bytes | None, key: bytes) -> None:
-    while True:
-        try:
-            producer.produce(topic, value=value, key=key, partition=partition)
-        except BufferError:
-            # The queue is full: let deliveries make room.
-            producer.poll(0.1)
-        else:
-            return
+def _hand_over(producer: Producer, topic: str, partition: int, made_by: Generator, sequences: range) -> None:
+    for sequence in sequences:
+        value, key = made_by.event(partition, sequence), made_by.key(partition, sequence)
+        while True:
+            try:
+                producer.produce(topic, value=value, key=key, partition=partition)
+            except BufferError:
+                # The queue is full: let deliveries make room.
+                producer.poll(0.1)
+            else:
+                break
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,123 +10,23 @@ upload costs no memory.
 """
 
 import json
-import random
 import select
 import socket
 import struct
-import sys
-import threading
 import time
-from collections import Counter
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from io import FileIO
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.sandbox.arize_schema import RefusedError, check_columns, check_rows, decode
-from ingest.sandbox.journal import JournalWriter
-from ingest.sandbox.misbehave import Fault, Measures, Misbehaviour, Value
-from ingest.sandbox.tally import Tally
+from ingest.sandbox.endpoint import BrokenOffError, Endpoint
+from ingest.sandbox.misbehave import Fault, Measures
 
 UPLOAD = "/v1/pandas_arrow"
 BLOCK_BYTES = 1 << 20
-MAX_CONTROL_BYTES = 1 << 20
-
-
-class BrokenOffError(Exception):
-    """The client went away in the middle of a request."""
-
-
-class Endpoint(ThreadingHTTPServer):
-    """One listening endpoint on one journal. Counters and faults are guarded by `lock`."""
-
-    daemon_threads = True
-    request_queue_size = 256
-
-    def __init__(self, address: tuple[str, int], journal: Path, api_key: str, space_id: str) -> None:
-        super().__init__(address, Handler)
-        self.lock = threading.Lock()
-        self.api_key = api_key
-        self.space_id = space_id
-        self.journal = JournalWriter(journal)
-        self.tally = Tally.of(journal)
-        self.counters: Counter[str] = Counter()
-        self.answers: Counter[int] = Counter()
-        self.misbehaviour = Misbehaviour()
-        self.random = random.Random(0)
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that hangs up is everyday life here: the counter is enough. Anything else is a bug and shows.
-        if isinstance(sys.exception(), BrokenOffError | ConnectionError):
-            self.count("broken_off")
-        else:
-            super().handle_error(request, client_address)
-
-    def count(self, name: str) -> None:
-        with self.lock:
-            self.counters[name] += 1
-
-    def control(self, wanted: dict[str, Any]) -> None:
-        """Replace the faults, the seed of the dice or the key. Raises `ValueError` or `TypeError`, changing nothing."""
-        unknown = wanted.keys() - {"faults", "seed", "api_key"}
-        if unknown:
-            raise ValueError(f"unknown key {sorted(unknown)[0]!r}; known: faults, seed, api_key")
-        faults = [Fault(**fault) for fault in wanted["faults"]] if "faults" in wanted else None
-        with self.lock:
-            if faults is not None:
-                self.misbehaviour = Misbehaviour(faults, time.monotonic())
-            if "seed" in wanted:
-                self.random = random.Random(wanted["seed"])
-            if "api_key" in wanted:
-                self.api_key = str(wanted["api_key"])
-
-    def stats(self) -> dict[str, Any]:
-        with self.lock:
-            return {
-                "requests": self.counters["requests"],
-                "stored_batches": self.tally.batches,
-                "stored_rows": self.tally.rows,
-                "distinct_rows": self.tally.distinct,
-                "duplicates": self.tally.duplicates,
-                "untracked_rows": self.tally.untracked,
-                "answers": {str(status): count for status, count in sorted(self.answers.items())},
-                "elsewhere": self.counters["elsewhere"],
-                "broken_off": self.counters["broken_off"],
-                "refused": self.counters["refused"],
-                "faults": [
-                    {**fault.to_json(), "played": played}
-                    for fault, played in zip(self.misbehaviour.faults, self.misbehaviour.played, strict=True)
-                ],
-            }
-
-    def fault_at_head(self, measures: Measures) -> Fault | None:
-        with self.lock:
-            return self.misbehaviour.at_head(measures, time.monotonic(), self.random.random())
-
-    def fault_by_content(self, table: pa.Table, measures: Measures) -> Fault | None:
-        def holds(column: str, value: Value) -> bool:
-            if column not in table.schema.names:
-                return False
-            values = table.column(column)
-            wanted = pa.scalar(value)
-            return wanted.type == values.type and pc.any(pc.equal(values, wanted)).as_py() is True
-
-        with self.lock:
-            return self.misbehaviour.by_content(holds, measures, time.monotonic(), self.random.random())
-
-    def store(self, part: FileIO, table: pa.Table) -> None:
-        """Make a checked request durable, then count it. Raises `OSError`."""
-        self.journal.store(part)
-        with self.lock:
-            self.tally.add(table)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -136,10 +36,11 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Endpoint
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server fixes this signature
         """Silent: a request line says nothing that the counters don't."""
 
     def do_POST(self) -> None:
+        """Uploads and control."""
         if self.path == UPLOAD:
             self._upload()
         elif self.path == "/control":
@@ -148,12 +49,13 @@ class Handler(BaseHTTPRequestHandler):
             self._other()
 
     def do_GET(self) -> None:
+        """Counters, and wherever a redirect leads."""
         if self.path == "/stats":
             self._answer(200, self.server.stats(), counted=False)
         else:
             self._other()
 
-    do_PUT = do_DELETE = do_GET
+    do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815  http.server calls them by these names
 
     def _other(self) -> None:
         self._read_body(None)
@@ -166,10 +68,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _control(self) -> None:
         try:
-            length = int(self.headers.get("Content-Length", "0"))
-            if length > MAX_CONTROL_BYTES:
-                raise ValueError("too long")
-            self.server.control(json.loads(self.rfile.read(length)))
+            self.server.control(json.loads(self.rfile.read(_number(self.headers.get("Content-Length")))))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             self._answer(400, {"message": str(error)}, counted=False)
         else:
@@ -288,7 +187,7 @@ class Handler(BaseHTTPRequestHandler):
     def _copy(self, size: int, into: FileIO | None) -> None:
         block = memoryview(bytearray(min(size, BLOCK_BYTES)))
         while size:
-            got = self.rfile.readinto1(block[: min(size, len(block))])  # type: ignore[attr-defined]
+            got = self.rfile.readinto1(block[: min(size, len(block))])
             if not got:
                 raise BrokenOffError
             size -= got
