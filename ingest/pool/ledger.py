@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingest.events import Committed, Event, Progress, UploadStarted, WorkerStarted
-from ingest.pipeline.commit import Resume
+from ingest.pipeline.ack import Watermark
 from ingest.records import PartitionProgress, Span
 from ingest.status.account import PartitionAccount
 
@@ -78,41 +78,47 @@ class Ledger:
     def settle(
         self,
         partitions: tuple[int, ...],
-        start: Mapping[int, Resume],
-        end: Mapping[int, Resume] | None,
+        start: Mapping[int, Watermark | None],
+        end: Mapping[int, Watermark | None] | None,
         marks: Mapping[int, tuple[int, int]],
     ) -> tuple[PartitionAccount, ...]:
         """One account per partition.
 
-        `start` and `end` are the committed progress then and now (`end` is None if Kafka can't be asked), `marks`
+        `start` and `end` are what was committed then and now (`end` is None if Kafka can't be asked), `marks`
         the (low, end) watermarks that lag is counted to.
         """
         return tuple(
-            self._settle(partition, start[partition], end[partition] if end is not None else None, marks.get(partition))
+            self._settle(
+                partition,
+                start=start[partition],
+                end=self._last_word(partition, start[partition]) if end is None else end[partition],
+                marks=marks.get(partition),
+            )
             for partition in partitions
         )
 
     def _settle(
-        self, partition: int, start: Resume, end: Resume | None, marks: tuple[int, int] | None
+        self, partition: int, *, start: Watermark | None, end: Watermark | None, marks: tuple[int, int] | None
     ) -> PartitionAccount:
         page = self._page(partition)
-        if end is None:
-            last = page.latest
-            end = start if last is None else Resume(last.next_offset, last.acknowledged, last.dead_lettered)
         acknowledged = _acknowledged(end) - _acknowledged(start)
         dead_lettered = _dead_lettered(end) - _dead_lettered(start)
         low, end_offset = marks if marks is not None else (0, -1)
-        reached = low if end.next_offset is None else max(end.next_offset, low)
+        reached = low if end is None else max(end.next_offset, low)
         return PartitionAccount(
             partition=partition,
             consumed=max(page.consumed_before, acknowledged + dead_lettered),
             acknowledged=acknowledged,
             dead_lettered=dead_lettered,
             duplicates_possible=page.duplicates_possible,
-            next_offset=end.next_offset,
+            next_offset=None if end is None else end.next_offset,
             end_offset=end_offset,
             lag=max(end_offset - reached, 0) if end_offset >= 0 else 0,
         )
+
+    def _last_word(self, partition: int, start: Watermark | None) -> Watermark | None:
+        last = self._page(partition).latest
+        return start if last is None else Watermark(last.next_offset, last.acknowledged, last.dead_lettered)
 
     def _page(self, partition: int) -> _Page:
         return self._pages.setdefault(partition, _Page())
@@ -133,10 +139,14 @@ class Ledger:
             )
 
 
-def _acknowledged(progress: Resume) -> int:
+def _acknowledged(committed: Watermark | None) -> int:
     """With what is settled above the committed offset: the next start skips it, so it has happened."""
-    return progress.acknowledged + sum(settled.count - settled.dead for settled in progress.ranges)
+    if committed is None:
+        return 0
+    return committed.acknowledged + sum(settled.count - settled.dead for settled in committed.ranges)
 
 
-def _dead_lettered(progress: Resume) -> int:
-    return progress.dead_lettered + sum(settled.dead for settled in progress.ranges)
+def _dead_lettered(committed: Watermark | None) -> int:
+    if committed is None:
+        return 0
+    return committed.dead_lettered + sum(settled.dead for settled in committed.ranges)

@@ -15,7 +15,7 @@ from ingest import config
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Notice, SupervisorStarted
 from ingest.pipeline import poll
-from ingest.pipeline.commit import Resume
+from ingest.pipeline.ack import Watermark
 from ingest.pool import partitions as sets
 from ingest.pool import process
 from ingest.pool.signals import SignalQueue
@@ -61,11 +61,12 @@ def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[
         jitter=random.random,
         ends=until_end,
     )
-    _loop(supervisor, tick)
+    loop(supervisor, tick)
     return _account(kafka=settings.kafka, supervisor=supervisor, start=start, until=until, started=started, emit=emit)
 
 
-def _loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
+def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
+    """Turn `supervisor` until it is done; `tick` is called at each turn. Only in the main thread."""
     with SignalQueue() as signals:
         try:
             while not supervisor.done:
@@ -83,14 +84,14 @@ def _account(
     *,
     kafka: config.Kafka,
     supervisor: Supervisor,
-    start: Mapping[int, Resume],
+    start: Mapping[int, Watermark | None],
     until: Mapping[int, int] | None,
     started: float,
     emit: Emit,
 ) -> Account:
     chosen = tuple(sorted(start))
     code = supervisor.exit_code
-    end: Mapping[int, Resume] | None = None
+    end: Mapping[int, Watermark | None] | None = None
     marks: Mapping[int, tuple[int, int]] = {}
     try:
         marks = poll.watermarks(kafka, chosen)
@@ -126,13 +127,13 @@ def _check_ends(rows: tuple[PartitionAccount, ...], kafka: config.Kafka, emit: E
 
 
 def _starting_points(
-    kafka: config.Kafka, marks: Mapping[int, tuple[int, int]], start: Mapping[int, Resume]
+    kafka: config.Kafka, marks: Mapping[int, tuple[int, int]], start: Mapping[int, Watermark | None]
 ) -> dict[int, int]:
     points = {}
     for partition, (low, end) in marks.items():
-        committed = start[partition].next_offset
+        committed = start[partition]
         fresh = low if kafka.start == "earliest" else end
-        points[partition] = fresh if committed is None else max(committed, low)
+        points[partition] = fresh if committed is None else max(committed.next_offset, low)
     return points
 
 

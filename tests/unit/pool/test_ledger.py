@@ -1,6 +1,5 @@
 from ingest.events import Committed, Progress, UploadStarted, WorkerStarted
-from ingest.pipeline.ack import SettledRange
-from ingest.pipeline.commit import Resume
+from ingest.pipeline.ack import SettledRange, Watermark
 from ingest.pool.ledger import Ledger
 from ingest.records import PartitionProgress, Span
 
@@ -27,14 +26,14 @@ def progress(next_offset: int, consumed: int, acknowledged: int, dead_lettered: 
 
 def test_figures_are_the_counters_at_the_end_minus_those_at_the_start() -> None:
     ledger = Ledger()
-    (row,) = ledger.settle((0,), {0: Resume(100, 90, 10)}, {0: Resume(500, 480, 20)}, {0: (0, 510)})
+    (row,) = ledger.settle((0,), {0: Watermark(100, 90, 10)}, {0: Watermark(500, 480, 20)}, {0: (0, 510)})
     assert (row.acknowledged, row.dead_lettered, row.lag, row.next_offset) == (390, 10, 10, 500)
     assert row.consumed == 400
 
 
 def test_what_is_settled_above_the_committed_offset_counts() -> None:
-    end = Resume(100, 100, 0, ranges=(SettledRange(first=150, next_offset=200, count=50, dead=5),))
-    (row,) = Ledger().settle((0,), {0: Resume(None)}, {0: end}, {0: (0, 200)})
+    end = Watermark(100, 100, 0, ranges=(SettledRange(first=150, next_offset=200, count=50, dead=5),))
+    (row,) = Ledger().settle((0,), {0: None}, {0: end}, {0: (0, 200)})
     assert (row.acknowledged, row.dead_lettered, row.lag) == (145, 5, 100)
 
 
@@ -47,7 +46,7 @@ def test_what_is_read_again_is_consumed_again() -> None:
     ledger.take(progress(100, consumed=0, acknowledged=100))
     ledger.take(progress(500, consumed=400, acknowledged=500))
     ledger.worker_finished((0,))
-    (row,) = ledger.settle((0,), {0: Resume(None)}, {0: Resume(500, 500, 0)}, {0: (0, 500)})
+    (row,) = ledger.settle((0,), {0: None}, {0: Watermark(500, 500, 0)}, {0: (0, 500)})
     assert row.consumed == 700
 
 
@@ -55,7 +54,7 @@ def test_without_kafka_the_last_words_stand() -> None:
     ledger = Ledger()
     ledger.take(progress(400, consumed=390, acknowledged=380, dead_lettered=10))
     ledger.worker_finished((0,))
-    (row,) = ledger.settle((0,), {0: Resume(10, 5, 5)}, None, {})
+    (row,) = ledger.settle((0,), {0: Watermark(10, 5, 5)}, None, {})
     assert (row.acknowledged, row.dead_lettered, row.next_offset, row.end_offset, row.lag) == (375, 5, 400, -1, 0)
 
 
@@ -69,5 +68,5 @@ def test_a_partly_committed_span_counts_at_most_what_is_left_of_it() -> None:
 
 
 def test_lag_of_a_partition_never_committed_is_what_it_holds() -> None:
-    (row,) = Ledger().settle((0,), {0: Resume(None)}, {0: Resume(None)}, {0: (40, 100)})
+    (row,) = Ledger().settle((0,), {0: None}, {0: None}, {0: (40, 100)})
     assert row.lag == 60
