@@ -1,7 +1,8 @@
 """Fixtures that bring up the outside world, and the one rule for the tests that need a real Kafka.
 
 1. A test that uses `real_kafka` (or `topic`) carries the marker `real`; so may a test that starts its own broker.
-2. A `real` test runs wherever Java and Maven are. Elsewhere it is skipped, with the reason.
+2. A `real` test runs wherever Java and Maven are (and once, for Maven's download, a network). Elsewhere it is
+   skipped, with the reason.
 3. With INGEST_REQUIRE_REAL=1, as in .ci/run, what would be skipped fails instead.
 """
 
@@ -15,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
-from ingest.sandbox.jars import missing_tool
+from ingest.sandbox.jars import ToolMissingError, fetch_jars, missing_tool
 from ingest.sandbox.kafka import EmbeddedKafka
 
 
@@ -26,6 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.real)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The download is nobody's test: it is made before the first one's time limit begins to count."""
+    if not session.config.option.collectonly and any(item.get_closest_marker("real") for item in session.items):
+        _why_not()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Rules 2 and 3."""
     if item.get_closest_marker("real"):
@@ -33,7 +40,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _require_real() -> None:
-    reason = _missing_tool()
+    reason = _why_not()
     if reason is None:
         return
     if os.environ.get("INGEST_REQUIRE_REAL") == "1":
@@ -41,7 +48,15 @@ def _require_real() -> None:
     pytest.skip(reason)
 
 
-_missing_tool = functools.cache(missing_tool)
+@functools.cache
+def _why_not() -> str | None:
+    reason = missing_tool()
+    if reason is None:
+        try:
+            fetch_jars()
+        except ToolMissingError as error:
+            return str(error)
+    return reason
 
 
 @pytest.fixture(scope="session")

@@ -3,85 +3,30 @@
 `RealKafka` is for tests and benchmarks: it lives as long as its `with` block, dies with the process that
 started it, and can be killed and brought back on the same ports and data. The command leaves a broker running
 and finds it again by the file `broker.json` in its data directory.
-
-Settings differ from Kafka's defaults where one node needs it (replication factors of 1) or where tests would
-wait (first rebalance, retention, deletion of segments).
 """
 
 import argparse
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import uuid
-from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psutil
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from ingest.errors import IngestError
 from ingest.sandbox import leash
-from ingest.sandbox.jars import cache_directory, fetch_jars, find_java
+from ingest.sandbox.jars import cache_directory
+from ingest.sandbox.node import BrokerError, await_answer, command, prepare
 
-START_S = 90.0
 STOP_S = 20.0
-HOST = "127.0.0.1"
-# Below Linux's range for outgoing connections (32768 and up): no client can sit on the port while its broker is down.
-FREE_PORTS = range(20_000, 32_000)
-
-SETTINGS = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.listener.names": "CONTROLLER",
-    "auto.create.topics.enable": "false",
-    # One node
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "transaction.state.log.num.partitions": "4",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
-    "share.coordinator.state.topic.num.partitions": "1",
-    # No waiting
-    "group.initial.rebalance.delay.ms": "0",
-    "broker.session.timeout.ms": "3000",  # a killed node may register again only after its old session
-    "broker.heartbeat.interval.ms": "500",
-    "log.initial.task.delay.ms": "500",
-    "log.retention.check.interval.ms": "500",
-    "log.segment.delete.delay.ms": "100",
-    "log.cleaner.backoff.ms": "500",
-    # Small
-    "log.cleaner.dedupe.buffer.size": "16777216",
-    "log.index.size.max.bytes": "1048576",
-    "num.network.threads": "2",
-    "num.io.threads": "4",
-}
-JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
-LOG4J = """rootLogger.level = warn
-rootLogger.appenderRef.file.ref = file
-appender.file.type = File
-appender.file.name = file
-appender.file.fileName = ${sys:ingest.log}
-appender.file.layout.type = PatternLayout
-appender.file.layout.pattern = %d{ISO8601} %p %m (%c{1})%n
-"""
-
-
-class BrokerError(IngestError):
-    """The broker didn't start, or ended while it was awaited; the message holds the end of its log."""
 
 
 class RealKafka:
@@ -173,77 +118,6 @@ class RealKafka:
             shutil.rmtree(self.data, ignore_errors=True)
 
 
-def prepare(data: Path, port: int, settings: Mapping[str, str]) -> str:
-    """Write the node's files into `data` and format its storage if it is new; the bootstrap address.
-
-    `port` 0 takes a free one. Raises `ToolMissingError`, `BrokerError`.
-    """
-    port = port or free_port()
-    controller = free_port()
-    data.mkdir(parents=True, exist_ok=True)
-    lines = SETTINGS | {
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
-        "controller.quorum.bootstrap.servers": f"{HOST}:{controller}",
-        "log.dirs": str(data / "log"),
-        **settings,
-    }
-    (data / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
-    (data / "log4j2.properties").write_text(LOG4J)
-    if not (data / "log" / "meta.properties").is_file():
-        identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
-        storage = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", str(data / "server.properties")]
-        done = subprocess.run(
-            [*_java(data), *storage, "--standalone"], capture_output=True, text=True, timeout=START_S, check=False
-        )
-        if done.returncode != 0:
-            raise BrokerError(f"Kafka can't format {data / 'log'}:\n{done.stdout}{done.stderr}")
-    return f"{HOST}:{port}"
-
-
-def command(data: Path) -> list[str]:
-    """The command line of the broker on a prepared `data`."""
-    return [*_java(data), "kafka.Kafka", str(data / "server.properties")]
-
-
-def await_answer(bootstrap: str, data: Path, alive: Callable[[], bool]) -> None:
-    """Return when the broker answers for itself. Raises `BrokerError` when it ends first, or after 90 s."""
-    host, port = bootstrap.rsplit(":", 1)
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if not alive():
-            raise BrokerError(f"the broker ended while starting; the end of its logs in {data}:\n{_last_words(data)}")
-        with contextlib.suppress(OSError, KafkaException), socket.create_connection((host, int(port)), timeout=1):
-            admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-            if admin.list_topics(timeout=5).brokers:
-                return
-        time.sleep(0.1)
-    raise BrokerError(f"the broker doesn't answer at {bootstrap} after {START_S:.0f} s:\n{_last_words(data)}")
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    candidates = random.Random().sample(FREE_PORTS, 200)
-    for port in candidates:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((HOST, port))
-            return port
-    raise BrokerError(f"no free port found between {FREE_PORTS.start} and {FREE_PORTS.stop}")
-
-
-def _java(data: Path) -> list[str]:
-    logging = [f"-Dlog4j2.configurationFile={data / 'log4j2.properties'}", f"-Dingest.log={data / 'server.log'}"]
-    return [str(find_java()), *JVM, *logging, "-cp", f"{fetch_jars()}/*"]
-
-
-def _last_words(data: Path) -> str:
-    lines: list[str] = []
-    for name in ("console.log", "server.log"):
-        with contextlib.suppress(FileNotFoundError):
-            lines += (data / name).read_text(errors="replace").splitlines()[-8:]
-    return "\n".join(line[:300] for line in lines)
-
-
 # --- the command ----------------------------------------------------------------------------------
 
 
@@ -269,7 +143,11 @@ def _start(data: Path, port: int) -> str:
         )
     state = {"pid": broker.pid, "created": psutil.Process(broker.pid).create_time(), "bootstrap": bootstrap}
     (data / "broker.json").write_text(json.dumps(state))
-    await_answer(bootstrap, data, lambda: broker.poll() is None)
+    try:
+        await_answer(bootstrap, data, lambda: broker.poll() is None)
+    except BaseException:
+        broker.kill()
+        raise
     return bootstrap
 
 

@@ -20,6 +20,7 @@ from ingest.errors import IngestError
 KAFKA_VERSION = "4.3.1"
 LEAST_JAVA = 17  # Kafka 4 brokers run on Java 17 or later
 DOWNLOAD_S = 570.0
+WORK_PREFIX = "download-"
 
 # log4j-slf4j-impl is the one piece of Kafka's own distribution that its jars don't ask for; without it the
 # broker logs nothing, not even why it can't start.
@@ -104,7 +105,9 @@ def fetch_jars() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if jars.is_dir():  # another process was faster
             return jars
-        with tempfile.TemporaryDirectory(prefix="download-", dir=jars.parent) as work:
+        for left in jars.parent.glob(f"{WORK_PREFIX}*"):  # by a download that was killed: the lock is ours now
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=jars.parent) as work:
             _download(mvn, Path(work), java_home)
             (Path(work) / "jars").rename(jars)
     return jars

@@ -1,6 +1,7 @@
 """The real broker as a tool: on its own ports, back after a kill with everything it had, gone when let go."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from ingest.sandbox.broker import BrokerError, RealKafka
+from ingest.sandbox.broker import RealKafka
+from ingest.sandbox.node import BrokerError
 
 pytestmark = pytest.mark.real
 DEADLINE_S = 30.0
@@ -42,6 +44,13 @@ def test_a_killed_broker_comes_back_with_its_messages_and_commits() -> None:
 def test_settings_of_the_test_reach_the_broker_and_a_bad_one_is_told() -> None:
     with pytest.raises(BrokerError, match=r"num\.io\.threads"), RealKafka(settings={"num.io.threads": "none"}):
         pass
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(BrokerError, match=f"port {port} is taken"), RealKafka(tmp_path / "node", port):
+            pass
 
 
 def test_the_command_leaves_a_broker_and_finds_it_again(tmp_path: Path) -> None:
