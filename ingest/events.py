@@ -27,6 +27,24 @@ class Event:
 Emit = Callable[[Event], None]
 
 
+class Repeats:
+    """Lets the same text through once in `every_s` (monotonic seconds): a broker that is down says so once a second."""
+
+    def __init__(self, every_s: float = 30.0, most: int = 100) -> None:
+        self._every_s = every_s
+        self._most = most
+        self._told: dict[str, float] = {}
+
+    def news(self, text: str, now: float) -> bool:
+        """`text` was not told lately; it counts as told now."""
+        if now - self._told.get(text, float("-inf")) < self._every_s:
+            return False
+        if len(self._told) >= self._most:  # texts with changing details must not pile up
+            self._told.clear()
+        self._told[text] = now
+        return True
+
+
 # --- one worker ---------------------------------------------------------------------------------
 
 

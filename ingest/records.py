@@ -5,10 +5,12 @@ not yet settled. A range is half-open. Offsets have gaps (compaction, transactio
 of messages in a range is always counted, never computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 
@@ -35,6 +37,28 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunk:
+    """Messages as polled, in arrival order; `partitions` and `offsets` are those of `messages`, `raw_bytes` their values' size."""
+
+    messages: Sequence[KafkaMessage]
+    partitions: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    raw_bytes: int
+
+    def up_to(self, ends: Mapping[int, int]) -> tuple["Chunk", list[int]]:
+        """Without the messages at or past `ends`, and the partitions that had such messages."""
+        limits = np.array([ends[partition] for partition in self.partitions.tolist()], dtype=np.int64)
+        inside = self.offsets < limits
+        if inside.all():
+            return self, []
+        past: list[int] = np.unique(self.partitions[~inside]).tolist()
+        kept = np.flatnonzero(inside)
+        messages = [self.messages[index] for index in kept.tolist()]
+        raw_bytes = self.raw_bytes * len(messages) // len(self.messages)
+        return Chunk(messages, self.partitions[kept], self.offsets[kept], raw_bytes), past
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """Row `index` of a chunk can't be sent. `code` is countable, `reason` is for people, without the value."""
 
@@ -52,7 +76,7 @@ class Decoded:
     """
 
     table: pa.RecordBatch
-    accepted: Sequence[int]
+    accepted: npt.NDArray[np.int64]
     rejected: Sequence[Rejected]
     widened: Sequence[tuple[str, str, str]] = ()
 

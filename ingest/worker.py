@@ -1,17 +1,61 @@
-"""One process: the loop that joins the steps."""
+"""One process: the loop that joins the steps.
 
-from collections.abc import Mapping
+Each turn of the loop, in this order: take acknowledgements -> commit if due -> flush if due -> poll if there is room, else pause
+the partitions and poll for nothing. Acknowledgements come before new messages, so the work in hand never grows while it could
+shrink; the bound on batches in flight is the only backpressure.
+
+Not obvious:
+- There is room until the next batch is full and no upload is free. For up to a second the loop then just waits for an answer:
+  pausing throws away what librdkafka has fetched ahead. Past that second it pauses and polls for nothing, so that commits and
+  errors are still served.
+- Every message that a poll returns is tracked, also one that slips through while paused: an untracked message would be a gap,
+  and watermarks pass over gaps.
+- A partition without a committed offset has its start committed before anything else. A crash before the first
+  acknowledgement would else start again at a newer `latest`, and lose what lies between.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
+import numpy as np
+import psutil
+
+from ingest import events
 from ingest.config import Config
-from ingest.errors import ExitCode
-from ingest.events import Emit
+from ingest.errors import ConfigError, ExitCode, FatalError
+from ingest.events import Emit, Repeats
+from ingest.pipeline.ack import PartitionTracker, Watermark
+from ingest.pipeline.batch import Batcher, Limits
+from ingest.pipeline.columns import Contract
+from ingest.pipeline.commit import Committer
+from ingest.pipeline.dead_letters import DeadLetter, DeadLetterFiles, DeadLetterQueue
+from ingest.pipeline.decode import Decoder
+from ingest.pipeline.intake import Intake
+from ingest.pipeline.log import ArizeLog
+from ingest.pipeline.poll import Polled, Reader, refetch
+from ingest.pipeline.refused import RefusedBatches
+from ingest.pipeline.retry import Backoff
+from ingest.pipeline.schema import rules
+from ingest.pipeline.start import after_hole, first_offset
+from ingest.pipeline.uploads import Uploads
+from ingest.records import Chunk, PartitionProgress
+
+_REPORT_S = 0.5
+_IDLE_POLL_S = 0.25
+_BUSY_POLL_S = 0.05  # while uploads are out: their answers are taken between polls
+_STALL_S = 1.0  # no room for this long: pause
+_SILENCE_S = 60.0  # no message for this long, though the log has more: replace the consumer
+_LAST_COMMIT_S = 5.0  # a halting worker's last try to commit what is already acknowledged
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one worker is to do: `partitions` of the configured topic, until `until` (partition -> end offset) or forever."""
+    """What one worker is to do: `partitions` of the configured topic, up to `until` (partition -> end offset) or for ever."""
 
     worker: int
     partitions: tuple[int, ...]
@@ -28,5 +72,331 @@ class Control(Protocol):
 
 
 def run(task: Task, emit: Emit, control: Control) -> ExitCode:
-    """Run one worker to its end."""
-    raise NotImplementedError
+    """Run one worker to its end: for ever, to the ends in `task.until`, until `control` wishes to drain, or until it must halt."""
+    try:
+        worker = _Worker(task, emit, control)
+    except (FatalError, ConfigError) as halt:
+        return _failed(task, emit, halt)
+    try:
+        worker.start()
+        return worker.loop()
+    except FatalError as halt:
+        worker.commit_what_is_acknowledged()
+        return _failed(task, emit, halt)
+    finally:
+        worker.close()
+
+
+def _failed(task: Task, emit: Emit, halt: FatalError | ConfigError) -> ExitCode:
+    code = halt.exit_code if isinstance(halt, FatalError) else ExitCode.CONFIGURATION
+    emit(events.WorkerFailed(worker=task.worker, exit_code=code, error=str(halt)))
+    return code
+
+
+class _Worker:
+    def __init__(self, task: Task, emit: Emit, control: Control) -> None:
+        config = task.config
+        self._task = task
+        self._emit = emit
+        self._control = control
+        backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
+        self._trackers: dict[int, PartitionTracker] = {}
+        self._intake = Intake(
+            self._trackers,
+            Decoder(Contract(rules(config.columns, config.arize.model_type))),
+            Batcher(Limits(config.batch.max_events, config.batch.max_bytes, config.batch.linger_s)),
+        )
+        self._uploads = Uploads(
+            ArizeLog(config).send,
+            in_flight=config.arize.in_flight,
+            timeout_s=config.arize.timeout_s,
+            backoff=backoff,
+            emit=emit,
+            worker=task.worker,
+        )
+        self._refused = RefusedBatches(partial(refetch, config.kafka), backoff, config.kafka.topic)
+        self._dead_letters = DeadLetterQueue(
+            DeadLetterFiles(config.dead_letters.directory, config.kafka.topic), backoff
+        )
+        self._committer = Committer(config.delivery.commit_interval_s)
+        self._consumed = dict.fromkeys(task.partitions, 0)
+        self._reading = set(task.partitions)
+        self._repeats = Repeats()
+        self._process = psutil.Process()
+        self._loops = 0
+        self._state = "starting"
+        self._reported_at = float("-inf")
+        self._full_since: float | None = None
+        self._heard_at = time.monotonic()
+        self._drain_at: float | None = None
+        self._reader = Reader(
+            config.kafka, task.partitions, on_trouble=self._kafka_trouble, on_committed=self._commit_answered
+        )
+
+    # --- start ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Find each partition's start, commit those that were never committed, begin to read."""
+        task, kafka = self._task, self._task.config.kafka
+        self._emit(events.WorkerStarted(worker=task.worker, pid=self._process.pid, partitions=task.partitions))
+        self._report(time.monotonic())
+        committed = self._reader.committed()
+        unknown = [partition for partition, mark in committed.items() if mark is None]
+        bounds = self._reader.watermarks(unknown)
+        for partition, mark in committed.items():
+            offset, why = first_offset(kafka, mark, bounds.get(partition))
+            if mark is not None:
+                self._committer.found(partition, mark)
+            self._trackers[partition] = PartitionTracker(partition, offset, mark)
+            self._emit(events.PartitionAssigned(worker=task.worker, partition=partition, next_offset=offset, why=why))
+        self._commit_starts(unknown)
+        self._reader.assign({partition: tracker.position for partition, tracker in self._trackers.items()})
+        for partition in task.partitions:
+            self._check_end(partition)
+        self._heard_at = time.monotonic()
+
+    def _commit_starts(self, unknown: Sequence[int]) -> None:
+        """Before anything is assigned, so that no message can come of these polls."""
+        while any(self._committer.stored(partition) is None for partition in unknown):
+            now = time.monotonic()
+            self._commit(now, leaving=True)
+            if self._control.wish() == "drain":
+                return
+            self._reader.poll(1, _BUSY_POLL_S)
+            self._report(now)
+
+    # --- the loop ------------------------------------------------------------------------------
+
+    def loop(self) -> ExitCode:
+        """Turn until there is nothing left to do. Raises FatalError when going on would lose or repeat something."""
+        while True:
+            now = time.monotonic()
+            self._loops += 1
+            if self._drain_at is None and self._control.wish() == "drain":
+                self._drain_at = now
+            leaving = self._drain_at is not None or not self._reading
+            self._settle(now)
+            self._commit(now, leaving=leaving)
+            self._flush(now, leaving=leaving)
+            self._report(now)
+            if leaving and self._idle():
+                return self._finish(now, ExitCode.DONE)
+            if self._drain_at is not None and now - self._drain_at >= self._task.config.supervisor.drain_s:
+                return self._finish(now, ExitCode.DRAIN_DEADLINE)
+            self._read(now, leaving=leaving)
+
+    def _idle(self) -> bool:
+        """Nothing is in hand, and Kafka has confirmed all that may be committed."""
+        busy = self._intake.rows or len(self._uploads) or len(self._refused) or len(self._dead_letters)
+        return not busy and not self._committer.outstanding and not self._committer.moved(self._marks())
+
+    def _finish(self, now: float, code: ExitCode) -> ExitCode:
+        self._state = "done"
+        self._report(now, last=True)
+        left = sum(tracker.open_messages for tracker in self._trackers.values())
+        self._emit(events.WorkerFinished(worker=self._task.worker, exit_code=code, unacknowledged=left))
+        return code
+
+    # --- acknowledgements and dead letters -----------------------------------------------------
+
+    def _settle(self, now: float) -> None:
+        for settled in self._uploads.turn(now):
+            if settled.rejected is None:
+                for part in settled.batch.parts:
+                    for ticket in part.tickets:
+                        self._trackers[ticket.span.partition].release(ticket)
+            else:
+                code = f"rejected_{settled.rejected.status}"
+                self._refused.add(settled.batch, code, f"Arize refused the upload: {settled.rejected}")
+        for letters in self._refused.turn(now):
+            self._dead_letters.put(letters)
+        durable, blocked = self._dead_letters.turn(now, random.random())
+        for letters in durable:
+            for ticket, dead in letters.tickets:
+                self._trackers[ticket.span.partition].release(ticket, dead=dead)
+            self._tell_dead_letters(letters.letters)
+        if blocked is not None:
+            error, retry_in_s = blocked
+            self._emit(events.DeadLettersBlocked(worker=self._task.worker, error=error, retry_in_s=retry_in_s))
+
+    def _tell_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        if letters:
+            first = letters[0]
+            where = f"partition {first.message.partition()} offset {first.message.offset()}"
+            self._emit(
+                events.DeadLettersWritten(
+                    worker=self._task.worker,
+                    reasons=Counter(letter.code for letter in letters),
+                    example=f"{where}: {first.reason}",
+                )
+            )
+
+    # --- commit --------------------------------------------------------------------------------
+
+    def _marks(self) -> dict[int, Watermark]:
+        return {partition: tracker.watermark() for partition, tracker in self._trackers.items()}
+
+    def _commit(self, now: float, *, leaving: bool) -> None:
+        if self._committer.may_commit(now, leaving=leaving) and (moved := self._committer.moved(self._marks())):
+            self._committer.sent(moved, now)
+            self._reader.commit(moved)
+
+    def _commit_answered(self, stored: Mapping[int, int], faults: Sequence[str]) -> None:
+        news = self._committer.answered(stored)
+        if news:
+            self._emit(events.Committed(worker=self._task.worker, next_offsets=news))
+        for fault in faults:
+            if self._repeats.news(fault, time.monotonic()):
+                self._emit(events.CommitFailed(worker=self._task.worker, error=fault))
+
+    def commit_what_is_acknowledged(self) -> None:
+        """Before a halt: commit what is settled, for a few seconds; what fails here is only sent again."""
+        deadline = time.monotonic() + _LAST_COMMIT_S
+        try:
+            self._reader.pause()
+            while time.monotonic() < deadline:
+                self._commit(time.monotonic(), leaving=True)
+                if not self._committer.outstanding and not self._committer.moved(self._marks()):
+                    return
+                self._reader.poll(1, _BUSY_POLL_S)
+        except FatalError:
+            return  # Kafka itself is why we halt
+
+    # --- upload --------------------------------------------------------------------------------
+
+    def _flush(self, now: float, *, leaving: bool) -> None:
+        # While no upload is free, the open batch goes on filling up to its limit.
+        if not self._uploads.full and not self._intake.ready:
+            self._intake.close_batch(now, leaving=leaving)
+        while self._intake.ready and not self._uploads.full:
+            self._uploads.start(self._intake.ready.popleft(), now)
+
+    # --- poll and decode -----------------------------------------------------------------------
+
+    def _read(self, now: float, *, leaving: bool) -> None:
+        blocked = leaving or len(self._dead_letters) or len(self._refused)
+        room = 0 if blocked else self._intake.room()
+        if room:
+            if self._full_since is not None:
+                self._full_since = None
+                self._heard_at = now
+                self._reader.resume()
+            polled = self._reader.poll(min(room, self._task.config.batch.chunk_events), self._patience(now))
+        else:
+            if self._full_since is None:
+                self._full_since = now
+            if not leaving and now - self._full_since < _STALL_S and not self._committer.outstanding:
+                self._uploads.wait(_BUSY_POLL_S)
+                return
+            self._reader.pause()
+            polled = self._reader.poll(1, _BUSY_POLL_S)
+            if leaving:
+                return  # whatever slipped through stays untracked, and nothing is committed past it
+        self._state = "reading" if room else "paused"
+        self._take_in(polled, now)
+        if room and now - self._heard_at >= _SILENCE_S:
+            self._break_silence(now)
+
+    def _patience(self, now: float) -> float:
+        """How long a poll may wait: acknowledgements and the batch's age must not."""
+        longest = _BUSY_POLL_S if len(self._uploads) or self._committer.outstanding else _IDLE_POLL_S
+        due = self._intake.due_in_s(now)
+        return longest if due is None else max(min(longest, due), 0.001)
+
+    def _take_in(self, polled: Polled, now: float) -> None:
+        ends = dict(polled.ends)
+        if polled.chunk is not None:
+            chunk = polled.chunk
+            if self._task.until is not None:
+                chunk, past = chunk.up_to(self._task.until)
+                # What comes at or past the end proves that nothing more comes before it.
+                ends |= {partition: self._task.until[partition] for partition in past}
+            self._take(chunk, now)
+        for partition, end in ends.items():
+            until = self._task.until
+            self._trackers[partition].advance(end if until is None else min(end, until[partition]))
+            self._check_end(partition)
+        if polled.chunk is not None or ends:
+            self._heard_at = now
+        for partition, offset in polled.outside.items():
+            self._outside(partition, offset)
+
+    def _take(self, chunk: Chunk, now: float) -> None:
+        for partition, count in zip(*np.unique(chunk.partitions, return_counts=True), strict=True):
+            self._consumed[int(partition)] += int(count)
+        taken = self._intake.take(chunk, now)
+        for column, old, new in taken.widened:
+            self._emit(events.ColumnWidened(worker=self._task.worker, column=column, old=old, new=new))
+        self._dead_letters.put(taken.letters)
+        for partition in np.unique(chunk.partitions).tolist():
+            self._check_end(partition)
+
+    def _check_end(self, partition: int) -> None:
+        until = self._task.until
+        if until is not None and partition in self._reading and self._trackers[partition].position >= until[partition]:
+            self._reading.discard(partition)
+            self._reader.drop(partition)
+
+    def _outside(self, partition: int, offset: int) -> None:
+        kafka = self._task.config.kafka
+        tracker = self._trackers[partition]
+        go_on = after_hole(kafka, partition, offset, self._reader.watermarks([partition])[partition])
+        if go_on > tracker.position:
+            self._emit(
+                events.OffsetsExpired(
+                    worker=self._task.worker,
+                    topic=kafka.topic,
+                    partition=partition,
+                    first=tracker.position,
+                    next_offset=go_on,
+                )
+            )
+            tracker.advance(go_on)
+        self._reader.reassign(partition, tracker.position)
+
+    def _break_silence(self, now: float) -> None:
+        """An assigned consumer can stay dead after a broker restart (librdkafka#5153): it is replaced."""
+        self._heard_at = now
+        positions = {partition: self._trackers[partition].position for partition in self._reading}
+        if self._reader.behind(positions):
+            self._kafka_trouble(f"no message for {_SILENCE_S:g} s although there are more: connecting anew")
+            self._reader.rebuild(positions)
+
+    def _kafka_trouble(self, text: str) -> None:
+        if self._repeats.news(text, time.monotonic()):
+            self._emit(events.KafkaTrouble(worker=self._task.worker, error=text))
+
+    # --- report --------------------------------------------------------------------------------
+
+    def _report(self, now: float, *, last: bool = False) -> None:
+        if not last and now - self._reported_at < _REPORT_S:
+            return
+        self._reported_at = now
+        self._emit(
+            events.Progress(
+                worker=self._task.worker,
+                loops=self._loops,
+                state="draining" if self._drain_at is not None and not last else self._state,
+                uploads_in_flight=len(self._uploads),
+                rss_bytes=self._process.memory_info().rss,
+                partitions={partition: self._progress(partition) for partition in self._trackers},
+            )
+        )
+
+    def _progress(self, partition: int) -> PartitionProgress:
+        mark = self._committer.stored(partition)
+        position = self._trackers[partition].position
+        return PartitionProgress(
+            next_offset=mark.next_offset if mark is not None else position,
+            position=position,
+            end_offset=max(self._reader.end_offset(partition), position),
+            consumed=self._consumed[partition],
+            acknowledged=mark.acknowledged if mark is not None else 0,
+            dead_lettered=mark.dead_lettered if mark is not None else 0,
+        )
+
+    def close(self) -> None:
+        """Leave everything: what is open stays uncommitted."""
+        self._uploads.close()
+        self._refused.close()
+        self._reader.close()

@@ -1,0 +1,136 @@
+"""Batch decisions: when a micro-batch is full.
+
+Rules
+1. A batch is full by rows (`max_events`), by bytes (`max_bytes` of raw messages), by width (rows x columns whose nulls would
+   take more than four times `max_bytes`), or by age: `linger_s` after its first message, on the monotonic clock, also when
+   nothing more arrives.
+2. Chunks are taken whole and in arrival order, and a poll asks for no more than `room` messages, so rows never pass
+   `max_events`.
+3. Chunks whose column types differ (an int column that became float) never share a batch: the older rows leave first,
+   unchanged.
+4. Once taken, a batch is frozen: every attempt sends the identical rows.
+
+Theory: one batch may hold several partitions. The tickets of their spans travel with the rows and are released together;
+each row keeps its partition and offset, so that a refused row can be named and read again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.pipeline.ack import Ticket
+from ingest.records import Span
+
+# A column that a chunk lacks becomes nulls in the batch: 8 bytes a cell bounds what that takes.
+_BYTES_A_CELL = 8
+_WIDTH_FACTOR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a batch is full. Rows, bytes of raw messages, seconds."""
+
+    max_events: int
+    max_bytes: int
+    linger_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One chunk's share of a batch: its rows, each row's partition and offset, and the tickets they hold."""
+
+    table: pa.RecordBatch
+    partitions: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    tickets: Sequence[Ticket]
+
+    def rows_by_ticket(self) -> list[tuple[Ticket, int]]:
+        """Each ticket with the number of its rows in this part."""
+        counts = []
+        for ticket in self.tickets:
+            span = ticket.span
+            own = self.partitions == span.partition
+            own &= (self.offsets >= span.first) & (self.offsets < span.next_offset)
+            counts.append((ticket, int(np.count_nonzero(own))))
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Frozen rows and where each came from. `number` counts up within a worker."""
+
+    number: int
+    parts: tuple[Part, ...]
+    rows: int
+    raw_bytes: int
+
+    def table(self) -> pa.Table:
+        """All rows as one table, columns that a chunk lacks filled with nulls; buffers are shared, not copied."""
+        return pa.concat_tables([pa.Table.from_batches([part.table]) for part in self.parts], promote_options="default")
+
+    def spans(self) -> tuple[Span, ...]:
+        """What a crash from now on may repeat: per partition the offsets and the number of rows."""
+        partitions = np.concatenate([part.partitions for part in self.parts])
+        offsets = np.concatenate([part.offsets for part in self.parts])
+        spans = []
+        for partition in np.unique(partitions).tolist():
+            own = offsets[partitions == partition]
+            spans.append(Span(partition, int(own[0]), int(own[-1]) + 1, len(own)))
+        return tuple(spans)
+
+
+@dataclass(slots=True)
+class Batcher:
+    """Collects chunks into the next batch. Times are monotonic seconds."""
+
+    limits: Limits
+    _number: int = 0
+    _parts: list[Part] = field(default_factory=list)
+    _columns: set[str] = field(default_factory=set)
+    _rows: int = 0
+    _raw_bytes: int = 0
+    _since: float | None = None
+
+    def add(self, part: Part, raw_bytes: int, now: float) -> None:
+        """Take in a chunk's rows; each of its tickets carries one hold for this batch."""
+        if self._since is None:
+            self._since = now
+        self._parts.append(part)
+        self._columns.update(part.table.schema.names)
+        self._rows += part.table.num_rows
+        self._raw_bytes += raw_bytes
+
+    @property
+    def rows(self) -> int:
+        """Rows collected so far."""
+        return self._rows
+
+    def room(self) -> int:
+        """Messages that may still be polled into this batch; 0 when it is full."""
+        wide = self._rows * len(self._columns) * _BYTES_A_CELL
+        if self._raw_bytes >= self.limits.max_bytes or wide >= _WIDTH_FACTOR * self.limits.max_bytes:
+            return 0
+        return max(self.limits.max_events - self._rows, 0)
+
+    def due(self, now: float) -> bool:
+        """The batch has rows and is full or old enough to leave."""
+        return self._rows > 0 and (self.room() == 0 or self.due_in_s(now) == 0.0)
+
+    def due_in_s(self, now: float) -> float | None:
+        """Seconds until age makes the batch due; None while it is empty."""
+        if self._since is None:
+            return None
+        return max(self._since + self.limits.linger_s - now, 0.0)
+
+    def take(self) -> Batch:
+        """The frozen batch; the next one begins empty. Raises ValueError when there are no rows."""
+        if self._rows == 0:
+            raise ValueError("an empty batch can't be taken")
+        self._number += 1
+        batch = Batch(self._number, tuple(self._parts), self._rows, self._raw_bytes)
+        self._parts, self._columns, self._since = [], set(), None
+        self._rows = self._raw_bytes = 0
+        return batch

@@ -1,0 +1,109 @@
+"""Commit decisions: when, what, and what travels in the metadata.
+
+Rules
+1. Nothing is committed that the ack tracker does not call settled.
+2. One commit is outstanding at a time; the next one carries the newest watermarks, so a failed one needs no retry
+   of its own. One that Kafka never answers is given up after `answer_s`.
+3. A commit is due when a watermark (or what is settled above it) has moved and `interval_s` has passed, or at once
+   when the worker is about to leave.
+4. What was settled out of order above the watermark, and the counts below it, ride in the commit's metadata, at most
+   4,096 bytes of it (a longer one fails with OFFSET_METADATA_TOO_LARGE). Ranges that don't fit are left out from
+   the far end: their messages are sent again after a restart, none is lost.
+5. Metadata of another writer is not read: the offset counts, the rest starts from zero.
+
+Theory: offset and metadata are stored by Kafka in one record, so counts and ranges can't disagree with the offset,
+whatever is killed when.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingest.pipeline.ack import SettledRange, Watermark
+
+MAX_METADATA_BYTES = 4_096  # Kafka's offset.metadata.max.bytes default
+
+_HURRY_S = 0.05  # between the commits of a worker that is about to leave
+
+_FORMAT = re.compile(r"ingest/1 (\d+) (\d+)((?: \d+\+\d+:\d+:\d+)*)")
+_RANGE = re.compile(r"(\d+)\+(\d+):(\d+):(\d+)")
+
+
+def encode(watermark: Watermark) -> str:
+    """The metadata of a commit: `ingest/1 ACKNOWLEDGED DEAD[ GAP+LENGTH:COUNT:DEAD...]`, ASCII, at most 4,096 bytes.
+
+    GAP is the distance from the end of the range before (from the watermark for the first).
+    """
+    text = f"ingest/1 {watermark.acknowledged} {watermark.dead_lettered}"
+    end = watermark.next_offset
+    for settled in watermark.ranges:
+        part = f" {settled.first - end}+{settled.next_offset - settled.first}:{settled.count}:{settled.dead}"
+        if len(text) + len(part) > MAX_METADATA_BYTES:
+            break
+        text += part
+        end = settled.next_offset
+    return text
+
+
+def decode(next_offset: int, metadata: str | None) -> Watermark:
+    """What a commit said; metadata that is not ours gives the offset alone."""
+    match = _FORMAT.fullmatch(metadata or "")
+    if match is None:
+        return Watermark(next_offset, 0, 0)
+    ranges = []
+    end = next_offset
+    for gap, length, count, dead in _RANGE.findall(match[3]):
+        first = end + int(gap)
+        end = first + int(length)
+        ranges.append(SettledRange(first, end, int(count), int(dead)))
+    return Watermark(next_offset, int(match[1]), int(match[2]), tuple(ranges))
+
+
+@dataclass(slots=True)
+class Committer:
+    """Decides when a commit is due and which partitions it names. Times are monotonic seconds."""
+
+    interval_s: float
+    answer_s: float = 30.0
+    _stored: dict[int, Watermark] = field(default_factory=dict)
+    _outstanding: dict[int, Watermark] = field(default_factory=dict)
+    _sent_at: float = float("-inf")
+
+    def may_commit(self, now: float, *, leaving: bool) -> bool:
+        """No commit is outstanding, and it is time for the next."""
+        if self._outstanding and now - self._sent_at < self.answer_s:
+            return False
+        return now - self._sent_at >= (_HURRY_S if leaving else self.interval_s)
+
+    def moved(self, watermarks: Mapping[int, Watermark]) -> dict[int, Watermark]:
+        """Those of `watermarks` that Kafka has not confirmed. To be committed, if any; the caller then calls `sent`."""
+        return {partition: mark for partition, mark in watermarks.items() if self._stored.get(partition) != mark}
+
+    def sent(self, watermarks: Mapping[int, Watermark], now: float) -> None:
+        """A commit has left."""
+        self._outstanding = dict(watermarks)
+        self._sent_at = now
+
+    def answered(self, stored: Mapping[int, int]) -> dict[int, int]:
+        """Kafka answered: `stored` are the partitions and next offsets it took. Returns those that are news."""
+        news = {}
+        for partition, next_offset in stored.items():
+            mark = self._outstanding.get(partition)
+            if mark is not None and mark.next_offset == next_offset:
+                self._stored[partition] = mark
+                news[partition] = next_offset
+        self._outstanding = {}
+        return news
+
+    def found(self, partition: int, watermark: Watermark) -> None:
+        """This watermark is already in Kafka."""
+        self._stored[partition] = watermark
+
+    def stored(self, partition: int) -> Watermark | None:
+        """The newest watermark that Kafka confirmed."""
+        return self._stored.get(partition)
+
+    @property
+    def outstanding(self) -> bool:
+        """A commit is on its way."""
+        return bool(self._outstanding)

@@ -1,0 +1,178 @@
+"""The dead letters: messages that can't be delivered, each with its reason, durable before its offset may pass.
+
+A local directory of JSON lines. One line is one message:
+
+    {"reason": code, "detail": text, "topic": ..., "partition": ..., "offset": ..., "timestamp_ms": ..., "key": ..., "headers": [[name, value]],
+     "value": ..., "written_at": ISO 8601}
+
+What is not UTF-8 stands under `key_base64`, `value_base64` or as {"base64": ...} in the headers; `value` is null for a tombstone.
+
+Files belong to one process each, so no two writers meet; a crash may repeat the last lines in the next process's file, so readers
+go by (topic, partition, offset). Files are 0600, the directory is made 0700: they hold what the events hold.
+"""
+
+import base64
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingest.pipeline.ack import Ticket
+from ingest.pipeline.retry import Backoff
+from ingest.records import KafkaMessage
+
+_ROTATE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One message with why it could not be delivered: a countable code and a sentence, neither quoting the payload."""
+
+    message: KafkaMessage
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Dead letters to be written together; once durable they release `tickets`, each with how many of it are dead."""
+
+    letters: Sequence[DeadLetter]
+    tickets: Sequence[tuple[Ticket, int]]
+
+
+class DeadLetterQueue:
+    """Writes in order, again and again while the disk refuses: nothing is released before it is durable.
+
+    Times are monotonic seconds.
+    """
+
+    def __init__(self, files: "DeadLetterFiles", backoff: Backoff) -> None:
+        self._files = files
+        self._backoff = backoff
+        self._queue: deque[Letters] = deque()
+        self._failures = 0
+        self._retry_at = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def put(self, letters: Letters) -> None:
+        """Queue letters for the next `turn`; none at all is fine too, its tickets are then released at once."""
+        self._queue.append(letters)
+
+    def turn(self, now: float, chance: float) -> tuple[list[Letters], tuple[str, float] | None]:
+        """Write what is queued. Returns what became durable, and the error and seconds to the next try if it failed."""
+        durable: list[Letters] = []
+        while self._queue and now >= self._retry_at:
+            try:
+                self._files.write(self._queue[0].letters)
+            except OSError as error:
+                self._failures += 1
+                wait_s = self._backoff.wait_s(self._failures, chance)
+                self._retry_at = now + wait_s
+                return durable, (f"{self._files.directory}: {error.strerror or error}", wait_s)
+            self._failures = 0
+            durable.append(self._queue.popleft())
+        return durable, None
+
+
+class DeadLetterFiles:
+    """Appends to files of this process's own in `directory`, opened with the first dead letter."""
+
+    def __init__(self, directory: Path, topic: str) -> None:
+        self.directory = directory
+        self._topic = topic
+        self._path: Path | None = None
+        self._descriptor = -1
+        self._bytes = 0
+        self._durable = False
+        self._files = 0
+
+    def write(self, letters: Iterable[DeadLetter]) -> None:
+        """All of `letters` are on disk when this returns. Raises OSError when they are not: then write them again.
+
+        After a failure part of them may be there; readers see such a message once, by its offset.
+        """
+        data = memoryview(b"".join(_line(letter) for letter in letters))
+        if not data:
+            return
+        try:
+            if self._descriptor < 0 or self._bytes >= _ROTATE_BYTES:
+                self._open()
+            self._bytes += len(data)
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+            os.fsync(self._descriptor)
+            self._durable = True
+        except OSError:
+            # A failed fsync may have dropped pages that a later one would call clean: only a new file is honest.
+            self._abandon()
+            raise
+
+    def close(self) -> None:
+        """Close the file; the next write opens another."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _abandon(self) -> None:
+        """Close after a failure; a file without any durable line is removed, a full disk shouldn't fill with stubs."""
+        self.close()
+        if self._path is not None and not self._durable:
+            self._path.unlink(missing_ok=True)
+
+    def _open(self) -> None:
+        self.close()
+        self._durable = False
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._files += 1
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        self._path = self.directory / f"{self._topic}.{stamp}.{os.getpid()}.{self._files}.jsonl"
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._bytes = 0
+        directory = os.open(self.directory, os.O_RDONLY)
+        try:
+            os.fsync(directory)  # the file's name must survive too
+        finally:
+            os.close(directory)
+
+
+def _line(letter: DeadLetter) -> bytes:
+    message = letter.message
+    _, timestamp_ms = message.timestamp()
+    record: dict[str, object] = {
+        "reason": letter.code,
+        "detail": letter.reason,
+        "topic": message.topic(),
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "timestamp_ms": timestamp_ms,
+        **_text("key", message.key()),
+        "headers": [[name, _header(value)] for name, value in message.headers() or ()],
+        **_text("value", message.value()),
+        "written_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _text(name: str, raw: bytes | str | None) -> dict[str, str | None]:
+    if raw is None or isinstance(raw, str):
+        return {name: raw}
+    try:
+        return {name: raw.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(raw).decode()}
+
+
+def _header(value: bytes | str | None) -> str | None | dict[str, str]:
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode()}

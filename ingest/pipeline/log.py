@@ -1,0 +1,189 @@
+"""The log step: one attempt to hand a frozen batch to Arize, and the one place that knows the arize SDK.
+
+What the SDK's outcome means is decided here, once:
+
+==========================  ==================================================================
+2xx to our own POST         acknowledged
+3xx                         `RetryableError`: a redirect is never an acknowledgement
+400, 413, 422               `RejectedError`
+401, 403                    the key file is read anew once; then `FatalError` (exit code CREDENTIALS)
+408, 429, 5xx, other 4xx    `RetryableError`: it is not the rows' fault
+no answer, a broken one     `RetryableError`: nobody knows what was stored, so it is sent again
+==========================  ==================================================================
+
+The SDK writes each batch to a file before it posts it, and a SIGKILL leaks that file. On Linux the file is an anonymous one
+in memory (memfd): nothing is left behind, no disk fills up, and it costs half the CPU. Elsewhere it is a directory of the
+process's own.
+"""
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+import pyarrow as pa
+import requests
+from arize import ArizeClient
+from arize.exceptions.auth import AuthenticationError
+from arize.exceptions.http import APIError
+from arize.ml.types import Environments, ModelTypes
+from arize.ml.types import Schema as ArizeSchema
+from pydantic import SecretStr
+
+from ingest.config import Config, api_key, space_id
+from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, RetryableError
+from ingest.pipeline import transport
+from ingest.pipeline.schema import Roles, roles
+
+_REJECTED = {400, 413, 422}
+_MESSAGE_CHARACTERS = 300
+
+
+class ArizeLog:
+    """Sends frozen batches to one model. Used by several upload threads at once."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises ConfigError when the space or the key is missing, or the SDK refuses the endpoint's settings."""
+        self._config = config
+        self._space_id = space_id(config)
+        self._client, self._key = self._connect()
+        # The SDK's own log lines repeat what the events say, and may quote column values.
+        logging.getLogger("arize").setLevel(logging.CRITICAL)
+        requests.post = transport.post  # type: ignore[assignment]  # what the SDK calls; see transport
+
+    def _connect(self) -> tuple[ArizeClient, SecretStr]:
+        key = api_key(self._config)
+        if key is None or not self._space_id:
+            raise ConfigError("no Arize API key or space: set ARIZE_API_KEY and ARIZE_SPACE_ID in the environment")
+        try:
+            # 1,000,000 rows a record batch: our chunks stay as they are.
+            return ArizeClient(api_key=key.get_secret_value(), pyarrow_max_chunksize=1_000_000), key
+        except Exception as error:  # the SDK has a class for each setting it dislikes
+            raise ConfigError(f"the arize SDK refuses its settings (ARIZE_* in the environment): {error}") from None
+
+    @property
+    def endpoint(self) -> str:
+        """Where batches are sent to."""
+        return str(self._client.sdk_config.files_url)
+
+    def send(self, table: pa.Table, attempt: transport.Attempt) -> None:
+        """Send all rows of `table` in one request; returning means that Arize has acknowledged them.
+
+        Raises RetryableError, RejectedError or FatalError as the module's table says.
+        """
+        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+        meant = roles(self._config.columns, table.column_names, _empty(table))
+        client, key = self._client, self._key
+        transport.begin(attempt)
+        try:
+            try:
+                self._log(client, frame, arize_schema(meant))
+            except AuthenticationError as refused:
+                if not self._key_rotated(key):
+                    raise FatalError(
+                        f"Arize at {self.endpoint} refused the key or the space (HTTP {refused.status_code}); nothing was "
+                        "skipped, everything unacknowledged stays uncommitted. Check ARIZE_API_KEY (or api_key_file) "
+                        "and ARIZE_SPACE_ID, then start again",
+                        exit_code=ExitCode.CREDENTIALS,
+                    ) from None
+                raise RetryableError("the key file has a new key; sending again with it", retry_after_s=0.0) from None
+            except APIError as answered:
+                raise self._answered(answered, attempt) from None
+            except requests.RequestException as failed:
+                raise RetryableError(_network_text(failed, attempt, self._config.arize.timeout_s)) from None
+            except OSError as failed:
+                raise RetryableError(f"the batch can't be written or sent: {failed.strerror or failed}") from None
+        finally:
+            transport.end()
+
+    def _log(self, client: ArizeClient, frame: pd.DataFrame, schema: ArizeSchema) -> None:
+        arize = self._config.arize
+        with _spool() as path:
+            response = client.ml.log(
+                space_id=self._space_id,
+                model_name=arize.model_name,
+                model_version=arize.model_version,
+                model_type=ModelTypes[arize.model_type.upper()],
+                environment=Environments[arize.environment.upper()],
+                dataframe=frame,
+                schema=schema,
+                validate=False,
+                timeout=arize.timeout_s,
+                tmp_dir=path,
+            )
+        if response.history or response.request.method != "POST":
+            raise RetryableError("the answer came from a redirect, not from our own POST; that is no acknowledgement")
+
+    def _answered(self, answer: APIError, attempt: transport.Attempt) -> RetryableError | RejectedError:
+        status = answer.status_code
+        said = " ".join(answer.message.split())[:_MESSAGE_CHARACTERS]
+        if status in _REJECTED:
+            return RejectedError(f"HTTP {status} {said}".rstrip(), status=status)
+        if 300 <= status < 400:
+            text = f"HTTP {status}: {self.endpoint} redirects to {attempt.location}, which is no acknowledgement; check ARIZE_API_HOST"
+        elif status in (404, 405, 410):
+            text = f"HTTP {status} {said}: {self.endpoint} is not Arize's upload address; check ARIZE_API_HOST"
+        else:
+            text = f"HTTP {status} {said}".rstrip()
+        return RetryableError(
+            text, status=status, retry_after_s=transport.retry_after_s(attempt.retry_after, time.time())
+        )
+
+    def _key_rotated(self, used: SecretStr) -> bool:
+        """The key file holds another key than the refused one; the client then uses it."""
+        if self._key != used:
+            return True  # another upload thread was here before
+        try:
+            if self._config.arize.api_key_file is None or api_key(self._config) == used:
+                return False
+            self._client, self._key = self._connect()
+        except ConfigError:
+            return False
+        return True
+
+
+def arize_schema(meant: Roles) -> ArizeSchema:
+    """The SDK's schema for a batch's columns."""
+    return ArizeSchema(
+        prediction_id_column_name=meant.prediction_id,
+        timestamp_column_name=meant.timestamp,
+        prediction_label_column_name=meant.prediction_label,
+        prediction_score_column_name=meant.prediction_score,
+        actual_label_column_name=meant.actual_label,
+        actual_score_column_name=meant.actual_score,
+        feature_column_names=list(meant.features),
+        tag_column_names=list(meant.tags),
+    )
+
+
+@contextmanager
+def _spool() -> Iterator[str]:
+    """A path for the SDK to write one batch to; nothing of it outlives the process."""
+    if not hasattr(os, "memfd_create"):
+        with tempfile.TemporaryDirectory(prefix="ingest-", ignore_cleanup_errors=True) as directory:
+            yield os.path.join(directory, "batch.arrow")  # noqa: PTH118  the SDK takes a string
+        return
+    descriptor = os.memfd_create("ingest-batch", os.MFD_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _empty(table: pa.Table) -> frozenset[str]:
+    return frozenset(
+        name for name, column in zip(table.column_names, table.columns, strict=True) if pa.types.is_null(column.type)
+    )
+
+
+def _network_text(failed: requests.RequestException, attempt: transport.Attempt, timeout_s: float) -> str:
+    """What went wrong on the wire, in words that name the cause without the SDK's and urllib3's wrapping."""
+    if attempt.cut_off:
+        return f"no complete answer within {timeout_s:g} s ([arize] timeout_s)"
+    cause: BaseException = failed
+    while (inner := cause.__cause__ or cause.__context__) is not None and inner is not cause:
+        cause = inner
+    return f"{type(failed).__name__}: {cause}"[:_MESSAGE_CHARACTERS]

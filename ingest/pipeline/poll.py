@@ -1,0 +1,362 @@
+"""The poll step, and the one place that knows confluent_kafka.
+
+A `Reader` owns one consumer, assigned to explicit partitions at explicit offsets: no group membership, no
+rebalance. The group only stores the commits.
+
+Not obvious, and learned the hard way (librdkafka 2.16):
+- `auto.offset.reset=error` together with explicit offsets is what tells "never committed" from "expired": an
+  offset outside the log comes as a message whose error is `_AUTO_OFFSET_RESET`, and nothing is skipped.
+- A message's error is never ignored: a batch with a bad CRC is skipped by librdkafka right after it said so, so the
+  only way not to commit past it is to stop.
+- The end of a partition (`_PARTITION_EOF`) carries the next offset to be read: past trailing control records that
+  never come as messages.
+- `queued.min.messages` and `queued.max.messages.kbytes` are per partition: the worker's budget is divided by the
+  number of its partitions, or a backlog fills the memory.
+- `pause` throws away what was fetched ahead and reads it again after `resume`: it is for stalls, not for the gap
+  between two uploads.
+- Commits are asynchronous; their answers come from within `consume`. A synchronous commit has no timeout.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from ingest.config import Kafka
+from ingest.errors import ExitCode, FatalError, RetryableError
+from ingest.pipeline.ack import Watermark
+from ingest.pipeline.commit import decode, encode
+from ingest.records import Chunk, KafkaMessage
+
+_T = TypeVar("_T")
+
+_REQUEST_S = 10.0  # one metadata, offset or watermark request
+_REFETCH_SILENCE_S = 5.0
+_PROBE_S = 2.0  # asked from within the loop, which must go on
+_PATIENCE_S = 60.0  # a fresh broker may answer NOT_COORDINATOR while it makes the offsets topic
+_QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
+
+_REFUSED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError._AUTHENTICATION,  # noqa: SLF001  librdkafka's local codes have no public names
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one poll brought: messages, ends reached (partition -> next offset), offsets outside the log."""
+
+    chunk: Chunk | None
+    ends: Mapping[int, int]
+    outside: Mapping[int, int]
+
+
+class Reader:
+    """One consumer on fixed partitions of one topic.
+
+    `on_trouble` hears what librdkafka deals with by itself; `on_committed` hears a commit's answer: the stored
+    next offsets by partition, and the error texts of those refused.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        partitions: Sequence[int],
+        *,
+        on_trouble: Callable[[str], None],
+        on_committed: Callable[[Mapping[int, int], Sequence[str]], None],
+    ) -> None:
+        self._kafka = kafka
+        self._topic = kafka.topic
+        self._partitions = tuple(partitions)
+        self._on_trouble = on_trouble
+        self._on_committed = on_committed
+        self._paused = False
+        self._consumer = self._connect()
+
+    def _connect(self) -> Consumer:
+        return Consumer(
+            consumer_options(self._kafka, len(self._partitions))
+            | {
+                "error_cb": lambda error: self._on_trouble(error.str()),
+                "on_commit": self._answered,
+            }
+        )
+
+    def assign(self, positions: Mapping[int, int]) -> None:
+        """Read each partition from its position (a next offset) on."""
+        self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in positions.items()])
+        self._paused = False
+
+    def reassign(self, partition: int, next_offset: int) -> None:
+        """Read one partition from another offset on, the others go on where they are."""
+        self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+        self._consumer.incremental_assign([TopicPartition(self._topic, partition, next_offset)])
+        if self._paused:
+            self._consumer.pause([TopicPartition(self._topic, partition)])
+
+    def rebuild(self, positions: Mapping[int, int]) -> None:
+        """Replace a consumer that has gone silent (an assigned one can stay dead after a broker restart)."""
+        self._consumer.close()
+        self._consumer = self._connect()
+        self.assign(positions)
+
+    def poll(self, max_messages: int, timeout_s: float) -> Polled:
+        """Up to `max_messages`, waiting at most `timeout_s` for the first; serves the answers of commits.
+
+        Raises FatalError (exit code KAFKA) for a corrupt message and for what Kafka refuses for good.
+        """
+        found: list[Message] = self._consumer.consume(max_messages, timeout_s)
+        ends: dict[int, int] = {}
+        outside: dict[int, int] = {}
+        messages: list[Message] = found
+        if any(message.error() is not None for message in found):
+            messages = []
+            for message in found:
+                if message.error() is None:
+                    messages.append(message)
+                else:
+                    self._note(message, ends, outside)
+        return Polled(_chunk(messages), ends, outside)
+
+    def _note(self, message: Message, ends: dict[int, int], outside: dict[int, int]) -> None:
+        error = message.error()
+        partition, offset = message.partition(), message.offset()
+        if error is None or partition is None or offset is None:
+            raise FatalError(
+                f"Kafka reports for topic {self._topic}: {error.str() if error else 'a message without an offset'}",
+                exit_code=ExitCode.KAFKA,
+            )
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            ends[partition] = offset
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+            outside[partition] = offset
+        elif error.code() in _REFUSED:
+            raise FatalError(
+                f"Kafka refuses topic {self._topic} partition {partition}: {error.str()}", exit_code=ExitCode.KAFKA
+            )
+        elif offset >= 0:
+            # librdkafka skips past it next. Stopping here keeps it uncommitted; a new consumer reads it again,
+            # which heals what the network broke, and what the disk broke comes back until someone looks.
+            raise FatalError(
+                f"topic {self._topic} partition {partition} offset {offset} can't be read: {error.str()}; "
+                "nothing is committed past it. If it stays, the log segment is damaged: "
+                "look at the brokers, or move the group past it with kafka-consumer-groups --reset-offsets",
+                exit_code=ExitCode.KAFKA,
+            )
+        else:
+            self._on_trouble(f"topic {self._topic} partition {partition}: {error.str()}")
+
+    def pause(self) -> None:
+        """Fetch nothing until `resume`; `poll` still serves commits and errors."""
+        if not self._paused:
+            self._consumer.pause(self._consumer.assignment())
+            self._paused = True
+
+    def resume(self) -> None:
+        """Fetch again."""
+        if self._paused:
+            self._consumer.resume(self._consumer.assignment())
+            self._paused = False
+
+    def drop(self, partition: int) -> None:
+        """Read no more of this partition."""
+        self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+
+    def commit(self, watermarks: Mapping[int, Watermark]) -> None:
+        """Send the commit; `on_committed` hears the answer from within a later `poll`."""
+        try:
+            self._consumer.commit(
+                offsets=[
+                    TopicPartition(self._topic, p, mark.next_offset, encode(mark)) for p, mark in watermarks.items()
+                ],
+                asynchronous=True,
+            )
+        except KafkaException as failed:
+            self._on_committed({}, [failed.args[0].str()])
+
+    def _answered(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        if error is not None:
+            self._on_committed({}, [error.str()])
+            return
+        stored = {o.partition: o.offset for o in offsets if o.error is None}
+        self._on_committed(
+            stored, [f"partition {o.partition}: {o.error.str()}" for o in offsets if o.error is not None]
+        )
+
+    def committed(self) -> dict[int, Watermark | None]:
+        """What the group has committed, None where nothing. Raises FatalError (exit code KAFKA) when Kafka doesn't say."""
+        return _committed(self._consumer, self._kafka, self._partitions)
+
+    def watermarks(self, partitions: Iterable[int] | None = None) -> dict[int, tuple[int, int]]:
+        """Low watermark and end offset by partition, asked of the brokers. Raises FatalError (exit code KAFKA)."""
+        return _watermarks(self._consumer, self._kafka, self._partitions if partitions is None else partitions)
+
+    def end_offset(self, partition: int) -> int:
+        """The end of the log as the last fetch told it, -1 before the first. Costs no request."""
+        low_end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+        return low_end[1] if low_end is not None and low_end[1] >= 0 else -1
+
+    def behind(self, positions: Mapping[int, int]) -> bool:
+        """The brokers hold messages past these positions. False too when they don't answer within two seconds."""
+        try:
+            return any(
+                self._consumer.get_watermark_offsets(TopicPartition(self._topic, p), timeout=_PROBE_S)[1] > position
+                for p, position in positions.items()
+            )
+        except KafkaException:
+            return False
+
+    def close(self) -> None:
+        """Leave. Commits not answered by now stay unknown."""
+        self._consumer.close()
+
+
+def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
+    """Librdkafka's options for a reader of that many partitions; the user's own come last but for the reserved ones."""
+    share = max(partitions, 1)
+    fetch_bytes = max(min(1024 * 1024, kafka.queue_bytes // share), 64 * 1024)
+    return {
+        "queued.min.messages": max(_QUEUED_MESSAGES // share, 500),
+        "queued.max.messages.kbytes": max(kafka.queue_bytes // share // 1024, 64),
+        "fetch.message.max.bytes": fetch_bytes,
+        "check.crcs": True,
+        "isolation.level": "read_committed",
+        **kafka.client_options(),
+        "bootstrap.servers": kafka.brokers,
+        "group.id": kafka.group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+    }
+
+
+def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
+    """The partitions of the topic. Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic."""
+    consumer = Consumer(consumer_options(kafka, 1))
+    try:
+        topic = _patiently(
+            kafka, "its metadata", lambda: consumer.list_topics(kafka.topic, timeout=_REQUEST_S).topics[kafka.topic]
+        )
+        if topic.error is not None:
+            raise FatalError(
+                f"topic {kafka.topic} at {kafka.brokers}: {topic.error.str()}; check [kafka] topic and the rights on it",
+                exit_code=ExitCode.KAFKA,
+            )
+        return tuple(sorted(topic.partitions))
+    finally:
+        consumer.close()
+
+
+def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Low watermark and end offset of each partition. Raises FatalError (exit code KAFKA)."""
+    consumer = Consumer(consumer_options(kafka, 1))
+    try:
+        return _watermarks(consumer, kafka, partitions)
+    finally:
+        consumer.close()
+
+
+def committed_progress(kafka: Kafka, partitions: Iterable[int]) -> dict[int, Watermark | None]:
+    """What the group has committed, None where nothing, with the counts its commits carry. Joins no group. Raises FatalError."""
+    consumer = Consumer(consumer_options(kafka, 1))
+    try:
+        return _committed(consumer, kafka, partitions)
+    finally:
+        consumer.close()
+
+
+def refetch(kafka: Kafka, wanted: Mapping[int, Sequence[int]]) -> list[KafkaMessage]:
+    """Read single messages again: `wanted` maps a partition to its offsets, ascending.
+
+    A batch keeps no raw messages while it waits for Arize; they are still in Kafka, because nothing of it
+    is committed. Returns those found until Kafka stays silent for five seconds; the caller decides about the missing ones.
+    Raises RetryableError when Kafka can't be asked.
+    """
+    consumer = Consumer(consumer_options(kafka, len(wanted)))
+    found: list[KafkaMessage] = []
+    open_offsets = {p: set(offsets) for p, offsets in wanted.items() if len(offsets)}
+    try:
+        consumer.assign([TopicPartition(kafka.topic, p, min(offsets)) for p, offsets in open_offsets.items()])
+        last = {p: max(offsets) for p, offsets in open_offsets.items()}
+        while open_offsets:
+            messages = consumer.consume(5_000, _REFETCH_SILENCE_S)
+            if not messages:
+                break
+            for message in messages:
+                partition, offset = message.partition(), message.offset()
+                if partition not in open_offsets or offset is None:
+                    continue
+                if message.error() is None and offset in open_offsets[partition]:
+                    open_offsets[partition].discard(offset)
+                    found.append(message)
+                if not open_offsets[partition] or offset >= last[partition]:
+                    del open_offsets[partition]
+                    consumer.incremental_unassign([TopicPartition(kafka.topic, partition)])
+    except KafkaException as failed:
+        raise RetryableError(f"refused messages can't be read again: {failed.args[0].str()}") from None
+    finally:
+        consumer.close()
+    return found
+
+
+def _chunk(messages: list[Message]) -> Chunk | None:
+    if not messages:
+        return None
+    partitions = np.fromiter((m.partition() for m in messages), dtype=np.int32, count=len(messages))
+    offsets = np.fromiter((m.offset() for m in messages), dtype=np.int64, count=len(messages))
+    return Chunk(messages, partitions, offsets, sum(map(len, messages)))
+
+
+def _committed(consumer: Consumer, kafka: Kafka, partitions: Iterable[int]) -> dict[int, Watermark | None]:
+    asked = [TopicPartition(kafka.topic, partition) for partition in partitions]
+    answers = _patiently(
+        kafka, f"the commits of group {kafka.group}", lambda: _whole(consumer.committed(asked, timeout=_REQUEST_S))
+    )
+    return {a.partition: None if a.offset == OFFSET_INVALID else decode(a.offset, a.metadata) for a in answers}
+
+
+def _whole(answers: list[TopicPartition]) -> list[TopicPartition]:
+    for answer in answers:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+    return answers
+
+
+def _watermarks(consumer: Consumer, kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    found = {}
+    for partition in partitions:
+        asked = TopicPartition(kafka.topic, partition)
+        found[partition] = _patiently(
+            kafka,
+            f"the offsets of topic {kafka.topic} partition {partition}",
+            lambda asked=asked: consumer.get_watermark_offsets(asked, timeout=_REQUEST_S),  # type: ignore[misc]
+        )
+    return found
+
+
+def _patiently(kafka: Kafka, what: str, ask: Callable[[], _T]) -> _T:
+    """Ask until Kafka answers, for at most a minute; what it refuses for good ends at once."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as failed:
+            error: KafkaError = failed.args[0]
+            if error.code() in _REFUSED or time.monotonic() >= deadline:
+                raise FatalError(
+                    f"Kafka at {kafka.brokers} did not give {what}: {error.str()}; "
+                    "check [kafka] brokers, the network and the rights of this user",
+                    exit_code=ExitCode.KAFKA,
+                ) from None
+            time.sleep(0.2)

@@ -1,0 +1,130 @@
+"""Refused batches: what Arize will never take becomes dead letters, each row with its raw message.
+
+A batch keeps no raw messages while it waits, that would double its memory for the rare case. They are still in Kafka,
+because nothing of the batch is committed, so they are read again. A message that is gone there (retention) is written as
+its decoded row: nothing is lost.
+
+A batch is refused as a whole here. The seam for finding the very rows is `Settled.rejected` with `Batch.parts`, which know each
+row's partition and offset.
+"""
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingest.errors import RetryableError
+from ingest.pipeline.batch import Batch
+from ingest.pipeline.dead_letters import DeadLetter, Letters
+from ingest.pipeline.retry import Backoff
+from ingest.records import KafkaMessage
+
+Refetch = Callable[[Mapping[int, Sequence[int]]], list[KafkaMessage]]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedRow:
+    """Stands for a message that Kafka no longer has: the row as it was decoded."""
+
+    _topic: str
+    _partition: int
+    _offset: int
+    _row: Mapping[str, object]
+
+    def topic(self) -> str:
+        return self._topic
+
+    def partition(self) -> int:
+        return self._partition
+
+    def offset(self) -> int:
+        return self._offset
+
+    def value(self) -> bytes:
+        return json.dumps({name: value for name, value in self._row.items() if value is not None}).encode()
+
+    def key(self) -> None:
+        return None
+
+    def headers(self) -> None:
+        return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return (0, -1)
+
+
+@dataclass(slots=True)
+class _Refusal:
+    batch: Batch
+    code: str
+    reason: str
+    failures: int = 0
+    future: Future[list[KafkaMessage]] | None = None
+    retry_at: float = 0.0
+
+
+class RefusedBatches:
+    """Reads the raw messages of refused batches on a thread of its own. Times are monotonic seconds."""
+
+    def __init__(self, refetch: Refetch, backoff: Backoff, topic: str) -> None:
+        self._refetch = refetch
+        self._backoff = backoff
+        self._topic = topic
+        self._open: list[_Refusal] = []
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="refused")
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, batch: Batch, code: str, reason: str) -> None:
+        """Take in a batch that Arize refused for good."""
+        self._open.append(_Refusal(batch, code, reason))
+
+    def turn(self, now: float) -> list[Letters]:
+        """The batches whose raw messages are at hand, as dead letters to be written."""
+        ready = []
+        for refusal in list(self._open):
+            if refusal.future is None:
+                if now >= refusal.retry_at:
+                    refusal.future = self._pool.submit(self._refetch, _offsets(refusal.batch))
+            elif refusal.future.done():
+                try:
+                    found = refusal.future.result()
+                except RetryableError:
+                    refusal.failures += 1
+                    refusal.future = None
+                    refusal.retry_at = now + self._backoff.wait_s(refusal.failures, random.random())
+                    continue
+                self._open.remove(refusal)
+                tickets = [counted for part in refusal.batch.parts for counted in part.rows_by_ticket()]
+                ready.append(Letters(self._letters(refusal, found), tickets))
+        return ready
+
+    def close(self) -> None:
+        """Wait for nothing; what is open stays uncommitted."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _letters(self, refusal: _Refusal, found: Sequence[KafkaMessage]) -> list[DeadLetter]:
+        raw = {(message.partition(), message.offset()): message for message in found}
+        letters = []
+        for part in refusal.batch.parts:
+            for row, (partition, offset) in enumerate(
+                zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)
+            ):
+                message = raw.get((partition, offset))
+                if message is None:
+                    values = part.table.slice(row, 1).to_pylist()[0]
+                    message = DecodedRow(self._topic, partition, offset, values)
+                letters.append(DeadLetter(message, refusal.code, refusal.reason))
+        return letters
+
+
+def _offsets(batch: Batch) -> dict[int, list[int]]:
+    wanted: dict[int, list[int]] = {}
+    for part in batch.parts:
+        for partition in np.unique(part.partitions).tolist():
+            wanted.setdefault(partition, []).extend(part.offsets[part.partitions == partition].tolist())
+    return wanted

@@ -1,0 +1,169 @@
+"""The pool of uploads: frozen batches on their way to Arize, each until it is acknowledged, refused or fatal.
+
+Rules
+1. At most `in_flight` batches are here at once, waiting ones between two attempts included: that bounds the memory, however
+   long the endpoint is away.
+2. An attempt runs on its own thread, decoding goes on meanwhile. All decisions are taken in the worker's loop, which calls
+   `turn`: the threads only send and report.
+3. Each attempt has a wall-clock deadline; past it the connection is cut and the attempt counts as failed.
+4. A retryable fault waits by retry's rules, for ever if need be; every attempt sends the identical table.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from ingest.errors import RejectedError, RetryableError
+from ingest.events import Emit, UploadAcknowledged, UploadRejected, UploadRetried, UploadStarted
+from ingest.pipeline.batch import Batch
+from ingest.pipeline.retry import Backoff
+from ingest.pipeline.transport import Attempt
+
+Send = Callable[[pa.Table, Attempt], None]
+
+_GRACE_S = 1.0  # the request's own timeout is given this much to speak first
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A batch that has left the pool: acknowledged, or refused for good with `rejected`."""
+
+    batch: Batch
+    rejected: RejectedError | None = None
+
+
+@dataclass(slots=True)
+class _Upload:
+    batch: Batch
+    table: pa.Table
+    attempt: Attempt = field(default_factory=Attempt)
+    failures: int = 0
+    started_at: float = 0.0
+    future: Future[None] | None = None
+    retry_at: float = 0.0
+
+
+class Uploads:
+    """Batches in flight. All times are monotonic seconds. Not for use from several threads."""
+
+    def __init__(
+        self, send: Send, *, in_flight: int, timeout_s: float, backoff: Backoff, emit: Emit, worker: int
+    ) -> None:
+        self._send = send
+        self._in_flight = in_flight
+        self._timeout_s = timeout_s
+        self._backoff = backoff
+        self._emit = emit
+        self._worker = worker
+        self._open: list[_Upload] = []
+        self._answer = threading.Event()
+        self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="upload")
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def full(self) -> bool:
+        """No further batch can be started."""
+        return len(self._open) >= self._in_flight
+
+    @property
+    def rows(self) -> int:
+        """Rows on their way."""
+        return sum(upload.batch.rows for upload in self._open)
+
+    @property
+    def failing(self) -> bool:
+        """A batch waits for its next attempt."""
+        return any(upload.failures for upload in self._open)
+
+    def start(self, batch: Batch, now: float) -> None:
+        """Send a batch for the first time. Raises ValueError when the pool is full."""
+        if self.full:
+            raise ValueError(f"{self._in_flight} batches are in flight already")
+        upload = _Upload(batch, batch.table())
+        self._emit(
+            UploadStarted(
+                worker=self._worker, batch=batch.number, rows=batch.rows, bytes=batch.raw_bytes, spans=batch.spans()
+            )
+        )
+        self._open.append(upload)
+        self._submit(upload, now)
+
+    def turn(self, now: float) -> list[Settled]:
+        """Take in the answers, cut what is overdue, send again what is due. Returns the batches that are settled.
+
+        Raises what an attempt raised beyond RetryableError and RejectedError: FatalError, or a defect.
+        """
+        self._answer.clear()
+        settled = []
+        for upload in list(self._open):
+            if upload.future is None:
+                if now >= upload.retry_at:
+                    self._submit(upload, now)
+            elif upload.future.done():
+                done = self._outcome(upload, upload.future, now)
+                if done is not None:
+                    self._open.remove(upload)
+                    settled.append(done)
+            elif now - upload.started_at >= self._timeout_s + _GRACE_S:
+                upload.attempt.cut()
+        return settled
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when an attempt has ended, or after `timeout_s`."""
+        self._answer.wait(timeout_s)
+
+    def close(self) -> None:
+        """Cut all attempts; what is open stays unacknowledged."""
+        for upload in self._open:
+            upload.attempt.cut()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, upload: _Upload, now: float) -> None:
+        upload.attempt = Attempt()
+        upload.started_at = now
+        upload.future = self._pool.submit(self._send, upload.table, upload.attempt)
+        upload.future.add_done_callback(lambda _: self._answer.set())
+
+    def _outcome(self, upload: _Upload, future: Future[None], now: float) -> Settled | None:
+        batch = upload.batch
+        try:
+            future.result()
+        except RetryableError as fault:
+            upload.failures += 1
+            upload.future = None
+            wait_s = self._backoff.wait_s(upload.failures, random.random(), fault.retry_after_s)
+            upload.retry_at = now + wait_s
+            self._emit(
+                UploadRetried(
+                    worker=self._worker,
+                    batch=batch.number,
+                    rows=batch.rows,
+                    attempt=upload.failures,
+                    error=str(fault),
+                    retry_in_s=wait_s,
+                )
+            )
+            return None
+        except RejectedError as refused:
+            self._emit(
+                UploadRejected(
+                    worker=self._worker, batch=batch.number, rows=batch.rows, status=refused.status, error=str(refused)
+                )
+            )
+            return Settled(batch, refused)
+        self._emit(
+            UploadAcknowledged(
+                worker=self._worker,
+                batch=batch.number,
+                rows=batch.rows,
+                attempts=upload.failures + 1,
+                seconds=now - upload.started_at,
+            )
+        )
+        return Settled(batch)
