@@ -1,0 +1,226 @@
+"""One line per event: a sentence for people, or a JSON object for machines.
+
+1. A sentence says what happened and, where somebody must act, what to do; numbers carry their units.
+2. A JSON line has `time` (ISO 8601, UTC), `event` (the event's name in snake_case), `level`, `worker` and the
+   event's own fields under their own names. Names are an interface: they only ever get more.
+3. Debug events are left out unless asked for; a `Progress` is never a sentence, as screens show it better.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import singledispatch
+from typing import Any
+
+from ingest import events
+from ingest.events import Event
+from ingest.status import spelling
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SIGNALS = {-9: "SIGKILL", -11: "SIGSEGV", -6: "SIGABRT", -15: "SIGTERM", -7: "SIGBUS", -4: "SIGILL"}
+
+
+def wanted(event: Event, *, verbose: bool) -> bool:
+    """Whether `event` gets a line."""
+    return verbose or event.level != "debug"
+
+
+def text_line(event: Event, at: datetime) -> str:
+    """`12:03:04 worker 3    the sentence`, in local time, without colours."""
+    who = "supervisor" if event.worker is None else f"worker {event.worker}"
+    return f"{at.astimezone():%H:%M:%S} {who:<10}  {sentence(event)}"
+
+
+def json_line(event: Event, at: datetime) -> str:
+    """One JSON object, without a newline."""
+    fields = {field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)}
+    worker = fields.pop("worker")
+    head = {"time": timestamp(at), "event": event_name(event), "level": event.level, "worker": worker}
+    return json.dumps({**head, **fields}, ensure_ascii=False)
+
+
+def timestamp(at: datetime) -> str:
+    """ISO 8601 in UTC, with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def event_name(event: Event) -> str:
+    """`WorkerGivenUp` is `worker_given_up`."""
+    return _HUMP.sub("_", type(event).__name__).lower()
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+@singledispatch
+def sentence(event: Event) -> str:
+    """What happened, for a person; an event nobody wrote a sentence for shows its fields."""
+    names = (field.name for field in dataclasses.fields(event) if field.name != "worker")
+    return f"{event_name(event)} " + " ".join(f"{name}={_plain(getattr(event, name))}" for name in names)
+
+
+@sentence.register
+def _(event: events.WorkerStarted) -> str:
+    return f"started, pid {event.pid}, partitions {spelling.partitions(event.partitions)}"
+
+
+@sentence.register
+def _(event: events.PartitionAssigned) -> str:
+    return f"partition {event.partition} is read from offset {event.next_offset} ({event.why})"
+
+
+@sentence.register
+def _(event: events.OffsetsExpired) -> str:
+    return (
+        f"retention removed offsets {event.first} to {event.next_offset - 1} of {event.topic} partition "
+        f"{event.partition} before they were read"
+    )
+
+
+@sentence.register
+def _(event: events.DeadLettersWritten) -> str:
+    count = sum(event.reasons.values())
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(event.reasons.items()))
+    return f"{spelling.amount(count, 'message')} to the dead letters ({reasons}), for example {event.example}"
+
+
+@sentence.register
+def _(event: events.DeadLettersBlocked) -> str:
+    return f"dead letters can't be written, so nothing is committed past them: {event.error}; next try in " + (
+        spelling.seconds(event.retry_in_s)
+    )
+
+
+@sentence.register
+def _(event: events.ColumnWidened) -> str:
+    return f"column {event.column} is {event.new} from now on, it was {event.old}; every value stays exact"
+
+
+@sentence.register
+def _(event: events.UploadStarted) -> str:
+    return f"batch {event.batch}: sending {spelling.amount(event.rows, 'row')}, {spelling.size(event.bytes)}"
+
+
+@sentence.register
+def _(event: events.UploadAcknowledged) -> str:
+    attempts = "" if event.attempts == 1 else f" at attempt {event.attempts}"
+    rows = spelling.amount(event.rows, "row")
+    return f"batch {event.batch}: Arize acknowledged {rows} in {spelling.seconds(event.seconds)}{attempts}"
+
+
+@sentence.register
+def _(event: events.UploadRetried) -> str:
+    return (
+        f"batch {event.batch}: attempt {event.attempt} failed: {event.error}; the same "
+        f"{spelling.amount(event.rows, 'row')} go again in {spelling.seconds(event.retry_in_s)}"
+    )
+
+
+@sentence.register
+def _(event: events.UploadRejected) -> str:
+    return (
+        f"batch {event.batch}: Arize refused {spelling.amount(event.rows, 'row')} for good with "
+        f"{event.status}: {event.error}; they go to the dead letters"
+    )
+
+
+@sentence.register
+def _(event: events.Paused) -> str:
+    return f"reading pauses, waiting for {event.why}"
+
+
+@sentence.register
+def _(_: events.Resumed) -> str:
+    return "reading goes on"
+
+
+@sentence.register
+def _(event: events.Committed) -> str:
+    offsets = ", ".join(f"{partition} at {offset}" for partition, offset in sorted(event.next_offsets.items()))
+    return f"committed: partition {offsets}"
+
+
+@sentence.register
+def _(event: events.CommitFailed) -> str:
+    return f"a commit failed and is tried again with the newest offsets: {event.error}"
+
+
+@sentence.register
+def _(event: events.KafkaTrouble) -> str:
+    return f"Kafka: {event.error}"
+
+
+@sentence.register
+def _(event: events.Progress) -> str:
+    return f"{event.state}, {event.uploads_in_flight} uploads in flight, {spelling.size(event.rss_bytes)}"
+
+
+@sentence.register
+def _(event: events.WorkerFailed) -> str:
+    return f"halts with exit code {event.exit_code}: {event.error}"
+
+
+@sentence.register
+def _(event: events.WorkerFinished) -> str:
+    if event.unacknowledged:
+        left = spelling.amount(event.unacknowledged, "message")
+        return f"leaves with {left} unacknowledged; they stay uncommitted in Kafka"
+    return "leaves, everything is acknowledged and committed"
+
+
+@sentence.register
+def _(event: events.SupervisorStarted) -> str:
+    what = f"topic {event.topic}, group {event.group}, partitions {spelling.partitions(event.partitions)}"
+    workers = spelling.amount(event.workers, "worker")
+    if event.until is None:
+        return f"{what}, {workers}; a SIGTERM or Ctrl-C drains"
+    left = sum(end - event.next_offsets.get(partition, 0) for partition, end in event.until.items())
+    return f"{what}, {workers}, until the end: {spelling.count(max(left, 0))} offsets to go"
+
+
+@sentence.register
+def _(event: events.Notice) -> str:
+    return event.text
+
+
+@sentence.register
+def _(event: events.WorkerExited) -> str:
+    how = f"exit code {event.exit_code}"
+    if event.exit_code < 0:
+        how = f"killed by {_SIGNALS.get(event.exit_code, f'signal {-event.exit_code}')}"
+    return f"pid {event.pid} ended after {spelling.seconds(event.ran_s)}: {how}"
+
+
+@sentence.register
+def _(event: events.WorkerRestarting) -> str:
+    return f"starts again in {spelling.seconds(event.in_s)} (crash {event.crashes} lately)"
+
+
+@sentence.register
+def _(event: events.WorkerHung) -> str:
+    return f"pid {event.pid} has made no progress for {spelling.seconds(event.silent_s)}: killed, to start again"
+
+
+@sentence.register
+def _(event: events.WorkerGivenUp) -> str:
+    return (
+        f"GIVEN UP after {event.crashes} crashes within {spelling.seconds(event.period_s)}: partitions "
+        f"{spelling.partitions(event.partitions)} are read by nobody until the next start; the others go on"
+    )
+
+
+@sentence.register
+def _(event: events.Draining) -> str:
+    return (
+        f"{event.reason}: draining for up to {spelling.seconds(event.deadline_s)}; "
+        "a second stop leaves at once, and what is open stays in Kafka"
+    )

@@ -1,0 +1,126 @@
+"""Lines only: text or JSON, one per event, a summary now and then, the account at the end.
+
+A stream that can't be written any more (a closed pipe, a full disk) is given up in silence: there is nowhere left to
+say it, and what is read and delivered doesn't depend on it.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+
+from ingest.events import Event
+from ingest.status import lines, spelling
+from ingest.status.account import Account, as_json, as_table
+from ingest.status.board import Board
+
+SUMMARY_S = 30.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class LineScreen:
+    """Sentences, and a summary at most every `SUMMARY_S` seconds."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        verbose: bool,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = _now,
+    ) -> None:
+        self._stream = stream
+        self._verbose = verbose
+        self._clock = clock
+        self._wall = wall
+        self._summed_at = clock()
+        self._mute = False
+        self.board = Board()
+
+    def emit(self, event: Event) -> None:
+        """Write the event's line, if it gets one."""
+        self.board.take(event, self._clock())
+        if lines.wanted(event, verbose=self._verbose):
+            self._write(self._line(event, self._wall()))
+
+    def tick(self) -> None:
+        """Write the summary if it is due."""
+        now = self._clock()
+        if now - self._summed_at >= SUMMARY_S:
+            self._summed_at = now
+            self._write(self._summary(now))
+
+    def account(self, account: Account) -> None:
+        """Write the table."""
+        console = Console(file=self._stream, no_color=True, force_terminal=False, width=110)
+        try:
+            console.print(as_table(account))
+        except (OSError, ValueError):
+            self._mute = True
+
+    def _line(self, event: Event, at: datetime) -> str:
+        return lines.text_line(event, at)
+
+    def _summary(self, now: float) -> str:
+        board = self.board
+        left = board.left_s(now)
+        return (
+            f"{self._wall().astimezone():%H:%M:%S} {'summary':<10}  "
+            f"{spelling.count(board.per_s)} events/s, {spelling.count(board.acknowledged)} acknowledged, "
+            f"{spelling.count(board.dead_lettered)} dead-lettered, lag {spelling.count(board.lag)}, "
+            f"{spelling.amount(board.restarts, 'restart')}"
+            f"{f', {spelling.seconds(left)} left' if left is not None else ''}"
+        )
+
+    def _write(self, line: str) -> None:
+        if self._mute:
+            return
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._mute = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to put back."""
+
+
+class JsonScreen(LineScreen):
+    """The same as JSON lines."""
+
+    def account(self, account: Account) -> None:
+        """Write the one `account` line."""
+        self._write(json.dumps(as_json(account, self._wall()), ensure_ascii=False))
+
+    def _line(self, event: Event, at: datetime) -> str:
+        return lines.json_line(event, at)
+
+    def _summary(self, now: float) -> str:
+        board = self.board
+        left = board.left_s(now)
+        return json.dumps(
+            {
+                "time": lines.timestamp(self._wall()),
+                "event": "summary",
+                "level": "info",
+                "worker": None,
+                "events_per_s": round(board.per_s, 1),
+                "acknowledged": board.acknowledged,
+                "dead_lettered": board.dead_lettered,
+                "lag": board.lag,
+                "restarts": board.restarts,
+                "left_s": None if left is None else round(left, 1),
+            }
+        )
