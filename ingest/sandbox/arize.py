@@ -39,16 +39,22 @@ class ArizeEndpoint:
     def __init__(
         self, journal: Path | None = None, *, port: int = 0, api_key: str = API_KEY, space_id: str = SPACE_ID
     ) -> None:
-        self._own = tempfile.TemporaryDirectory(prefix="ingest-arize-") if journal is None else None
-        self.journal = Journal(journal if journal is not None else Path(self._own.name if self._own else ""))
+        self._cleanup = contextlib.ExitStack()
+        if journal is None:
+            journal = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="ingest-arize-")))
+        self.journal = Journal(journal)
         self.api_key = api_key
         self.space_id = space_id
-        # A key never goes into an argument list.
-        self._child = Child(
-            "ingest.sandbox.arize",
-            ["--port", str(port), "--journal", str(self.journal.path)],
-            {"ARIZE_API_KEY": api_key, "ARIZE_SPACE_ID": space_id},
-        )
+        try:
+            # A key never goes into an argument list.
+            self._child = Child(
+                "ingest.sandbox.arize",
+                ["--port", str(port), "--journal", str(journal)],
+                {"ARIZE_API_KEY": api_key, "ARIZE_SPACE_ID": space_id},
+            )
+        except SandboxError:
+            self._cleanup.close()
+            raise
         self.port = int(self._child.greeting["port"])
         self.pid = self._child.pid
 
@@ -88,8 +94,7 @@ class ArizeEndpoint:
     def stop(self) -> None:
         """End the process; a journal directory that was given stays."""
         self._child.stop()
-        if self._own is not None:
-            self._own.cleanup()
+        self._cleanup.close()
 
     def kill(self) -> None:
         """SIGKILL: the journal is as a crash leaves it."""
@@ -144,7 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default=HOST)
     parser.add_argument("--journal", type=Path, required=True)
     given = parser.parse_args(arguments)
-    serve(journal=given.journal, port=given.port, host=given.host)
+    try:
+        serve(journal=given.journal, port=given.port, host=given.host)
+    except OSError as error:
+        parser.exit(1, f"can't listen on {given.host}:{given.port} or write {given.journal}: {error}\n")
     return 0
 
 

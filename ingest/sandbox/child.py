@@ -50,9 +50,7 @@ class Child:
 
     def stop(self) -> None:
         """Let it leave, or kill it after 10 s. Safe to call again."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._let_go()
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -62,6 +60,12 @@ class Child:
         """SIGKILL, and wait for it to be gone."""
         self._process.kill()
         self._process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def _read_greeting(self) -> dict[str, Any]:
         stdout = self._process.stdout

@@ -5,7 +5,7 @@ Ordinary clients of any process talk to it over TCP. What it is and isn't (librd
 1. A partition keeps 5 MB or 100,000 messages, the oldest are dropped first: real retention, only early. Let the
    producer wait for its reader, or spread events over more partitions.
 2. Everything is in memory and gone with it. CreateTopics isn't served (`create_topic` here does it), transactions
-   aren't fenced, and there is no authentication.
+   aren't fenced, commit metadata has no limit, and there is no authentication.
 3. Its faults are methods: request errors, brokers down, round-trip time, leaders and coordinators moved, records
    deleted. API keys and error codes are those of the Kafka protocol.
 """
