@@ -3,7 +3,7 @@
 1. A turn reads what the workers said, kills the hung, reaps the dead and starts the missing, in this order: a worker
    is judged only after its last word was read.
 2. Life is progress of a worker's loop, told by `Progress`. None for `hang_s` means hung: killed, and its end
-   is a crash like any other. Until the first one it has `start_limit_s`, as imports and Kafka take their time.
+   is a crash like any other. Until it reads it has `start_limit_s`, as imports and Kafka take their time.
 3. Time in which the supervisor itself did not turn (stopped, suspended) is not held against a worker.
 4. The end of a worker is judged by `restarts.verdict`, a crash by `restarts.decide`. A worker that left with 0
    although nobody told it to and there was no end to reach is started again as well.
@@ -38,7 +38,7 @@ from ingest.status import spelling
 TURN_S = 0.5  # a turn at least this often
 GRACE_S = 5.0
 SAME_STOP_S = 0.3  # `timeout` and service managers tell a process twice within a moment
-LEAST_START_LIMIT_S = 60.0
+LEAST_START_LIMIT_S = 150.0  # a fresh broker may take a minute to answer for the commits, and again for the ends
 
 # The most telling first; whatever is not listed comes after.
 _TELLING = (
@@ -96,7 +96,7 @@ class _Seat:
     start_at: float | None = 0.0  # None: nobody sits here again
     started_at: float = 0.0
     heard_at: float = 0.0
-    turning: bool = False  # its loop has told of progress
+    turning: bool = False  # it has begun to read
     killed: bool = False
     crashes: tuple[float, ...] = ()
 
@@ -210,7 +210,7 @@ class Supervisor:
         for event in seat.process.events():
             if isinstance(event, Progress):
                 seat.heard_at = now
-                seat.turning = True
+                seat.turning = seat.turning or event.state != "starting"
             self.ledger.take(event)
             self._emit(event)
 

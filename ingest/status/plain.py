@@ -17,6 +17,7 @@ from ingest.events import Event
 from ingest.status import lines, spelling
 from ingest.status.account import Account, as_json, as_table
 from ingest.status.board import Board
+from ingest.status.digest import Digest
 
 SUMMARY_S = 30.0
 
@@ -42,31 +43,36 @@ class LineScreen:
         self._wall = wall
         self._summed_at = clock()
         self._mute = False
+        self._digest = Digest()
         self.board = Board()
 
     def emit(self, event: Event) -> None:
         """Write the event's line, if it gets one."""
-        self.board.take(event, self._clock())
+        now = self._clock()
+        self.board.take(event, now)
         if lines.wanted(event, verbose=self._verbose):
-            self._write(self._line(event, self._wall()))
+            self._write_all(self._digest.take(event, now))
 
     def tick(self) -> None:
-        """Write the summary if it is due."""
+        """Write what was held back, and the summary if it is due."""
         now = self._clock()
+        self._write_all(self._digest.due(now))
         if now - self._summed_at >= SUMMARY_S:
             self._summed_at = now
             self._write(self._summary(now))
 
     def account(self, account: Account) -> None:
         """Write the table."""
+        self._write_all(self._digest.rest())
         console = Console(file=self._stream, no_color=True, force_terminal=False, width=110)
         try:
             console.print(as_table(account))
         except (OSError, ValueError):
             self._mute = True
 
-    def _line(self, event: Event, at: datetime) -> str:
-        return lines.text_line(event, at)
+    def _write_all(self, events: list[Event]) -> None:
+        for event in events:
+            self._write(lines.text_line(event, self._wall()))
 
     def _summary(self, now: float) -> str:
         board = self.board
@@ -98,14 +104,17 @@ class LineScreen:
 
 
 class JsonScreen(LineScreen):
-    """The same as JSON lines."""
+    """The same as JSON lines, each event as it happened."""
+
+    def emit(self, event: Event) -> None:
+        """Write the event's line, if it gets one."""
+        self.board.take(event, self._clock())
+        if lines.wanted(event, verbose=self._verbose):
+            self._write(lines.json_line(event, self._wall()))
 
     def account(self, account: Account) -> None:
         """Write the one `account` line."""
         self._write(json.dumps(as_json(account, self._wall()), ensure_ascii=False))
-
-    def _line(self, event: Event, at: datetime) -> str:
-        return lines.json_line(event, at)
 
     def _summary(self, now: float) -> str:
         board = self.board

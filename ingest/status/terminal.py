@@ -7,6 +7,7 @@ higher than the window: partitions stand side by side where there is room, and t
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -20,6 +21,7 @@ from ingest.events import Event, Progress
 from ingest.status import lines, spelling
 from ingest.status.account import Account, as_table
 from ingest.status.board import Board, PartitionView, WorkerView
+from ingest.status.digest import Digest
 
 REDRAW_S = 0.5
 PAGE_S = 5.0
@@ -41,25 +43,33 @@ class TerminalScreen:
         self._drawn_at = float("-inf")
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         self._gone = False
+        self._digest = Digest()
         self.board = Board()
 
     def emit(self, event: Event) -> None:
         """Fold the event in, and print its line above the table."""
-        self.board.take(event, self._clock())
+        now = self._clock()
+        self.board.take(event, now)
         if lines.wanted(event, verbose=self._verbose) and not isinstance(event, Progress):
-            line = Text(lines.text_line(event, datetime.now(UTC)), style=STYLES[event.level])
-            self._draw(lambda: self._console.print(line, soft_wrap=True))
+            self._print(self._digest.take(event, now))
 
     def tick(self) -> None:
         """Redraw the table if it is due."""
         now = self._clock()
+        self._print(self._digest.due(now))
         if self.board.started_at is not None and now - self._drawn_at >= REDRAW_S:
             self._drawn_at = now
             self._draw(lambda: self._live.update(render(self.board, self._console, now), refresh=True))
 
     def account(self, account: Account) -> None:
         """Print the final table."""
+        self._print(self._digest.rest())
         self._draw(lambda: self._console.print(as_table(account)))
+
+    def _print(self, events: list[Event]) -> None:
+        for event in events:
+            line = Text(lines.text_line(event, datetime.now(UTC)), style=STYLES[event.level])
+            self._draw(partial(self._console.print, line, soft_wrap=True))
 
     def _draw(self, draw: Callable[[], None]) -> None:
         """A terminal that went away takes nothing with it: see `plain`."""

@@ -1,0 +1,178 @@
+"""The commands: arguments -> Config -> exit code. What they do is elsewhere, and is imported when it is asked for.
+
+Help and usage errors must not wait for Arrow, Kafka and Arize to load, and a supervisor never loads what only its
+workers need.
+"""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
+
+app = typer.Typer(
+    name="ingest",
+    help="Stream JSON model predictions from Kafka to Arize, and lose nothing.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    # A traceback with its variables would show events and keys.
+    pretty_exceptions_enable=False,
+)
+sandbox = typer.Typer(
+    help="A Kafka, an Arize and events to try things with, on this machine alone.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(sandbox, name="sandbox")
+
+
+class LogFormat(StrEnum):
+    """How events are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Default: ingest.toml, if there is one.")
+]
+Brokers = Annotated[str | None, typer.Option(metavar="HOST:PORT,...", help="Overrides [kafka] brokers.")]
+Topic = Annotated[str | None, typer.Option(help="Overrides [kafka] topic.")]
+Group = Annotated[str | None, typer.Option(help="Overrides [kafka] group, under which offsets are committed.")]
+
+
+@app.command()
+def supervise(
+    *,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Processes, each with its own partitions.")] = None,
+    partitions: Annotated[str | None, typer.Option(metavar="SET", help='"0-31", "0,3,5-7" or "all".')] = None,
+    until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the ends as they are now, exit 0.")] = False,
+    config: ConfigFile = None,
+    brokers: Brokers = None,
+    topic: Topic = None,
+    group: Group = None,
+    log_format: Annotated[LogFormat, typer.Option(help="Lines for people, or JSON lines.")] = LogFormat.TEXT,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every batch and commit, too.")] = False,
+) -> None:
+    """Deliver partitions to Arize with N workers, for months or until the end.
+
+    \b
+    Examples:
+      ingest supervise --workers 8 --partitions 0-31
+      ingest supervise --workers 4 --partitions all --until-end --log-format json
+
+    Everything else is in ingest.toml or the environment (INGEST_KAFKA__BROKERS=..., ARIZE_API_KEY=...).
+    SIGTERM or Ctrl-C drains: what was sent is acknowledged and committed first. A second one leaves at once.
+
+    \b
+    Exit codes: 0 done, 3 configuration, 4 Kafka, 5 Arize refused the key, 6 a worker kept crashing,
+    7 left with work uncommitted, 8 messages expired before they were read.
+    """  # noqa: D301  click reads \b as "keep these lines"
+    from ingest.config import load  # noqa: PLC0415  see above
+    from ingest.pool import session  # noqa: PLC0415
+    from ingest.status.screen import choose  # noqa: PLC0415
+
+    settings = load(
+        config,
+        {
+            "kafka": _given(brokers=brokers, topic=topic, group=group),
+            "supervisor": _given(workers=workers, partitions=partitions),
+        },
+    )
+    with choose(sys.stdout, json=log_format is LogFormat.JSON, verbose=verbose) as screen:
+        account = session.run(settings, until_end=until_end, emit=screen.emit, tick=screen.tick)
+    screen.account(account)
+    raise typer.Exit(account.exit_code)
+
+
+@sandbox.command("kafka")
+def sandbox_kafka(
+    *,
+    topic: Annotated[str, typer.Option(help="The topic to create.")] = "predictions",
+    partitions: Annotated[int, typer.Option(min=1, help="Its partitions.")] = 32,
+    brokers: Annotated[int, typer.Option(min=1, help="Brokers of the cluster.")] = 1,
+) -> None:
+    """Run an embedded Kafka until Ctrl-C; its first line says where it listens. Everything in it is in memory.
+
+    \b
+    Example:
+      ingest sandbox kafka --topic predictions --partitions 32
+    """  # noqa: D301  click reads \b as "keep these lines"
+    from ingest.sandbox.kafka import serve  # noqa: PLC0415
+
+    serve(topics={topic: partitions}, brokers=brokers)
+
+
+@sandbox.command("arize")
+def sandbox_arize(
+    *,
+    journal: Annotated[Path, typer.Option(metavar="DIRECTORY", help="Where accepted rows are kept.")] = Path("journal"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+) -> None:
+    """Run a local Arize endpoint until Ctrl-C; its first line says where it listens.
+
+    \b
+    Example:
+      ingest sandbox arize --port 8443 --journal /tmp/journal
+      ARIZE_API_HOST=127.0.0.1 ARIZE_API_SCHEME=http ARIZE_API_PORT=8443 ingest supervise
+
+    With ARIZE_API_KEY or ARIZE_SPACE_ID set, requests must carry them; else any will do.
+    """  # noqa: D301  click reads \b as "keep these lines"
+    from ingest.sandbox.arize import serve  # noqa: PLC0415
+
+    try:
+        serve(journal=journal, port=port)
+    except OSError as error:
+        raise ConfigError(f"can't listen on port {port} or write {journal}: {error.strerror}") from None
+
+
+@sandbox.command("produce")
+def sandbox_produce(
+    *,
+    topic: Annotated[str, typer.Option(help="Where to.")] = "predictions",
+    brokers: Annotated[str, typer.Option(metavar="HOST:PORT,...")] = "localhost:9092",
+    events: Annotated[int, typer.Option(min=1, help="How many, over all partitions.")] = 10_000,
+    partitions: Annotated[int, typer.Option(min=0, help="Create the topic with so many, if it isn't there.")] = 0,
+    bad_share: Annotated[float, typer.Option(min=0, max=1, help="The share of bad messages.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same events.")] = 0,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second; default: as fast as it goes.")] = None,
+) -> None:
+    """Put generated predictions on a topic.
+
+    \b
+    Example:
+      ingest sandbox produce --brokers localhost:9092 --topic predictions --events 100000 --bad-share 0.01
+    """  # noqa: D301  click reads \b as "keep these lines"
+    from ingest.sandbox.generate import Generator  # noqa: PLC0415
+    from ingest.sandbox.produce import create_topic, produce, topic_partitions  # noqa: PLC0415
+
+    if partitions:
+        create_topic(brokers, topic, partitions)
+    generator = Generator(seed=seed, bad_share=bad_share)
+    done = produce(brokers, topic, topic_partitions(brokers, topic), events, generator=generator, rate_per_s=rate)
+    bad = sum(done.bad.values())
+    typer.echo(f"{done.events:,} events on {topic} in {done.seconds:.1f} s, {bad:,} of them bad")
+
+
+def main() -> None:
+    """Run the command line, and leave with its exit code."""
+    try:
+        app()
+    except ConfigError as error:
+        for fault in error.faults:
+            typer.echo(fault, err=True)
+        sys.exit(ExitCode.CONFIGURATION)
+    except FatalError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except IngestError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(ExitCode.CRASHED)
+
+
+def _given(**flags: Any) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
