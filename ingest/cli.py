@@ -89,6 +89,26 @@ def supervise(
     raise typer.Exit(account.exit_code)
 
 
+@app.command()
+def demo(
+    *,
+    events: Annotated[int, typer.Option(min=1_000, max=3_000_000, help="Predictions to produce.")] = 200_000,
+    workers: Annotated[int, typer.Option(min=1, max=32, help="Workers, one of which is killed.")] = 4,
+) -> None:
+    """See all of it on this machine alone: Kafka, Arize, workers, a crash, and the proof that nothing was lost.
+
+    \b
+    Example:
+      ingest demo
+      ingest demo --events 500000 --workers 2
+
+    Nothing outside of this machine is reached, and nothing is left behind. Exit code 1 if the proof fails.
+    """  # noqa: D301  click reads \b as "keep these lines"
+    from ingest.sandbox.demo import run  # noqa: PLC0415
+
+    raise typer.Exit(run(events=events, workers=workers))
+
+
 @sandbox.command("kafka")
 def sandbox_kafka(
     *,

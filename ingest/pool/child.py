@@ -101,7 +101,7 @@ def enter(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, control.signalled)
-    _die_with(parent_pid, name=f"ingest-worker-{worker}")
+    _die_with(parent_pid, name=f"ingest-worker{worker}")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
     sender = Sender(events.fileno())

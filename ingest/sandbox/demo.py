@@ -1,0 +1,207 @@
+"""The whole of ingest on one machine, with a crash on the way, and the proof that nothing was lost.
+
+1. An embedded Kafka and a local Arize start, each in a process of its own; predictions are produced, some of them bad.
+2. The real `ingest supervise --until-end` runs in a process of its own on the same terminal.
+3. When Arize has stored a third of the events, one worker is killed with SIGKILL.
+4. The proof asks nobody who could be wrong: Arize's journal is held against what the generator says was produced, the
+   committed offsets are Kafka's, the dead letters are read from their files.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from ingest.config import Kafka
+from ingest.errors import ExitCode
+from ingest.pipeline.poll import committed_progress, watermarks
+from ingest.sandbox.arize import ArizeEndpoint
+from ingest.sandbox.compare import compare_counts
+from ingest.sandbox.generate import Generator
+from ingest.sandbox.kafka import KafkaProcess
+from ingest.sandbox.produce import produce
+from ingest.status import spelling
+
+TOPIC = "predictions"
+GROUP = "ingest-demo"
+BAD_SHARE = 0.001
+KILL_AT = 1 / 3
+WORKER_NAME = "ingest-worker"
+
+CONFIGURATION = """\
+[kafka]
+brokers = "{brokers}"
+topic = "{topic}"
+group = "{group}"
+
+[arize]
+model_name = "fraud-demo"
+
+[batch]
+max_events = 10_000
+linger_s = 1.0
+
+[schema]
+tags = ["tag_region", "tag_release"]
+
+[dead_letters]
+directory = {directory}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the proof."""
+
+    name: str
+    found: str
+    holds: bool
+
+
+def run(*, events: int = 200_000, partitions: int = 32, workers: int = 4) -> ExitCode:
+    """Run the demo on this terminal: 0 if the proof holds, else 1. Raises `SandboxError` if it can't start."""
+    console = Console()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ingest-demo-") as name:
+        directory = Path(name)
+        say(console, f"starting an embedded Kafka with {partitions} partitions and a local Arize")
+        with KafkaProcess(TOPIC, partitions) as kafka, ArizeEndpoint(directory / "journal") as arize:
+            generator = Generator(bad_share=BAD_SHARE)
+            produced = produce(kafka.bootstrap, TOPIC, range(partitions), events, generator=generator)
+            bad = sum(produced.bad.values())
+            say(
+                console, f"produced {events:,} predictions in {spelling.seconds(produced.seconds)}, {bad:,} of them bad"
+            )
+            command = ["supervise", "--workers", str(workers), "--partitions", f"0-{partitions - 1}", "--until-end"]
+            say(console, f"ingest {' '.join(command)}")
+            process = start(directory, kafka.bootstrap, arize.environment(), command)
+            killed = supervised(process, lambda: int(arize.stats()["stored_rows"]) >= events * KILL_AT, console)
+            checks = proof(
+                kafka=Kafka(brokers=kafka.bootstrap, topic=TOPIC, group=GROUP),
+                journal=arize,
+                generator=generator,
+                ends=produced.end,
+                dead_letters=directory / "dead_letters",
+            )
+            checks += (
+                Check("supervise left with", f"exit code {process.returncode}", process.returncode == ExitCode.DONE),
+                Check("workers killed on the way", str(killed), killed == 1),
+            )
+    show(console, checks, time.monotonic() - began)
+    return ExitCode.DONE if all(check.holds for check in checks) else ExitCode.CRASHED
+
+
+def say(console: Console, text: str) -> None:
+    """A line of the demo's own."""
+    console.print(
+        f"{time.strftime('%H:%M:%S')} {'demo':<10}  {text}", style="bold", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+def start(directory: Path, brokers: str, arize: Mapping[str, str], command: list[str]) -> subprocess.Popen[bytes]:
+    """The real command, on this terminal, with a configuration of the demo's own and nothing of the user's."""
+    file = directory / "ingest.toml"
+    where = json.dumps(str(directory / "dead_letters"))
+    file.write_text(CONFIGURATION.format(brokers=brokers, topic=TOPIC, group=GROUP, directory=where), encoding="utf-8")
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
+    environment = {**mine, **arize, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    return subprocess.Popen([sys.executable, "-m", "ingest", *command, "--config", str(file)], env=environment)
+
+
+def supervised(process: subprocess.Popen[bytes], far_enough: Callable[[], bool], console: Console) -> int:
+    """Wait for the supervisor, and kill one worker when it is `far_enough`; how many were killed."""
+    killed = 0
+    try:
+        while process.poll() is None:
+            if not killed and far_enough():
+                killed = kill_one(process.pid, console)
+            time.sleep(0.05)
+    except BaseException:
+        # Nobody may be left behind on the user's machine; workers go with their supervisor.
+        process.kill()
+        process.wait()
+        raise
+    return killed
+
+
+def kill_one(supervisor: int, console: Console) -> int:
+    """SIGKILL to the first worker found; 1, or 0 if there was none just now."""
+    try:
+        family = psutil.Process(supervisor).children(recursive=True)
+        worker = next((member for member in family if member.name().startswith(WORKER_NAME)), None)
+        if worker is None:
+            return 0
+        worker.kill()
+    except psutil.NoSuchProcess:
+        return 0
+    say(console, f"kill -9 {worker.pid}: that was a worker")
+    return 1
+
+
+def proof(
+    *, kafka: Kafka, journal: ArizeEndpoint, generator: Generator, ends: Mapping[int, int], dead_letters: Path
+) -> tuple[Check, ...]:
+    """What the journal, Kafka and the dead letters say."""
+    found = compare_counts(journal.journal, generator, ends)
+    committed = committed_progress(kafka, ends)
+    now = watermarks(kafka, ends)
+    acknowledged = sum(mark.acknowledged for mark in committed.values() if mark is not None)
+    dead = sum(mark.dead_lettered for mark in committed.values() if mark is not None)
+    produced = sum(ends.values())
+    letters = dead_letter_places(dead_letters)
+    bad = {
+        (partition, sequence)
+        for partition, end in ends.items()
+        for sequence in range(end)
+        if generator.bad(partition, sequence) is not None
+    }
+    at_end = [
+        partition
+        for partition, mark in committed.items()
+        if mark is not None and mark.next_offset == now[partition][1] == ends[partition]
+    ]
+    return (
+        Check(
+            "produced = acknowledged + dead-lettered",
+            f"{produced:,} = {acknowledged:,} + {dead:,}",
+            produced == acknowledged + dead,
+        ),
+        Check("good predictions lost", f"{found.lost:,} of {found.expected:,}", found.lost == 0),
+        Check("bad messages in the dead letters", f"{len(letters & bad):,} of {len(bad):,}", letters == bad),
+        Check("stored at Arize that should not be", f"{found.strangers:,}", found.strangers == 0),
+        # A killed worker's batches in flight, at most: 2 of 10,000 rows each.
+        Check("stored twice, as a worker was killed", f"{found.duplicates:,}", found.duplicates <= 20_000),
+        Check("partitions committed at their end", f"{len(at_end)} of {len(ends)}", len(at_end) == len(ends)),
+    )
+
+
+def dead_letter_places(directory: Path) -> set[tuple[int, int]]:
+    """(partition, offset) of every dead letter."""
+    places = set()
+    for file in sorted(directory.glob("*.jsonl")):
+        for line in file.read_bytes().splitlines():
+            letter = json.loads(line)
+            places.add((int(letter["partition"]), int(letter["offset"])))
+    return places
+
+
+def show(console: Console, checks: tuple[Check, ...], seconds: float) -> None:
+    """The proof as a table, and its verdict."""
+    table = Table(title=f"The proof, after {spelling.seconds(seconds)} in all", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for check in checks:
+        table.add_row(check.name, check.found, "[green]ok[/]" if check.holds else "[bold red]FAILED[/]")
+    console.print(table)
+    holds = all(check.holds for check in checks)
+    console.print("Nothing was lost." if holds else "THE PROOF FAILED.", style="bold green" if holds else "bold red")
