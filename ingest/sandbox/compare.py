@@ -1,16 +1,16 @@
 """Holds what an endpoint stored against what was produced, event by event and value by value.
 
-1. A row's hash covers names, values and their JSON types: 1, 1.0, "1" and true differ; null and absent don't.
+1. A row's canonical form, and so its hash, covers names, values and their JSON types: 1, 1.0, "1" and true differ; null and absent don't.
 2. What was produced is made again by the generator, so nothing of it is kept while a test runs.
 """
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 
 from ingest.sandbox.generate import Generator
 from ingest.sandbox.journal import PARTITION, SEQUENCE, Journal
@@ -39,10 +39,15 @@ class Comparison:
         return self.lost == self.strangers == self.changed == 0
 
 
-def row_hash(row: Mapping[str, Any]) -> bytes:
-    """16 bytes for a row's names, values and types. Nulls are left out."""
+def canonical(row: Mapping[str, Any]) -> bytes:
+    """A row's names, values and types as bytes, the same for the same row. Nulls are left out."""
     kept = {name: value for name, value in row.items() if value is not None}
-    return hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16).digest()
+    return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
+
+
+def row_hash(row: Mapping[str, Any]) -> bytes:
+    """16 bytes for a row: those of its canonical form."""
+    return hashlib.blake2b(canonical(row), digest_size=16).digest()
 
 
 def compare(
@@ -55,7 +60,7 @@ def compare(
 ) -> Comparison:
     """Compare everything stored with sequences `first` (0) <= sequence < `end` of each partition, values too.
 
-    `ignore` names columns whose values aren't compared. About 3 s of CPU for each 100,000 stored rows of 24 fields;
+    `ignore` names columns whose values aren't compared. About 1.3 s of CPU for each 100,000 stored rows of 24 fields;
     `compare_counts` leaves the values out and takes milliseconds.
     """
     found = compare_counts(journal, generator, end, first=first)
@@ -63,7 +68,7 @@ def compare(
     for row in journal.rows():
         place = (int(row[PARTITION]), int(row[SEQUENCE]))
         made = generator.row(*place)
-        if row_hash(_without(row, ignore)) != row_hash(_without(made, ignore)):
+        if canonical(_without(row, ignore)) != canonical(_without(made, ignore)):
             changed.append(place)
     return Comparison(
         found.expected,

@@ -1,4 +1,4 @@
-"""Puts generated predictions on a topic: `python -m ingest.sandbox.produce --brokers ... --topic ...`.
+"""Puts generated predictions on a topic.
 
 1. Each event goes to the partition that it names. Sequence numbers follow the partition's end: on a topic that only
    this producer writes, an event's sequence is its offset, and producing again goes on where the last run ended.
@@ -6,10 +6,7 @@
 3. Partitions are fed in turns, so that all of them grow alike.
 """
 
-import argparse
 import contextlib
-import json
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from ingest.errors import IngestError
-from ingest.sandbox.generate import WIDTHS, Generator
+from ingest.sandbox.generate import Generator
 
 TURN_EVENTS = 500
 REQUEST_S = 30.0
@@ -219,29 +216,3 @@ def _hand_over(producer: Producer, topic: str, partition: int, made_by: Generato
                 producer.poll(0.1)
             else:
                 break
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Produce by hand; prints what was produced as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m ingest.sandbox.produce", description="Produce predictions.")
-    parser.add_argument("--brokers", default="localhost:9092")
-    parser.add_argument("--topic", required=True)
-    parser.add_argument("--partitions", type=int, default=0, help="create the topic with so many partitions")
-    parser.add_argument("--events", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--fields", choices=tuple(WIDTHS), default="usual")
-    parser.add_argument("--bad-share", type=float, default=0.0)
-    parser.add_argument("--rate", type=float, default=None, help="events a second")
-    given = parser.parse_args(arguments)
-    if given.partitions:
-        create_topic(given.brokers, given.topic, given.partitions)
-    made_by = Generator(seed=given.seed, fields=given.fields, bad_share=given.bad_share)
-    partitions = topic_partitions(given.brokers, given.topic)
-    done = produce(given.brokers, given.topic, partitions, given.events, generator=made_by, rate_per_s=given.rate)
-    summary = {"good": sum(done.good.values()), "bad": sum(done.bad.values()), "seconds": round(done.seconds, 2)}
-    sys.stdout.write(json.dumps({"topic": done.topic, **summary, "end": done.end}) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._other()
 
-    do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815  http.server calls them by these names
+    do_PUT = do_DELETE = do_GET  # noqa: N815  http.server calls them by these names
 
     def _other(self) -> None:
         self._read_body(None)
@@ -98,6 +98,8 @@ class Handler(BaseHTTPRequestHandler):
         except OSError as error:
             if isinstance(error, ConnectionError):
                 raise
+            # Part of the body may be unread: the connection can't be used again.
+            self.close_connection = True
             self._answer(500, {"message": f"the journal can't be written: {error.strerror}"})
         else:
             if fault is None or fault.kind == "latency":
