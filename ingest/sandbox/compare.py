@@ -1,6 +1,7 @@
 """Holds what an endpoint stored against what was produced, event by event and value by value.
 
-1. A row's canonical form, and so its hash, covers names, values and their JSON types: 1, 1.0, "1" and true differ; null and absent don't.
+1. A row's canonical form, and so its hash, covers names, values and their JSON types: 1, 1.0, "1" and true differ;
+   null and absent don't.
 2. What was produced is made again by the generator, so nothing of it is kept while a test runs.
 """
 
