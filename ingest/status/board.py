@@ -21,18 +21,20 @@ class Rate:
     per_s: float = 0.0
     _total: int = 0
     _at: float | None = None
+    _weight: float = 0.0  # of all that was seen: a young mean must not lean towards zero
 
     def take(self, total: int, now: float) -> None:
         """The counter says `total` now."""
         if self._at is not None and now > self._at and total >= self._total:
             seconds = now - self._at
             share = 1 - math.exp(-seconds / SMOOTHED_OVER_S)
-            self.per_s += share * ((total - self._total) / seconds - self.per_s)
+            self._weight += share * (1 - self._weight)
+            self.per_s += share / self._weight * ((total - self._total) / seconds - self.per_s)
         self._total, self._at = total, now
 
     def stop(self) -> None:
         """Nothing counts any more."""
-        self.per_s, self._total, self._at = 0.0, 0, None
+        self.per_s, self._total, self._at, self._weight = 0.0, 0, None, 0.0
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ A stream that can't be written any more (a closed pipe, a full disk) is given up
 say it, and what is read and delivered doesn't depend on it.
 """
 
+import io
 import json
 import time
 from collections.abc import Callable
@@ -64,11 +65,10 @@ class LineScreen:
     def account(self, account: Account) -> None:
         """Write the table."""
         self._write_all(self._digest.rest())
-        console = Console(file=self._stream, no_color=True, force_terminal=False, width=110)
-        try:
+        console = Console(file=io.StringIO(), no_color=True, force_terminal=False, width=110)
+        with console.capture() as capture:
             console.print(as_table(account))
-        except (OSError, ValueError):
-            self._mute = True
+        self._write(capture.get().rstrip())
 
     def _write_all(self, events: list[Event]) -> None:
         for event in events:

@@ -7,10 +7,9 @@ only, without a single escape code; `--log-format json` gets JSON lines wherever
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from rich.console import Console
-
 from ingest.events import Event
 from ingest.status.account import Account
+from ingest.status.console import LastingConsole
 from ingest.status.plain import JsonScreen, LineScreen
 from ingest.status.terminal import TerminalScreen
 
@@ -41,7 +40,7 @@ def choose(stream: TextIO, *, json: bool, verbose: bool) -> Screen:
     """The screen for `stream`."""
     if json:
         return JsonScreen(stream, verbose=verbose)
-    console = Console(file=stream)
+    console = LastingConsole(file=stream)
     if console.is_terminal and stream.isatty() and not console.no_color and not console.is_dumb_terminal:
         return TerminalScreen(console, verbose=verbose)
     return LineScreen(stream, verbose=verbose)

@@ -1,0 +1,11 @@
+"""A console that a closed terminal or pipe only silences. rich's own would end the process, and the workers with it."""
+
+from rich.console import Console
+
+
+class LastingConsole(Console):
+    """Goes quiet when nobody reads it any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich within the failed write."""
+        self.quiet = True

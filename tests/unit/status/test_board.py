@@ -1,0 +1,99 @@
+import pytest
+
+from ingest import events
+from ingest.records import PartitionProgress
+from ingest.status.board import Board, Rate
+
+
+def progress(worker: int, consumed: int, next_offset: int, partition: int = 0) -> events.Progress:
+    return events.Progress(
+        worker=worker,
+        loops=1,
+        state="reading",
+        uploads_in_flight=1,
+        rss_bytes=10,
+        partitions={
+            partition: PartitionProgress(
+                next_offset=next_offset,
+                position=next_offset + 10,
+                end_offset=1000,
+                consumed=consumed,
+                acknowledged=next_offset,
+                dead_lettered=0,
+            )
+        },
+    )
+
+
+@pytest.fixture
+def board() -> Board:
+    board = Board()
+    board.take(
+        events.SupervisorStarted(
+            topic="rides", group="g", workers=1, partitions=(0,), next_offsets={0: 100}, until={0: 600}
+        ),
+        now=0.0,
+    )
+    board.take(events.WorkerStarted(worker=0, pid=7, partitions=(0,)), now=0.0)
+    return board
+
+
+def test_done_and_left_are_counted_from_where_the_run_began(board: Board) -> None:
+    assert board.done_of() == (0, 500)
+    assert board.left_s(1.0) is None
+    board.take(progress(0, consumed=0, next_offset=100), now=1.0)
+    board.take(progress(0, consumed=300, next_offset=350), now=10.0)
+    assert board.done_of() == (250, 500)
+    assert board.left_s(10.0) == pytest.approx(10.0)
+    assert board.acknowledged == 250
+    assert board.lag == 250
+
+
+def test_a_commit_past_the_end_is_all_of_it(board: Board) -> None:
+    board.take(progress(0, consumed=900, next_offset=900), now=1.0)
+    assert board.done_of() == (500, 500)
+    assert board.lag == 0
+
+
+def test_without_an_end_nothing_is_left() -> None:
+    board = Board()
+    board.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0,)), now=0.0)
+    assert board.done_of() is None
+    assert board.left_s(5.0) is None
+    assert board.lag == 0
+    board.take(progress(0, consumed=1, next_offset=400), now=1.0)
+    assert board.lag == 600
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [
+        (events.WorkerExited(worker=0, pid=7, exit_code=-9, ran_s=1), "ended"),
+        (events.WorkerRestarting(worker=0, in_s=1, crashes=1), "waiting"),
+        (events.WorkerHung(worker=0, pid=7, silent_s=31), "hung"),
+        (events.WorkerGivenUp(worker=0, partitions=(0,), crashes=3, period_s=1), "given up"),
+        (events.WorkerFinished(worker=0, exit_code=0, unacknowledged=0), "done"),
+        (events.WorkerFailed(worker=0, exit_code=5, error="x"), "halted"),
+    ],
+)
+def test_a_worker_that_ends_has_no_rate(board: Board, event: events.Event, state: str) -> None:
+    board.take(progress(0, consumed=0, next_offset=100), now=0.0)
+    board.take(progress(0, consumed=100, next_offset=100), now=1.0)
+    assert board.per_s > 0
+    board.take(event, now=2.0)
+    assert board.workers[0].state == state
+    assert board.per_s == 0
+    assert board.partitions[0].rate.per_s == 0
+
+
+def test_a_rate_is_right_from_the_first_moment_and_bears_a_restart() -> None:
+    rate = Rate()
+    rate.take(0, 0.0)
+    rate.take(500, 0.5)
+    assert rate.per_s == pytest.approx(1000)
+    rate.take(10, 1.0)  # a new process counts anew
+    rate.take(510, 1.5)
+    assert rate.per_s == pytest.approx(1000)
+    for step in range(1, 200):
+        rate.take(510 + step * 100, 1.5 + step)
+    assert rate.per_s == pytest.approx(100)

@@ -1,0 +1,87 @@
+import dataclasses
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest import events
+from ingest.events import Event
+from ingest.records import PartitionProgress, Span
+from ingest.status import lines
+
+AT = datetime(2026, 5, 1, 12, 3, 4, 567_000, tzinfo=UTC)
+PROGRESS = PartitionProgress(next_offset=5, position=9, end_offset=20, consumed=9, acknowledged=4, dead_lettered=1)
+# One of each: a new event without a place here fails the test below.
+ONE_OF_EACH: list[Event] = [
+    events.WorkerStarted(worker=3, pid=12, partitions=(0, 1, 2)),
+    events.PartitionAssigned(worker=3, partition=1, next_offset=7, why="committed"),
+    events.OffsetsExpired(worker=3, topic="rides", partition=1, first=5, next_offset=9),
+    events.DeadLettersWritten(worker=3, reasons={"not_json": 2}, example="partition 1 offset 5"),
+    events.DeadLettersBlocked(worker=3, error="No space left on device", retry_in_s=1.5),
+    events.ColumnWidened(worker=3, column="age", old="int64", new="double"),
+    events.UploadStarted(worker=3, batch=1, rows=10, bytes=100, spans=(Span(0, 1, 2, 1),)),
+    events.UploadAcknowledged(worker=3, batch=1, rows=10, attempts=2, seconds=0.25),
+    events.UploadRetried(worker=3, batch=1, rows=10, attempt=1, error="503", retry_in_s=2.0),
+    events.UploadRejected(worker=3, batch=1, rows=10, status=400, error="bad column"),
+    events.Paused(worker=3, why="uploads"),
+    events.Resumed(worker=3),
+    events.Committed(worker=3, next_offsets={0: 7, 1: 9}),
+    events.CommitFailed(worker=3, error="NOT_COORDINATOR"),
+    events.KafkaTrouble(worker=3, error="broker down"),
+    events.Progress(worker=3, loops=1, state="reading", uploads_in_flight=2, rss_bytes=2**20, partitions={0: PROGRESS}),
+    events.WorkerFailed(worker=3, exit_code=5, error="Arize refused the key"),
+    events.WorkerFinished(worker=3, exit_code=0, unacknowledged=0),
+    events.SupervisorStarted(topic="rides", group="g", workers=2, partitions=(0, 1)),
+    events.Notice(text="a plain sentence"),
+    events.WorkerExited(worker=3, pid=12, exit_code=-9, ran_s=61.0),
+    events.WorkerRestarting(worker=3, in_s=0.5, crashes=2),
+    events.WorkerHung(worker=3, pid=12, silent_s=31.0),
+    events.WorkerGivenUp(worker=3, partitions=(0, 1), crashes=11, period_s=300.0),
+    events.Draining(reason="SIGTERM", deadline_s=30.0),
+]
+
+
+def named(event: Event) -> str:
+    return type(event).__name__
+
+
+def test_there_is_one_of_each() -> None:
+    # By name: a dataclass with slots is made twice.
+    assert {named(event) for event in ONE_OF_EACH} == {kind.__name__ for kind in Event.__subclasses__()}
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=named)
+def test_every_event_has_a_sentence_of_its_own(event: Event) -> None:
+    line = lines.text_line(event, AT)
+    assert "=" not in line  # the sentence of an event that nobody wrote one for
+    assert "\n" not in line
+    assert ("worker 3" if event.worker == 3 else "supervisor") in line
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=named)
+def test_every_event_is_a_json_line_with_its_own_fields(event: Event) -> None:
+    line = lines.json_line(event, AT)
+    assert "\n" not in line
+    read = json.loads(line)
+    assert list(read)[:4] == ["time", "event", "level", "worker"]
+    assert read["time"] == "2026-05-01T12:03:04.567+00:00"
+    assert set(read) == {"time", "event", "level"} | {field.name for field in dataclasses.fields(event)}
+
+
+def test_names_are_snake_case() -> None:
+    assert lines.event_name(ONE_OF_EACH[0]) == "worker_started"
+    assert json.loads(lines.json_line(ONE_OF_EACH[12], AT))["next_offsets"] == {"0": 7, "1": 9}
+
+
+def test_debug_events_are_shown_on_request() -> None:
+    quiet, loud = events.Resumed(worker=1), events.Notice(text="x")
+    assert not lines.wanted(quiet, verbose=False)
+    assert lines.wanted(quiet, verbose=True)
+    assert lines.wanted(loud, verbose=False)
+
+
+def test_sentences_say_what_to_know() -> None:
+    said = {named(event): lines.sentence(event) for event in ONE_OF_EACH}
+    assert said["WorkerExited"] == "pid 12 ended after 1 min 01 s: killed by SIGKILL"
+    assert "partitions 0-1 are read by nobody" in said["WorkerGivenUp"]
+    assert "offsets 5 to 8 of rides partition 1" in said["OffsetsExpired"]

@@ -1,0 +1,182 @@
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from ingest import events
+from ingest.records import PartitionProgress
+from ingest.status.account import Account, PartitionAccount
+from ingest.status.board import Board
+from ingest.status.console import LastingConsole
+from ingest.status.plain import SUMMARY_S, JsonScreen, LineScreen
+from ingest.status.screen import choose
+from ingest.status.terminal import TerminalScreen, render
+
+ROW = PartitionAccount(
+    partition=3,
+    consumed=1200,
+    acknowledged=1000,
+    dead_lettered=10,
+    duplicates_possible=190,
+    next_offset=1010,
+    end_offset=1010,
+    lag=0,
+)
+ACCOUNT = Account(topic="rides", group="g", exit_code=0, ran_s=5.0, crashes=1, exact=True, partitions=(ROW, ROW))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Closed(io.StringIO):
+    """What stdout is once the reader of a pipe has left."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe", text)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def busy_board(workers: int, partitions: int) -> Board:
+    board = Board()
+    each = range(partitions)
+    board.take(
+        events.SupervisorStarted(
+            topic="rides",
+            group="g",
+            workers=workers,
+            partitions=tuple(each),
+            next_offsets=dict.fromkeys(each, 0),
+            until=dict.fromkeys(each, 1_000_000),
+        ),
+        now=0.0,
+    )
+    for worker in range(workers):
+        mine = tuple(each)[worker::workers]
+        board.take(events.WorkerStarted(worker=worker, pid=worker, partitions=mine), now=0.0)
+        progress = {
+            partition: PartitionProgress(
+                next_offset=500_000,
+                position=600_000,
+                end_offset=1_000_000,
+                consumed=600_000,
+                acknowledged=500_000,
+                dead_lettered=0,
+            )
+            for partition in mine
+        }
+        board.take(
+            events.Progress(
+                worker=worker, loops=1, state="reading", uploads_in_flight=2, rss_bytes=2**28, partitions=progress
+            ),
+            now=1.0,
+        )
+    return board
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (80, 12), (60, 8)])
+@pytest.mark.parametrize(("workers", "partitions"), [(1, 1), (4, 32), (8, 256), (64, 1000)])
+def test_the_view_fits_the_window(size: tuple[int, int], workers: int, partitions: int) -> None:
+    width, height = size
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, height=height, force_terminal=True, color_system=None)
+    console.print(render(busy_board(workers, partitions), console, now=12.0))
+    shown = stream.getvalue().splitlines()
+    assert len(shown) <= height
+    assert "rides" in stream.getvalue()
+
+
+def test_a_view_with_room_shows_every_worker_and_partition() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
+    console.print(render(busy_board(4, 32), console, now=12.0))
+    shown = stream.getvalue()
+    assert "50%" in shown
+    assert shown.count("500000") == 32
+    assert "in turn" not in shown
+
+
+def test_pages_take_turns() -> None:
+    console = Console(file=io.StringIO(), width=80, height=24)
+    board = busy_board(4, 256)
+    shown = set()
+    for page in range(20):
+        with console.capture() as capture:
+            console.print(render(board, console, now=page * 5.0))
+        shown.add(capture.get())
+    assert len(shown) > 5
+
+
+def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
+    stream, clock = io.StringIO(), Clock()
+    screen = LineScreen(stream, verbose=False, clock=clock)
+    with screen:
+        screen.emit(events.WorkerGivenUp(worker=0, partitions=(0,), crashes=1, period_s=1))
+        screen.emit(events.Resumed(worker=0))
+        for _ in range(int(SUMMARY_S * 2) + 2):
+            clock.now += 1.0
+            screen.tick()
+    screen.account(ACCOUNT)
+    text = stream.getvalue()
+    assert "\x1b" not in text
+    assert text.count("summary") == 2
+    assert "goes on" not in text.replace("others go on", "")
+    assert "1,200" in text
+    assert "2,000" in text  # acknowledged, in all
+
+
+def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
+    stream, clock = io.StringIO(), Clock()
+    screen = JsonScreen(stream, verbose=True, clock=clock, wall=lambda: datetime(2026, 5, 1, tzinfo=UTC))
+    screen.emit(events.Resumed(worker=0))
+    clock.now += SUMMARY_S
+    screen.tick()
+    screen.account(ACCOUNT)
+    read = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in read] == ["resumed", "summary", "account"]
+    account = read[-1]
+    assert account["totals"] == {
+        "consumed": 2400,
+        "acknowledged": 2000,
+        "dead_lettered": 20,
+        "duplicates_possible": 380,
+        "lag": 0,
+    }
+    assert account["partitions"][0]["next_offset"] == 1010
+    assert account["time"] == "2026-05-01T00:00:00.000+00:00"
+
+
+def test_a_reader_that_left_stops_nothing() -> None:
+    for screen in (
+        LineScreen(Closed(), verbose=False),
+        JsonScreen(Closed(), verbose=False),
+        TerminalScreen(LastingConsole(file=Closed(), force_terminal=True), verbose=False),
+    ):
+        with screen:
+            screen.emit(events.Notice(text="x"))
+            screen.tick()
+        screen.account(ACCOUNT)
+
+
+def test_the_screen_fits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert isinstance(choose(io.StringIO(), json=False, verbose=False), LineScreen)
+    assert isinstance(choose(Terminal(), json=False, verbose=False), TerminalScreen)
+    assert isinstance(choose(Terminal(), json=True, verbose=False), JsonScreen)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert isinstance(choose(Terminal(), json=False, verbose=False), LineScreen)
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(choose(Terminal(), json=False, verbose=False), LineScreen)
