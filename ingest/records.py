@@ -14,6 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 
+# As confluent_kafka types them; in fact it returns a list.
+Headers = Mapping[str, str | bytes | None] | Sequence[tuple[str, str | bytes | None]] | None
+
+
 class KafkaMessage(Protocol):
     """What the steps use of `confluent_kafka.Message`; tests pass plain objects of this shape."""
 
@@ -22,7 +26,7 @@ class KafkaMessage(Protocol):
     def offset(self) -> int | None: ...
     def value(self) -> bytes | None: ...
     def key(self) -> bytes | None: ...
-    def headers(self) -> Sequence[tuple[str, bytes | None]] | None: ...
+    def headers(self) -> Headers: ...
     def timestamp(self) -> tuple[int, int]: ...
 
 
@@ -38,7 +42,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Messages as polled, in arrival order; `partitions` and `offsets` are those of `messages`, `raw_bytes` their values' size."""
+    """Messages as polled, in arrival order.
+
+    `partitions` and `offsets` are those of `messages`; `raw_bytes` is the size of their values.
+    """
 
     messages: Sequence[KafkaMessage]
     partitions: npt.NDArray[np.int32]

@@ -1,15 +1,15 @@
 """One process: the loop that joins the steps.
 
-Each turn of the loop, in this order: take acknowledgements -> commit if due -> flush if due -> poll if there is room, else pause
-the partitions and poll for nothing. Acknowledgements come before new messages, so the work in hand never grows while it could
-shrink; the bound on batches in flight is the only backpressure.
+Each turn of the loop, in this order: take acknowledgements -> commit if due -> flush if due -> poll if there is
+room, else pause the partitions and poll for nothing. Acknowledgements come before new messages, so the work in hand
+never grows while it could shrink; the bound on batches in flight is the only backpressure.
 
 Not obvious:
-- There is room until the next batch is full and no upload is free. For up to a second the loop then just waits for an answer:
-  pausing throws away what librdkafka has fetched ahead. Past that second it pauses and polls for nothing, so that commits and
-  errors are still served.
-- Every message that a poll returns is tracked, also one that slips through while paused: an untracked message would be a gap,
-  and watermarks pass over gaps.
+- There is room until the next batch is full and no upload is free. For up to a second the loop then just waits for
+  an answer: pausing throws away what librdkafka has fetched ahead. Past that second it pauses and polls for nothing,
+  so that commits and errors are still served.
+- Every message that a poll returns is tracked, also one that slips through while paused: an untracked message would
+  be a gap, and watermarks pass over gaps.
 - A partition without a committed offset has its start committed before anything else. A crash before the first
   acknowledgement would else start again at a newer `latest`, and lose what lies between.
 """
@@ -55,7 +55,10 @@ _LAST_COMMIT_S = 5.0  # a halting worker's last try to commit what is already ac
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one worker is to do: `partitions` of the configured topic, up to `until` (partition -> end offset) or for ever."""
+    """What one worker is to do: read `partitions` of the configured topic.
+
+    `until` maps each partition to the offset where this run ends; without it the run has no end.
+    """
 
     worker: int
     partitions: tuple[int, ...]
@@ -72,7 +75,7 @@ class Control(Protocol):
 
 
 def run(task: Task, emit: Emit, control: Control) -> ExitCode:
-    """Run one worker to its end: for ever, to the ends in `task.until`, until `control` wishes to drain, or until it must halt."""
+    """Run one worker until it reaches the ends in `task.until`, `control` wishes to drain, or it must halt."""
     try:
         worker = _Worker(task, emit, control)
     except (FatalError, ConfigError) as halt:

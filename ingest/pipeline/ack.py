@@ -3,8 +3,8 @@
 Rules
 1. Every message enters the tracker when it is polled, in arrival order, as part of a span: the messages of
    one partition in one chunk.
-2. A span is settled when everything holding it has let go: the chunk once its bad messages are durable dead letters, the
-   batch once Arize acknowledged its rows or they are durable dead letters.
+2. A span is settled when everything holding it has let go: the chunk once its bad messages are durable dead
+   letters, the batch once Arize acknowledged its rows or they are durable dead letters.
 3. The watermark is the highest next offset whose predecessors are all settled. It never goes back.
 4. Settled spans above the watermark are remembered as ranges, so that a restart can skip them. Ranges that a former
    process left are kept until the watermark passes them: a second crash must not forget them.

@@ -1,17 +1,17 @@
 """Batch decisions: when a micro-batch is full.
 
 Rules
-1. A batch is full by rows (`max_events`), by bytes (`max_bytes` of raw messages), by width (rows x columns whose nulls would
-   take more than four times `max_bytes`), or by age: `linger_s` after its first message, on the monotonic clock, also when
-   nothing more arrives.
+1. A batch is full by rows (`max_events`), by bytes (`max_bytes` of raw messages), by width (rows x columns, whose nulls
+   would take more than four times `max_bytes`), or by age: `linger_s` after its first message, on the monotonic clock,
+   also when nothing more arrives.
 2. Chunks are taken whole and in arrival order, and a poll asks for no more than `room` messages, so rows never pass
    `max_events`.
 3. Chunks whose column types differ (an int column that became float) never share a batch: the older rows leave first,
    unchanged.
 4. Once taken, a batch is frozen: every attempt sends the identical rows.
 
-Theory: one batch may hold several partitions. The tickets of their spans travel with the rows and are released together;
-each row keeps its partition and offset, so that a refused row can be named and read again.
+Theory: one batch may hold several partitions. The tickets of their spans travel with the rows and are released
+together; each row keeps its partition and offset, so that a refused row can be named and read again.
 """
 
 from collections.abc import Sequence

@@ -5,25 +5,28 @@ Rules
    whole, its neighbours are not touched. An absent key and a null are the same thing to Arize: null.
 2. A column holds one kind of value: booleans, integers (64 bits), floats, strings, or lists of strings.
    What else JSON has (objects, other lists) has no place in a flat column and rejects its row.
-3. A column's type is learned and kept. It widens from null to anything, and from integer to float; an integer past 2**53
-   can't stand in a float column and rejects its row.
+3. A column's type is learned and kept. It widens from null to anything, and from integer to float; an integer past
+   2**53 can't stand in a float column and rejects its row.
 4. Where kinds conflict, the kind that keeps most rows wins, counted over all chunks: one bad message, even the first,
    can't turn a column against all that follow.
-5. When a column's type changes from one chunk to the next, `widened` says so, and the two chunks must not share a batch.
+5. When a column's type changes from one chunk to the next, `widened` says so, and the two chunks must not share a
+   batch.
 6. A worker knows at most `MAX_COLUMNS` columns; a row that would bring more is rejected (keys that are data would
    otherwise grow without end).
 
 Theory: pyarrow's own inference is exact (an int among floats is only taken below 2**53, int and str raise), while typed
-conversion is not (2.5 becomes 2, True becomes 1.0, unknown keys vanish): measured with pyarrow 26. So the common case is
-inference of a whole column at once, and only a column that does not fit is looked at value by value.
+conversion is not (2.5 becomes 2, True becomes 1.0, unknown keys vanish): measured with pyarrow 26. So the common
+case is inference of a whole column at once, and only a column that does not fit is looked at value by value.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -32,16 +35,26 @@ from ingest.records import Rejected
 MAX_COLUMNS = 2_000
 _EXACT_FLOAT = 2**53
 _INT64 = 2**63
+_PAST_INT64 = 2.0**63
+_BIG = "integer past 64 bits"
 
 Row = dict[str, Any]
 
 _STRINGS = pa.list_(pa.string())
+_NO_STRINGS = pa.list_(pa.null())  # what pyarrow infers when all lists are empty
 _TYPES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "integer": pa.int64(),
     "float": pa.float64(),
     "string": pa.string(),
     "list of strings": _STRINGS,
+}
+_PYTHON_KINDS: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "float",
+    str: "string",
+    list: "list of strings",
 }
 _KINDS = {kind: name for name, kind in _TYPES.items()}
 
@@ -87,56 +100,116 @@ class Built:
     learned: Mapping[str, Column]
 
 
-def build(rows: Sequence[Row], contract: Contract) -> Built:
-    """Columns of `rows` under `contract`, which is only read. Indices refer to `rows`."""
-    kept = list(range(len(rows)))
+def build(rows: Sequence[Row], contract: Contract, was_integer: Callable[[int], bool]) -> Built:
+    """Columns of `rows` under `contract`, which is only read. Indices refer to `rows`.
+
+    `was_integer(index)` tells whether a row with a float of 2**63 or more has an integer past 64 bits in its text,
+    which the parser made that float of.
+    """
+    kept = np.arange(len(rows))
     rejected: dict[int, Rejected] = {}
-    while True:
-        chunk = _Chunk([rows[i] for i in kept] if rejected else rows, contract)
-        chunk.run()
-        if not chunk.rejected:
-            break
-        for index, (code, reason) in chunk.rejected.items():
-            rejected[kept[index]] = Rejected(kept[index], code, reason)
-        kept = [i for i in kept if i not in rejected]
+    chunk = _Chunk(rows, contract)
+    while chunk.run() or chunk.unmask(was_integer, kept):
+        faults, stay = chunk.rejected, np.ones(len(kept), dtype=np.bool_)
+        stay[list(faults)] = False
+        for row, (code, reason) in faults.items():
+            rejected[int(kept[row])] = Rejected(int(kept[row]), code, reason)
+        kept = kept[stay]
+        chunk = chunk.without(stay)
+    learned, widened = chunk.taught()
     table = pa.RecordBatch.from_arrays(list(chunk.arrays.values()), names=list(chunk.arrays))
-    return Built(table, kept, [rejected[i] for i in sorted(rejected)], chunk.widened, chunk.learned)
+    return Built(table, kept.tolist(), [rejected[index] for index in sorted(rejected)], widened, learned)
 
 
 class _Chunk:
-    """One attempt at a chunk: either every row fits, or `rejected` says which don't, and the attempt is thrown away."""
+    """One pass over a chunk's rows. If some must be rejected, the next pass goes over the others."""
 
-    def __init__(self, rows: Sequence[Row], contract: Contract) -> None:
+    def __init__(self, rows: Sequence[Row], contract: Contract, arrays: dict[str, pa.Array] | None = None) -> None:
         self.rows = rows
         self.contract = contract
-        self.arrays: dict[str, pa.Array] = {}
-        self.learned: dict[str, Column] = {}
-        self.widened: list[tuple[str, str, str]] = []
+        self.arrays = arrays if arrays is not None else {}
         self.rejected: dict[int, tuple[str, str]] = {}
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Build what is missing; True when rows were rejected and another pass is needed."""
         if not self.rows:
-            return
+            self.arrays = {}
+            return False
+        arrays = {}
         for key, values in self._values():
-            self.arrays[key] = self._array(key, values)
+            arrays[key] = self.arrays[key] if values is None else self._array(key, values)
+        self.arrays = arrays
         for name, rule in self.contract.rules.items():
             self._apply(name, rule)
+        return bool(self.rejected)
 
-    def _values(self) -> Iterable[tuple[str, Sequence[Any]]]:
-        """The values of each key, row by row, None where a row lacks it; nothing if rows are rejected for their keys."""
-        rows = self.rows
-        keys = tuple(rows[0])
-        if len(keys) > 1 and set(map(len, rows)) == {len(keys)} and self._known(keys):
+    def unmask(self, was_integer: Callable[[int], bool], indices: npt.NDArray[np.int64]) -> bool:
+        """Reject the rows with a float that was written as an integer past 64 bits; True if there were any."""
+        for key, array in self.arrays.items():
+            if pa.types.is_float64(array.type) and (extremes := pc.min_max(array))["min"].is_valid:
+                if extremes["min"].as_py() > -_PAST_INT64 and extremes["max"].as_py() < _PAST_INT64:
+                    continue
+                for row in pc.indices_nonzero(pc.greater_equal(pc.abs(array), _PAST_INT64)).to_pylist():
+                    if was_integer(int(indices[row])):
+                        self.rejected.setdefault(row, _conflict(key, _BIG, None, None))
+        return bool(self.rejected)
+
+    def without(self, stay: npt.NDArray[np.bool_]) -> "_Chunk":
+        """The next pass, over the rows where `stay` is true.
+
+        A column whose kind the contract already had is only filtered. One that is new or changed is built again: what
+        a rejected row would have made of it must not stay.
+        """
+        columns = self.contract.columns
+        mask = pa.array(stay)
+        settled = {
+            key: array.filter(mask)
+            for key, array in self.arrays.items()
+            if key in columns and array.type.equals(_TYPES[columns[key].kind])
+        }
+        rows = [self.rows[row] for row in np.flatnonzero(stay).tolist()]
+        return _Chunk(rows, self.contract, settled)
+
+    def taught(self) -> tuple[dict[str, Column], list[tuple[str, str, str]]]:
+        """What these columns teach: each one's new state, and those that changed their kind (column, old, new)."""
+        learned: dict[str, Column] = {}
+        widened = []
+        for key, array in self.arrays.items():
+            if pa.types.is_null(array.type):
+                continue
+            kind = _KINDS[array.type]
+            rows = len(array) - array.null_count
+            wide = _count_wide(array) if kind == "integer" else 0
+            column = self.contract.columns.get(key)
+            if column is None:
+                learned[key] = Column(kind, rows, wide)
+            elif column.kind == kind:
+                learned[key] = Column(kind, column.seen + rows, column.wide + wide)
+            else:
+                # The integers of a column that becomes float go on counting for it: they were exact floats too.
+                seen = column.seen - column.wide if (column.kind, kind) == ("integer", "float") else 0
+                learned[key] = Column(kind, seen + rows, wide)
+                widened.append((key, column.kind, kind))
+        return learned, widened
+
+    def _values(self) -> Iterable[tuple[str, Sequence[Any] | None]]:
+        """The values of each key, row by row, None where a row lacks it; None for all of a key that is built already.
+
+        Nothing if rows are rejected for their keys.
+        """
+        rows, first = self.rows, self.rows[0]
+        keys: list[str] = list(first)
+        if len(keys) > 1 and set(map(len, rows)) == {len(keys)} and self._known(keys) and not self.arrays:
             try:
                 return zip(keys, zip(*map(itemgetter(*keys), rows), strict=True), strict=True)
             except KeyError:
                 pass  # as many keys as the first row has, but others
-        keys = tuple(dict.fromkeys(key for shape in dict.fromkeys(map(tuple, rows)) for key in shape))
+        keys.extend(sorted(set().union(*rows).difference(first)))
         if not self._known(keys):
             self._reject_keys()
             if self.rejected:
                 return ()
-        return ((key, [row.get(key) for row in rows]) for key in keys)
+        return ((key, None if key in self.arrays else [row.get(key) for row in rows]) for key in keys)
 
     def _known(self, keys: Sequence[str]) -> bool:
         """These keys can't pass the limit on columns, and all have names."""
@@ -144,16 +217,16 @@ class _Chunk:
 
     def _reject_keys(self) -> None:
         known = set(self.contract.columns)
-        for index, row in enumerate(self.rows):
-            if "" in row:
-                self.rejected[index] = ("empty_key", "a key is the empty string; Arize takes no unnamed column")
-            elif len(known) + len(row) > MAX_COLUMNS and len(known | row.keys()) > MAX_COLUMNS:
-                self.rejected[index] = (
+        for row, values in enumerate(self.rows):
+            if "" in values:
+                self.rejected[row] = ("empty_key", "a key is the empty string; Arize takes no unnamed column")
+            elif len(known) + len(values) > MAX_COLUMNS and len(known | values.keys()) > MAX_COLUMNS:
+                self.rejected[row] = (
                     "too_many_columns",
                     f"its keys would make more than {MAX_COLUMNS} columns; are the keys data?",
                 )
             else:
-                known |= row.keys()
+                known |= values.keys()
 
     def _array(self, key: str, values: Sequence[Any]) -> pa.Array:
         column = self.contract.columns.get(key)
@@ -163,31 +236,16 @@ class _Chunk:
             return self._one_by_one(key, values, column)
         if pa.types.is_null(array.type):
             return array if column is None else pa.nulls(len(array), _TYPES[column.kind])
-        if array.type.equals(pa.list_(pa.null())):
+        if array.type.equals(_NO_STRINGS):
             array = array.cast(_STRINGS)
         kind = _KINDS.get(array.type)
         if kind is None:
             return self._one_by_one(key, values, column)
-        wide = _count_wide(array) if kind == "integer" else 0
         if column is not None and column.kind != kind:
-            rows = len(array) - array.null_count
-            if column.kind == "float" and kind == "integer" and not wide:
-                array, kind = array.cast(pa.float64()), "float"
-            elif not (column.kind == "integer" and kind == "float" and rows >= column.wide):
+            if (column.kind, kind) == ("float", "integer") and not _count_wide(array):
+                return array.cast(pa.float64())
+            if (column.kind, kind) != ("integer", "float") or len(array) - array.null_count < column.wide:
                 return self._one_by_one(key, values, column)
-        return self._learn(key, array, kind, column, wide=wide)
-
-    def _learn(self, key: str, array: pa.Array, kind: str, column: Column | None, *, wide: int) -> pa.Array:
-        rows = len(array) - array.null_count
-        if column is None:
-            self.learned[key] = Column(kind, rows, wide)
-        elif column.kind == kind:
-            self.learned[key] = Column(kind, column.seen + rows, column.wide + wide)
-        else:
-            # The integers of a column that becomes float go on counting for it: they were exact floats too.
-            seen = column.seen - column.wide if (column.kind, kind) == ("integer", "float") else 0
-            self.learned[key] = Column(kind, seen + rows, wide)
-            self.widened.append((key, column.kind, kind))
         return array
 
     def _one_by_one(self, key: str, values: Sequence[Any], column: Column | None) -> pa.Array:
@@ -196,48 +254,38 @@ class _Chunk:
         rule = self.contract.rules.get(key)
         kind = _winner(values, kinds, column, rule.kinds if rule is not None else _TYPES.keys())
         fitted: list[Any] = []
-        for index, (value, own) in enumerate(zip(values, kinds, strict=True)):
+        for row, (value, own) in enumerate(zip(values, kinds, strict=True)):
             fits, exact = _fit(value, own, kind)
             if not fits:
-                self.rejected.setdefault(index, _conflict(key, own, kind, rule))
+                self.rejected.setdefault(row, _conflict(key, own, kind, rule))
             fitted.append(exact)
-        if self.rejected or kind is None:
-            return pa.nulls(len(values))
-        array = pa.array(fitted, type=_TYPES[kind])
-        return self._learn(key, array, kind, column, wide=_count_wide(array) if kind == "integer" else 0)
+        return pa.nulls(len(values)) if kind is None else pa.array(fitted, type=_TYPES[kind])
 
     def _apply(self, name: str, rule: Rule) -> None:
         array = self.arrays.get(name)
         if rule.required and (array is None or array.null_count):
-            missing = pc.indices_nonzero(array.is_null()).to_pylist() if array is not None else range(len(self.rows))
-            for index in missing:
+            missing = range(len(self.rows)) if array is None else pc.indices_nonzero(array.is_null()).to_pylist()
+            for row in missing:
                 self.rejected.setdefault(
-                    index, ("missing_column", f'no value in "{name}", which [schema] {rule.setting} names')
+                    row, ("missing_column", f'no value in "{name}", which [schema] {rule.setting} names')
                 )
         if array is not None and not pa.types.is_null(array.type) and (kind := _KINDS[array.type]) not in rule.kinds:
-            for index in pc.indices_nonzero(array.is_valid()).to_pylist():
-                self.rejected.setdefault(index, _conflict(name, kind, None, rule))
+            for row in pc.indices_nonzero(array.is_valid()).to_pylist():
+                self.rejected.setdefault(row, _conflict(name, kind, None, rule))
 
 
 def kind_of(value: object) -> str | None:
     """The kind of one JSON value: a key of the column types, None for null, else a name for what has no place."""
-    match value:
-        case None:
-            return None
-        case bool():
-            return "boolean"
-        case int():
-            return "integer" if -_INT64 <= value < _INT64 else "integer past 64 bits"
-        case float():
-            return "float"
-        case str():
-            return "string"
-        case list():
-            if all(item is None or isinstance(item, str) for item in value):
-                return "list of strings"
-            return "list of other values"
-        case _:
-            return "object"
+    if value is None:
+        return None
+    kind = _PYTHON_KINDS.get(type(value), "object")
+    if kind == "integer" and not -_INT64 <= cast("int", value) < _INT64:
+        return _BIG
+    if kind == "list of strings" and not all(
+        item is None or isinstance(item, str) for item in cast("list[object]", value)
+    ):
+        return "list of other values"
+    return kind
 
 
 def _winner(
@@ -273,7 +321,7 @@ def _fit(value: Any, own: str | None, kind: str | None) -> tuple[bool, Any]:
 
 def _conflict(key: str, own: str | None, kind: str | None, rule: Rule | None) -> tuple[str, str]:
     """Code and reason of a row that can't join; keys are named, values never."""
-    if own == "integer past 64 bits":
+    if own == _BIG:
         return "integer_past_64_bits", f'"{key}" holds an integer past 64 bits, which Arize has no type for'
     if own == "object":
         return "nested_object", f'"{key}" holds an object; a column is flat'

@@ -2,13 +2,14 @@
 
 A local directory of JSON lines. One line is one message:
 
-    {"reason": code, "detail": text, "topic": ..., "partition": ..., "offset": ..., "timestamp_ms": ..., "key": ..., "headers": [[name, value]],
-     "value": ..., "written_at": ISO 8601}
+    {"reason": code, "detail": text, "topic": ..., "partition": ..., "offset": ..., "timestamp_ms": ...,
+     "key": ..., "headers": [[name, value]], "value": ..., "written_at": ISO 8601}
 
-What is not UTF-8 stands under `key_base64`, `value_base64` or as {"base64": ...} in the headers; `value` is null for a tombstone.
+What is not UTF-8 stands under `key_base64`, `value_base64` or as {"base64": ...} in the headers; `value` is null for a
+tombstone.
 
-Files belong to one process each, so no two writers meet; a crash may repeat the last lines in the next process's file, so readers
-go by (topic, partition, offset). Files are 0600, the directory is made 0700: they hold what the events hold.
+Files belong to one process each, so no two writers meet; a crash may repeat the last lines in the next process's file,
+so readers go by (topic, partition, offset). Files are 0600, the directory is made 0700: they hold what the events hold.
 """
 
 import base64
@@ -16,14 +17,14 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.pipeline.ack import Ticket
 from ingest.pipeline.retry import Backoff
-from ingest.records import KafkaMessage
+from ingest.records import Headers, KafkaMessage
 
 _ROTATE_BYTES = 256 * 2**20
 
@@ -153,11 +154,15 @@ def _line(letter: DeadLetter) -> bytes:
         "offset": message.offset(),
         "timestamp_ms": timestamp_ms,
         **_text("key", message.key()),
-        "headers": [[name, _header(value)] for name, value in message.headers() or ()],
+        "headers": [[name, _header(value)] for name, value in _pairs(message.headers())],
         **_text("value", message.value()),
         "written_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _pairs(headers: Headers) -> Iterable[tuple[str, str | bytes | None]]:
+    return headers.items() if isinstance(headers, Mapping) else headers or ()
 
 
 def _text(name: str, raw: bytes | str | None) -> dict[str, str | None]:
@@ -169,7 +174,7 @@ def _text(name: str, raw: bytes | str | None) -> dict[str, str | None]:
         return {f"{name}_base64": base64.b64encode(raw).decode()}
 
 
-def _header(value: bytes | str | None) -> str | None | dict[str, str]:
+def _header(value: bytes | str | None) -> str | dict[str, str] | None:
     if value is None or isinstance(value, str):
         return value
     try:

@@ -1,11 +1,11 @@
-"""The decode step, and the one place that knows orjson.
+r"""The decode step, and the one place that knows orjson.
 
-orjson is the judge of what is valid JSON: it refuses NaN, Infinity, 1e400, lone surrogates, bad UTF-8, a byte order mark
-and trailing content. Three things it lets pass in silence are caught here, because a value would change:
+orjson is the judge of what is valid JSON: it refuses NaN, Infinity, 1e400, lone surrogates, bad UTF-8, a byte order
+mark and trailing content. Three things it lets pass in silence are caught here, because a value would change:
 - integers past 64 bits, which it turns into floats,
 - duplicate keys, of which it keeps the last,
 - what is valid JSON but not an object.
-`\\u0000` in a string is a character like any other and passes.
+`\u0000` in a string is a character like any other and passes.
 
 A chunk is decoded at a time (about 5,000 messages stay in the processor's cache: a quarter cheaper than 100,000), each
 message by itself: joined with commas, two broken messages can make valid ones and shift every row after them.
@@ -18,8 +18,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.errors import DecodeError
 from ingest.pipeline.columns import Contract, Row, build
@@ -29,7 +27,6 @@ _QUOTE, _COLON = ord('"'), ord(":")
 _IS_BLANK = np.zeros(256, dtype=np.bool_)
 _IS_BLANK[list(b" \t\r\n")] = True
 _LONG_DIGITS = re.compile(rb"[0-9]{19}")
-_INT64_AS_FLOAT = 2.0**63
 
 
 class Decoder:
@@ -43,16 +40,10 @@ class Decoder:
         rejected: dict[int, Rejected] = {}
         rows, indices = _parse(values, rejected)
         _reject(rejected, _duplicates(values, rows, indices), "duplicate_key", "a key appears twice in one object")
-        while True:
-            if rejected:
-                rows = [row for row, index in zip(rows, indices, strict=True) if index not in rejected]
-                indices = [index for index in indices if index not in rejected]
-            built = build(rows, self._contract)
-            too_big = [indices[built.kept[row]] for row in _huge_floats(built.table)]
-            too_big = [index for index in too_big if _has_big_integer(values[index])]
-            if not too_big:
-                break
-            _reject(rejected, too_big, "integer_past_64_bits", "it holds an integer past 64 bits")
+        if rejected:
+            rows = [row for row, index in zip(rows, indices, strict=True) if index not in rejected]
+            indices = [index for index in indices if index not in rejected]
+        built = build(rows, self._contract, lambda row: _has_big_integer(values[indices[row]]))
         self._contract.learn(built)
         for fault in built.rejected:
             index = indices[fault.index]
@@ -67,10 +58,10 @@ def _parse(values: Sequence[bytes | None], rejected: dict[int, Rejected]) -> tup
     """The objects among `values` and their indices; everything else is put into `rejected`."""
     loads = orjson.loads
     try:
-        rows = [loads(value) for value in values]  # type: ignore[arg-type]  None raises, and lands below
+        rows = [loads(value) for value in values if value is not None]
     except orjson.JSONDecodeError:
         rows = []
-    if rows and set(map(type, rows)) == {dict}:
+    if len(rows) == len(values) and set(map(type, rows)) == {dict}:
         return rows, list(range(len(rows)))
     rows, indices = [], []
     for index, value in enumerate(values):
@@ -153,19 +144,6 @@ def _has_duplicate(value: bytes) -> bool:
         # orjson goes 1,024 levels deep, Python's parser less: such a message has no flat column to stand in anyway.
         return False
     return seen_twice
-
-
-def _huge_floats(table: pa.RecordBatch) -> list[int]:
-    """Rows with a float so large that it may have been written as an integer past 64 bits."""
-    rows: set[int] = set()
-    for array in table.columns:
-        if pa.types.is_float64(array.type):
-            extremes = pc.min_max(array)
-            low, high = extremes["min"].as_py(), extremes["max"].as_py()
-            if low is not None and (low <= -_INT64_AS_FLOAT or high >= _INT64_AS_FLOAT):
-                numbers = array.to_numpy(zero_copy_only=False)
-                rows.update(np.flatnonzero(np.abs(numbers) >= _INT64_AS_FLOAT).tolist())
-    return sorted(rows)
 
 
 def _has_big_integer(value: bytes | None) -> bool:

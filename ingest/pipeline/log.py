@@ -11,9 +11,9 @@ What the SDK's outcome means is decided here, once:
 no answer, a broken one     `RetryableError`: nobody knows what was stored, so it is sent again
 ==========================  ==================================================================
 
-The SDK writes each batch to a file before it posts it, and a SIGKILL leaks that file. On Linux the file is an anonymous one
-in memory (memfd): nothing is left behind, no disk fills up, and it costs half the CPU. Elsewhere it is a directory of the
-process's own.
+The SDK writes each batch to a file before it posts it, and a SIGKILL leaks that file. On Linux the file is an anonymous
+one in memory (memfd): nothing is left behind, no disk fills up, and it costs half the CPU. Elsewhere it lies in a
+temporary directory of its own.
 """
 
 import logging
@@ -61,7 +61,7 @@ class ArizeLog:
         try:
             # 1,000,000 rows a record batch: our chunks stay as they are.
             return ArizeClient(api_key=key.get_secret_value(), pyarrow_max_chunksize=1_000_000), key
-        except Exception as error:  # the SDK has a class for each setting it dislikes
+        except Exception as error:  # noqa: BLE001  the SDK has a class for each setting it dislikes
             raise ConfigError(f"the arize SDK refuses its settings (ARIZE_* in the environment): {error}") from None
 
     @property
@@ -84,9 +84,9 @@ class ArizeLog:
             except AuthenticationError as refused:
                 if not self._key_rotated(key):
                     raise FatalError(
-                        f"Arize at {self.endpoint} refused the key or the space (HTTP {refused.status_code}); nothing was "
-                        "skipped, everything unacknowledged stays uncommitted. Check ARIZE_API_KEY (or api_key_file) "
-                        "and ARIZE_SPACE_ID, then start again",
+                        f"Arize at {self.endpoint} refused the key or the space (HTTP {refused.status_code}). Nothing "
+                        "was skipped, everything unacknowledged stays uncommitted. Check ARIZE_API_KEY "
+                        "(or api_key_file) and ARIZE_SPACE_ID, then start again",
                         exit_code=ExitCode.CREDENTIALS,
                     ) from None
                 raise RetryableError("the key file has a new key; sending again with it", retry_after_s=0.0) from None
@@ -123,7 +123,10 @@ class ArizeLog:
         if status in _REJECTED:
             return RejectedError(f"HTTP {status} {said}".rstrip(), status=status)
         if 300 <= status < 400:
-            text = f"HTTP {status}: {self.endpoint} redirects to {attempt.location}, which is no acknowledgement; check ARIZE_API_HOST"
+            text = (
+                f"HTTP {status}: {self.endpoint} redirects to {attempt.location}, which is no acknowledgement; "
+                "check ARIZE_API_HOST"
+            )
         elif status in (404, 405, 410):
             text = f"HTTP {status} {said}: {self.endpoint} is not Arize's upload address; check ARIZE_API_HOST"
         else:

@@ -20,7 +20,8 @@ Not obvious, and learned the hard way (librdkafka 2.16):
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import TypeVar, cast
 
 import numpy as np
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -194,7 +195,7 @@ class Reader:
         )
 
     def committed(self) -> dict[int, Watermark | None]:
-        """What the group has committed, None where nothing. Raises FatalError (exit code KAFKA) when Kafka doesn't say."""
+        """What the group has committed, None where nothing. Raises FatalError (KAFKA) when Kafka doesn't say."""
         return _committed(self._consumer, self._kafka, self._partitions)
 
     def watermarks(self, partitions: Iterable[int] | None = None) -> dict[int, tuple[int, int]]:
@@ -204,13 +205,13 @@ class Reader:
     def end_offset(self, partition: int) -> int:
         """The end of the log as the last fetch told it, -1 before the first. Costs no request."""
         low_end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
-        return low_end[1] if low_end is not None and low_end[1] >= 0 else -1
+        return max(low_end[1], -1)
 
     def behind(self, positions: Mapping[int, int]) -> bool:
         """The brokers hold messages past these positions. False too when they don't answer within two seconds."""
         try:
             return any(
-                self._consumer.get_watermark_offsets(TopicPartition(self._topic, p), timeout=_PROBE_S)[1] > position
+                _bounds(self._consumer, TopicPartition(self._topic, p), _PROBE_S)[1] > position
                 for p, position in positions.items()
             )
         except KafkaException:
@@ -242,7 +243,10 @@ def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
 
 
 def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
-    """The partitions of the topic. Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic."""
+    """The partitions of the topic.
+
+    Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic.
+    """
     consumer = Consumer(consumer_options(kafka, 1))
     try:
         topic = _patiently(
@@ -250,7 +254,8 @@ def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
         )
         if topic.error is not None:
             raise FatalError(
-                f"topic {kafka.topic} at {kafka.brokers}: {topic.error.str()}; check [kafka] topic and the rights on it",
+                f"topic {kafka.topic} at {kafka.brokers}: {topic.error.str()}; "
+                "check [kafka] topic and the rights on it",
                 exit_code=ExitCode.KAFKA,
             )
         return tuple(sorted(topic.partitions))
@@ -268,7 +273,10 @@ def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, 
 
 
 def committed_progress(kafka: Kafka, partitions: Iterable[int]) -> dict[int, Watermark | None]:
-    """What the group has committed, None where nothing, with the counts its commits carry. Joins no group. Raises FatalError."""
+    """What the group has committed, None where nothing, with the counts its commits carry.
+
+    Joins no group. Raises FatalError (exit code KAFKA).
+    """
     consumer = Consumer(consumer_options(kafka, 1))
     try:
         return _committed(consumer, kafka, partitions)
@@ -280,8 +288,8 @@ def refetch(kafka: Kafka, wanted: Mapping[int, Sequence[int]]) -> list[KafkaMess
     """Read single messages again: `wanted` maps a partition to its offsets, ascending.
 
     A batch keeps no raw messages while it waits for Arize; they are still in Kafka, because nothing of it
-    is committed. Returns those found until Kafka stays silent for five seconds; the caller decides about the missing ones.
-    Raises RetryableError when Kafka can't be asked.
+    is committed. Returns those found until Kafka stays silent for five seconds; the caller decides about the missing
+    ones. Raises RetryableError when Kafka can't be asked.
     """
     consumer = Consumer(consumer_options(kafka, len(wanted)))
     found: list[KafkaMessage] = []
@@ -340,8 +348,16 @@ def _watermarks(consumer: Consumer, kafka: Kafka, partitions: Iterable[int]) -> 
         found[partition] = _patiently(
             kafka,
             f"the offsets of topic {kafka.topic} partition {partition}",
-            lambda asked=asked: consumer.get_watermark_offsets(asked, timeout=_REQUEST_S),  # type: ignore[misc]
+            partial(_bounds, consumer, asked, _REQUEST_S),
         )
+    return found
+
+
+def _bounds(consumer: Consumer, asked: TopicPartition, timeout_s: float) -> tuple[int, int]:
+    # The library documents None on a time-out, its type hints don't.
+    found = cast("tuple[int, int] | None", consumer.get_watermark_offsets(asked, timeout=timeout_s))
+    if found is None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
     return found
 
 

@@ -1,11 +1,11 @@
 """Refused batches: what Arize will never take becomes dead letters, each row with its raw message.
 
 A batch keeps no raw messages while it waits, that would double its memory for the rare case. They are still in Kafka,
-because nothing of the batch is committed, so they are read again. A message that is gone there (retention) is written as
-its decoded row: nothing is lost.
+because nothing of the batch is committed, so they are read again. A message that is gone there (retention) is
+written as its decoded row: nothing is lost.
 
-A batch is refused as a whole here. The seam for finding the very rows is `Settled.rejected` with `Batch.parts`, which know each
-row's partition and offset.
+A batch is refused as a whole here. The seam for finding the very rows is `Settled.rejected` with `Batch.parts`,
+which know each row's partition and offset.
 """
 
 import json
@@ -35,24 +35,31 @@ class DecodedRow:
     _row: Mapping[str, object]
 
     def topic(self) -> str:
+        """The topic it was read from."""
         return self._topic
 
     def partition(self) -> int:
+        """Its partition."""
         return self._partition
 
     def offset(self) -> int:
+        """Its offset."""
         return self._offset
 
     def value(self) -> bytes:
+        """The row's columns as JSON, nulls left out."""
         return json.dumps({name: value for name, value in self._row.items() if value is not None}).encode()
 
     def key(self) -> None:
-        return None
+        """Not known any more."""
+        return
 
     def headers(self) -> None:
-        return None
+        """Not known any more."""
+        return
 
     def timestamp(self) -> tuple[int, int]:
+        """Not known any more: librdkafka's TIMESTAMP_NOT_AVAILABLE."""
         return (0, -1)
 
 

@@ -1,13 +1,13 @@
 """Schema rules: which column means what to Arize, and what Arize takes in it.
 
 Rules
-1. The reserved columns are those of Arize's Kafka page (prediction_id, prediction_ts, prediction_label, prediction_score)
-   unless [schema] renames them; an empty name switches one off.
+1. The reserved columns are those of Arize's Kafka page (prediction_id, prediction_ts, prediction_label,
+   prediction_score) unless [schema] renames them; an empty name switches one off.
 2. A column is a tag if [schema] tags names it, else a feature; with [schema] features set, only those are features.
 3. prediction_id and timestamp must have a value in every row: Arize refuses a whole upload for one null in them.
    A row without one becomes a dead letter, whatever its neighbours have.
-4. Kinds are those the SDK's validator takes (arize 8.61, batch_validation/validator.py): timestamps are numbers of seconds, scores
-   numbers, labels of numeric models numbers, a tag no list.
+4. Kinds are those the SDK's validator takes (arize 8.61, batch_validation/validator.py): timestamps are numbers of
+   seconds, scores numbers, labels of numeric models numbers, a tag no list.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,10 @@ def rules(schema: Schema, model_type: str) -> dict[str, Rule]:
 
 
 def roles(schema: Schema, columns: Sequence[str], empty: frozenset[str] = frozenset()) -> Roles:
-    """Give each of `columns` its meaning; a reserved column in `empty` (nulls only) has nothing to say and gets none."""
+    """Give each of `columns` its meaning.
+
+    A reserved column in `empty` (nulls only) has nothing to say and gets none.
+    """
     present = set(columns)
 
     def reserved(name: str) -> str | None:

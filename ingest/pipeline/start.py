@@ -3,9 +3,10 @@
 Rules
 1. A committed offset is where reading goes on, whatever the configured start says.
 2. Without one, `start` decides: the low watermark (earliest) or the end (latest).
-3. A committed offset below the low watermark has been overtaken by retention: the lost range is named, and the worker stops, unless
-   configured to go on.
-4. A committed offset past the end belongs to another life of the topic (recreated, truncated). It is never used, nor replaced.
+3. A committed offset below the low watermark has been overtaken by retention: the lost range is named, and the
+   worker stops, unless configured to go on.
+4. A committed offset past the end belongs to another life of the topic (recreated, truncated). It is never used, nor
+   replaced.
 """
 
 from ingest.config import Kafka
@@ -35,15 +36,15 @@ def after_hole(kafka: Kafka, partition: int, offset: int, bounds: tuple[int, int
     low, end = bounds
     if offset > end:
         raise FatalError(
-            f"topic {kafka.topic} partition {partition} ends at {end}, but group {kafka.group} is at {offset}: the topic "
-            "was recreated or truncated. Nothing was read. Check the topic, then move the group with "
+            f"topic {kafka.topic} partition {partition} ends at {end}, but group {kafka.group} is at {offset}: the "
+            "topic was recreated or truncated. Nothing was read. Check the topic, then move the group with "
             "kafka-consumer-groups --reset-offsets",
             exit_code=ExitCode.EXPIRED,
         )
     if low > offset and kafka.on_expired == "stop":
         raise FatalError(
-            f"topic {kafka.topic} partition {partition}: retention removed offsets {offset} to {low - 1} before they were "
-            'read. To go on without them set [kafka] on_expired = "continue"',
+            f"topic {kafka.topic} partition {partition}: retention removed offsets {offset} to {low - 1} before they "
+            'were read. To go on without them set [kafka] on_expired = "continue"',
             exit_code=ExitCode.EXPIRED,
         )
     return max(low, offset)

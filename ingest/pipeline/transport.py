@@ -101,11 +101,11 @@ class _ObservedHTTPS(_Observed, HTTPSConnection):
 
 
 class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _ObservedHTTP  # type: ignore[assignment]
+    ConnectionCls = _ObservedHTTP
 
 
 class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _ObservedHTTPS  # type: ignore[assignment]
+    ConnectionCls = _ObservedHTTPS
 
 
 class _Adapter(HTTPAdapter):
@@ -114,7 +114,7 @@ class _Adapter(HTTPAdapter):
         self._observe(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
-        manager = super().proxy_manager_for(*args, blocksize=_SEND_BLOCK_BYTES, **kwargs)
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, blocksize=_SEND_BLOCK_BYTES, **kwargs)
         self._observe(manager)
         return manager
 
@@ -163,7 +163,10 @@ def post(url: str, *, timeout: float | None = None, **kwargs: Any) -> requests.R
 
 
 def retry_after_s(header: str | None, now_epoch_s: float) -> float | None:
-    """Seconds that a Retry-After header asks for: a number or an HTTP date (RFC 9110, 10.2.3). None if it says nothing."""
+    """Seconds that a Retry-After header asks for, None if it says nothing.
+
+    It holds a number or an HTTP date (RFC 9110, 10.2.3).
+    """
     if header is None:
         return None
     if header.strip().isdecimal():

@@ -1,10 +1,10 @@
 """The pool of uploads: frozen batches on their way to Arize, each until it is acknowledged, refused or fatal.
 
 Rules
-1. At most `in_flight` batches are here at once, waiting ones between two attempts included: that bounds the memory, however
-   long the endpoint is away.
-2. An attempt runs on its own thread, decoding goes on meanwhile. All decisions are taken in the worker's loop, which calls
-   `turn`: the threads only send and report.
+1. At most `in_flight` batches are here at once, waiting ones between two attempts included: that bounds the memory,
+   however long the endpoint is away.
+2. An attempt runs on its own thread, decoding goes on meanwhile. All decisions are taken in the worker's loop, which
+   calls `turn`: the threads only send and report.
 3. Each attempt has a wall-clock deadline; past it the connection is cut and the attempt counts as failed.
 4. A retryable fault waits by retry's rules, for ever if need be; every attempt sends the identical table.
 """
