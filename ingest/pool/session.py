@@ -34,6 +34,7 @@ def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[
     wanted = sets.parse(settings.supervisor.partitions)
     process.start_forkserver()
     started = time.monotonic()
+    emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about topic {settings.kafka.topic}"))
     chosen = sets.choose(wanted, poll.topic_partitions(settings.kafka), settings.kafka.topic)
     marks = poll.watermarks(settings.kafka, chosen)
     start = poll.committed_progress(settings.kafka, chosen)

@@ -7,6 +7,7 @@
    committed offsets are Kafka's, the dead letters are read from their files.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -36,6 +37,8 @@ GROUP = "ingest-demo"
 BAD_SHARE = 0.001
 KILL_AT = 1 / 3
 WORKER_NAME = "ingest-worker"
+STOPS_APART_S = 0.5
+LEAVE_S = 5.0
 
 CONFIGURATION = """\
 [kafka]
@@ -126,7 +129,12 @@ def supervised(process: subprocess.Popen[bytes], far_enough: Callable[[], bool],
                 killed = kill_one(process.pid, console)
             time.sleep(0.05)
     except BaseException:
-        # Nobody may be left behind on the user's machine; workers go with their supervisor.
+        # Nobody may be left behind on the user's machine. A Ctrl-C has reached the supervisor as well: this is the
+        # second stop, told apart from the first, and it leaves at once with the terminal put back in order.
+        time.sleep(STOPS_APART_S)
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LEAVE_S)
         process.kill()
         process.wait()
         raise

@@ -1,0 +1,84 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("arize", "pyarrow", "pandas", "numpy", "confluent_kafka")
+
+
+def ingest(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "ingest", *arguments],
+        cwd=cwd,
+        env={**mine, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("supervise",),
+        ("demo",),
+        ("sandbox", "kafka"),
+        ("sandbox", "arize"),
+        ("sandbox", "produce"),
+    ],
+    ids=" ".join,
+)
+def test_help_shows_a_real_example(command: tuple[str, ...], tmp_path: Path) -> None:
+    done = ingest(*command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"\n    ingest {' '.join(command)}" in done.stdout
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = f"import sys, ingest.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_supervisor_does_not_load_arize(tmp_path: Path) -> None:
+    code = "import sys, ingest.cli, ingest.pool.session, ingest.status.screen; print('arize' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_every_fault_of_the_configuration_is_a_line_and_exit_3(tmp_path: Path) -> None:
+    done = ingest("supervise", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 4
+    assert "[kafka] topic is missing" in done.stderr
+    assert "ARIZE_API_KEY" in done.stderr
+
+
+def test_flags_are_checked_like_the_file(tmp_path: Path) -> None:
+    (tmp_path / "ingest.toml").write_text('[kafka]\ntopik = "rides"\n')
+    done = ingest("supervise", "--workers", "0", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "[supervisor] workers" in done.stderr
+    assert "did you mean topic?" in done.stderr
+
+
+def test_a_bad_partition_set_stops_before_kafka_is_asked(tmp_path: Path) -> None:
+    done = ingest(
+        *("supervise", "--partitions", "0-3,x", "--topic", "rides", "--brokers", "127.0.0.1:1"),
+        cwd=tmp_path,
+        ARIZE_API_KEY="k",
+        ARIZE_SPACE_ID="s",
+        INGEST_ARIZE__MODEL_NAME="m",
+    )
+    assert done.returncode == 3
+    assert '--partitions "0-3,x": position 5' in done.stderr
+
+
+def test_a_usage_error_is_exit_2(tmp_path: Path) -> None:
+    assert ingest("supervise", "--workerz", "3", cwd=tmp_path).returncode == 2
+    assert ingest("no-such-command", cwd=tmp_path).returncode == 2
