@@ -33,7 +33,7 @@ from arize.ml.types import Environments, ModelTypes
 from arize.ml.types import Schema as ArizeSchema
 from pydantic import SecretStr
 
-from ingest.config import Config, api_key, space_id
+from ingest.config import Config, Schema, api_key, space_id
 from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline import transport
 from ingest.pipeline.schema import Roles, roles
@@ -74,8 +74,8 @@ class ArizeLog:
 
         Raises RetryableError, RejectedError or FatalError as the module's table says.
         """
-        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
-        meant = roles(self._config.columns, table.column_names, _empty(table))
+        frame = to_frame(table)
+        meant = meanings(self._config.columns, table)
         client, key = self._client, self._key
         transport.begin(attempt)
         try:
@@ -146,6 +146,27 @@ class ArizeLog:
         except ConfigError:
             return False
         return True
+
+
+def endpoint() -> str:
+    """Where batches are sent to, by the SDK's own settings; it needs no key to tell.
+
+    Raises ConfigError when the SDK refuses its settings.
+    """
+    try:
+        return str(ArizeClient(api_key="none").sdk_config.files_url)
+    except Exception as error:  # noqa: BLE001  as above
+        raise ConfigError(f"the arize SDK refuses its settings (ARIZE_* in the environment): {error}") from None
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """The rows as the SDK takes them: ArrowDtype columns, whose buffers are shared and not copied."""
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def meanings(schema: Schema, table: pa.Table) -> Roles:
+    """What each column of a batch means to Arize; a reserved column of nulls only means nothing."""
+    return roles(schema, table.column_names, _empty(table))
 
 
 def arize_schema(meant: Roles) -> ArizeSchema:

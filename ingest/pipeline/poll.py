@@ -230,6 +230,8 @@ def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
         "queued.min.messages": max(_QUEUED_MESSAGES // share, 500),
         "queued.max.messages.kbytes": max(kafka.queue_bytes // share // 1024, 64),
         "fetch.message.max.bytes": fetch_bytes,
+        # By default a partition whose queue is full is left alone for a second: the loop is faster than that.
+        "fetch.queue.backoff.ms": 10,
         "check.crcs": True,
         "isolation.level": "read_committed",
         **kafka.client_options(),
@@ -280,6 +282,24 @@ def committed_progress(kafka: Kafka, partitions: Iterable[int]) -> dict[int, Wat
     consumer = Consumer(consumer_options(kafka, 1))
     try:
         return _committed(consumer, kafka, partitions)
+    finally:
+        consumer.close()
+
+
+def offset_at(kafka: Kafka, partition: int, timestamp_ms: int) -> int | None:
+    """The offset of the first message at or after a time (milliseconds since the epoch); None past the last one.
+
+    Raises FatalError (exit code KAFKA).
+    """
+    consumer = Consumer(consumer_options(kafka, 1))
+    asked = [TopicPartition(kafka.topic, partition, timestamp_ms)]
+    try:
+        (found,) = _patiently(
+            kafka,
+            f"the offset of a time in topic {kafka.topic} partition {partition}",
+            lambda: _whole(consumer.offsets_for_times(asked, timeout=_REQUEST_S)),
+        )
+        return found.offset if found.offset >= 0 else None
     finally:
         consumer.close()
 
