@@ -92,7 +92,7 @@ def supervise(
 @app.command()
 def demo(
     *,
-    events: Annotated[int, typer.Option(min=1_000, max=3_000_000, help="Predictions to produce.")] = 200_000,
+    events: Annotated[int, typer.Option(min=20_000, max=3_000_000, help="Predictions to produce.")] = 200_000,
     workers: Annotated[int, typer.Option(min=1, max=32, help="Workers, one of which is killed.")] = 4,
 ) -> None:
     """See all of it on this machine alone: Kafka, Arize, workers, a crash, and the proof that nothing was lost.
