@@ -161,7 +161,8 @@ def endpoint() -> str:
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """The rows as the SDK takes them: ArrowDtype columns, whose buffers are shared and not copied."""
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
 
 
 def meanings(schema: Schema, table: pa.Table) -> Roles:
