@@ -109,6 +109,68 @@ def demo(
     raise typer.Exit(run(events=events, workers=workers))
 
 
+@app.command()
+def debug(
+    *,
+    partition: Annotated[int, typer.Option(min=0, metavar="N", help="The one partition to look at.")],
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="WHERE", help="committed, earliest, latest, an offset, or a time: 2026-07-20T03Z, -15m."
+        ),
+    ] = "committed",
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Read at most so many messages.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow", help="At the end of the partition, wait for more.")] = False,
+    send: Annotated[bool, typer.Option("--send", help="Deliver the accepted rows to Arize, one attempt.")] = False,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="With --send: dead letters and commit, as a worker. Stop the supervisor.")
+    ] = False,
+    pdb: Annotated[bool, typer.Option("--pdb", help="Stop in the debugger at the first bad message.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON lines instead of text.")] = False,
+    config: ConfigFile = None,
+    brokers: Brokers = None,
+    topic: Topic = None,
+    group: Group = None,
+) -> None:
+    """Show what happens to the messages of one partition, step by step. It SHOWS PAYLOADS, on purpose.
+
+    \b
+    Examples:
+      ingest debug --partition 7
+      ingest debug --partition 7 --from -15m --limit 1000
+      ingest debug --partition 7 --from 12345 --limit 1 --pdb
+      ingest debug --partition 7 --send --commit
+
+    Nothing is sent and nothing is committed unless you say so, and a supervisor that is running is not disturbed:
+    messages are read under a group of its own, and the configured group's offsets are only looked at.
+
+    --send alone delivers rows that a worker will deliver again (Arize counts both). --commit moves the group past them,
+    and is only taken where the group stands: from its committed offset on.
+
+    \b
+    Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka, 5 Arize refused the key, 7 rows were not acknowledged
+    or not committed, 8 the committed offset is no longer in the log.
+    """  # noqa: D301  click reads \b as "keep these lines"
+    from ingest.config import load  # noqa: PLC0415  see above
+    from ingest.debug.session import run, screen  # noqa: PLC0415
+
+    settings = load(config, {"kafka": _given(brokers=brokers, topic=topic, group=group)})
+    show = screen(sys.stdout, json=json, debugger=pdb)
+    raise typer.Exit(
+        run(
+            settings,
+            partition=partition,
+            start=start,
+            limit=limit,
+            send=send,
+            commit=commit,
+            follow=follow,
+            debugger=pdb,
+            show=show,
+        )
+    )
+
+
 @sandbox.command("kafka")
 def sandbox_kafka(
     *,

@@ -1,0 +1,164 @@
+"""`--send` and `--commit`: what a worker would do, once and in the open.
+
+1. One attempt a batch. A worker sends again for as long as it takes; here its answer is shown, and that is all.
+2. Only what Arize acknowledged is committed, its rejected neighbours having become durable dead letters before.
+3. The group's commit is read again before a batch is sent and before it is committed. If somebody else has moved it, a
+   supervisor is at work: nothing more is sent, nothing is committed.
+4. The commit is a worker's: the ack tracker's watermark, with the counts and ranges of the commits before it.
+"""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from ingest.config import Config, Kafka
+from ingest.debug.findings import Sent, Settled
+from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
+from ingest.pipeline import poll
+from ingest.pipeline.ack import PartitionTracker, Watermark
+from ingest.pipeline.batch import Batch
+from ingest.pipeline.commit import decode, encode
+from ingest.pipeline.dead_letters import DeadLetterFiles, Letters
+from ingest.pipeline.log import ArizeLog
+from ingest.pipeline.transport import Attempt
+
+_GRACE_S = 1.0  # the request's own timeout is given this much to speak first
+_COMMIT_S = 30.0
+
+
+class Sender:
+    """Hands batches to Arize, one attempt each."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises ConfigError when the space or the key is missing."""
+        self._timeout_s = config.arize.timeout_s
+        self._log = ArizeLog(config)
+
+    def send(self, table: pa.Table) -> tuple[Sent, ExitCode]:
+        """Send all rows in one request; what Arize answered, and the exit code that it calls for."""
+        attempt = Attempt()
+        deadline = threading.Timer(self._timeout_s + _GRACE_S, attempt.cut)
+        deadline.daemon = True
+        deadline.start()
+        began = time.monotonic()
+        answer, text, now_what, code = "acknowledged", "", "", ExitCode.DONE
+        try:
+            self._log.send(table, attempt)
+        except RetryableError as fault:
+            answer, text, code = "RetryableError", str(fault), ExitCode.DRAIN_DEADLINE
+            asked = f" (not before {fault.retry_after_s:g} s have passed)" if fault.retry_after_s else ""
+            now_what = f"A worker would send the identical rows again{asked}, for as long as it takes."
+        except RejectedError as fault:
+            answer, text, code = "RejectedError", str(fault), ExitCode.DRAIN_DEADLINE
+            now_what = "Arize will not take these rows as they are: a worker would put them into the dead letters."
+        except FatalError as fault:
+            answer, text, code = "FatalError", str(fault), fault.exit_code
+            now_what = (
+                f"A worker would halt with exit code {int(fault.exit_code)}, everything unacknowledged uncommitted."
+            )
+        finally:
+            deadline.cancel()
+        rows = table.num_rows
+        return Sent(rows=rows, answer=answer, text=text, now_what=now_what, seconds=time.monotonic() - began), code
+
+
+class Commits:
+    """The group's commit of one partition, moved only from where it was found."""
+
+    def __init__(self, config: Config, partition: int, tracker: PartitionTracker, found: Watermark | None) -> None:
+        self._kafka: Kafka = config.kafka
+        self._partition = partition
+        self._tracker = tracker
+        self._expected = found
+        self._files = DeadLetterFiles(config.dead_letters.directory, config.kafka.topic)
+        self._letters: list[Letters] = []
+
+    def put(self, letters: Letters) -> None:
+        """Dead letters of a chunk, to be written before the next commit."""
+        self._letters.append(letters)
+
+    @property
+    def waiting(self) -> bool:
+        """Something is read that no commit covers yet."""
+        if self._expected is None:
+            return bool(self._letters)
+        return bool(self._letters) or self._tracker.watermark().next_offset > self._expected.next_offset
+
+    def moved_by_others(self) -> str:
+        """Rule 3: why nothing may be committed any more, empty when all is as it was left."""
+        now = poll.committed_progress(self._kafka, [self._partition])[self._partition]
+        if now == self._expected:
+            return ""
+        before = "nothing" if self._expected is None else f"offset {self._expected.next_offset}"
+        after = "nothing" if now is None else f"offset {now.next_offset}"
+        return (
+            f"group {self._kafka.group} was committed at {before} and is now at {after}: somebody else commits for "
+            "it. Stop the supervisor that reads this partition first"
+        )
+
+    def settle(self, batches: Sequence[Batch]) -> Settled:
+        """Dead letters first, then the commit of everything that is settled now, `batches` being acknowledged.
+
+        Raises FatalError (exit code KAFKA) when Kafka can't be asked.
+        """
+        letters = [letter for each in self._letters for letter in each.letters]
+        if why := self.moved_by_others():
+            return self._settled(0, why)
+        try:
+            self._files.write(letters)
+        except OSError as error:
+            reason = error.strerror or error
+            return self._settled(0, f"dead letters can't be written to {self._files.directory}: {reason}")
+        finally:
+            self._files.close()
+        for each in self._letters:
+            for ticket, dead in each.tickets:
+                self._tracker.release(ticket, dead=dead)
+        self._letters = []
+        for batch in batches:
+            for part in batch.parts:
+                for ticket in part.tickets:
+                    self._tracker.release(ticket)
+        return self._commit(len(letters))
+
+    def _commit(self, dead_letters: int) -> Settled:
+        mark = self._tracker.watermark()
+        if self._expected is not None and mark.next_offset < self._expected.next_offset:
+            return self._settled(dead_letters, "it would rewind the group")
+        answers: list[tuple[Mapping[int, int], Sequence[str]]] = []
+        trouble: list[str] = []
+        reader = poll.Reader(
+            self._kafka,
+            (self._partition,),
+            on_trouble=trouble.append,
+            on_committed=lambda stored, faults: answers.append((stored, faults)),
+        )
+        try:
+            reader.commit({self._partition: mark})
+            deadline = time.monotonic() + _COMMIT_S
+            while not answers and time.monotonic() < deadline:
+                reader.poll(1, 0.1)
+        finally:
+            reader.close()
+        stored, faults = answers[0] if answers else ({}, trouble[-1:] or [f"no answer within {_COMMIT_S:g} s"])
+        if stored.get(self._partition) != mark.next_offset:
+            return self._settled(dead_letters, f"Kafka did not take the commit: {'; '.join(faults)}")
+        self._expected = decode(mark.next_offset, encode(mark))
+        return Settled(
+            dead_letters=dead_letters,
+            directory=str(self._files.directory),
+            next_offset=mark.next_offset,
+            committed=True,
+            text="",
+        )
+
+    def _settled(self, dead_letters: int, why: str) -> Settled:
+        return Settled(
+            dead_letters=dead_letters,
+            directory=str(self._files.directory),
+            next_offset=self._tracker.watermark().next_offset,
+            committed=False,
+            text=why,
+        )

@@ -1,0 +1,59 @@
+"""Findings as JSON lines: each an object with its fields and its `step`.
+
+Steps are begin, message, chunk, batch, sent, settled, note and end.
+
+What is not UTF-8 stands as {"base64": ...}. Values are whole: nothing is cut off for machines.
+"""
+
+import base64
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from ingest.debug import payload
+from ingest.debug.findings import Finding, MessageSeen
+from ingest.records import KafkaMessage
+
+
+class JsonShow:
+    """Writes each finding as one line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def show(self, finding: Finding) -> None:
+        """Write it, now."""
+        fields = {field.name: getattr(finding, field.name) for field in dataclasses.fields(finding)}
+        if isinstance(finding, MessageSeen):
+            fields = {**_message(fields.pop("message")), **fields}
+        step = type(finding).__name__.removesuffix("Seen").lower()
+        self._stream.write(json.dumps({"step": step, **_plain(fields)}, ensure_ascii=False, default=str) + "\n")
+        self._stream.flush()
+
+
+def _message(message: KafkaMessage) -> dict[str, Any]:
+    return {
+        "topic": message.topic(),
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "timestamp_ms": message.timestamp()[1],
+        "key": message.key(),
+        "headers": payload.header_pairs(message.headers()),
+        "value": message.value(),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return {"base64": base64.b64encode(value).decode()}
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
