@@ -9,7 +9,8 @@ Rules
 4. Settled spans above the watermark are remembered as ranges, so that a restart can skip them. Ranges that a former
    process left are kept until the watermark passes them: a second crash must not forget them.
 5. Counts are of messages and are moved under the watermark together with it; offsets are never subtracted to
-   get a count, because they have gaps (compaction, control records, aborted transactions).
+   get a count, because they have gaps (compaction, control records, aborted transactions). A carried range keeps
+   the count it was settled with, whatever compaction or retention leaves of it.
 
 Theory: a queue in arrival order, its head popped while settled. Kafka delivers a partition in offset order,
 so arrival order is offset order, and the watermark is the next offset of the last span popped. Work is per
@@ -79,23 +80,13 @@ class PartitionTracker:
         tickets = []
         begin = 0
         while self._ahead and self._ahead[0].first <= offsets[-1]:
-            settled = self._ahead.popleft()
+            settled = self._ahead[0]
             first, end = np.searchsorted(offsets, [settled.first, settled.next_offset]).tolist()
-            first = max(first, begin)
             if first > begin:
                 tickets.append(self.track(_span(self.partition, offsets[begin:first])))
-            if end > first:
-                fresh[first:end] = False
-                dead = min(settled.dead, end - first)
-                self.release(self.track(_span(self.partition, offsets[first:end])), dead=dead)
-                if self.position < settled.next_offset and end == len(offsets):
-                    left = max(settled.count - (end - first), 0)
-                    self._ahead.appendleft(
-                        SettledRange(self.position, settled.next_offset, left, min(settled.dead - dead, left))
-                    )
-                    begin = end
-                    break
-            begin = max(begin, end)
+            fresh[first:end] = False
+            self._pass_carried(int(offsets[-1]) + 1, seen=end - first)
+            begin = end
         if begin < len(offsets):
             tickets.append(self.track(_span(self.partition, offsets[begin:])))
         return tickets, fresh
@@ -140,12 +131,25 @@ class PartitionTracker:
 
         Does nothing when the position is already there.
         """
-        if next_offset <= self.position:
-            return
-        ticket = self.track(Span(self.partition, self.position, next_offset, 0))
-        self.release(ticket)
-        while self._ahead and self._ahead[0].next_offset <= self.position:
-            self._ahead.popleft()
+        while self._ahead and self._ahead[0].first < next_offset:
+            self._pass_carried(next_offset, seen=0)
+        if next_offset > self.position:
+            self.release(self.track(Span(self.partition, self.position, next_offset, 0)))
+
+    def _pass_carried(self, upto: int, *, seen: int) -> None:
+        """Settle the next carried range up to `upto`; `seen` of its messages came by again.
+
+        Once the range is passed, all of its messages count, also those that compaction or retention has removed since.
+        """
+        settled = self._ahead.popleft()
+        whole = settled.next_offset <= upto
+        count = settled.count if whole else min(seen, settled.count)
+        dead = min(settled.dead, count)
+        end = settled.next_offset if whole else upto
+        self.release(self.track(Span(self.partition, settled.first, end, count)), dead=dead)
+        if not whole:
+            left = SettledRange(end, settled.next_offset, settled.count - count, settled.dead - dead)
+            self._ahead.appendleft(left)
 
     @property
     def open_messages(self) -> int:

@@ -3,40 +3,38 @@
 Rules
 1. No value changes and no key is dropped: a row whose values can't all stand in their columns exactly is rejected as a
    whole, its neighbours are not touched. An absent key and a null are the same thing to Arize: null.
-2. A column holds one kind of value: booleans, integers (64 bits), floats, strings, or lists of strings.
-   What else JSON has (objects, other lists) has no place in a flat column and rejects its row.
-3. A column's type is learned and kept. It widens from null to anything, and from integer to float; an integer past
-   2**53 can't stand in a float column and rejects its row.
-4. Where kinds conflict, the kind that keeps most rows wins, counted over all chunks: one bad message, even the first,
-   can't turn a column against all that follow.
+2. A column holds one kind of value (`kinds` says which there are, and which one wins where they conflict). What else
+   JSON has, objects and other lists, has no place in a flat column and rejects its row.
+3. A column's type is learned and kept. It widens from null to anything, and from integer to float.
+4. What a rejected row would have made of a column does not stay; its kinds are only counted.
 5. When a column's type changes from one chunk to the next, `widened` says so, and the two chunks must not share a
    batch.
 6. A worker knows at most `MAX_COLUMNS` columns; a row that would bring more is rejected (keys that are data would
    otherwise grow without end).
 
-Theory: pyarrow's own inference is exact (an int among floats is only taken below 2**53, int and str raise), while typed
-conversion is not (2.5 becomes 2, True becomes 1.0, unknown keys vanish): measured with pyarrow 26. So the common
-case is inference of a whole column at once, and only a column that does not fit is looked at value by value.
+Theory: pyarrow's own inference is exact (an integer among floats is only taken up to 2**53, int and str raise) but for
+one thing: a boolean after a float becomes 1.0. Typed conversion is not (2.5 becomes 2, unknown keys vanish): measured
+with pyarrow 26. So the common case is inference of a whole column at once, with a look for booleans among floats, and
+only a column that does not fit is looked at value by value.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.pipeline.kinds import KINDS, PAST_64_BITS, WIDE, Column, Rule, conflict, kind_of, winner
 from ingest.records import Rejected
 
 MAX_COLUMNS = 2_000
 _EXACT_FLOAT = 2**53
-_INT64 = 2**63
 _PAST_INT64 = 2.0**63
-_BIG = "integer past 64 bits"
 
 Row = dict[str, Any]
 
@@ -49,32 +47,7 @@ _TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "list of strings": _STRINGS,
 }
-_PYTHON_KINDS: dict[type, str] = {
-    bool: "boolean",
-    int: "integer",
-    float: "float",
-    str: "string",
-    list: "list of strings",
-}
 _KINDS = {kind: name for name, kind in _TYPES.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What Arize takes in a column that the configuration gives a meaning: its kinds, and whether a row may lack it."""
-
-    setting: str
-    kinds: frozenset[str]
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What is known of a column: its kind, how many rows had it, how many of these were integers past 2**53."""
-
-    kind: str
-    seen: int = 0
-    wide: int = 0
 
 
 @dataclass(slots=True)
@@ -108,15 +81,18 @@ def build(rows: Sequence[Row], contract: Contract, was_integer: Callable[[int], 
     """
     kept = np.arange(len(rows))
     rejected: dict[int, Rejected] = {}
+    against: dict[str, Counter[str]] = {}
     chunk = _Chunk(rows, contract)
     while chunk.run() or chunk.unmask(was_integer, kept):
         faults, stay = chunk.rejected, np.ones(len(kept), dtype=np.bool_)
         stay[list(faults)] = False
         for row, (code, reason) in faults.items():
             rejected[int(kept[row])] = Rejected(int(kept[row]), code, reason)
+        for key, kinds in chunk.against.items():
+            against.setdefault(key, Counter()).update(kinds)
         kept = kept[stay]
         chunk = chunk.without(stay)
-    learned, widened = chunk.taught()
+    learned, widened = chunk.taught(against)
     table = pa.RecordBatch.from_arrays(list(chunk.arrays.values()), names=list(chunk.arrays))
     return Built(table, kept.tolist(), [rejected[index] for index in sorted(rejected)], widened, learned)
 
@@ -129,6 +105,7 @@ class _Chunk:
         self.contract = contract
         self.arrays = arrays if arrays is not None else {}
         self.rejected: dict[int, tuple[str, str]] = {}
+        self.against: dict[str, Counter[str]] = {}
 
     def run(self) -> bool:
         """Build what is missing; True when rows were rejected and another pass is needed."""
@@ -151,7 +128,7 @@ class _Chunk:
                     continue
                 for row in pc.indices_nonzero(pc.greater_equal(pc.abs(array), _PAST_INT64)).to_pylist():
                     if was_integer(int(indices[row])):
-                        self.rejected.setdefault(row, _conflict(key, _BIG, None, None))
+                        self.rejected.setdefault(row, conflict(key, PAST_64_BITS, None, None))
         return bool(self.rejected)
 
     def without(self, stay: npt.NDArray[np.bool_]) -> "_Chunk":
@@ -170,26 +147,29 @@ class _Chunk:
         rows = [self.rows[row] for row in np.flatnonzero(stay).tolist()]
         return _Chunk(rows, self.contract, settled)
 
-    def taught(self) -> tuple[dict[str, Column], list[tuple[str, str, str]]]:
-        """What these columns teach: each one's new state, and those that changed their kind (column, old, new)."""
+    def taught(self, against: Mapping[str, Counter[str]]) -> tuple[dict[str, Column], list[tuple[str, str, str]]]:
+        """What these columns teach: each one's new state, and those that changed their kind (column, old, new).
+
+        `against` holds the kinds of the values that were rejected, by column.
+        """
         learned: dict[str, Column] = {}
         widened = []
         for key, array in self.arrays.items():
+            column = self.contract.columns.get(key)
+            votes = Counter(column.votes) if column is not None else Counter[str]()
+            votes.update(against.get(key, {}))
             if pa.types.is_null(array.type):
                 continue
             kind = _KINDS[array.type]
-            rows = len(array) - array.null_count
             wide = _count_wide(array) if kind == "integer" else 0
-            column = self.contract.columns.get(key)
-            if column is None:
-                learned[key] = Column(kind, rows, wide)
-            elif column.kind == kind:
-                learned[key] = Column(kind, column.seen + rows, column.wide + wide)
-            else:
-                # The integers of a column that becomes float go on counting for it: they were exact floats too.
-                seen = column.seen - column.wide if (column.kind, kind) == ("integer", "float") else 0
-                learned[key] = Column(kind, seen + rows, wide)
+            votes[kind] += len(array) - array.null_count - wide
+            votes[WIDE] += wide
+            learned[key] = Column(kind, votes)
+            if column is not None and column.kind != kind:
                 widened.append((key, column.kind, kind))
+        for key in against.keys() - learned.keys():
+            if (column := self.contract.columns.get(key)) is not None:
+                learned[key] = Column(column.kind, Counter(column.votes) + against[key])
         return learned, widened
 
     def _values(self) -> Iterable[tuple[str, Sequence[Any] | None]]:
@@ -205,7 +185,7 @@ class _Chunk:
             except KeyError:
                 pass  # as many keys as the first row has, but others
         keys.extend(sorted(set().union(*rows).difference(first)))
-        if not self._known(keys):
+        if not self._known(keys) or not all(rows):
             self._reject_keys()
             if self.rejected:
                 return ()
@@ -220,6 +200,8 @@ class _Chunk:
         for row, values in enumerate(self.rows):
             if "" in values:
                 self.rejected[row] = ("empty_key", "a key is the empty string; Arize takes no unnamed column")
+            elif not values:
+                self.rejected[row] = ("empty_object", "the object has no key; there is no prediction in it")
             elif len(known) + len(values) > MAX_COLUMNS and len(known | values.keys()) > MAX_COLUMNS:
                 self.rejected[row] = (
                     "too_many_columns",
@@ -239,26 +221,32 @@ class _Chunk:
         if array.type.equals(_NO_STRINGS):
             array = array.cast(_STRINGS)
         kind = _KINDS.get(array.type)
-        if kind is None:
+        if kind == "float" and bool in set(map(type, values)):
+            kind = None  # pyarrow made 1.0 of it
+        if column is not None and (column.kind, kind) == ("float", "integer") and not _count_wide(array):
+            array, kind = array.cast(pa.float64()), "float"
+        if kind is None or (column is not None and column.kind != kind):
             return self._one_by_one(key, values, column)
-        if column is not None and column.kind != kind:
-            if (column.kind, kind) == ("float", "integer") and not _count_wide(array):
-                return array.cast(pa.float64())
-            if (column.kind, kind) != ("integer", "float") or len(array) - array.null_count < column.wide:
-                return self._one_by_one(key, values, column)
         return array
 
     def _one_by_one(self, key: str, values: Sequence[Any], column: Column | None) -> pa.Array:
         """Decide the column's kind by how many rows each would keep, and reject those that don't fit it."""
         kinds = [kind_of(value) for value in values]
         rule = self.contract.rules.get(key)
-        kind = _winner(values, kinds, column, rule.kinds if rule is not None else _TYPES.keys())
+        kind = winner(kinds, column, rule.kinds if rule is not None else KINDS)
         fitted: list[Any] = []
+        against: Counter[str] = Counter()
         for row, (value, own) in enumerate(zip(values, kinds, strict=True)):
-            fits, exact = _fit(value, own, kind)
-            if not fits:
-                self.rejected.setdefault(row, _conflict(key, own, kind, rule))
-            fitted.append(exact)
+            if own is None or own == kind or (own == WIDE and kind == "integer"):
+                fitted.append(value)
+            elif own == "integer" and kind == "float":
+                fitted.append(float(value))
+            else:
+                fitted.append(None)
+                against[own] += 1
+                self.rejected.setdefault(row, conflict(key, own, kind, rule))
+        if against:
+            self.against[key] = against
         return pa.nulls(len(values)) if kind is None else pa.array(fitted, type=_TYPES[kind])
 
     def _apply(self, name: str, rule: Rule) -> None:
@@ -271,71 +259,7 @@ class _Chunk:
                 )
         if array is not None and not pa.types.is_null(array.type) and (kind := _KINDS[array.type]) not in rule.kinds:
             for row in pc.indices_nonzero(array.is_valid()).to_pylist():
-                self.rejected.setdefault(row, _conflict(name, kind, None, rule))
-
-
-def kind_of(value: object) -> str | None:
-    """The kind of one JSON value: a key of the column types, None for null, else a name for what has no place."""
-    if value is None:
-        return None
-    kind = _PYTHON_KINDS.get(type(value), "object")
-    if kind == "integer" and not -_INT64 <= cast("int", value) < _INT64:
-        return _BIG
-    if kind == "list of strings" and not all(
-        item is None or isinstance(item, str) for item in cast("list[object]", value)
-    ):
-        return "list of other values"
-    return kind
-
-
-def _winner(
-    values: Sequence[Any], kinds: Sequence[str | None], column: Column | None, allowed: Collection[str]
-) -> str | None:
-    """The kind that keeps most rows, the column's own history included; None when no value has an allowed one."""
-    votes = Counter({kind: count for kind, count in Counter(kinds).items() if kind in allowed})
-    floats = votes["float"]
-    if column is not None:
-        votes[column.kind] += column.seen
-    if "float" in allowed and (floats or votes["float"]):
-        votes["float"] += sum(own == "integer" and _is_exact(value) for value, own in zip(values, kinds, strict=True))
-        if column is not None and column.kind == "integer":
-            votes["float"] += column.seen - column.wide
-    best = max(votes.values(), default=0)
-    winners = [kind for kind, count in votes.items() if count == best and best]
-    # On a tie float wins over integer, because it takes both; else the column stays what it is.
-    if "float" in winners:
-        return "float"
-    if column is not None and column.kind in winners:
-        return column.kind
-    return winners[0] if winners else None
-
-
-def _fit(value: Any, own: str | None, kind: str | None) -> tuple[bool, Any]:
-    """Whether a value of kind `own` stands in a column of `kind`, and as which Python value."""
-    if own is None or own == kind:
-        return True, value
-    if own == "integer" and kind == "float" and _is_exact(value):
-        return True, float(value)
-    return False, None
-
-
-def _conflict(key: str, own: str | None, kind: str | None, rule: Rule | None) -> tuple[str, str]:
-    """Code and reason of a row that can't join; keys are named, values never."""
-    if own == _BIG:
-        return "integer_past_64_bits", f'"{key}" holds an integer past 64 bits, which Arize has no type for'
-    if own == "object":
-        return "nested_object", f'"{key}" holds an object; a column is flat'
-    if own == "list of other values":
-        return "unsupported_list", f'"{key}" holds a list that is not of strings only'
-    if rule is not None and own not in rule.kinds:
-        wanted = " or ".join(sorted(rule.kinds))
-        return "wrong_type", f'"{key}" holds a {own}; [schema] {rule.setting} takes {wanted}'
-    return "type_conflict", f'"{key}" holds a {own} where the column is {kind}'
-
-
-def _is_exact(value: int) -> bool:
-    """float64 holds this integer exactly, as it does every smaller one."""
-    return -_EXACT_FLOAT <= value <= _EXACT_FLOAT
+                self.rejected.setdefault(row, conflict(name, kind, None, rule))
 
 
 def _count_wide(array: pa.Array) -> int:

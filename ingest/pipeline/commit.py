@@ -53,6 +53,8 @@ def decode(next_offset: int, metadata: str | None) -> Watermark:
     ranges = []
     end = next_offset
     for gap, length, count, dead in _RANGE.findall(match[3]):
+        if not int(length) or int(dead) > int(count):
+            return Watermark(next_offset, 0, 0)
         first = end + int(gap)
         end = first + int(length)
         ranges.append(SettledRange(first, end, int(count), int(dead)))

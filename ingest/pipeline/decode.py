@@ -39,7 +39,12 @@ class Decoder:
         """`values` are the raw messages of a chunk, None for a tombstone. Every index is accepted or rejected."""
         rejected: dict[int, Rejected] = {}
         rows, indices = _parse(values, rejected)
-        _reject(rejected, _duplicates(values, rows, indices), "duplicate_key", "a key appears twice in one object")
+        _reject(
+            rejected,
+            _duplicates(values, rows, indices),
+            "duplicate_key",
+            "a key appears twice in one object, or it is nested too deep to tell",
+        )
         if rejected:
             rows = [row for row, index in zip(rows, indices, strict=True) if index not in rejected]
             indices = [index for index in indices if index not in rejected]
@@ -141,8 +146,8 @@ def _has_duplicate(value: bytes) -> bool:
     try:
         json.loads(value, object_pairs_hook=pairs, parse_int=str)
     except RecursionError:
-        # orjson goes 1,024 levels deep, Python's parser less: such a message has no flat column to stand in anyway.
-        return False
+        # orjson goes 1,024 levels deep, Python's parser less. What can't be looked into may hide anything.
+        return True
     return seen_twice
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.config import Schema
-from ingest.pipeline.columns import Rule
+from ingest.pipeline.kinds import Rule
 
 _NUMBERS = frozenset({"integer", "float"})
 _SCALARS = frozenset({"boolean", "integer", "float", "string"})

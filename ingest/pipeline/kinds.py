@@ -1,0 +1,106 @@
+"""Kinds of values, and which kind a column has.
+
+Rules
+1. A kind is what a column can hold: boolean, integer (64 bits), float, string, list of strings. Integers past 2**53
+   are told apart (`WIDE`), because a float column can't hold them exactly.
+2. Every value seen has a vote, those of rejected rows too. A column has the kind that keeps most of them: an integer
+   column keeps all integers, a float column keeps floats and the integers up to 2**53.
+3. A column becomes float only if there is a float. On a tie float wins over integer, because it takes both; else a
+   column stays what it is. So one bad message, even the first, can't turn a column against all that follow.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+KINDS = ("boolean", "integer", "float", "string", "list of strings")
+WIDE = "integer past 2**53"
+PAST_64_BITS = "integer past 64 bits"
+
+_EXACT_FLOAT = 2**53
+_INT64 = 2**63
+_PYTHON_KINDS: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "float",
+    str: "string",
+    list: "list of strings",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What Arize takes in a column that the configuration gives a meaning: its kinds, and whether a row may lack it."""
+
+    setting: str
+    kinds: frozenset[str]
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What is known of a column: its kind, and how many rows had a value of which kind, rejected ones included.
+
+    `votes` tells integers past 2**53 (`WIDE`) from the others: float could not hold them.
+    """
+
+    kind: str
+    votes: Mapping[str, int]
+
+
+def kind_of(value: object) -> str | None:
+    """The kind of one JSON value: that of a column, a wide integer, None for null, or a name for what has no place."""
+    if value is None:
+        return None
+    kind = _PYTHON_KINDS.get(type(value), "object")
+    if kind == "integer":
+        number = cast("int", value)
+        if -_EXACT_FLOAT <= number <= _EXACT_FLOAT:
+            return kind
+        return WIDE if -_INT64 <= number < _INT64 else PAST_64_BITS
+    if kind == "list of strings" and not all(
+        item is None or isinstance(item, str) for item in cast("list[object]", value)
+    ):
+        return "list of other values"
+    return kind
+
+
+def keeps(votes: Mapping[str, int], kind: str) -> int:
+    """How many values a column of `kind` holds exactly; a column is float only if there is a float at all."""
+    own = votes.get(kind, 0)
+    if kind == "integer":
+        return own + votes.get(WIDE, 0)
+    if kind == "float":
+        return own + votes.get("integer", 0) if own else 0
+    return own
+
+
+def winner(kinds: Sequence[str | None], column: Column | None, allowed: Collection[str]) -> str | None:
+    """The kind that keeps most rows, the column's own history included; None when no value has an allowed one."""
+    votes = Counter(kind for kind in kinds if kind is not None)
+    if column is not None:
+        votes.update(column.votes)
+    kept = {kind: keeps(votes, kind) for kind in allowed}
+    best = max(kept.values(), default=0)
+    winners = [kind for kind, rows in kept.items() if rows == best and best]
+    # On a tie float wins over integer, because it takes both; else the column stays what it is.
+    if "float" in winners and (column is None or column.kind in {"integer", "float"}):
+        return "float"
+    if column is not None and column.kind in winners:
+        return column.kind
+    return next((kind for kind in kinds if kind in winners), winners[0] if winners else None)
+
+
+def conflict(key: str, own: str | None, kind: str | None, rule: Rule | None) -> tuple[str, str]:
+    """Code and reason of a row that can't join; keys are named, values never."""
+    if own == PAST_64_BITS:
+        return "integer_past_64_bits", f'"{key}" holds an integer past 64 bits, which Arize has no type for'
+    if own == "object":
+        return "nested_object", f'"{key}" holds an object; a column is flat'
+    if own == "list of other values":
+        return "unsupported_list", f'"{key}" holds a list that is not of strings only'
+    if rule is not None and own not in rule.kinds:
+        wanted = " or ".join(sorted(rule.kinds))
+        return "wrong_type", f'"{key}" holds a {own}; [schema] {rule.setting} takes {wanted}'
+    return "type_conflict", f'"{key}" holds a {own} where the column is {kind}'
