@@ -1,0 +1,1 @@
+"""What ingest costs, measured beside what a user would pick instead: `benchmarks/run`."""
