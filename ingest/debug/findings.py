@@ -162,6 +162,11 @@ Finding = Begin | MessageSeen | ChunkSeen | BatchSeen | Sent | Settled | Note | 
 class Show(Protocol):
     """Where findings go."""
 
+    @property
+    def gone(self) -> bool:
+        """Nobody reads them any more."""
+        ...
+
     def show(self, finding: Finding) -> None:
         """Show one finding, now."""
         ...

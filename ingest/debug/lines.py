@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from ingest.debug import payload
 from ingest.debug.findings import Finding, MessageSeen
+from ingest.debug.paper import Paper
 from ingest.records import KafkaMessage
 
 
@@ -20,7 +21,12 @@ class JsonShow:
     """Writes each finding as one line."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._paper = Paper(stream)
+
+    @property
+    def gone(self) -> bool:
+        """Nobody reads any more."""
+        return self._paper.gone
 
     def show(self, finding: Finding) -> None:
         """Write it, now."""
@@ -28,8 +34,9 @@ class JsonShow:
         if isinstance(finding, MessageSeen):
             fields = {**_message(fields.pop("message")), **fields}
         step = type(finding).__name__.removesuffix("Seen").lower()
-        self._stream.write(json.dumps({"step": step, **_plain(fields)}, ensure_ascii=False, default=str) + "\n")
-        self._stream.flush()
+        line = json.dumps({"step": step, **_plain(fields)}, ensure_ascii=False, default=str)
+        # A lone surrogate in a key or a header can't be written; its escape can.
+        self._paper.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def _message(message: KafkaMessage) -> dict[str, Any]:

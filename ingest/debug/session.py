@@ -18,13 +18,13 @@ from ingest.debug import place, stop
 from ingest.debug.deliver import Commits, Sender
 from ingest.debug.findings import Begin, End, Note, Show, Timing
 from ingest.debug.lines import JsonShow
+from ingest.debug.steps import Steps, Stop
 from ingest.debug.text import TextShow
-from ingest.debug.watch import Watch, decode_error, seen_batch
+from ingest.debug.watch import Watch, decode_error
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline import log, poll
+from ingest.pipeline import poll
 from ingest.pipeline.ack import PartitionTracker, Watermark
-from ingest.pipeline.batch import Batch
-from ingest.pipeline.intake import Taken
+from ingest.pipeline.dead_letters import DeadLetter
 from ingest.pipeline.start import after_hole, first_offset
 from ingest.status import spelling
 
@@ -72,14 +72,6 @@ def screen(stream: TextIO, *, json: bool, debugger: bool) -> Show:
     return JsonShow(stream) if json else TextShow(stream)
 
 
-class _Stop(Exception):  # noqa: N818  not always an error
-    """Read no further; the text says why, `code` is the exit code."""
-
-    def __init__(self, text: str, code: ExitCode = ExitCode.DONE) -> None:
-        self.code = code
-        super().__init__(text)
-
-
 class _Session:
     def __init__(
         self, settings: config.Config, partition: int, limit: int, show: Show, *, follow: bool, debugger: bool
@@ -97,6 +89,7 @@ class _Session:
     def begin(self, wanted: place.From, *, send: bool, commit: bool) -> tuple[int, Watermark | None]:
         """Find the start and say why it is there; with what the group's commit carries if reading goes on from it."""
         kafka, partition = self._settings.kafka, self._partition
+        self._show.show(Note(text=f"asking Kafka at {kafka.brokers}; if it is away, that takes a minute to be sure of"))
         existing = poll.topic_partitions(self._kafka)
         if partition not in existing:
             raise ConfigError(
@@ -154,7 +147,8 @@ class _Session:
         """Turn until the limit, the end, or somebody wants to leave."""
         tracker = PartitionTracker(self._partition, start if carried is None else carried.next_offset, carried)
         tracker.advance(start)
-        watch = Watch(self._settings, tracker, () if carried is None else carried.ranges, self._show, self._limit)
+        settled = () if carried is None else carried.ranges
+        watch = Watch(self._settings, tracker, settled, self._show, limit=self._limit, at_bad=self._stop_at_bad)
         sender = Sender(self._settings) if send else None
         commits = Commits(self._settings, self._partition, tracker, carried) if commit else None
         reader = poll.Reader(
@@ -163,25 +157,27 @@ class _Session:
             on_trouble=lambda text: self._show.show(Note(text=f"Kafka: {text}", bad=True)),
             on_committed=lambda *_: None,
         )
-        steps = _Steps(self._settings, watch, sender, commits, self._show)
+        steps = Steps(self._settings, watch, sender, commits, self._show)
         try:
             reader.assign({self._partition: tracker.position})
             steps.stopped = self._turn(reader, tracker, watch, steps)
             steps.flush(leaving=True)
             code = ExitCode.DONE
         except KeyboardInterrupt:
-            steps.stopped, code = "interrupted; what was not sent before is not sent", ExitCode.DONE
-        except _Stop as stopped:
+            steps.stopped, code = "interrupted; what Arize has not acknowledged by now stays uncommitted", ExitCode.DONE
+        except Stop as stopped:
             steps.stopped, code = str(stopped), stopped.code
         finally:
             reader.close()
         self._end(tracker, watch, steps)
         return code
 
-    def _turn(self, reader: poll.Reader, tracker: PartitionTracker, watch: Watch, steps: "_Steps") -> str:
+    def _turn(self, reader: poll.Reader, tracker: PartitionTracker, watch: Watch, steps: Steps) -> str:
         """Read and decode to the limit or the end; which of them it was."""
         asked = heard = time.monotonic()
         while (left := self._limit - watch.messages) > 0:
+            if self._show.gone:
+                raise Stop("nobody reads what is shown")
             room = min(left, self._settings.batch.chunk_events, watch.intake.room())
             polled = reader.poll(room, _POLL_S)
             now = time.monotonic()
@@ -193,9 +189,7 @@ class _Session:
                 )
             if polled.chunk is not None:
                 steps.polled(len(polled.chunk.messages), now - asked)
-                taken = watch.take(polled.chunk, now - asked)
-                steps.taken(taken)
-                self._stop_at_bad(taken)
+                steps.taken(watch.take(polled.chunk, now - asked))
                 steps.flush(leaving=False)
                 asked = heard = time.monotonic()
             for end in polled.ends.values():
@@ -209,19 +203,18 @@ class _Session:
                     f"partition {self._partition} for {_SILENCE_S:g} s; check the brokers and the partition's leader",
                     exit_code=ExitCode.KAFKA,
                 )
-        return f"that is the limit; --limit {self._limit * 10} reads more"
+        return f"--limit is {self._limit}"
 
-    def _stop_at_bad(self, taken: Taken) -> None:
-        if not self._debugger or not taken.letters.letters:
+    def _stop_at_bad(self, letter: DeadLetter) -> None:
+        if not self._debugger:
             return
-        self._debugger = False
-        letter = taken.letters.letters[0]
+        self._debugger = False  # the first one only
         if not stop.at_bad_message(letter.message, decode_error(letter)):
-            raise _Stop(
+            raise Stop(
                 f"left from the debugger at offset {letter.message.offset()}; what was not sent before is not sent"
             )
 
-    def _end(self, tracker: PartitionTracker, watch: Watch, steps: "_Steps") -> None:
+    def _end(self, tracker: PartitionTracker, watch: Watch, steps: Steps) -> None:
         kafka = self._settings.kafka
         found = poll.committed_progress(kafka, [self._partition])[self._partition]
         _, end = poll.watermarks(self._kafka, [self._partition])[self._partition]
@@ -242,68 +235,3 @@ class _Session:
                 stopped=steps.stopped,
             )
         )
-
-
-class _Steps:
-    """What follows decoding: batches are shown, and sent and committed if that was asked for; each step is timed."""
-
-    def __init__(
-        self, settings: config.Config, watch: Watch, sender: Sender | None, commits: Commits | None, show: Show
-    ) -> None:
-        self._settings = settings
-        self._watch = watch
-        self._sender = sender
-        self._commits = commits
-        self._show = show
-        self.timings = {"poll": (0, 0.0), "to DataFrame": (0, 0.0)}
-        self.acknowledged = 0
-        self.stopped = ""
-
-    def polled(self, messages: int, seconds: float) -> None:
-        """A poll brought messages."""
-        self._took("poll", messages, seconds)
-
-    def taken(self, taken: Taken) -> None:
-        """A chunk was decoded; its dead letters wait for the next commit."""
-        if self._commits is not None:
-            self._commits.put(taken.letters)
-
-    def flush(self, *, leaving: bool) -> None:
-        """Show, send and commit the batches that are due. Raises _Stop when one is not acknowledged or committed."""
-        for batch in self._watch.batches(leaving=leaving):
-            self._batch(batch)
-        if leaving and self._commits is not None and self._commits.waiting:
-            self._settle([])
-
-    def _batch(self, batch: Batch) -> None:
-        table = batch.table()
-        began = time.monotonic()
-        log.to_frame(table)
-        frame_s = time.monotonic() - began
-        self._took("to DataFrame", batch.rows, frame_s)
-        self._show.show(seen_batch(self._settings, batch, table, frame_s))
-        if self._sender is None:
-            return
-        if self._commits is not None and (why := self._commits.moved_by_others()):
-            raise _Stop(f"nothing more is sent: {why}", ExitCode.DRAIN_DEADLINE)
-        sent, code = self._sender.send(table)
-        self._show.show(sent)
-        self._took("log", batch.rows, sent.seconds)
-        if code is not ExitCode.DONE:
-            raise _Stop("Arize did not acknowledge the rows; nothing of this batch is committed", code)
-        self.acknowledged += batch.rows
-        if self._commits is not None:
-            self._settle([batch])
-
-    def _settle(self, batches: list[Batch]) -> None:
-        if self._commits is None:
-            return
-        settled = self._commits.settle(batches)
-        self._show.show(settled)
-        if not settled.committed:
-            sent = "; rows that were sent will be sent again by a worker" if batches else ""
-            raise _Stop(f"nothing is committed{sent}", ExitCode.DRAIN_DEADLINE)
-
-    def _took(self, step: str, count: int, seconds: float) -> None:
-        before, spent = self.timings.get(step, (0, 0.0))
-        self.timings[step] = (before + count, spent + seconds)

@@ -24,6 +24,7 @@ from ingest.debug.findings import (
     Sent,
     Settled,
 )
+from ingest.debug.paper import Paper
 from ingest.records import KafkaMessage
 from ingest.status.spelling import amount, count
 
@@ -42,9 +43,18 @@ class TextShow:
             file=stream, color_system="auto" if coloured else None, soft_wrap=True, highlight=False, markup=False
         )
 
+        self._paper = Paper(stream)
+
+    @property
+    def gone(self) -> bool:
+        """Nobody reads any more."""
+        return self._paper.gone
+
     def show(self, finding: Finding) -> None:
         """Write it, now."""
-        self._show(finding)
+        with self._console.capture() as captured:
+            self._show(finding)
+        self._paper.write(captured.get())
 
     @singledispatchmethod
     def _show(self, finding: Finding) -> None:
@@ -75,6 +85,7 @@ class TextShow:
                 f"group {begin.group}": group,
                 "reading from": f"{begin.start}: {begin.why}; at most {amount(begin.limit, 'message')}",
                 "reading as": f"group {begin.reading_group}, which commits nothing; group {begin.group} is not joined",
+                "columns": "types are learned from what is read here; a worker that has read more knows more",
                 "effects": effects,
             }
         )
@@ -179,10 +190,9 @@ class TextShow:
                 f"group {end.group}": committed + ("" if end.lag is None else f", lag {count(end.lag)}"),
             }
         )
-        self._print(("  timings", "bold"))
-        self._table(
-            [[timing.step, f"{count(timing.count)} rows", _ms(timing.seconds)] for timing in end.timings], "    "
-        )
+        rows = [[timing.step, count(timing.count), _ms(timing.seconds)] for timing in end.timings if timing.count]
+        if rows:
+            self._table([["step", "rows", "took"], *rows], "  ", head=True)
 
     # --- how it is laid out --------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ verdict, its decoded values and their types.
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -59,11 +59,19 @@ class _Caught(Decoder):
 class Watch:
     """Takes chunks in, shows what becomes of each message, and closes batches as a worker does.
 
-    `settled` are the ranges that an earlier process has delivered; `limit` decides how much is shown.
+    `settled` are the ranges that an earlier process has delivered; `limit` decides how much is shown; `at_bad` is
+    called with each bad message when its turn to be shown has come.
     """
 
     def __init__(
-        self, config: Config, tracker: PartitionTracker, settled: Sequence[SettledRange], show: Show, limit: int
+        self,
+        config: Config,
+        tracker: PartitionTracker,
+        settled: Sequence[SettledRange],
+        show: Show,
+        *,
+        limit: int,
+        at_bad: Callable[[DeadLetter], None],
     ) -> None:
         self._rules = rules(config.columns, config.arize.model_type)
         self._decoder = _Caught(Contract(self._rules))
@@ -71,6 +79,7 @@ class Watch:
         self.intake = Intake({tracker.partition: tracker}, self._decoder, Batcher(limits))
         self._settled = settled
         self._show = show
+        self._at_bad = at_bad
         self._each = limit <= EACH
         self._good_shown = False
         self._bad_shown = 0
@@ -93,6 +102,11 @@ class Watch:
         bad = {letter.message.offset(): letter for letter in taken.letters.letters}
         codes = Counter(letter.code for letter in bad.values())
         accepted = 0 if decoded is None else len(decoded.accepted)
+        self.messages += len(chunk.messages)
+        self.accepted += accepted
+        self.settled += sum(settled)
+        self.rejected.update(codes)
+        self.decode_s += self._decoder.seconds
         self._show_messages(chunk, settled, bad, None if decoded is None else decoded.table)
         self._show.show(
             ChunkSeen(
@@ -108,11 +122,6 @@ class Watch:
                 decode_s=self._decoder.seconds,
             )
         )
-        self.messages += len(chunk.messages)
-        self.accepted += accepted
-        self.settled += sum(settled)
-        self.rejected.update(codes)
-        self.decode_s += self._decoder.seconds
         return taken
 
     def batches(self, *, leaving: bool) -> list[Batch]:
@@ -141,6 +150,7 @@ class Watch:
                     self._show.show(seen)
                 elif self._bad_shown == BAD_ONES + 1:
                     self._show.show(Note(text=f"{BAD_ONES} bad messages shown; the others are only counted"))
+                self._at_bad(letter)
             else:
                 if table is not None and (self._each or not self._good_shown):
                     self._good_shown = True
