@@ -211,7 +211,8 @@ def test_a_stall_without_end_lasts_until_the_client_leaves(
     arize_endpoint.misbehave("stall", stored=stored)
     with pytest.raises(requests.ReadTimeout):
         log(frame(), timeout=0.3)
-    assert arize_endpoint.stats()["stored_rows"] == (ROWS if stored else 0)
+    wait_until(lambda: arize_endpoint.stats()["faults"][0]["played"] == 1)
+    wait_until(lambda: arize_endpoint.stats()["stored_rows"] == (ROWS if stored else 0))
 
 
 @pytest.mark.parametrize("kind", ["stall", "latency"])
@@ -224,10 +225,10 @@ def test_a_late_answer(arize_endpoint: ArizeEndpoint, log: Log, kind: Any) -> No
 
 
 def test_a_dripping_answer_outlasts_the_clients_timeout(arize_endpoint: ArizeEndpoint, log: Log) -> None:
-    arize_endpoint.misbehave("drip", seconds=0.04)
+    arize_endpoint.misbehave("drip", seconds=0.1)
     began_s = time.monotonic()
-    assert log(frame(), timeout=0.5).status_code == 200
-    assert time.monotonic() - began_s > 0.8
+    assert log(frame(), timeout=2).status_code == 200
+    assert time.monotonic() - began_s > 2
 
 
 def test_rows_refused_by_content(arize_endpoint: ArizeEndpoint, log: Log) -> None:
