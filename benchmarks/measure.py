@@ -8,8 +8,8 @@ Steady state is told apart from the start by acknowledgements alone, the same fo
 2. `steady` ends at the last acknowledgement with at least `AHEAD_UPLOADS` uploads' worth of events still to come. A
    consumer that works ahead (fetches and decodes while it uploads) has then as much in hand as at the window's
    beginning, so it is charged for as much as it is credited with.
-3. `to_the_end` ends at the very last acknowledgement. It credits work done ahead before the window: it flatters those
-   who pipeline, and is kept to compare.
+3. `to_the_end` ends at the very last acknowledgement. It credits CPU spent ahead before the window, and its wall time
+   has an end in which nothing overlaps any more. It is kept to compare.
 4. `whole` is everything: interpreter start, imports, first fetch, last commit, exit.
 5. `neighbours` is what else used the machine's cores during the run: where they were full, events a second say more
    about the neighbours than about the contender, and CPU seconds are the figure to read.
