@@ -15,6 +15,7 @@ holds the whole message, so that exception is never passed on, only its text and
 """
 
 from enum import IntEnum
+from functools import partial
 
 
 class ExitCode(IntEnum):
@@ -73,6 +74,9 @@ class RejectedError(IngestError):
         self.status = status
         super().__init__(text)
 
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (partial(type(self), status=self.status), (str(self),))
+
 
 class FatalError(IngestError):
     """Going on would lose or repeat something. Halt with `exit_code`; everything open stays uncommitted."""
@@ -81,9 +85,5 @@ class FatalError(IngestError):
         self.exit_code = exit_code
         super().__init__(text)
 
-    def __reduce__(self) -> tuple[object, tuple[str, ExitCode]]:
-        return (_fatal, (str(self), self.exit_code))
-
-
-def _fatal(text: str, exit_code: ExitCode) -> FatalError:
-    return FatalError(text, exit_code=exit_code)
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (partial(type(self), exit_code=self.exit_code), (str(self),))

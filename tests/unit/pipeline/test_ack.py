@@ -29,7 +29,9 @@ def counts(mark: Watermark) -> tuple[int, int]:
 class TrackedPartition(RuleBasedStateMachine):
     """A partition with gaps, read by one process after another; each may crash after any step."""
 
-    @initialize(gaps=st.lists(st.integers(1, 3), min_size=20, max_size=60), tail=st.integers(0, 3), base=st.integers(0, 5))
+    @initialize(
+        gaps=st.lists(st.integers(1, 3), min_size=20, max_size=60), tail=st.integers(0, 3), base=st.integers(0, 5)
+    )
     def make_log(self, gaps: list[int], tail: int, base: int) -> None:
         self.log = (np.cumsum(gaps) + base).tolist()
         self.end = self.log[-1] + 1 + tail
@@ -54,7 +56,7 @@ class TrackedPartition(RuleBasedStateMachine):
 
     @precondition(lambda self: self.unread())
     @rule(size=st.integers(1, 12), batched=st.booleans(), data=st.data())
-    def poll(self, size: int, batched: bool, data: st.DataObject) -> None:
+    def poll(self, size: int, batched: bool, data: st.DataObject) -> None:  # noqa: FBT001
         polled = self.unread()[:size]
         tickets, mask = self.tracker.arrive(np.array(polled, dtype=np.int64))
         fresh = polled if mask is None else [o for o, new in zip(polled, mask.tolist(), strict=True) if new]

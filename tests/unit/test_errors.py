@@ -1,0 +1,50 @@
+import pickle
+
+import pytest
+
+from ingest.errors import (
+    ConfigError,
+    DecodeError,
+    ExitCode,
+    FatalError,
+    IngestError,
+    RejectedError,
+    RetryableError,
+)
+
+
+def test_exit_codes_are_the_documented_ones() -> None:
+    assert {code.name: int(code) for code in ExitCode} == {
+        "DONE": 0,
+        "CRASHED": 1,
+        "USAGE": 2,
+        "CONFIGURATION": 3,
+        "KAFKA": 4,
+        "CREDENTIALS": 5,
+        "CRASHING": 6,
+        "DRAIN_DEADLINE": 7,
+        "EXPIRED": 8,
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigError("one"),
+        ConfigError(["one", "two"]),
+        DecodeError("code", "text"),
+        RetryableError("busy", status=503, retry_after_s=2.5),
+        RejectedError("no", status=422),
+        FatalError("stop", exit_code=ExitCode.KAFKA),
+    ],
+)
+def test_every_error_travels_between_processes_whole(error: IngestError) -> None:
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is type(error)
+    assert str(back) == str(error)
+    assert vars(back) == vars(error)
+
+
+def test_every_fault_of_a_configuration_is_told() -> None:
+    assert str(ConfigError(["one", "two"])) == "one\ntwo"
+    assert ConfigError("one").faults == ["one"]
