@@ -10,6 +10,8 @@ import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -18,6 +20,7 @@ from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.jars import ToolMissingError, fetch_jars, missing_tool
 from ingest.sandbox.kafka import EmbeddedKafka
+from tests.harness.rig import Rig
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -104,3 +107,17 @@ def arize_endpoint() -> Iterator[ArizeEndpoint]:
     """A local Arize endpoint in a process of its own, with an empty journal; the test may misbehave with it."""
     with ArizeEndpoint() as endpoint:
         yield endpoint
+
+
+@pytest.fixture
+def rig(
+    real_kafka: RealKafka, topic: Callable[..., str], arize_endpoint: ArizeEndpoint, tmp_path: Path
+) -> Iterator[Callable[..., Rig]]:
+    """`rig(partitions=4, config={...})` makes a topic, and all that `ingest supervise` needs to deliver it."""
+    with ExitStack() as made:
+
+        def make(partitions: int = 4, config: Mapping[str, str] | None = None) -> Rig:
+            name = topic(partitions, config)
+            return made.enter_context(Rig(real_kafka, name, partitions, tmp_path, arize_endpoint))
+
+        yield make

@@ -7,7 +7,8 @@ Rules
 3. A commit is due when a watermark (or what is settled above it) has moved and `interval_s` has passed, or at once
    when the worker is about to leave.
 4. What was settled out of order above the watermark, and the counts below it, ride in the commit's metadata, at most
-   4,096 bytes of it (a longer one fails with OFFSET_METADATA_TOO_LARGE). Ranges that don't fit are left out from
+   4,095 bytes of it (a longer one fails with OFFSET_METADATA_TOO_LARGE: Kafka allows 4,096 by default, and
+   confluent-kafka sends a terminating NUL along). Ranges that don't fit are left out from
    the far end: their messages are sent again after a restart, none is lost.
 5. Metadata of another writer is not read: the offset counts, the rest starts from zero.
 
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 
 from ingest.pipeline.ack import SettledRange, Watermark
 
-MAX_METADATA_BYTES = 4_096  # Kafka's offset.metadata.max.bytes default
+MAX_METADATA_BYTES = 4_095
 
 _HURRY_S = 0.05  # between the commits of a worker that is about to leave
 
@@ -30,7 +31,7 @@ _RANGE = re.compile(r"(\d+)\+(\d+):(\d+):(\d+)")
 
 
 def encode(watermark: Watermark) -> str:
-    """The metadata of a commit: `ingest/1 ACKNOWLEDGED DEAD[ GAP+LENGTH:COUNT:DEAD...]`, ASCII, at most 4,096 bytes.
+    """The metadata of a commit: `ingest/1 ACKNOWLEDGED DEAD[ GAP+LENGTH:COUNT:DEAD...]`, ASCII, at most 4,095 bytes.
 
     GAP is the distance from the end of the range before (from the watermark for the first).
     """

@@ -20,6 +20,8 @@ from ingest.sandbox.generate import Generator
 TURN_EVENTS = 500
 REQUEST_S = 30.0
 FLUSH_S = 120.0
+# A topic that has just been created says this for a moment.
+_NOT_READY = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
 
 # Told after each turn: events handed over so far.
 Progress = Callable[[int], None]
@@ -173,14 +175,21 @@ def _known_partitions(brokers: str, topic: str) -> list[int]:
 
 def _ends(brokers: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
     """The end offset of each partition."""
+    deadline = time.monotonic() + REQUEST_S
     with _consumer(brokers) as consumer:
-        try:
-            return {
-                partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)[1]
-                for partition in partitions
-            }
-        except KafkaException as error:
-            raise ProduceError(f"{brokers} can't be asked for the end of {topic}: {error.args[0].str()}") from None
+        while True:
+            try:
+                return {
+                    partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)[1]
+                    for partition in partitions
+                }
+            except KafkaException as error:
+                code = error.args[0].code()
+                if code not in _NOT_READY or time.monotonic() >= deadline:
+                    raise ProduceError(
+                        f"{brokers} can't be asked for the end of {topic}: {error.args[0].str()}"
+                    ) from None
+            time.sleep(0.05)
 
 
 def _consumer(brokers: str) -> contextlib.closing[Consumer]:
