@@ -18,6 +18,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,13 +92,13 @@ class DeadLetterFiles:
         self._path: Path | None = None
         self._descriptor = -1
         self._bytes = 0
-        self._durable = False
+        self._durable_bytes = 0
         self._files = 0
 
     def write(self, letters: Iterable[DeadLetter]) -> None:
         """All of `letters` are on disk when this returns. Raises OSError when they are not: then write them again.
 
-        After a failure part of them may be there; readers see such a message once, by its offset.
+        After a failure some whole lines of them may be there; readers see such a message once, by its offset.
         """
         data = memoryview(b"".join(_line(letter) for letter in letters))
         if not data:
@@ -109,7 +110,7 @@ class DeadLetterFiles:
             while data:
                 data = data[os.write(self._descriptor, data) :]
             os.fsync(self._descriptor)
-            self._durable = True
+            self._durable_bytes = self._bytes
         except OSError:
             # A failed fsync may have dropped pages that a later one would call clean: only a new file is honest.
             self._abandon()
@@ -117,30 +118,46 @@ class DeadLetterFiles:
 
     def close(self) -> None:
         """Close the file; the next write opens another."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _abandon(self) -> None:
-        """Close after a failure; a file without any durable line is removed, a full disk shouldn't fill with stubs."""
-        self.close()
-        if self._path is not None and not self._durable:
-            self._path.unlink(missing_ok=True)
+        """Close after a failure, without what is not durable: no torn last line, and no stubs on a full disk.
+
+        Touches only a file that this process has opened: one of the same name may be another writer's.
+        """
+        if self._descriptor < 0 or self._path is None:
+            return
+        with suppress(OSError):  # the failure that brought us here is the one to tell
+            if self._durable_bytes:
+                os.ftruncate(self._descriptor, self._durable_bytes)
+            else:
+                self._path.unlink()
+        with suppress(OSError):
+            self.close()
 
     def _open(self) -> None:
         self.close()
-        self._durable = False
+        missing = [path for path in (self.directory, *self.directory.parents) if not path.exists()]
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._files += 1
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        self._path = self.directory / f"{self._topic}.{stamp}.{os.getpid()}.{self._files}.jsonl"
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        self._bytes = 0
-        directory = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # the file's name must survive too
-        finally:
-            os.close(directory)
+        path = self.directory / f"{self._topic}.{stamp}.{os.getpid()}.{self._files}.jsonl"
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._path = path
+        self._bytes = self._durable_bytes = 0
+        for directory in (self.directory, *(path.parent for path in missing)):
+            _sync_names(directory)
+
+
+def _sync_names(directory: Path) -> None:
+    """Make the names in `directory` durable: a file that can't be found is lost too."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _line(letter: DeadLetter) -> bytes:
