@@ -20,24 +20,23 @@ CELL_CHARACTERS = 60
 _MARK = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s"\[\]{},:]+|".*', re.DOTALL)
 
 
-def text(raw: bytes | str) -> str:
-    r"""`raw` as text; bytes that are not UTF-8 stand as \xNN."""
-    return raw if isinstance(raw, str) else raw.decode("utf-8", errors="backslashreplace")
-
-
 def escape(shown: str) -> str:
-    """`shown` with everything but printable characters and line breaks as escapes."""
+    """`shown` with everything but printable characters as escapes."""
     if shown.isprintable():
         return shown
     return "".join(
-        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
-        for character in shown
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in shown
     )
 
 
 def line(raw: bytes | str | None, most: int = CELL_CHARACTERS) -> str:
-    """A key or a header on one line, quoted; (none) for None."""
-    return "(none)" if raw is None else cell(text(raw), most)
+    """A key or a header on one line, quoted; (none) for None, b'...' for bytes that are not UTF-8."""
+    if raw is None:
+        return "(none)"
+    try:
+        return cell(raw if isinstance(raw, str) else raw.decode(), most)
+    except UnicodeDecodeError:
+        return _cut(repr(raw), most, len(raw))
 
 
 def cell(value: Any, most: int = CELL_CHARACTERS) -> str:
@@ -66,8 +65,8 @@ def moment(at_ms: int) -> str:
 
 
 def value_lines(raw: bytes, *, is_json: bool) -> list[str]:
-    """A message's value: JSON with a line for each key, anything else as it is."""
-    whole = text(raw)
+    r"""A message's value: JSON with a line for each key, anything else as it is; what is not UTF-8 stands as \xNN."""
+    whole = raw.decode(errors="backslashreplace")
     shown = whole[:VALUE_CHARACTERS]
     lines = _laid_out(shown) if is_json else shown.split("\n")
     rest = len(whole) - len(shown) + sum(map(len, lines[VALUE_LINES:]))

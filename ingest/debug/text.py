@@ -4,6 +4,7 @@ Colours on a terminal; plain text without a single escape code everywhere else, 
 Offsets stand without separators: they are there to be copied into the next command.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from functools import singledispatchmethod
 from typing import Any, TextIO
@@ -36,11 +37,18 @@ class TextShow:
     """Writes each finding as a paragraph."""
 
     def __init__(self, stream: TextIO) -> None:
-        console = Console(file=stream)
-        coloured = stream.isatty() and console.is_terminal and not console.no_color and not console.is_dumb_terminal
+        seen = Console(file=stream)
+        coloured = stream.isatty() and seen.is_terminal and not seen.no_color and not seen.is_dumb_terminal
+        # Laid out in memory first: a stream that breaks is the paper's business, and rich would end the process.
+        self._page = io.StringIO()
         # Without a colour system rich writes no escape code at all, not even for bold.
         self._console = Console(
-            file=stream, color_system="auto" if coloured else None, soft_wrap=True, highlight=False, markup=False
+            file=self._page,
+            color_system="standard" if coloured else None,
+            force_terminal=coloured,
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
         )
 
         self._paper = Paper(stream)
@@ -52,9 +60,10 @@ class TextShow:
 
     def show(self, finding: Finding) -> None:
         """Write it, now."""
-        with self._console.capture() as captured:
-            self._show(finding)
-        self._paper.write(captured.get())
+        self._show(finding)
+        self._paper.write(self._page.getvalue())
+        self._page.seek(0)
+        self._page.truncate()
 
     @singledispatchmethod
     def _show(self, finding: Finding) -> None:
