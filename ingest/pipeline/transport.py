@@ -173,5 +173,5 @@ def retry_after_s(header: str | None, now_epoch_s: float) -> float | None:
         return float(header)
     try:
         return max(parsedate_to_datetime(header).timestamp() - now_epoch_s, 0.0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -97,21 +97,28 @@ class Uploads:
     def turn(self, now: float) -> list[Settled]:
         """Take in the answers, cut what is overdue, send again what is due. Returns the batches that are settled.
 
-        Raises what an attempt raised beyond RetryableError and RejectedError: FatalError, or a defect.
+        Raises what an attempt raised beyond RetryableError and RejectedError: FatalError, or a defect; but only when
+        nothing is settled, so that no acknowledgement goes under with it.
         """
         self._answer.clear()
         settled = []
+        halting: Future[None] | None = None
         for upload in list(self._open):
             if upload.future is None:
                 if now >= upload.retry_at:
                     self._submit(upload, now)
             elif upload.future.done():
+                if not isinstance(upload.future.exception(), RetryableError | RejectedError | None):
+                    halting = upload.future
+                    continue
                 done = self._outcome(upload, upload.future, now)
                 if done is not None:
                     self._open.remove(upload)
                     settled.append(done)
             elif now - upload.started_at >= self._timeout_s + _GRACE_S:
                 upload.attempt.cut()
+        if halting is not None and not settled:
+            halting.result()
         return settled
 
     def wait(self, timeout_s: float) -> None:

@@ -1,0 +1,250 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
+from ingest.events import Event, UploadAcknowledged, UploadRejected, UploadRetried, UploadStarted
+from ingest.pipeline.batch import Batch, Part
+from ingest.pipeline.retry import Backoff
+from ingest.pipeline.transport import Attempt
+from ingest.pipeline.uploads import Settled, Uploads
+
+PATIENCE_S = 20.0
+TIMEOUT_S = 60.0
+
+
+@dataclass
+class Call:
+    """One attempt as the endpoint sees it, until the test answers it."""
+
+    table: pa.Table
+    attempt: Attempt
+    answer: Future[None] = field(default_factory=Future)
+
+
+class Endpoint:
+    """A `send` whose answers the test gives."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self._news = threading.Condition()
+        self.at_once = self.most_at_once = 0
+
+    def send(self, table: pa.Table, attempt: Attempt) -> None:
+        call = Call(table, attempt)
+        with self._news:
+            self.calls.append(call)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            self._news.notify_all()
+        try:
+            call.answer.result(PATIENCE_S)
+        finally:
+            with self._news:
+                self.at_once -= 1
+
+    def call(self, number: int) -> Call:
+        """The attempt of this number, counted from 0, waited for."""
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.calls) > number, PATIENCE_S), f"attempt {number} never came"
+        return self.calls[number]
+
+
+@dataclass
+class Pool:
+    uploads: Uploads
+    endpoint: Endpoint
+    events: list[Event]
+
+    def turn_until(self, now: float, done: Callable[[list[Settled]], bool]) -> list[Settled]:
+        """Turn at the same injected time until `done`; the threads' answers need real time to arrive."""
+        settled: list[Settled] = []
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            settled += self.uploads.turn(now)
+            if done(settled):
+                return settled
+            assert time.monotonic() < deadline
+            self.uploads.wait(0.01)
+
+    def told(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    endpoint = Endpoint()
+    events: list[Event] = []
+    uploads = Uploads(
+        endpoint.send, in_flight=2, timeout_s=TIMEOUT_S, backoff=Backoff(1.0, 8.0), emit=events.append, worker=5
+    )
+    yield Pool(uploads, endpoint, events)
+    for call in endpoint.calls:
+        if not call.answer.done():
+            call.answer.set_exception(RetryableError("the test is over"))
+    uploads.close()
+
+
+def batch(number: int, rows: int = 3) -> Batch:
+    offsets = np.arange(rows, dtype=np.int64) + 100 * number
+    part = Part(pa.RecordBatch.from_pydict({"x": offsets}), np.zeros(rows, dtype=np.int32), offsets, [])
+    return Batch(number, (part, part), 2 * rows, 50)
+
+
+def test_an_answer_settles_its_batch(pool: Pool) -> None:
+    one = batch(1)
+    pool.uploads.start(one, 100.0)
+    assert (len(pool.uploads), pool.uploads.rows, pool.uploads.full) == (1, 6, False)
+    assert pool.uploads.turn(101.0) == []
+    pool.endpoint.call(0).answer.set_result(None)
+    assert pool.turn_until(103.5, bool) == [Settled(one)]
+    assert (len(pool.uploads), pool.uploads.rows) == (0, 0)
+    assert pool.events == [
+        UploadStarted(worker=5, batch=1, rows=6, bytes=50, spans=one.spans()),
+        UploadAcknowledged(worker=5, batch=1, rows=6, attempts=1, seconds=3.5),
+    ]
+
+
+def test_never_more_than_in_flight_waiting_ones_included(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    pool.uploads.start(batch(2), 0.0)
+    pool.endpoint.call(1)
+    pool.endpoint.call(0).answer.set_exception(RetryableError("busy", retry_after_s=50.0))
+    pool.turn_until(1.0, lambda _: pool.uploads.failing)
+    assert pool.uploads.full, "a batch between two attempts still takes its place"
+    with pytest.raises(ValueError, match="2 batches are in flight"):
+        pool.uploads.start(batch(3), 1.0)
+    assert len(pool.uploads) == 2
+    assert pool.endpoint.most_at_once == 2
+
+
+def test_the_other_upload_goes_on_meanwhile(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    pool.uploads.start(batch(2), 0.0)
+    second = next(call for n in range(2) if (call := pool.endpoint.call(n)).table["x"][0].as_py() == 200)
+    second.answer.set_result(None)
+    (settled,) = pool.turn_until(1.0, bool)
+    assert settled.batch.number == 2
+    pool.uploads.start(batch(3), 1.0)
+    assert pool.endpoint.call(2).table["x"][0].as_py() == 300
+
+
+def test_every_attempt_sends_the_identical_table_for_as_long_as_it_takes(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    now = 0.0
+    for failures in range(40):
+        pool.endpoint.call(failures).answer.set_exception(RetryableError("HTTP 503", status=503))
+        pool.turn_until(now, lambda _, failures=failures: len(pool.told(UploadRetried)) == failures + 1)  # type: ignore[misc]
+        told = pool.told(UploadRetried)[-1]
+        assert isinstance(told, UploadRetried)
+        assert (told.attempt, told.error) == (failures + 1, "HTTP 503")
+        assert 0 <= told.retry_in_s < min(8.0, 2.0 ** (failures + 1))
+        if told.retry_in_s > 0.001:
+            assert pool.uploads.turn(now + told.retry_in_s - 0.001) == []
+            assert len(pool.endpoint.calls) == failures + 1, "sent again too early"
+        now += told.retry_in_s
+        pool.uploads.turn(now)
+    pool.endpoint.call(40).answer.set_result(None)
+    assert len(pool.turn_until(now, bool)) == 1
+    assert len({id(call.table) for call in pool.endpoint.calls}) == 1
+    assert len({id(call.attempt) for call in pool.endpoint.calls}) == 41
+    acknowledged = pool.told(UploadAcknowledged)[0]
+    assert isinstance(acknowledged, UploadAcknowledged)
+    assert acknowledged.attempts == 41
+
+
+def test_what_the_endpoint_asks_for_is_waited_for(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    pool.endpoint.call(0).answer.set_exception(RetryableError("HTTP 429", retry_after_s=120.0))
+    pool.turn_until(10.0, lambda _: pool.uploads.failing)
+    pool.uploads.turn(129.9)
+    assert len(pool.endpoint.calls) == 1
+    pool.uploads.turn(130.0)
+    pool.endpoint.call(1)
+
+
+def cuts(*calls: Call) -> list[bool]:
+    return [call.attempt.cut_off for call in calls]
+
+
+def test_past_its_deadline_an_attempt_is_cut_and_only_that_one(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    first = pool.endpoint.call(0)
+    pool.uploads.start(batch(2), 30.0)
+    second = pool.endpoint.call(1)
+    pool.uploads.turn(TIMEOUT_S + 0.9)
+    assert cuts(first, second) == [False, False]
+    pool.uploads.turn(TIMEOUT_S + 1.0)
+    assert cuts(first, second) == [True, False]
+    first.answer.set_exception(RetryableError("no complete answer"))
+    pool.turn_until(TIMEOUT_S + 1.0, lambda _: pool.uploads.failing)
+    pool.uploads.turn(TIMEOUT_S + 10.0)
+    again = pool.endpoint.call(2)
+    pool.uploads.turn(TIMEOUT_S + 20.0)
+    assert not again.attempt.cut_off, "the next attempt has a deadline of its own"
+
+
+def test_an_answer_that_came_before_the_cut_counts(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    call = pool.endpoint.call(0)
+    pool.uploads.turn(1_000.0)
+    assert call.attempt.cut_off
+    call.answer.set_result(None)
+    assert [settled.batch.number for settled in pool.turn_until(1_000.0, bool)] == [1]
+
+
+def test_refused_rows_leave_with_the_reason(pool: Pool) -> None:
+    one, refused = batch(1), RejectedError("HTTP 422 no", status=422)
+    pool.uploads.start(one, 0.0)
+    pool.endpoint.call(0).answer.set_exception(refused)
+    assert pool.turn_until(1.0, bool) == [Settled(one, refused)]
+    assert pool.told(UploadRejected) == [UploadRejected(worker=5, batch=1, rows=6, status=422, error="HTTP 422 no")]
+
+
+@pytest.mark.parametrize("error", [FatalError("HTTP 401", exit_code=ExitCode.CREDENTIALS), ZeroDivisionError("a bug")])
+def test_what_no_retry_helps_against_is_raised(pool: Pool, error: Exception) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    pool.endpoint.call(0).answer.set_exception(error)
+    with pytest.raises(type(error)):
+        pool.turn_until(1.0, bool)
+
+
+@pytest.mark.parametrize("fatal", [0, 1])
+def test_a_halt_does_not_swallow_the_other_batches_acknowledgement(pool: Pool, fatal: int) -> None:
+    """What Arize has acknowledged can still be committed before the worker leaves, so that it is not sent twice."""
+    pool.uploads.start(batch(1), 0.0)
+    pool.uploads.start(batch(2), 0.0)
+    calls = sorted((pool.endpoint.call(n) for n in range(2)), key=lambda call: call.table["x"][0].as_py())
+    calls[fatal].answer.set_exception(FatalError("HTTP 401", exit_code=ExitCode.CREDENTIALS))
+    calls[1 - fatal].answer.set_result(None)
+    deadline = time.monotonic() + PATIENCE_S
+    while not all(upload.future is not None and upload.future.done() for upload in pool.uploads._open):
+        assert time.monotonic() < deadline
+        pool.uploads.wait(0.01)
+    settled = pool.uploads.turn(1.0)
+    with pytest.raises(FatalError):
+        pool.uploads.turn(1.0)
+    assert [one.batch.number for one in settled] == [2 - fatal]
+
+
+def test_an_answer_ends_the_wait(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    call = pool.endpoint.call(0)
+    pool.uploads.turn(0.0)
+    began = time.monotonic()
+    call.answer.set_result(None)
+    pool.uploads.wait(PATIENCE_S)
+    assert time.monotonic() - began < PATIENCE_S / 2
+
+
+def test_closing_cuts_what_is_out(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    call = pool.endpoint.call(0)
+    pool.uploads.close()
+    assert call.attempt.cut_off
