@@ -36,6 +36,7 @@ class Program:
         )
         self.events: list[dict[str, Any]] = []
         self.errors = ""
+        self._family: list[psutil.Process] = []
         self._threads = [threading.Thread(target=self._read), threading.Thread(target=self._read_errors)]
         for thread in self._threads:
             thread.start()
@@ -68,7 +69,8 @@ class Program:
         return [event["pid"] for event in self.all("WorkerStarted")]
 
     def family(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
+        self._family = psutil.Process(self.process.pid).children(recursive=True)
+        return self._family
 
     def end(self, within_s: float = PATIENCE_S) -> int:
         code = self.process.wait(within_s)
@@ -80,10 +82,13 @@ class Program:
         return code
 
     def clean_up(self) -> None:
+        """Leave nobody, whatever a failed test has left: who lives on holds the pipes that `end` reads."""
         if self.process.poll() is None:
-            for member in self.family():
-                member.kill()
+            self.family()
             self.process.kill()
+        for member in self._family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
         self.end()
 
 
