@@ -11,14 +11,22 @@ Arize's own variables for the endpoint (`ARIZE_API_HOST`, `ARIZE_API_SCHEME`, `A
 """
 
 import difflib
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from ingest.errors import ConfigError
 
@@ -27,12 +35,20 @@ DEFAULT_FILE = "ingest.toml"
 # Options whose value decides whether something is lost: ours alone.
 RESERVED_OPTIONS = {
     "bootstrap.servers": "use [kafka] brokers",
+    "metadata.broker.list": "use [kafka] brokers",
     "group.id": "use [kafka] group",
     "enable.auto.commit": "each worker commits by itself, after Arize answered",
     "enable.auto.offset.store": "each worker commits by itself, after Arize answered",
     "auto.offset.reset": "use [kafka] start and [kafka] on_expired",
     "enable.partition.eof": "the end of a partition is needed to commit past trailing control records",
 }
+
+# No settings though they have our prefix: those of tests and sandbox, and what Kubernetes sets for a service called
+# ingest or ingest-*.
+_FOREIGN_VARIABLE = re.compile(
+    r"INGEST_REQUIRE_REAL|INGEST_SANDBOX_\w+|"
+    r"INGEST(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
+)
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
@@ -59,14 +75,20 @@ class Kafka(Section):
     queue_bytes: Positive = Field(
         default=48 * 2**20, description="fetched bytes a worker holds ahead of decoding, over all its partitions"
     )
-    options: dict[str, str | bool | int | float] = Field(default_factory=dict)
+    # They may hold a password that came from the environment: kept out of every dump.
+    options: dict[str, str | bool | int | float] = Field(default_factory=dict, repr=False)
 
-    @field_validator("options")
+    @field_validator("options", mode="before")
     @classmethod
-    def _ours_stay_ours(cls, options: dict[str, Any]) -> dict[str, Any]:
-        for key in options:
-            if hint := RESERVED_OPTIONS.get(key):
-                raise ValueError(f'"{key}" can\'t be set here: {hint}')
+    def _ours_stay_ours(cls, options: Any) -> Any:
+        faults = []
+        for key, value in options.items() if isinstance(options, dict) else ():
+            if hint := RESERVED_OPTIONS.get(key.removesuffix("_file")):
+                faults.append(f'"{key}" can\'t be set here: {hint}')
+            elif not isinstance(value, str | int | float):
+                faults.append(f'"{key}" takes a string, a number or true and false')
+        if faults:
+            raise ValueError("; ".join(faults))
         return options
 
     def client_options(self) -> dict[str, str | bool | int | float]:
@@ -192,14 +214,21 @@ def load(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None
     class FromFile(Config):
         model_config = SettingsConfigDict(toml_file=path)
 
+    faults = _strange_variables()
     try:
         found = FromFile(**given)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+        raise ConfigError([f"{path}: not valid TOML: {error}", *faults]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: not valid TOML: it is not UTF-8", *faults]) from None
     except OSError as error:
-        raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
+        raise ConfigError([f"{path}: can't be read: {error.strerror}", *faults]) from None
+    except SettingsError as error:
+        raise ConfigError(faults or str(error)) from None
     except ValidationError as error:
-        raise ConfigError([_sentence(fault, path) for fault in error.errors()]) from None
+        raise ConfigError([*(_sentence(fault, path) for fault in error.errors()), *faults]) from None
+    if faults:
+        raise ConfigError(faults)
     # A plain Config travels to the workers; the class above exists only for this file's path.
     return Config.model_construct(**{name: getattr(found, name) for name in Config.model_fields})
 
@@ -213,8 +242,15 @@ def check_delivery(config: Config) -> None:
         faults.append("[arize] model_name is missing: name the model in Arize, or set INGEST_ARIZE__MODEL_NAME")
     if not space_id(config):
         faults.append("[arize] space_id is missing: set it, or ARIZE_SPACE_ID in the environment")
-    if api_key(config) is None:
-        faults.append("no Arize API key: set ARIZE_API_KEY in the environment, or [arize] api_key_file")
+    try:
+        if api_key(config) is None:
+            faults.append("no Arize API key: set ARIZE_API_KEY in the environment, or [arize] api_key_file")
+    except ConfigError as unusable:
+        faults.extend(unusable.faults)
+    try:
+        config.kafka.client_options()
+    except ConfigError as unusable:
+        faults.extend(unusable.faults)
     if faults:
         raise ConfigError(faults)
 
@@ -235,10 +271,41 @@ def space_id(config: Config) -> str:
 def read_secret(key: str, path: str) -> str:
     """The stripped content of a secret's file. Raises `ConfigError` naming `key` and `path`, never the content."""
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        secret = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigError(f"{key} = {path}: can't be read: {reason}") from None
+    if not secret:
+        raise ConfigError(f"{key} = {path}: it is empty")
+    return secret
+
+
+def _strange_variables() -> list[str]:
+    """Variables with our prefix that are no setting, or not the JSON that theirs needs.
+
+    pydantic-settings passes over the first in silence; its exception at the second names no variable.
+    """
+    settings: dict[str, bool] = {}  # name of the variable -> it holds JSON
+    for name, info in Config.model_fields.items():
+        section, keys = f"INGEST_{info.alias or name}".upper(), type(info.default).model_fields
+        settings |= {f"{section}__{key}".upper(): get_origin(i.annotation) in (tuple, dict) for key, i in keys.items()}
+        settings[section] = True
+    faults = []
+    for name, value in os.environ.items():
+        upper = name.upper()
+        if not upper.startswith("INGEST_") or _FOREIGN_VARIABLE.fullmatch(upper):
+            continue
+        if upper.split("__")[0] not in settings:
+            near = difflib.get_close_matches(upper, [key for key in settings if "__" in key], n=1)
+            faults.append(f"{name}: no such setting; did you mean one like {(near or ['INGEST_KAFKA__BROKERS'])[0]}?")
+        elif settings.get(upper):
+            try:
+                json.loads(value)
+            except ValueError:
+                faults.append(
+                    f"{name}: not the JSON that a list or a table needs, as in INGEST_SCHEMA__TAGS='[\"region\"]'"
+                )
+    return faults
 
 
 def _sentence(fault: Any, path: Path) -> str:

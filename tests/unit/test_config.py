@@ -1,0 +1,301 @@
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.config import (
+    RESERVED_OPTIONS,
+    Config,
+    api_key,
+    check_delivery,
+    load,
+    read_secret,
+    space_id,
+)
+from ingest.errors import ConfigError
+
+SECRET = "hunter2-canary"
+
+
+@pytest.fixture(autouse=True)
+def _bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No ingest.toml and none of our variables, wherever the tests run."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.upper().startswith(("INGEST_", "ARIZE_")):
+            monkeypatch.delenv(name)
+
+
+def toml(text: str | bytes) -> Path:
+    path = Path("given.toml")
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def faults(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as wrong:
+        load(file, flags)
+    assert SECRET not in str(wrong.value)
+    return wrong.value.faults
+
+
+# --- where a value comes from ---------------------------------------------------------------------
+
+
+def test_defaults_are_enough_to_load() -> None:
+    config = load()
+    assert config == Config()
+    assert (config.batch.max_events, config.batch.linger_s, config.kafka.start) == (100_000, 10.0, "earliest")
+
+
+def test_flags_over_environment_over_file_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = toml('[kafka]\nbrokers = "file"\ntopic = "file"\ngroup = "file"\n[batch]\nmax_events = 5\n')
+    monkeypatch.setenv("INGEST_KAFKA__BROKERS", "environment")
+    monkeypatch.setenv("INGEST_KAFKA__TOPIC", "environment")
+    config = load(path, {"kafka": {"brokers": "flag"}, "batch": {}})
+    assert (config.kafka.brokers, config.kafka.topic, config.kafka.group) == ("flag", "environment", "file")
+    assert (config.kafka.start, config.batch.max_events, config.batch.linger_s) == ("earliest", 5, 10.0)
+
+
+def test_the_working_directory_s_file_is_read_unless_another_is_named() -> None:
+    Path("ingest.toml").write_text('[kafka]\ntopic = "here"\n')
+    assert load().kafka.topic == "here"
+    assert load(toml('[kafka]\ngroup = "x"\n')).kafka.topic == ""
+
+
+def test_environment_variables_of_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INGEST_SCHEMA__TAGS", '["a", "b"]')
+    monkeypatch.setenv("INGEST_SUPERVISOR__PARTITIONS", "5")
+    monkeypatch.setenv("INGEST_BATCH__LINGER_S", "2.5")
+    monkeypatch.setenv("ingest_arize__in_flight", "3")
+    monkeypatch.setenv("INGEST_KAFKA__OPTIONS__SASL.PASSWORD_FILE", "/run/secrets/kafka")
+    config = load()
+    assert config.columns.tags == ("a", "b")
+    assert config.supervisor.partitions == "5"
+    assert (config.batch.linger_s, config.arize.in_flight) == (2.5, 3)
+    assert config.kafka.options == {"sasl.password_file": "/run/secrets/kafka"}
+
+
+def test_the_section_that_says_what_columns_mean_is_called_schema() -> None:
+    config = load(toml('[schema]\nprediction_id = "id"\ntags = ["region"]\n'))
+    assert (config.columns.prediction_id, config.columns.tags) == ("id", ("region",))
+
+
+def test_options_keep_their_types() -> None:
+    options = load(toml('[kafka.options]\na = true\nb = 1\nc = 1.5\n"d.e" = "1"\n')).kafka.client_options()
+    assert [(key, type(value)) for key, value in options.items()] == [
+        ("a", bool),
+        ("b", int),
+        ("c", float),
+        ("d.e", str),
+    ]
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+
+def test_every_fault_is_told_at_once_with_its_section_and_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INGEST_ARIZE__TIMEOUT_S", "soon")
+    monkeypatch.setenv("INGEST_ARIZE__MODEL_NAM", "m")
+    monkeypatch.setenv("INGEST_KAFK__BROKERS", "x")
+    path = toml(
+        '[kafka]\nbrokrs = "x"\nstart = "middle"\n[kafka.options]\n"group.id" = "x"\nodd = [1]\n'
+        '[batch]\nlinger_s = -1\nmax_events = "many"\n[bach]\nx = 1\n'
+    )
+    found = faults(path, {"supervisor": {"workers": 0}})
+    for beginning in (
+        "[kafka] start: Input should be 'earliest' or 'latest'",
+        "[kafka] brokrs: unknown key",
+        '[kafka] options: "group.id" can\'t be set here: use [kafka] group',
+        "[batch] linger_s: Input should be greater than 0",
+        "[batch] max_events: Input should be a valid integer",
+        "[bach]: unknown",
+        "[arize] timeout_s: Input should be a valid number",
+        "[arize] model_nam: unknown key",
+        "[supervisor] workers: Input should be greater than or equal to 1",
+        "INGEST_KAFK__BROKERS",
+    ):
+        assert [fault for fault in found if fault.startswith(beginning)], (beginning, found)
+    assert len([fault for fault in found if "odd" in fault]) == 1, found
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('[kafka]\nbrokrs = "x"', "did you mean brokers?"),
+        ('[arize]\nmodelname = "x"', "did you mean model_name?"),
+        ("[schema]\ntag = []", "did you mean tags?"),
+        ("[supervisor]\nworker = 2", "did you mean workers?"),
+        ('[kafak]\nbrokers = "x"', "did you mean kafka?"),
+        ("[batch]\nzzz = 1", "known: max_events, max_bytes, linger_s, chunk_events"),
+        ("[columns]\ntags = []", "known: kafka, batch, arize, schema"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(text: str, hint: str) -> None:
+    (fault,) = faults(toml(text))
+    assert hint in fault
+    assert "given.toml" in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("INGEST_KAFK__BROKERS", "INGEST_KAFKA__BROKERS"),
+        ("INGEST_KAFKA_BROKERS", "INGEST_KAFKA__BROKERS"),
+        ("INGEST_BROKERS", "INGEST_KAFKA__BROKERS"),
+        ("INGEST_COLUMNS__TAGS", "INGEST_SCHEMA__TAGS"),
+        ("INGEST_SCHEMA_TAGS", "INGEST_SCHEMA__TAGS"),
+        ("INGEST_NONSENSE", "INGEST_KAFKA__BROKERS"),
+    ],
+)
+def test_a_misspelled_variable_is_not_silently_ignored(name: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, SECRET)
+    (fault,) = faults()
+    assert fault.startswith(f"{name}: ")
+    assert hint in fault
+
+
+def test_variables_of_the_tests_and_scripts_are_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INGEST_REQUIRE_REAL", "1")
+    monkeypatch.setenv("INGEST_SANDBOX_LEAVE_WITH_STDIN", "1")
+    assert load() == Config()
+
+
+@pytest.mark.parametrize("service", ["INGEST", "INGEST_KAFKA_PROXY"])
+def test_nor_are_those_that_kubernetes_sets_for_a_service_of_that_name(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR"):
+        monkeypatch.setenv(f"{service}_{name}", "tcp://10.0.0.1:80")
+    assert load() == Config()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("INGEST_KAFKA", SECRET), ("INGEST_SCHEMA__TAGS", f"{SECRET},b"), ("INGEST_KAFKA__OPTIONS", f'{{"{SECRET}')],
+)
+def test_a_variable_that_should_be_json_is_a_fault_not_a_crash(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    (fault,) = faults()
+    assert "JSON" in fault
+    assert fault.startswith(f"{name}: ")
+
+
+def test_files_that_are_no_configuration() -> None:
+    assert "not valid TOML" in faults(toml("[kafka\n"))[0]
+    assert "UTF-8" in faults(toml(b'[kafka]\ntopic = "\xff"\n'))[0]
+    assert faults(Path("missing.toml")) == ["missing.toml: no such file; --config names a TOML file"]
+    assert "[kafka]" in faults(toml("kafka = 5\n"))[0]
+    assert "[foo]: unknown" in faults(toml("foo = 5\n"))[0]
+
+
+def test_no_fault_quotes_a_value() -> None:
+    faults(toml(f'[kafka]\nstart = "{SECRET}"\nqueue_bytes = "{SECRET}"\n[kafka.options]\nx = ["{SECRET}"]\n'))
+
+
+@pytest.mark.parametrize(
+    "text", ["linger_s = inf", "linger_s = nan", "linger_s = 0", "max_events = 0", "max_bytes = 1.5"]
+)
+def test_numbers_that_make_no_sense(text: str) -> None:
+    (fault,) = faults(toml(f"[batch]\n{text}\n"))
+    assert fault.startswith(f"[batch] {text.split(maxsplit=1)[0]}: ")
+
+
+@pytest.mark.parametrize("option", [*RESERVED_OPTIONS, "group.id_file"])
+def test_options_that_decide_over_loss_are_refused_with_a_hint(option: str) -> None:
+    (fault,) = faults(toml(f'[kafka.options]\n"{option}" = "{SECRET}"\n'))
+    name = option.removesuffix("_file")
+    assert fault.startswith(f'[kafka] options: "{option}" can\'t be set here: ')
+    assert RESERVED_OPTIONS[name] in fault
+
+
+# --- secrets --------------------------------------------------------------------------------------
+
+
+def test_secrets_come_from_files_when_they_are_needed() -> None:
+    Path("password").write_text(f"{SECRET}\n")
+    config = load(toml('[kafka.options]\n"sasl.username" = "me"\n"sasl.password_file" = "password"\n'))
+    assert config.kafka.client_options() == {"sasl.username": "me", "sasl.password": SECRET}
+    assert SECRET not in repr(config)
+    assert SECRET.encode() not in pickle.dumps(config)
+
+
+def test_a_key_file_goes_before_the_environment_and_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARIZE_API_KEY", "from-environment")
+    assert (key := api_key(load())) is not None
+    assert key.get_secret_value() == "from-environment"
+    Path("key").write_text(f"  {SECRET}\n")
+    config = load(toml('[arize]\napi_key_file = "key"\n'))
+    assert (key := api_key(config)) is not None
+    assert key.get_secret_value() == SECRET
+    assert SECRET not in f"{key!r} {key} {config!r}"
+    Path("key").write_text("rotated")
+    assert (key := api_key(config)) is not None
+    assert key.get_secret_value() == "rotated"
+
+
+def test_a_secret_given_in_the_environment_is_in_no_dump(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INGEST_KAFKA__OPTIONS", f'{{"sasl.password": "{SECRET}"}}')
+    monkeypatch.setenv("ARIZE_API_KEY", SECRET)
+    config = load()
+    assert config.kafka.client_options()["sasl.password"] == SECRET
+    assert SECRET not in repr(config)
+    assert SECRET not in str(config.kafka)
+
+
+def test_the_space_may_come_from_arize_s_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARIZE_SPACE_ID", "theirs")
+    assert space_id(load()) == "theirs"
+    assert space_id(load(toml('[arize]\nspace_id = "ours"\n'))) == "ours"
+
+
+def test_a_secret_file_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"\[kafka.options\] x_file = missing: can't be read: No such file"):
+        read_secret("[kafka.options] x_file", "missing")
+    Path("binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        read_secret("key", "binary")
+
+
+# --- what delivering needs ------------------------------------------------------------------------
+
+
+def test_all_that_is_missing_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as wrong:
+        check_delivery(load())
+    assert [fault.split(":")[0] for fault in wrong.value.faults] == [
+        "[kafka] topic is missing",
+        "[arize] model_name is missing",
+        "[arize] space_id is missing",
+        "no Arize API key",
+    ]
+
+
+def test_secret_files_that_cannot_be_used_are_told_with_the_rest() -> None:
+    Path("empty").write_text("\n")
+    config = load(toml('[arize]\napi_key_file = "missing"\n[kafka.options]\n"sasl.password_file" = "gone"\n'))
+    with pytest.raises(ConfigError) as wrong:
+        check_delivery(config)
+    assert len(wrong.value.faults) == 5
+    assert any("api_key_file = missing" in fault for fault in wrong.value.faults)
+    assert any("sasl.password_file = gone" in fault for fault in wrong.value.faults)
+    with pytest.raises(ConfigError, match="empty: it is empty"):
+        check_delivery(load(toml('[arize]\napi_key_file = "empty"\n')))
+
+
+def test_a_whole_configuration_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARIZE_API_KEY", SECRET)
+    monkeypatch.setenv("ARIZE_SPACE_ID", "space")
+    check_delivery(load(toml('[kafka]\ntopic = "t"\n[arize]\nmodel_name = "m"\n')))
+
+
+def test_a_configuration_travels_to_the_workers_and_stays_as_it_is() -> None:
+    config = load(toml('[kafka]\ntopic = "t"\n[kafka.options]\nx = true\n[schema]\ntags = ["a"]\n'))
+    assert pickle.loads(pickle.dumps(config)) == config
+    with pytest.raises(ValueError, match="frozen"):
+        config.kafka.topic = "other"  # type: ignore[misc]
