@@ -1,0 +1,203 @@
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.pipeline.ack import PartitionTracker, SettledRange, Watermark
+from ingest.pipeline.batch import Batch, Batcher, Limits
+from ingest.pipeline.columns import Contract
+from ingest.pipeline.dead_letters import Letters
+from ingest.pipeline.decode import Decoder
+from ingest.pipeline.intake import Intake
+from ingest.records import Chunk
+
+
+class Message:
+    def __init__(self, partition: int, offset: int, value: bytes | None) -> None:
+        self._place, self._value = (partition, offset), value
+
+    def topic(self) -> str:
+        return "t"
+
+    def partition(self) -> int:
+        return self._place[0]
+
+    def offset(self) -> int:
+        return self._place[1]
+
+    def value(self) -> bytes | None:
+        return self._value
+
+    def key(self) -> None:
+        return None
+
+    def headers(self) -> None:
+        return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return (0, -1)
+
+
+def chunk(messages: Sequence[Message]) -> Chunk:
+    return Chunk(
+        messages,
+        np.array([m.partition() for m in messages], dtype=np.int32),
+        np.array([m.offset() for m in messages], dtype=np.int64),
+        sum(len(m.value() or b"") for m in messages),
+    )
+
+
+def good(partition: int, offset: int) -> Message:
+    return Message(partition, offset, json.dumps({"at": f"{partition}/{offset}"}).encode())
+
+
+def intake(trackers: dict[int, PartitionTracker], *, max_events: int = 10**6) -> Intake:
+    return Intake(trackers, Decoder(Contract()), Batcher(Limits(max_events, 10**9, 10.0)))
+
+
+def settle_letters(trackers: dict[int, PartitionTracker], letters: Letters) -> None:
+    for ticket, dead in letters.tickets:
+        trackers[ticket.span.partition].release(ticket, dead=dead)
+
+
+def settle_batch(trackers: dict[int, PartitionTracker], batch: Batch) -> None:
+    for part in batch.parts:
+        for ticket in part.tickets:
+            trackers[ticket.span.partition].release(ticket)
+
+
+KINDS = st.sampled_from(["good", "good", "good", "other type", "broken", "tombstone"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 2), KINDS), min_size=1, max_size=12), min_size=1, max_size=10),
+    st.randoms(use_true_random=False),
+    st.sets(st.integers(0, 40)),
+)
+def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
+    script: list[list[tuple[int, str]]], random: object, carried: set[int]
+) -> None:
+    """However chunks mix partitions, good and bad: exactly one place each, and the watermark knows it."""
+    ranges = tuple(SettledRange(o, o + 1, 1, 0) for o in sorted(carried) if o % 2 == 0)
+    trackers = {p: PartitionTracker(p, 0, Watermark(0, 0, 0, ranges if p == 0 else ())) for p in range(3)}
+    one = intake(trackers)
+    ends = dict.fromkeys(range(3), 0)
+    sent: list[tuple[int, int]] = []
+    dead: list[tuple[int | None, int | None]] = []
+    expected: list[tuple[int, int]] = []
+    waiting: list[Batch | Letters] = []
+    for step in script:
+        messages = []
+        for partition, kind in step:
+            offset, ends[partition] = ends[partition], ends[partition] + 2
+            value = {"broken": b"{", "tombstone": None, "other type": b'{"at":1}'}.get(kind, b"")
+            messages.append(Message(partition, offset, value) if kind != "good" else good(partition, offset))
+            if not (partition == 0 and offset in carried):
+                expected.append((partition, offset))
+        taken = one.take(chunk(messages), 0.0)
+        dead += [(letter.message.partition(), letter.message.offset()) for letter in taken.letters.letters]
+        waiting.append(taken.letters)
+    one.close_batch(0.0, leaving=True)
+    waiting += one.ready
+    assert one.rows == sum(batch.rows for batch in one.ready)
+    for batch in one.ready:
+        for part in batch.parts:
+            sent += zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)
+        assert batch.table().num_rows == batch.rows
+    assert sorted([*sent, *dead]) == sorted(expected)
+    random.shuffle(waiting)  # type: ignore[attr-defined]
+    for each in waiting:
+        before = sum(tracker.open_messages for tracker in trackers.values())
+        settle_batch(trackers, each) if isinstance(each, Batch) else settle_letters(trackers, each)
+        assert sum(tracker.open_messages for tracker in trackers.values()) <= before
+    for partition, tracker in trackers.items():
+        tracker.advance(ends[partition])
+        mark = tracker.watermark()
+        assert tracker.open_messages == 0
+        assert mark.next_offset >= ends[partition]
+        assert mark.dead_lettered == sum(p == partition for p, _ in dead)
+        settled_here = sum(p == partition for p, _ in [*sent, *dead])
+        passed = sum(r.first < ends[0] for r in ranges) if partition == 0 else 0
+        assert mark.acknowledged + mark.dead_lettered == settled_here + passed
+
+
+def test_rows_name_their_own_partition_and_offset() -> None:
+    trackers = {p: PartitionTracker(p, 0) for p in (0, 1)}
+    one = intake(trackers)
+    one.take(chunk([good(1, 7), Message(0, 3, b"["), good(0, 5), Message(1, 9, None), good(1, 11)]), 0.0)
+    one.close_batch(0.0, leaving=True)
+    (part,) = one.ready[0].parts
+    places = [f"{p}/{o}" for p, o in zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)]
+    assert part.table["at"].to_pylist() == places == ["1/7", "0/5", "1/11"]
+
+
+def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() -> None:
+    trackers = {0: PartitionTracker(0, 0)}
+    one = intake(trackers)
+    letters = one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0).letters
+    one.close_batch(0.0, leaving=True)
+    assert trackers[0].watermark() == Watermark(0, 0, 0)
+    settle_batch(trackers, one.ready[0])
+    assert trackers[0].watermark() == Watermark(0, 0, 0)
+    settle_letters(trackers, letters)
+    assert trackers[0].watermark() == Watermark(3, 2, 1)
+
+
+def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> None:
+    trackers = {0: PartitionTracker(0, 0, Watermark(0, 0, 0, (SettledRange(1, 3, 2, 1),)))}
+    one = intake(trackers)
+    taken = one.take(chunk([good(0, 0), good(0, 1), Message(0, 2, b"{"), good(0, 3)]), 0.0)
+    one.close_batch(0.0, leaving=True)
+    assert taken.letters.letters == ()
+    assert one.ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
+    settle_letters(trackers, taken.letters)
+    settle_batch(trackers, one.ready[0])
+    assert trackers[0].watermark() == Watermark(4, 3, 1)
+
+
+def test_a_chunk_that_a_former_process_settled_whole_leaves_nothing_open() -> None:
+    trackers = {0: PartitionTracker(0, 0, Watermark(0, 0, 0, (SettledRange(0, 2, 2, 0),)))}
+    one = intake(trackers)
+    assert one.take(chunk([good(0, 0), good(0, 1)]), 0.0).letters == Letters((), ())
+    assert one.rows == 0
+    assert trackers[0].watermark() == Watermark(2, 2, 0)
+
+
+def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:
+    trackers = {0: PartitionTracker(0, 0)}
+    one = intake(trackers)
+    one.take(chunk([Message(0, 0, b'{"n":1}')]), 0.0)
+    taken = one.take(chunk([Message(0, 1, b'{"n":2.5}')]), 1.0)
+    assert [(column, old) for column, old, _ in taken.widened] == [("n", "integer")]
+    assert one.room() == 0, "no poll while a closed batch waits"
+    one.close_batch(1.0, leaving=True)
+    assert [batch.table()["n"].to_pylist() for batch in one.ready] == [[1], [2.5]]
+
+
+def test_the_room_shrinks_with_the_rows() -> None:
+    one = intake({0: PartitionTracker(0, 0)}, max_events=5)
+    assert one.room() == 5
+    one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0)
+    assert (one.room(), one.rows) == (3, 2)
+    one.close_batch(9.0, leaving=False)
+    assert not one.ready
+    one.take(chunk([good(0, n) for n in range(3, 6)]), 9.0)
+    assert one.room() == 0
+    one.close_batch(9.0, leaving=False)
+    assert [batch.rows for batch in one.ready] == [5]
+
+
+def test_leaving_with_nothing_in_hand_makes_no_batch() -> None:
+    one = intake({0: PartitionTracker(0, 0)})
+    one.close_batch(10**9, leaving=True)
+    assert not one.ready
+    assert one.due_in_s(0.0) is None
+
+
+def test_a_message_for_a_partition_that_is_not_ours_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        intake({0: PartitionTracker(0, 0)}).take(chunk([good(1, 0)]), 0.0)

@@ -1,0 +1,156 @@
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ingest.errors import ExitCode, FatalError, RetryableError
+from ingest.pipeline.ack import PartitionTracker
+from ingest.pipeline.batch import Batch, Part
+from ingest.pipeline.dead_letters import Letters
+from ingest.pipeline.refused import RefusedBatches
+from ingest.pipeline.retry import Backoff
+from ingest.records import KafkaMessage, Span
+
+PATIENCE_S = 20.0
+
+
+class Raw:
+    def __init__(self, partition: int, offset: int) -> None:
+        self._place = (partition, offset)
+
+    def topic(self) -> str:
+        return "t"
+
+    def partition(self) -> int:
+        return self._place[0]
+
+    def offset(self) -> int:
+        return self._place[1]
+
+    def value(self) -> bytes:
+        return f"raw {self._place[0]}/{self._place[1]}".encode()
+
+    def key(self) -> bytes:
+        return b"key"
+
+    def headers(self) -> None:
+        return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return (1, 5)
+
+
+class Log:
+    """What Kafka still has; refuses as often as it is told."""
+
+    def __init__(self) -> None:
+        self.gone: set[tuple[int, int]] = set()
+        self.failures: list[Exception] = []
+        self.asked: list[dict[int, list[int]]] = []
+        self._news = threading.Condition()
+
+    def refetch(self, wanted: Mapping[int, Sequence[int]]) -> list[KafkaMessage]:
+        with self._news:
+            self.asked.append({partition: list(offsets) for partition, offsets in wanted.items()})
+            self._news.notify_all()
+            if self.failures:
+                raise self.failures.pop(0)
+        return [Raw(p, o) for p, offsets in wanted.items() for o in offsets if (p, o) not in self.gone]
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+def refused(log: Log) -> Iterator[RefusedBatches]:
+    batches = RefusedBatches(log.refetch, Backoff(1.0, 8.0), "t")
+    yield batches
+    batches.close()
+
+
+def turn_until(refused: RefusedBatches, now: float, done: Callable[[list[Letters]], bool]) -> list[Letters]:
+    deadline = time.monotonic() + PATIENCE_S
+    found: list[Letters] = []
+    waiting = threading.Event()
+    while True:
+        found += refused.turn(now)
+        if done(found):
+            return found
+        assert time.monotonic() < deadline
+        waiting.wait(0.002)
+
+
+def batch() -> Batch:
+    """Partition 0 offsets 4, 6 and partition 1 offset 9 in one part; partition 0 offset 8 in another."""
+    tracker = {0: PartitionTracker(0, 0), 1: PartitionTracker(1, 0)}
+    table = pa.RecordBatch.from_pydict({"x": [1.5, -0.0, None], "s": ["a", None, "\x00é"]})
+    first = Part(
+        table,
+        np.array([0, 0, 1], dtype=np.int32),
+        np.array([4, 6, 9], dtype=np.int64),
+        [tracker[0].track(Span(0, 4, 7, 3)), tracker[1].track(Span(1, 9, 10, 1))],
+    )
+    ticket = tracker[0].track(Span(0, 8, 9, 1))
+    second = Part(
+        pa.RecordBatch.from_pydict({"l": [["x", None]]}),
+        np.array([0], dtype=np.int32),
+        np.array([8], dtype=np.int64),
+        [ticket],
+    )
+    return Batch(1, (first, second), 4, 40)
+
+
+def test_each_row_becomes_a_dead_letter_with_its_raw_message(refused: RefusedBatches, log: Log) -> None:
+    one = batch()
+    refused.add(one, "rejected_422", "Arize refused")
+    assert len(refused) == 1
+    (letters,) = turn_until(refused, 0.0, bool)
+    assert len(refused) == 0
+    assert log.asked == [{0: [4, 6, 8], 1: [9]}]
+    assert [letter.message.value() for letter in letters.letters] == [b"raw 0/4", b"raw 0/6", b"raw 1/9", b"raw 0/8"]
+    assert {(letter.code, letter.reason) for letter in letters.letters} == {("rejected_422", "Arize refused")}
+    tickets = [*one.parts[0].tickets, *one.parts[1].tickets]
+    assert list(letters.tickets) == list(zip(tickets, [2, 1, 1], strict=True))
+
+
+def test_what_kafka_no_longer_has_is_written_as_it_was_decoded(refused: RefusedBatches, log: Log) -> None:
+    log.gone = {(0, 6), (0, 8), (1, 9)}
+    refused.add(batch(), "rejected_400", "no")
+    (letters,) = turn_until(refused, 0.0, bool)
+    kept, *stands_in = [letter.message for letter in letters.letters]
+    assert kept.value() == b"raw 0/4"
+    found = {(m.partition(), m.offset()): json.loads(m.value() or b"") for m in stands_in}
+    assert found == {(0, 6): {"x": 0.0}, (1, 9): {"s": "\x00é"}, (0, 8): {"l": ["x", None]}}
+    assert str(found[0, 6]["x"]) == "-0.0"
+    for message in stands_in:
+        assert (message.topic(), message.key(), message.headers(), message.timestamp()) == ("t", None, None, (0, -1))
+
+
+def test_kafka_away_means_later_and_for_as_long_as_it_takes(refused: RefusedBatches, log: Log) -> None:
+    log.failures = [RetryableError("Kafka is away") for _ in range(12)]
+    refused.add(batch(), "rejected_413", "too large")
+    now = 0.0
+    for failures in range(1, 13):
+        turn_until(refused, now, lambda _, failures=failures: refused._open[0].failures == failures)  # type: ignore[misc]
+        waits_until = refused._open[0].retry_at
+        assert now <= waits_until < now + 8.0
+        asked = len(log.asked)
+        if waits_until > now + 0.001:
+            assert refused.turn(waits_until - 0.001) == []
+            assert len(log.asked) == asked
+        now = waits_until
+    assert len(turn_until(refused, now, bool)) == 1
+    assert len(log.asked) == 13
+
+
+def test_what_no_retry_helps_against_is_raised(refused: RefusedBatches, log: Log) -> None:
+    log.failures = [FatalError("no rights", exit_code=ExitCode.KAFKA)]
+    refused.add(batch(), "rejected_422", "no")
+    with pytest.raises(FatalError):
+        turn_until(refused, 0.0, bool)
