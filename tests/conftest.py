@@ -15,12 +15,18 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import settings
 
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.jars import ToolMissingError, fetch_jars, missing_tool
 from ingest.sandbox.kafka import EmbeddedKafka
 from tests.harness.rig import Rig
+
+# No test asserts wall time, and a busy machine makes any example slow. `--hypothesis-profile=thorough` for 10,000.
+settings.register_profile("quick", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=10_000)
+settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -29,14 +29,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.pipeline.flatten import Row
 from ingest.pipeline.kinds import KINDS, PAST_64_BITS, WIDE, Column, Rule, conflict, kind_of, winner
+from ingest.pipeline.names import Names
+from ingest.pipeline.privacy import Privacy
 from ingest.records import Rejected
 
 MAX_COLUMNS = 2_000
 _EXACT_FLOAT = 2**53
 _PAST_INT64 = 2.0**63
 
-Row = dict[str, Any]
 
 _STRINGS = pa.list_(pa.string())
 _NO_STRINGS = pa.list_(pa.null())  # what pyarrow infers when all lists are empty
@@ -56,6 +58,13 @@ class Contract:
 
     rules: Mapping[str, Rule] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
+    privacy: Privacy = field(default_factory=Privacy)
+
+    @property
+    def plain(self) -> bool:
+        """Keys are columns as they stand: nothing is renamed, excluded or hashed."""
+        return self.names.plain and not self.privacy.hashes
 
     def learn(self, built: "Built") -> None:
         """Keep what these rows taught; without this call they were only tried."""
@@ -113,7 +122,7 @@ class _Chunk:
             self.arrays = {}
             return False
         arrays = {}
-        for key, values in self._values():
+        for key, values in self._values() if self.contract.plain else self._named(self._values()):
             arrays[key] = self.arrays[key] if values is None else self._array(key, values)
         self.arrays = arrays
         for name, rule in self.contract.rules.items():
@@ -137,7 +146,7 @@ class _Chunk:
         A column whose kind the contract already had is only filtered. One that is new or changed is built again: what
         a rejected row would have made of it must not stay.
         """
-        columns = self.contract.columns
+        columns = self.contract.columns if self.contract.plain else {}
         mask = pa.array(stay)
         settled = {
             key: array.filter(mask)
@@ -190,6 +199,26 @@ class _Chunk:
             if self.rejected:
                 return ()
         return ((key, None if key in self.arrays else [row.get(key) for row in rows]) for key in keys)
+
+    def _named(self, keyed: Iterable[tuple[str, Sequence[Any] | None]]) -> Iterable[tuple[str, Sequence[Any]]]:
+        """The columns under their names, without the excluded ones, hashed where the configuration says so."""
+        columns: dict[str, Sequence[Any]] = {}
+        for key, values in keyed:
+            name = self.contract.names.of(key)
+            if name is None or values is None:
+                continue
+            found = values
+            if self.contract.privacy.replaces(key):
+                found = [self.contract.privacy.digest(value) for value in values]
+            columns[name] = found if name not in columns else self._merged(name, columns[name], found)
+        return columns.items()
+
+    def _merged(self, name: str, ones: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+        for row, (one, other) in enumerate(zip(ones, others, strict=True)):
+            if one is not None and other is not None:
+                reason = f'two of its keys are called "{name}" ([schema] rename)'
+                self.rejected.setdefault(row, ("ambiguous_key", reason))
+        return [one if one is not None else other for one, other in zip(ones, others, strict=True)]
 
     def _known(self, keys: Sequence[str]) -> bool:
         """These keys can't pass the limit on columns, and all have names."""

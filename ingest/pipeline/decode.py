@@ -13,17 +13,19 @@ message by itself: joined with commas, two broken messages can make valid ones a
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from ingest.errors import DecodeError
-from ingest.pipeline.columns import Contract, Row, build
+from ingest.pipeline.columns import Contract, build
+from ingest.pipeline.flatten import Row, flatten
 from ingest.records import Decoded, Rejected
 
-_QUOTE, _COLON = ord('"'), ord(":")
+_QUOTE, _COLON, _BRACE = ord('"'), ord(":"), ord("{")
 _IS_BLANK = np.zeros(256, dtype=np.bool_)
 _IS_BLANK[list(b" \t\r\n")] = True
 _LONG_DIGITS = re.compile(rb"[0-9]{19}")
@@ -39,12 +41,12 @@ class Decoder:
         """`values` are the raw messages of a chunk, None for a tombstone. Every index is accepted or rejected."""
         rejected: dict[int, Rejected] = {}
         rows, indices = _parse(values, rejected)
-        _reject(
-            rejected,
-            _duplicates(values, rows, indices),
-            "duplicate_key",
-            "a key appears twice in one object, or it is nested too deep to tell",
-        )
+        text = _Text([values[index] or b"" for index in indices])
+        keys = _flatten(rows, indices, text, rejected)
+        twice = [indices[row] for row in text.beyond(keys) if _has_duplicate(text.messages[row])]
+        for index in twice:
+            reason = "a key appears twice in one object, or it is nested too deep to tell"
+            rejected.setdefault(index, Rejected(index, "duplicate_key", reason))
         if rejected:
             rows = [row for row, index in zip(rows, indices, strict=True) if index not in rejected]
             indices = [index for index in indices if index not in rejected]
@@ -104,36 +106,59 @@ def _json_type(value: object) -> str:
     return names.get(type(value), "null")
 
 
-def _reject(rejected: dict[int, Rejected], indices: Iterable[int], code: str, reason: str) -> None:
-    for index in indices:
-        rejected[index] = Rejected(index, code, reason)
+class _Text:
+    """The text of a chunk's messages, looked at all at once."""
+
+    def __init__(self, messages: Sequence[bytes]) -> None:
+        self.messages = messages
+        self._text = np.frombuffer(b"".join(messages), dtype=np.uint8)
+        self._ends = np.cumsum(np.fromiter(map(len, messages), dtype=np.int64, count=len(messages)))
+
+    def nested(self) -> list[int]:
+        """The messages with a second opening brace: nested objects, or a brace in a string."""
+        braces = np.flatnonzero(self._text == _BRACE)
+        if len(braces) == len(self.messages):
+            return []
+        found: list[int] = np.flatnonzero(self._count(braces) > 1).tolist()
+        return found
+
+    def beyond(self, keys: npt.NDArray[np.int64]) -> list[int]:
+        """The messages whose text may have more keys than were parsed.
+
+        orjson keeps the last of two equal keys silently. Every key is followed by a colon whose last non-blank
+        neighbour is a quote, so a message with no more of these than keys has no duplicate: that settles all but the
+        few that hold such a colon inside a string.
+        """
+        text = self._text
+        colons = np.flatnonzero(text == _COLON)
+        before = text[colons - 1]
+        after_key = before == _QUOTE
+        blank = _IS_BLANK[before]
+        if blank.any():
+            further = text[colons - 2]
+            after_key |= blank & ((further == _QUOTE) | _IS_BLANK[further])
+        if int(np.count_nonzero(after_key)) == int(keys.sum()):
+            return []
+        found: list[int] = np.flatnonzero(self._count(colons[after_key]) > keys).tolist()
+        return found
+
+    def _count(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many of `positions` each message has."""
+        messages = np.searchsorted(self._ends, positions, side="right")
+        return np.bincount(messages, minlength=len(self.messages))
 
 
-def _duplicates(values: Sequence[bytes | None], rows: Sequence[Row], indices: Sequence[int]) -> list[int]:
-    """Indices of the messages in which a key appears twice.
-
-    orjson keeps the last one silently. Every key is followed by a colon whose last non-blank neighbour is a quote, so a
-    message with no more of these than its object has keys has no duplicate: that settles all but the few that hold
-    such a colon inside a string or have nested objects, and these are parsed once more with every pair visible.
-    """
-    if not rows:
-        return []
-    raw = [values[index] or b"" for index in indices]
-    text = np.frombuffer(b"".join(raw), dtype=np.uint8)
-    colons = np.flatnonzero(text == _COLON)
-    before = text[colons - 1]
-    after_key = before == _QUOTE
-    blank = _IS_BLANK[before]
-    if blank.any():
-        further = text[colons - 2]
-        after_key |= blank & ((further == _QUOTE) | _IS_BLANK[further])
-    found = int(np.count_nonzero(after_key))
-    if found == sum(map(len, rows)):
-        return []
-    ends = np.cumsum(np.fromiter(map(len, raw), dtype=np.int64, count=len(raw)))
+def _flatten(
+    rows: list[Row], indices: Sequence[int], text: _Text, rejected: dict[int, Rejected]
+) -> npt.NDArray[np.int64]:
+    """Flatten the nested rows in place; the number of keys of every row, nested ones included."""
     keys = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-    per_message = np.bincount(np.searchsorted(ends, colons[after_key], side="right"), minlength=len(rows))
-    return [indices[row] for row in np.flatnonzero(per_message > keys).tolist() if _has_duplicate(raw[row])]
+    for row in text.nested():
+        try:
+            rows[row], keys[row] = flatten(rows[row])
+        except DecodeError as fault:
+            rejected[indices[row]] = Rejected(indices[row], fault.code, str(fault))
+    return keys
 
 
 def _has_duplicate(value: bytes) -> bool:

@@ -23,7 +23,7 @@ BadKind = Literal[
     "bom",
     "nan",
     "not_an_object",
-    "nested_object",
+    "list_of_objects",
     "int_past_64_bits",
     "tombstone",
     "no_prediction_id",
@@ -246,7 +246,7 @@ def _as_string(row: Row) -> Row:
 _OTHER_VALUES: Mapping[str, Callable[[Row], Any]] = {
     "nan": lambda row: {**row, "prediction_score": float("nan")},
     "not_an_object": lambda row: [row],
-    "nested_object": lambda row: {**row, "city": {"name": "Zürich", "zip": 8001}},
+    "list_of_objects": lambda row: {**row, "city": [{"name": "Zürich", "zip": 8001}]},
     "int_past_64_bits": lambda row: {**row, "visits": 2**70 + row["seq"]},
     "no_prediction_id": lambda row: {name: value for name, value in row.items() if name != "prediction_id"},
     "string_in_int_column": _as_string,

@@ -35,7 +35,7 @@ CODES = {
     "bom": "not_json",
     "nan": "not_json",
     "not_an_object": "not_an_object",
-    "nested_object": "nested_object",
+    "list_of_objects": "unsupported_list",
     "int_past_64_bits": "integer_past_64_bits",
     "tombstone": "tombstone",
     "no_prediction_id": "missing_column",

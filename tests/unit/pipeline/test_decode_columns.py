@@ -77,6 +77,17 @@ def strictly(value: bytes | None) -> Row | None:
     return row if isinstance(row, dict) else None
 
 
+def leaves(row: Row, prefix: str = "") -> list[tuple[str, Any]]:
+    """The paths of a nested object, each as often as it is there; an empty object is a null."""
+    found: list[tuple[str, Any]] = []
+    for key, value in row.items():
+        if isinstance(value, dict) and value:
+            found.extend(leaves(value, f"{prefix}{key}."))
+        else:
+            found.append((prefix + key, None if isinstance(value, dict) else value))
+    return found
+
+
 def check(values: Sequence[bytes | None], decoded: Decoded) -> None:
     """Every index once; accepted rows are exact, rejected ones have a reason that does not quote them."""
     accepted, codes = decoded.accepted.tolist(), codes_of(decoded)
@@ -86,7 +97,9 @@ def check(values: Sequence[bytes | None], decoded: Decoded) -> None:
     for index, row in rows_of(decoded).items():
         wanted = strictly(values[index])
         assert wanted is not None, (values[index], row)
-        wanted = {key: value for key, value in wanted.items() if value is not None}
+        paths = leaves(wanted)
+        assert len(dict(paths)) == len(paths), (values[index], row)
+        wanted = {path: value for path, value in paths if value is not None}
         assert row.keys() == wanted.keys(), (row, wanted)
         assert all(same(row[key], wanted[key]) for key in row), (row, wanted)
     for fault in decoded.rejected:
@@ -255,9 +268,14 @@ BAD = [
     bad("integer_past_64_bits", '{"n":18446744073709551616}'),
     bad("integer_past_64_bits", '{"f":18446744073709551616}'),
     bad("integer_past_64_bits", '{"f":' + "9" * 300 + "}"),
-    bad("nested_object", f'{{"s":{{"x":"{SECRET}"}}}}'),
-    bad("nested_object", '{"n":{}}'),
-    bad("nested_object", '{"new":{}}'),
+    bad("ambiguous_key", f'{{"s.x":"a","s":{{"x":"{SECRET}"}}}}'),
+    bad("ambiguous_key", f'{{"s":{{"x":"{SECRET}"}},"s.x":"a"}}'),
+    bad("empty_key", '{"n":{"":1}}'),
+    bad("nested_too_deep", '{"a":' * 33 + "1" + "}" * 33),
+    bad("nested_too_deep", '{"a":{"b":' + "[" * 40 + '{"x":1}' + "]" * 40 + "}}"),
+    bad("duplicate_key", f'{{"o":{{"x":"{SECRET}","x":"b"}}}}'),
+    bad("duplicate_key", f'{{"o":{{"x":"{SECRET}"}},"o":{{"y":"b"}}}}'),
+    bad("type_conflict", f'{{"o":{{"x":1}},"s":["{SECRET}"]}}'),
     bad("unsupported_list", '{"l":[1]}'),
     bad("unsupported_list", f'{{"l":["{SECRET}",1]}}'),
     bad("unsupported_list", '{"new":[[]]}'),

@@ -121,7 +121,7 @@ def test_each_kind_is_as_bad_as_its_name_says(kind: str, fields: Fields) -> None
         changed = {name for name in value if value[name] != good.get(name)}
         (spoilt,) = [value[name] for name in changed]
         assert {
-            "nested_object": isinstance(spoilt, dict),
+            "list_of_objects": isinstance(spoilt, list),
             "int_past_64_bits": isinstance(spoilt, int) and spoilt > 2**64,
             "string_in_int_column": isinstance(spoilt, str),
         }[kind]
