@@ -19,8 +19,9 @@ def enter(**given: Any) -> None:
 
 
 def _start(task: Task, emit: Emit) -> None:
-    emit(WorkerStarted(worker=task.worker, pid=os.getpid(), partitions=task.partitions))
+    # In this order: who sees it started may stop it at once, and only a worker that reads is held to `hang_s`.
     emit(Progress(worker=task.worker, loops=1, state="reading", uploads_in_flight=0, rss_bytes=0))
+    emit(WorkerStarted(worker=task.worker, pid=os.getpid(), partitions=task.partitions))
 
 
 def idle(task: Task, emit: Emit, control: Control) -> ExitCode:

@@ -137,7 +137,7 @@ def test_a_hung_worker_is_killed_and_replaced(program: Callable[..., Program], b
     (pid,) = running.until_started(1)
     if body == "idle":
         os.kill(pid, signal.SIGSTOP)
-    running.until(lambda: bool(running.all("WorkerHung")), within_s=5.0)
+    running.until(lambda: bool(running.all("WorkerHung")), within_s=15.0)
     assert running.all("WorkerHung")[0]["pid"] == pid
     replacement = running.until_started(2)[1]
     assert replacement != pid
