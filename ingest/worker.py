@@ -121,7 +121,7 @@ class _Worker:
         self._dead_letters = DeadLetterQueue(
             DeadLetterFiles(config.dead_letters.directory, config.kafka.topic), backoff
         )
-        self._committer = Committer(config.delivery.commit_interval_s)
+        self._committer = Committer(config.delivery.commit_interval_s, config.arize.in_flight)
         self._consumed = dict.fromkeys(task.partitions, 0)
         self._reading = set(task.partitions)
         self._repeats = Repeats()
@@ -205,6 +205,7 @@ class _Worker:
     def _settle(self, now: float) -> None:
         for settled in self._uploads.turn(now):
             if settled.rejected is None:
+                self._committer.acknowledged()
                 for part in settled.batch.parts:
                     for ticket in part.tickets:
                         self._trackers[ticket.span.partition].release(ticket)
@@ -269,10 +270,13 @@ class _Worker:
 
     def _flush(self, now: float, *, leaving: bool) -> None:
         # While no upload is free, the open batch goes on filling up to its limit.
-        if not self._uploads.full and not self._intake.ready:
+        if self._may_send() and not self._intake.ready:
             self._intake.close_batch(now, leaving=leaving)
-        while self._intake.ready and not self._uploads.full:
+        while self._intake.ready and self._may_send():
             self._uploads.start(self._intake.ready.popleft(), now)
+
+    def _may_send(self) -> bool:
+        return not self._uploads.full and not self._committer.behind
 
     # --- poll and decode -----------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import TopicMetadata
 
 from ingest.config import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
@@ -37,6 +38,7 @@ _T = TypeVar("_T")
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
 _REFETCH_SILENCE_S = 5.0
 _PROBE_S = 2.0  # asked from within the loop, which must go on
+_REACH_S = 15.0  # until the first answer: an address that is wrong should not look like a start
 _PATIENCE_S = 60.0  # a fresh broker may answer NOT_COORDINATOR while it makes the offsets topic
 _QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
 
@@ -234,6 +236,8 @@ def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
         "fetch.queue.backoff.ms": 10,
         "check.crcs": True,
         "isolation.level": "read_committed",
+        # Errors come through error_cb; its own lines, twenty a second while a broker is down, would drown them.
+        "log_level": 0,
         **kafka.client_options(),
         "bootstrap.servers": kafka.brokers,
         "group.id": kafka.group,
@@ -249,10 +253,15 @@ def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
 
     Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic.
     """
-    consumer = Consumer(consumer_options(kafka, 1))
+    heard: list[str] = []
+    consumer = Consumer(consumer_options(kafka, 1) | {"error_cb": lambda error: heard.append(error.str())})
     try:
         topic = _patiently(
-            kafka, "its metadata", lambda: consumer.list_topics(kafka.topic, timeout=_REQUEST_S).topics[kafka.topic]
+            kafka,
+            "its metadata",
+            lambda: _topic(consumer, kafka.topic),
+            patience_s=_REACH_S,
+            heard=heard,
         )
         if topic.error is not None:
             raise FatalError(
@@ -263,6 +272,15 @@ def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
         return tuple(sorted(topic.partitions))
     finally:
         consumer.close()
+
+
+def _topic(consumer: Consumer, topic: str) -> TopicMetadata:
+    try:
+        found: TopicMetadata = consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
+    except KafkaException:
+        consumer.poll(0)  # serves error_cb
+        raise
+    return found
 
 
 def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
@@ -381,9 +399,14 @@ def _bounds(consumer: Consumer, asked: TopicPartition, timeout_s: float) -> tupl
     return found
 
 
-def _patiently(kafka: Kafka, what: str, ask: Callable[[], _T]) -> _T:
-    """Ask until Kafka answers, for at most a minute; what it refuses for good ends at once."""
-    deadline = time.monotonic() + _PATIENCE_S
+def _patiently(
+    kafka: Kafka, what: str, ask: Callable[[], _T], *, patience_s: float = _PATIENCE_S, heard: Sequence[str] = ()
+) -> _T:
+    """Ask until Kafka answers, for at most `patience_s`; what it refuses for good ends at once.
+
+    The first of what was `heard` meanwhile says more than the request's own failure.
+    """
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             return ask()
@@ -391,7 +414,7 @@ def _patiently(kafka: Kafka, what: str, ask: Callable[[], _T]) -> _T:
             error: KafkaError = failed.args[0]
             if error.code() in _REFUSED or time.monotonic() >= deadline:
                 raise FatalError(
-                    f"Kafka at {kafka.brokers} did not give {what}: {error.str()}; "
+                    f"Kafka at {kafka.brokers} did not give {what}: {heard[0] if heard else error.str()}; "
                     "check [kafka] brokers, the network and the rights of this user",
                     exit_code=ExitCode.KAFKA,
                 ) from None
