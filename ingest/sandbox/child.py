@@ -35,6 +35,8 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **(environment or {}), WATCH: "1"},
+            # A Ctrl-C of the terminal is for its user: Kafka and Arize must still be there while workers drain.
+            start_new_session=True,
         )
         self.greeting: dict[str, Any] = self._read_greeting()
 

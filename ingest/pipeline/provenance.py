@@ -1,0 +1,130 @@
+"""Columns that are not in the message: its timestamp as Arize takes it, values from Kafka, constants.
+
+Rules
+1. The timestamp column is read by its unit (`timestamps`). What can't be read rejects its row.
+2. With `timestamp_from_kafka`, a row without a timestamp gets its message's (milliseconds, of the producer or the
+   broker); where Kafka has none either the row is rejected.
+3. `kafka` adds what is known of a message beside its value: partition, offset, timestamp, key, `headers.NAME`. Keys and
+   headers are text where they are UTF-8, else null. Of a header that comes several times the last one counts.
+4. `constants` add the same value to every row.
+5. A message that brings a column of such a name itself is rejected: one of the two would be dropped.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.pipeline.timestamps import Unit, read
+from ingest.records import Headers, KafkaMessage
+
+Fault = tuple[int, str, str]
+_MILLISECONDS = pa.timestamp("ms", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What [schema] asks for beside the message. `kafka` maps a source to the column that gets it."""
+
+    timestamp: str = ""
+    unit: Unit = "auto"
+    timestamp_from_kafka: bool = False
+    kafka: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str | bool | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The table with its added columns, the rows that can't be sent, and the unit of its timestamps, if it had any."""
+
+    table: pa.RecordBatch
+    faults: Sequence[Fault] = ()
+    unit: Unit | None = None
+
+
+def complete(table: pa.RecordBatch, messages: Sequence[KafkaMessage], added: Added) -> Complete:
+    """Add what `added` asks for; `messages` are those of the table's rows, in order."""
+    columns = dict(zip(table.schema.names, table.columns, strict=True))
+    faults: dict[int, Fault] = {}
+    unit: Unit | None = None
+    if added.timestamp in columns:
+        found = read(columns[added.timestamp], added.unit)
+        unit = found.unit
+        columns[added.timestamp] = found.array
+        for row in found.unread:
+            text = f'"{added.timestamp}" is no timestamp ([schema] timestamp_unit is "{added.unit}")'
+            faults.setdefault(row, (row, "bad_timestamp", text))
+    if added.timestamp and added.timestamp_from_kafka:
+        _from_kafka(columns, messages, added.timestamp, faults)
+    for name, array in _extra(messages, added).items():
+        if name in columns:
+            for row in pc.indices_nonzero(columns[name].is_valid()).to_pylist():
+                text = f'it has "{name}" itself, which [schema] adds to every message'
+                faults.setdefault(row, (row, "reserved_column", text))
+        columns[name] = array
+    table = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+    return Complete(table, [faults[row] for row in sorted(faults)], unit)
+
+
+def _from_kafka(
+    columns: dict[str, pa.Array], messages: Sequence[KafkaMessage], name: str, faults: dict[int, Fault]
+) -> None:
+    times = _times(messages)
+    array = columns.get(name)
+    if array is None or pa.types.is_null(array.type):
+        filled = times
+    elif pa.types.is_timestamp(array.type):
+        filled = pc.coalesce(array, times.cast(array.type))
+    else:
+        # Seconds as numbers: a millisecond is no exact fraction of a second in binary, but the nearest double is what
+        # any producer of such seconds would have written.
+        filled = pc.coalesce(array.cast(pa.float64()), pc.divide(times.cast(pa.int64()).cast(pa.float64()), 1000.0))
+    columns[name] = filled
+    for row in pc.indices_nonzero(filled.is_null()).to_pylist():
+        text = f'no value in "{name}", and the message has no timestamp in Kafka either'
+        faults.setdefault(row, (row, "missing_column", text))
+
+
+def _times(messages: Sequence[KafkaMessage]) -> pa.Array:
+    """The messages' timestamps; null where Kafka has none (its type is then 0)."""
+    return pa.array([time if kind else None for kind, time in (m.timestamp() for m in messages)], pa.int64()).cast(
+        _MILLISECONDS
+    )
+
+
+def _extra(messages: Sequence[KafkaMessage], added: Added) -> dict[str, pa.Array]:
+    columns: dict[str, pa.Array] = {}
+    for source, name in added.kafka.items():
+        if source == "partition":
+            columns[name] = pa.array([message.partition() for message in messages], pa.int64())
+        elif source == "offset":
+            columns[name] = pa.array([message.offset() for message in messages], pa.int64())
+        elif source == "timestamp":
+            columns[name] = _times(messages).cast(pa.int64())
+        elif source == "key":
+            columns[name] = pa.array([_text(message.key()) for message in messages], pa.string())
+        else:
+            header = source.removeprefix("headers.")
+            columns[name] = pa.array([_text(_header(m.headers(), header)) for m in messages], pa.string())
+    for name, value in added.constants.items():
+        columns[name] = pa.array([value] * len(messages))
+    return columns
+
+
+def _header(headers: Headers, wanted: str) -> bytes | str | None:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    found = None
+    for name, value in pairs:
+        if name == wanted:
+            found = value
+    return found
+
+
+def _text(raw: bytes | str | None) -> str | None:
+    if raw is None or isinstance(raw, str):
+        return raw
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None
