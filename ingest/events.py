@@ -139,14 +139,26 @@ class UploadRetried(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSplit(Event):
+    """Arize refused a batch for good: from now on it is searched for the very rows, the others are delivered."""
+
+    level: ClassVar[Level] = "warning"
+    batch: int
+    rows: int
+    status: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRejected(Event):
-    """Arize refused the rows for good; they go to the dead letters."""
+    """Arize refused these `rows` of a batch for good, found in `requests` requests; they go to the dead letters."""
 
     level: ClassVar[Level] = "error"
     batch: int
     rows: int
     status: int
     error: str
+    requests: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

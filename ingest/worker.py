@@ -204,14 +204,13 @@ class _Worker:
 
     def _settle(self, now: float) -> None:
         for settled in self._uploads.turn(now):
-            if settled.rejected is None:
+            if settled.refused_rows < settled.batch.rows:
                 self._committer.acknowledged()
-                for part in settled.batch.parts:
-                    for ticket in part.tickets:
-                        self._trackers[ticket.span.partition].release(ticket)
-            else:
-                code = f"rejected_{settled.rejected.status}"
-                self._refused.add(settled.batch, code, f"Arize refused the upload: {settled.rejected}")
+            free = [ticket for part in settled.batch.parts for ticket in part.tickets]
+            if settled.refused:
+                free = self._refused.add(settled.batch, settled.refused)
+            for ticket in free:
+                self._trackers[ticket.span.partition].release(ticket)
         for letters in self._refused.turn(now):
             self._dead_letters.put(letters)
         durable, blocked = self._dead_letters.turn(now, random.random())
@@ -276,7 +275,9 @@ class _Worker:
             self._uploads.start(self._intake.ready.popleft(), now)
 
     def _may_send(self) -> bool:
-        return not self._uploads.full and not self._committer.behind
+        # Batches whose refused rows are being read again are not settled yet: a crash would repeat them too.
+        in_flight = len(self._uploads) + len(self._refused)
+        return in_flight < self._task.config.arize.in_flight and not self._committer.behind
 
     # --- poll and decode -----------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
-"""Refused batches: what Arize will never take becomes dead letters, each row with its raw message.
+"""Refused rows: what Arize will never take becomes dead letters, each row with its raw message.
 
 A batch keeps no raw messages while it waits, that would double its memory for the rare case. They are still in Kafka,
 because nothing of the batch is committed, so they are read again. A message that is gone there (retention) is
 written as its decoded row: nothing is lost.
 
-A batch is refused as a whole here. The seam for finding the very rows is `Settled.rejected` with `Batch.parts`,
-which know each row's partition and offset.
+Which rows of a batch these are is known by now (`bisect`). A ticket none of whose rows was refused is free at once, the
+others when their dead letters are durable.
 """
 
 import json
@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.errors import RetryableError
-from ingest.pipeline.batch import Batch
+from ingest.errors import RejectedError, RetryableError
+from ingest.pipeline.ack import Ticket
+from ingest.pipeline.batch import Batch, Part
+from ingest.pipeline.bisect import RefusedRows, numbers
 from ingest.pipeline.dead_letters import DeadLetter, Letters
 from ingest.pipeline.retry import Backoff
 from ingest.records import KafkaMessage
@@ -65,16 +67,18 @@ class DecodedRow:
 
 @dataclass(slots=True)
 class _Refusal:
-    batch: Batch
-    code: str
-    reason: str
+    """The refused rows of a batch by part, each row with its code and reason, and how many of which ticket they are."""
+
+    parts: Sequence[Part]
+    whys: Sequence[tuple[str, str]]
+    tickets: Sequence[tuple[Ticket, int]]
     failures: int = 0
     future: Future[list[KafkaMessage]] | None = None
     retry_at: float = 0.0
 
 
 class RefusedBatches:
-    """Reads the raw messages of refused batches on a thread of its own. Times are monotonic seconds."""
+    """Reads the raw messages of refused rows on a thread of its own. Times are monotonic seconds."""
 
     def __init__(self, refetch: Refetch, backoff: Backoff, topic: str) -> None:
         self._refetch = refetch
@@ -86,17 +90,34 @@ class RefusedBatches:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, batch: Batch, code: str, reason: str) -> None:
-        """Take in a batch that Arize refused for good."""
-        self._open.append(_Refusal(batch, code, reason))
+    def add(self, batch: Batch, refused: Sequence[RefusedRows]) -> list[Ticket]:
+        """Take in what of a batch was refused for good. Returns the tickets that hold none of these rows."""
+        found = numbers(refused)
+        rows = np.array([row for row, _, _ in found], dtype=np.int64)
+        whys = [_why(error, together) for _, error, together in found]
+        parts, tickets, free = [], [], []
+        begin = 0
+        for part in batch.parts:
+            end = begin + part.table.num_rows
+            own = rows[(rows >= begin) & (rows < end)] - begin
+            begin = end
+            refused_part = Part(part.table.take(own), part.partitions[own], part.offsets[own], part.tickets)
+            parts.append(refused_part)
+            for ticket, dead in refused_part.rows_by_ticket():
+                if dead:
+                    tickets.append((ticket, dead))
+                else:
+                    free.append(ticket)
+        self._open.append(_Refusal(parts, whys, tickets))
+        return free
 
     def turn(self, now: float) -> list[Letters]:
-        """The batches whose raw messages are at hand, as dead letters to be written."""
+        """The refused rows whose raw messages are at hand, as dead letters to be written."""
         ready = []
         for refusal in list(self._open):
             if refusal.future is None:
                 if now >= refusal.retry_at:
-                    refusal.future = self._pool.submit(self._refetch, _offsets(refusal.batch))
+                    refusal.future = self._pool.submit(self._refetch, _offsets(refusal.parts))
             elif refusal.future.done():
                 try:
                     found = refusal.future.result()
@@ -106,8 +127,7 @@ class RefusedBatches:
                     refusal.retry_at = now + self._backoff.wait_s(refusal.failures, random.random())
                     continue
                 self._open.remove(refusal)
-                tickets = [counted for part in refusal.batch.parts for counted in part.rows_by_ticket()]
-                ready.append(Letters(self._letters(refusal, found), tickets))
+                ready.append(Letters(self._letters(refusal, found), refusal.tickets))
         return ready
 
     def close(self) -> None:
@@ -116,8 +136,9 @@ class RefusedBatches:
 
     def _letters(self, refusal: _Refusal, found: Sequence[KafkaMessage]) -> list[DeadLetter]:
         raw = {(message.partition(), message.offset()): message for message in found}
+        whys = iter(refusal.whys)
         letters = []
-        for part in refusal.batch.parts:
+        for part in refusal.parts:
             for row, (partition, offset) in enumerate(
                 zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)
             ):
@@ -125,13 +146,21 @@ class RefusedBatches:
                 if message is None:
                     values = part.table.slice(row, 1).to_pylist()[0]
                     message = DecodedRow(self._topic, partition, offset, values)
-                letters.append(DeadLetter(message, refusal.code, refusal.reason))
+                letters.append(DeadLetter(message, *next(whys)))
         return letters
 
 
-def _offsets(batch: Batch) -> dict[int, list[int]]:
+def _why(error: RejectedError, together: int) -> tuple[str, str]:
+    """The code and reason of a row that was refused, alone or `together` with so many others."""
+    text = f"Arize refused the row: {error}"
+    if together:
+        text = f"Arize refused the row together with {together:,} others that could not be told apart from it: {error}"
+    return f"rejected_{error.status}", text
+
+
+def _offsets(parts: Sequence[Part]) -> dict[int, list[int]]:
     wanted: dict[int, list[int]] = {}
-    for part in batch.parts:
+    for part in parts:
         for partition in np.unique(part.partitions).tolist():
             wanted.setdefault(partition, []).extend(part.offsets[part.partitions == partition].tolist())
     return wanted

@@ -6,7 +6,11 @@ Rules
 2. An attempt runs on its own thread, decoding goes on meanwhile. All decisions are taken in the worker's loop, which
    calls `turn`: the threads only send and report.
 3. Each attempt has a wall-clock deadline; past it the connection is cut and the attempt counts as failed.
-4. A retryable fault waits by retry's rules, for ever if need be; every attempt sends the identical table.
+4. A retryable fault waits by retry's rules, for ever if need be; every attempt sends the identical rows.
+5. A refused batch (400, 413, 422) is searched for the rows that Arize will not take, by bisect's rules. The search
+   keeps the batch's one place and sends one request after the other, the other batches go on meanwhile; a retryable
+   fault in its midst repeats that one request. The batch is settled when each of its rows is taken or refused: only
+   then may its tickets go, so a crash before repeats no more than the batch.
 """
 
 import random
@@ -18,8 +22,9 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from ingest.errors import RejectedError, RetryableError
-from ingest.events import Emit, UploadAcknowledged, UploadRejected, UploadRetried, UploadStarted
+from ingest.events import Emit, UploadAcknowledged, UploadRejected, UploadRetried, UploadSplit, UploadStarted
 from ingest.pipeline.batch import Batch
+from ingest.pipeline.bisect import Bisect, RefusedRows, Rows, count
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.transport import Attempt
 
@@ -30,17 +35,25 @@ _GRACE_S = 1.0  # the request's own timeout is given this much to speak first
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A batch that has left the pool: acknowledged, or refused for good with `rejected`."""
+    """A batch that has left the pool: acknowledged but for the `refused` rows."""
 
     batch: Batch
-    rejected: RejectedError | None = None
+    refused: tuple[RefusedRows, ...] = ()
+
+    @property
+    def refused_rows(self) -> int:
+        """How many rows Arize will not take."""
+        return sum(count(each.rows) for each in self.refused)
 
 
 @dataclass(slots=True)
 class _Upload:
     batch: Batch
     table: pa.Table
+    asked: pa.Table  # what the attempt sends: the table, or some of its rows while they are searched
+    search: Bisect | None = None
     attempt: Attempt = field(default_factory=Attempt)
+    attempts: int = 0
     failures: int = 0
     started_at: float = 0.0
     future: Future[None] | None = None
@@ -85,7 +98,8 @@ class Uploads:
         """Send a batch for the first time. Raises ValueError when the pool is full."""
         if self.full:
             raise ValueError(f"{self._in_flight} batches are in flight already")
-        upload = _Upload(batch, batch.table())
+        table = batch.table()
+        upload = _Upload(batch, table, table)
         self._emit(
             UploadStarted(
                 worker=self._worker, batch=batch.number, rows=batch.rows, bytes=batch.raw_bytes, spans=batch.spans()
@@ -133,44 +147,93 @@ class Uploads:
 
     def _submit(self, upload: _Upload, now: float) -> None:
         upload.attempt = Attempt()
+        upload.attempts += 1
         upload.started_at = now
-        upload.future = self._pool.submit(self._send, upload.table, upload.attempt)
+        upload.future = self._pool.submit(self._send, upload.asked, upload.attempt)
         upload.future.add_done_callback(lambda _: self._answer.set())
 
     def _outcome(self, upload: _Upload, future: Future[None], now: float) -> Settled | None:
-        batch = upload.batch
+        search = upload.search
         try:
             future.result()
         except RetryableError as fault:
-            upload.failures += 1
-            upload.future = None
-            wait_s = self._backoff.wait_s(upload.failures, random.random(), fault.retry_after_s)
-            upload.retry_at = now + wait_s
-            self._emit(
-                UploadRetried(
-                    worker=self._worker,
-                    batch=batch.number,
-                    rows=batch.rows,
-                    attempt=upload.failures,
-                    error=str(fault),
-                    retry_in_s=wait_s,
-                )
-            )
+            self._again(upload, fault, now)
             return None
         except RejectedError as refused:
+            if search is None:
+                search = self._split(upload, refused)
+            else:
+                search.refused(refused)
+        else:
+            if search is None:
+                self._acknowledged(upload, upload.batch.rows, now)
+                return Settled(upload.batch)
+            search.taken()
+        upload.failures = 0
+        rows = search.ask()
+        if rows is not None:
+            upload.asked = _rows(upload.table, rows)
+            self._submit(upload, now)
+            return None
+        return self._searched(upload, search, now)
+
+    def _again(self, upload: _Upload, fault: RetryableError, now: float) -> None:
+        upload.failures += 1
+        upload.future = None
+        wait_s = self._backoff.wait_s(upload.failures, random.random(), fault.retry_after_s)
+        upload.retry_at = now + wait_s
+        self._emit(
+            UploadRetried(
+                worker=self._worker,
+                batch=upload.batch.number,
+                rows=upload.asked.num_rows,
+                attempt=upload.failures,
+                error=str(fault),
+                retry_in_s=wait_s,
+            )
+        )
+
+    def _split(self, upload: _Upload, refused: RejectedError) -> Bisect:
+        batch = upload.batch
+        if batch.rows > 1:
             self._emit(
-                UploadRejected(
+                UploadSplit(
                     worker=self._worker, batch=batch.number, rows=batch.rows, status=refused.status, error=str(refused)
                 )
             )
-            return Settled(batch, refused)
+        upload.search = Bisect(batch.rows, refused)
+        return upload.search
+
+    def _searched(self, upload: _Upload, search: Bisect, now: float) -> Settled:
+        settled = Settled(upload.batch, tuple(search.dead))
+        if search.taken_rows:
+            self._acknowledged(upload, search.taken_rows, now)
+        if search.dead:
+            last = search.dead[-1].error
+            self._emit(
+                UploadRejected(
+                    worker=self._worker,
+                    batch=upload.batch.number,
+                    rows=settled.refused_rows,
+                    status=last.status,
+                    error=str(last),
+                    requests=search.requests,
+                )
+            )
+        return settled
+
+    def _acknowledged(self, upload: _Upload, rows: int, now: float) -> None:
         self._emit(
             UploadAcknowledged(
                 worker=self._worker,
-                batch=batch.number,
-                rows=batch.rows,
-                attempts=upload.failures + 1,
+                batch=upload.batch.number,
+                rows=rows,
+                attempts=upload.attempts,
                 seconds=now - upload.started_at,
             )
         )
-        return Settled(batch)
+
+
+def _rows(table: pa.Table, rows: Rows) -> pa.Table:
+    """Some rows of `table`; buffers are shared, not copied."""
+    return pa.concat_tables([table.slice(each.start, len(each)) for each in rows])

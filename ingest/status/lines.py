@@ -129,7 +129,16 @@ def _(event: events.UploadRetried) -> str:
 def _(event: events.UploadRejected) -> str:
     return (
         f"batch {event.batch}: Arize refused {spelling.amount(event.rows, 'row')} for good with "
-        f"{event.status}: {event.error}; they go to the dead letters"
+        f"{event.status}: {event.error}; they go to the dead letters, found in "
+        f"{spelling.amount(event.requests, 'request')}"
+    )
+
+
+@sentence.register
+def _(event: events.UploadSplit) -> str:
+    return (
+        f"batch {event.batch}: Arize refused {spelling.amount(event.rows, 'row')} with {event.status}: {event.error}; "
+        "looking for the rows it will not take, the others are delivered"
     )
 
 

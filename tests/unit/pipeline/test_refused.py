@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ingest.errors import ExitCode, FatalError, RetryableError
+from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline.ack import PartitionTracker
 from ingest.pipeline.batch import Batch, Part
+from ingest.pipeline.bisect import RefusedRows
 from ingest.pipeline.dead_letters import Letters
 from ingest.pipeline.refused import RefusedBatches
 from ingest.pipeline.retry import Backoff
@@ -106,22 +107,28 @@ def batch() -> Batch:
     return Batch(1, (first, second), 4, 40)
 
 
+def all_of_it(status: int, text: str = "no") -> list[RefusedRows]:
+    return [RefusedRows((range(row, row + 1),), RejectedError(text, status=status)) for row in range(4)]
+
+
 def test_each_row_becomes_a_dead_letter_with_its_raw_message(refused: RefusedBatches, log: Log) -> None:
     one = batch()
-    refused.add(one, "rejected_422", "Arize refused")
+    assert refused.add(one, all_of_it(422, "HTTP 422 no")) == []
     assert len(refused) == 1
     (letters,) = turn_until(refused, 0.0, bool)
     assert len(refused) == 0
     assert log.asked == [{0: [4, 6, 8], 1: [9]}]
     assert [letter.message.value() for letter in letters.letters] == [b"raw 0/4", b"raw 0/6", b"raw 1/9", b"raw 0/8"]
-    assert {(letter.code, letter.reason) for letter in letters.letters} == {("rejected_422", "Arize refused")}
+    assert {(letter.code, letter.reason) for letter in letters.letters} == {
+        ("rejected_422", "Arize refused the row: HTTP 422 no")
+    }
     tickets = [*one.parts[0].tickets, *one.parts[1].tickets]
     assert list(letters.tickets) == list(zip(tickets, [2, 1, 1], strict=True))
 
 
 def test_what_kafka_no_longer_has_is_written_as_it_was_decoded(refused: RefusedBatches, log: Log) -> None:
     log.gone = {(0, 6), (0, 8), (1, 9)}
-    refused.add(batch(), "rejected_400", "no")
+    refused.add(batch(), all_of_it(400))
     (letters,) = turn_until(refused, 0.0, bool)
     kept, *stands_in = [letter.message for letter in letters.letters]
     assert kept.value() == b"raw 0/4"
@@ -134,7 +141,7 @@ def test_what_kafka_no_longer_has_is_written_as_it_was_decoded(refused: RefusedB
 
 def test_kafka_away_means_later_and_for_as_long_as_it_takes(refused: RefusedBatches, log: Log) -> None:
     log.failures = [RetryableError("Kafka is away") for _ in range(12)]
-    refused.add(batch(), "rejected_413", "too large")
+    refused.add(batch(), all_of_it(413))
     now = 0.0
     for failures in range(1, 13):
         turn_until(refused, now, lambda _, failures=failures: refused._open[0].failures == failures)  # type: ignore[misc]
@@ -151,6 +158,29 @@ def test_kafka_away_means_later_and_for_as_long_as_it_takes(refused: RefusedBatc
 
 def test_what_no_retry_helps_against_is_raised(refused: RefusedBatches, log: Log) -> None:
     log.failures = [FatalError("no rights", exit_code=ExitCode.KAFKA)]
-    refused.add(batch(), "rejected_422", "no")
+    refused.add(batch(), all_of_it(422))
     with pytest.raises(FatalError):
         turn_until(refused, 0.0, bool)
+
+
+def test_only_the_refused_rows_are_dead_and_untouched_tickets_are_free_at_once(
+    refused: RefusedBatches, log: Log
+) -> None:
+    one = batch()
+    first, second = RejectedError("HTTP 400 a", status=400), RejectedError("HTTP 422 b", status=422)
+    free = refused.add(one, [RefusedRows((range(3, 4),), second), RefusedRows((range(1, 2),), first)])
+    assert free == [one.parts[0].tickets[1]]
+    (letters,) = turn_until(refused, 0.0, bool)
+    assert log.asked == [{0: [6, 8]}]
+    assert [(letter.message.offset(), letter.code) for letter in letters.letters] == [
+        (6, "rejected_400"),
+        (8, "rejected_422"),
+    ]
+    assert list(letters.tickets) == [(one.parts[0].tickets[0], 1), (one.parts[1].tickets[0], 1)]
+
+
+def test_rows_that_were_not_told_apart_say_so(refused: RefusedBatches) -> None:
+    refused.add(batch(), [RefusedRows((range(1), range(2, 4)), RejectedError("HTTP 400", status=400))])
+    (letters,) = turn_until(refused, 0.0, bool)
+    assert len(letters.letters) == 3
+    assert "together with 2 others" in letters.letters[0].reason

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
-from ingest.events import Event, UploadAcknowledged, UploadRejected, UploadRetried, UploadStarted
+from ingest.events import Event, UploadAcknowledged, UploadRejected, UploadRetried, UploadSplit, UploadStarted
 from ingest.pipeline.batch import Batch, Part
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.transport import Attempt
@@ -199,12 +199,87 @@ def test_an_answer_that_came_before_the_cut_counts(pool: Pool) -> None:
     assert [settled.batch.number for settled in pool.turn_until(1_000.0, bool)] == [1]
 
 
-def test_refused_rows_leave_with_the_reason(pool: Pool) -> None:
-    one, refused = batch(1), RejectedError("HTTP 422 no", status=422)
+def refuse(call: Call, status: int = 422) -> None:
+    call.answer.set_exception(RejectedError(f"HTTP {status} no", status=status))
+
+
+def sent(call: Call) -> list[int]:
+    return [int(value) for value in call.table["x"].to_pylist()]
+
+
+def test_a_refused_batch_is_searched_for_the_row_and_the_rest_delivered_once(pool: Pool) -> None:
+    """Rows 100, 101, 102, 100, 101, 102, of which both 101 are refused."""
+    one = batch(1)
     pool.uploads.start(one, 0.0)
-    pool.endpoint.call(0).answer.set_exception(refused)
-    assert pool.turn_until(1.0, bool) == [Settled(one, refused)]
-    assert pool.told(UploadRejected) == [UploadRejected(worker=5, batch=1, rows=6, status=422, error="HTTP 422 no")]
+    taken: list[int] = []
+    settled: list[Settled] = []
+    number = 0
+    while not settled:
+        call = pool.endpoint.call(number)
+        if 101 in sent(call):
+            refuse(call)
+        else:
+            taken += sent(call)
+            call.answer.set_result(None)
+        number += 1
+        asked = len(pool.endpoint.calls)
+        settled = pool.turn_until(
+            1.0,
+            lambda settled, asked=asked: bool(settled) or len(pool.endpoint.calls) > asked,  # type: ignore[misc]
+        )
+    assert sorted(taken) == [100, 100, 102, 102]
+    assert settled[0].batch is one
+    assert sorted(row for each in settled[0].refused for part in each.rows for row in part) == [1, 4]
+    assert settled[0].refused_rows == 2
+    assert pool.endpoint.most_at_once == 1
+    assert pool.told(UploadSplit) == [UploadSplit(worker=5, batch=1, rows=6, status=422, error="HTTP 422 no")]
+    assert pool.told(UploadRejected) == [
+        UploadRejected(worker=5, batch=1, rows=2, status=422, error="HTTP 422 no", requests=number)
+    ]
+    (acknowledged,) = pool.told(UploadAcknowledged)
+    assert isinstance(acknowledged, UploadAcknowledged)
+    assert (acknowledged.rows, acknowledged.attempts) == (4, number)
+
+
+def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_that_request_only(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    refuse(pool.endpoint.call(0))
+    pool.turn_until(1.0, lambda _: len(pool.endpoint.calls) > 1)
+    half = pool.endpoint.call(1)
+    half.answer.set_exception(RetryableError("HTTP 503", status=503))
+    pool.turn_until(1.0, lambda _: pool.uploads.failing)
+    (retried,) = pool.told(UploadRetried)
+    assert isinstance(retried, UploadRetried)
+    assert (retried.rows, retried.attempt) == (3, 1)
+    assert pool.uploads.rows == 6
+    pool.uploads.turn(20.0)
+    again = pool.endpoint.call(2)
+    assert again.table is half.table
+    again.answer.set_result(None)
+    pool.turn_until(21.0, lambda _: len(pool.endpoint.calls) > 3)
+    assert not pool.uploads.failing
+    assert set(sent(pool.endpoint.call(3))) <= {100, 101, 102}
+
+
+def test_the_others_go_on_while_a_batch_is_searched(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    refuse(pool.endpoint.call(0))
+    pool.turn_until(1.0, lambda _: len(pool.endpoint.calls) > 1)
+    pool.uploads.start(batch(2), 1.0)
+    assert pool.uploads.full
+    pool.endpoint.call(2).answer.set_result(None)
+    (settled,) = pool.turn_until(1.0, bool)
+    assert (settled.batch.number, settled.refused) == (2, ())
+
+
+def test_a_single_row_is_refused_without_a_search(pool: Pool) -> None:
+    part = batch(1, rows=1).parts[0]
+    one = Batch(1, (part,), 1, 9)
+    pool.uploads.start(one, 0.0)
+    refuse(pool.endpoint.call(0), 413)
+    (settled,) = pool.turn_until(1.0, bool)
+    assert settled.refused_rows == 1
+    assert [type(event) for event in pool.events] == [UploadStarted, UploadRejected]
 
 
 @pytest.mark.parametrize("error", [FatalError("HTTP 401", exit_code=ExitCode.CREDENTIALS), ZeroDivisionError("a bug")])
