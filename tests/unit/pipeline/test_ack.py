@@ -38,6 +38,7 @@ class TrackedPartition(RuleBasedStateMachine):
         self.settled: dict[int, bool] = {}  # offset -> dead-lettered
         self.kept: dict[int, bool] = {}  # what of it the last commit holds
         self.open: list[tuple[Ticket, list[int], list[int]]] = []  # ticket, its offsets, dead ones of each hold
+        self.dead: dict[int, int] = {}  # identity of an open ticket -> its dead so far
         self.committed = (base, commit.encode(Watermark(base, 0, 0)))
         self.highest = 0
         self.begin()
@@ -50,6 +51,7 @@ class TrackedPartition(RuleBasedStateMachine):
         assert self.tracker.watermark() == carried
         self.settled = dict(self.kept)
         self.open = []
+        self.dead = {}
 
     def unread(self) -> list[int]:
         return [offset for offset in self.log if offset >= self.tracker.position]
@@ -82,12 +84,18 @@ class TrackedPartition(RuleBasedStateMachine):
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         index = data.draw(st.integers(0, len(self.open) - 1))
+        self.let_go(index)
+
+    def let_go(self, index: int) -> None:
         ticket, own, holds = self.open[index]
-        self.tracker.release(ticket, dead=holds.pop())
+        dead = holds.pop()
+        self.tracker.release(ticket, dead=dead)
+        self.dead[id(ticket)] = self.dead.get(id(ticket), 0) + dead
         if not holds:
             del self.open[index]
             assert not set(own) & set(self.settled), "settled twice"
-            self.settled |= {offset: rank < ticket.dead for rank, offset in enumerate(own)}
+            total = self.dead.pop(id(ticket))
+            self.settled |= {offset: rank < total for rank, offset in enumerate(own)}
 
     @precondition(lambda self: not self.unread())
     @rule()
@@ -142,10 +150,7 @@ class TrackedPartition(RuleBasedStateMachine):
         if not hasattr(self, "log"):
             return
         while self.open:
-            ticket, own, holds = self.open.pop()
-            for dead in holds:
-                self.tracker.release(ticket, dead=dead)
-            self.settled |= {offset: rank < ticket.dead for rank, offset in enumerate(own)}
+            self.let_go(0)
         while unread := self.unread():
             tickets, _ = self.tracker.arrive(np.array(unread[:7], dtype=np.int64))
             for ticket in tickets:
