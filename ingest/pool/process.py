@@ -22,7 +22,7 @@ import sys
 import time
 import types
 from collections.abc import Iterator, Mapping
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 
 from ingest.config import Config
@@ -38,6 +38,8 @@ _context = multiprocessing.get_context("forkserver")
 def start_forkserver() -> None:
     """Start the forkserver; it imports in the background. Call it before a Kafka client or a thread exists."""
     _context.set_forkserver_preload([PRELOAD])
+    with _without_secrets():
+        resource_tracker.ensure_running()
     with _without_main():
         forkserver.ensure_running()
 
@@ -137,6 +139,18 @@ def _enter(child: str, **given: object) -> None:
 def _forkserver_pid() -> int:
     pid: int = getattr(forkserver._forkserver, "_forkserver_pid", 0)  # noqa: SLF001  as above
     return pid
+
+
+@contextlib.contextmanager
+def _without_secrets() -> Iterator[None]:
+    """For the tracker that multiprocessing runs beside the forkserver: whoever can read it must find no key there."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith(("ARIZE_", "INGEST_"))}
+    for name in ours:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(ours)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,12 @@ TURN_EVENTS = 500
 REQUEST_S = 30.0
 FLUSH_S = 120.0
 # A topic that has just been created says this for a moment.
-_NOT_READY = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+_NOT_READY = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  librdkafka's local codes have no public names
+}
 
 # Told after each turn: events handed over so far.
 Progress = Callable[[int], None]
