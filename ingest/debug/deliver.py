@@ -52,7 +52,7 @@ class Sender:
             now_what = f"A worker would send the identical rows again{asked}, for as long as it takes."
         except RejectedError as fault:
             answer, text, code = "RejectedError", str(fault), ExitCode.DRAIN_DEADLINE
-            now_what = "Arize will not take these rows as they are: a worker would put them into the dead letters."
+            now_what = "A worker would search for the rows that Arize refuses: only those become dead letters."
         except FatalError as fault:
             answer, text, code = "FatalError", str(fault), fault.exit_code
             now_what = (
