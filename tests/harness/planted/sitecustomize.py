@@ -1,0 +1,292 @@
+"""Plants a bug or a crash in the product from outside of it: Python imports this module at its start.
+
+`PLANT` names what (a name of `BUGS`, `CRASHES` or `NOISES`), with this directory on PYTHONPATH. Nothing in the product
+knows of it: a module of the product is patched right after it was imported, in each process of the command.
+
+A bug stays. A crash is one SIGKILL of the process to itself, the first time that any process comes to its point: the
+file `PLANT_MARKER` then exists.
+"""
+
+import importlib.abc
+import importlib.machinery
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+
+def crash_once() -> None:
+    try:
+        os.close(os.open(os.environ["PLANT_MARKER"], os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before(owner: Any, name: str, when: Callable[..., bool] = lambda *_: True) -> None:
+    """Crash on the way into `owner.name`, the first time that `when` holds for its arguments."""
+    wrapped = getattr(owner, name)
+
+    def crashing(*args: Any, **kwargs: Any) -> Any:
+        if when(*args):
+            crash_once()
+        return wrapped(*args, **kwargs)
+
+    setattr(owner, name, crashing)
+
+
+def after(owner: Any, name: str, when: Callable[..., bool] = lambda *_: True) -> None:
+    """Crash on the way out of `owner.name`; `when` gets its result and its arguments."""
+    wrapped = getattr(owner, name)
+
+    def crashing(*args: Any, **kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+        if when(result, *args):
+            crash_once()
+        return result
+
+    setattr(owner, name, crashing)
+
+
+# --- crash points ---------------------------------------------------------------------------------
+
+
+def _acknowledged(_reader: Any, watermarks: Any) -> bool:
+    return any(mark.acknowledged for mark in watermarks.values())
+
+
+def _dead(_reader: Any, watermarks: Any) -> bool:
+    return any(mark.dead_lettered for mark in watermarks.values())
+
+
+def fetched(poll: Any) -> None:
+    after(poll.Reader, "poll", lambda polled, *_: polled.chunk is not None)
+
+
+def decoding(decode: Any) -> None:
+    before(decode.Decoder, "decode")
+
+
+def batched(batch: Any) -> None:
+    after(batch.Batcher, "take")
+
+
+def uploading(log: Any) -> None:
+    before(log.ArizeLog, "_log")
+
+
+def stored(log: Any) -> None:
+    after(log.ArizeLog, "_log")
+
+
+def second_stored(log: Any) -> None:
+    taken = []
+
+    def second(*_: Any) -> bool:
+        taken.append(1)
+        return len(taken) == 2
+
+    after(log.ArizeLog, "_log", second)
+
+
+def acknowledged(poll: Any) -> None:
+    before(poll.Reader, "commit", _acknowledged)
+
+
+def committing(poll: Any) -> None:
+    after(poll.Reader, "commit", lambda _, reader, marks: _acknowledged(reader, marks))
+
+
+def committed(commit: Any) -> None:
+    after(commit.Committer, "answered", lambda news, *_: any(news.values()))
+
+
+def dead_letter_written(dead_letters: Any) -> None:
+    after(dead_letters.DeadLetterFiles, "write", lambda _, __, letters: bool(letters))
+
+
+def dead_letter_committing(poll: Any) -> None:
+    after(poll.Reader, "commit", lambda _, reader, marks: _dead(reader, marks))
+
+
+def starting(worker: Any) -> None:
+    before(worker._Worker, "_commit_starts")
+
+
+def started(worker: Any) -> None:
+    after(worker._Worker, "_commit_starts")
+
+
+def leaving(worker: Any) -> None:
+    before(worker._Worker, "_finish")
+
+
+CRASHES = {
+    "fetched": ("ingest.pipeline.poll", fetched),
+    "decoding": ("ingest.pipeline.decode", decoding),
+    "batched": ("ingest.pipeline.batch", batched),
+    "uploading": ("ingest.pipeline.log", uploading),
+    "stored": ("ingest.pipeline.log", stored),
+    "second_stored": ("ingest.pipeline.log", second_stored),
+    "acknowledged": ("ingest.pipeline.poll", acknowledged),
+    "committing": ("ingest.pipeline.poll", committing),
+    "committed": ("ingest.pipeline.commit", committed),
+    "dead_letter_written": ("ingest.pipeline.dead_letters", dead_letter_written),
+    "dead_letter_committing": ("ingest.pipeline.poll", dead_letter_committing),
+    "starting": ("ingest.worker", starting),
+    "started": ("ingest.worker", started),
+    "leaving": ("ingest.worker", leaving),
+}
+
+
+# --- bugs -----------------------------------------------------------------------------------------
+
+
+def commits_before_the_answer(ack: Any) -> None:
+    """What was polled is committed, as a consumer with auto-commit does."""
+    ack.PartitionTracker.watermark = lambda self: ack.Watermark(self.position, 0, 0)
+
+
+def later_answers_pass_earlier_ones(ack: Any) -> None:
+    """Acknowledgements are not held until their predecessors have come."""
+    release = ack.PartitionTracker.release
+
+    def passing(self: Any, ticket: Any, *, dead: int = 0) -> None:
+        release(self, ticket, dead=dead)
+        if ticket.holds == 0:
+            self._next_offset = max(self._next_offset, ticket.span.next_offset)
+
+    ack.PartitionTracker.release = passing
+
+
+def ignores_errors(poll: Any) -> None:
+    """A message's error is not looked at: the end of a partition counts as the message that will stand there."""
+    poll.Reader.poll = lambda self, most, timeout_s: poll.Polled(
+        poll._chunk(self._consumer.consume(most, timeout_s)), {}, {}
+    )
+
+
+def follows_redirects(transport: Any) -> None:
+    """What the SDK does by itself: its own requests.post, and nobody looks where the answer came from."""
+    import requests  # noqa: PLC0415  not before the product does
+
+    post = requests.post
+
+    def following(*args: Any, **kwargs: Any) -> Any:
+        response = post(*args, **kwargs)
+        response.history = []
+        response.request.method = "POST"
+        return response
+
+    transport.post = following
+
+
+def swallows_a_dead_letter(dead_letters: Any) -> None:
+    write = dead_letters.DeadLetterFiles.write
+    dead_letters.DeadLetterFiles.write = lambda self, letters: write(self, list(letters)[1:])
+
+
+def changes_a_value(decode: Any) -> None:
+    """2.5 becomes 2 on the way, as `pa.array([2.5], type=int64)` does."""
+    import pyarrow as pa  # noqa: PLC0415  not before the product does
+
+    decoded = decode.Decoder.decode
+
+    def truncating(self: Any, values: Any) -> Any:
+        found = decoded(self, values)
+        table = found.table
+        place = table.schema.names.index("amount")
+        cut = pa.array([None if v is None else float(int(v)) for v in table.column(place).to_pylist()], pa.float64())
+        return type(found)(table.set_column(place, "amount", cut), found.accepted, found.rejected, found.widened)
+
+    decode.Decoder.decode = truncating
+
+
+def sends_twice(log: Any) -> None:
+    send = log.ArizeLog._log
+
+    def twice(*args: Any) -> None:
+        send(*args)
+        send(*args)
+
+    log.ArizeLog._log = twice
+
+
+def counts_over_gaps(ack: Any) -> None:
+    """The watermark is the first offset plus the number of messages: right only where offsets have no gaps."""
+    watermark = ack.PartitionTracker.watermark
+    ack.PartitionTracker.watermark = lambda self: ack.Watermark(
+        (mark := watermark(self)).acknowledged + mark.dead_lettered, mark.acknowledged, mark.dead_lettered
+    )
+
+
+BUGS = {
+    "commits_before_the_answer": ("ingest.pipeline.ack", commits_before_the_answer),
+    "later_answers_pass_earlier_ones": ("ingest.pipeline.ack", later_answers_pass_earlier_ones),
+    "ignores_errors": ("ingest.pipeline.poll", ignores_errors),
+    "follows_redirects": ("ingest.pipeline.transport", follows_redirects),
+    "swallows_a_dead_letter": ("ingest.pipeline.dead_letters", swallows_a_dead_letter),
+    "changes_a_value": ("ingest.pipeline.decode", changes_a_value),
+    "sends_twice": ("ingest.pipeline.log", sends_twice),
+    "counts_over_gaps": ("ingest.pipeline.ack", counts_over_gaps),
+}
+
+
+def tells_the_key(log: Any) -> None:
+    def told(self: Any, *args: Any) -> None:
+        sys.stderr.write(os.environ["ARIZE_API_KEY"] + "\n")
+        sys.stderr.flush()
+        sent(self, *args)
+
+    sent = log.ArizeLog._log
+    log.ArizeLog._log = told
+
+
+def tells_an_event(decode: Any) -> None:
+    def told(self: Any, values: Any) -> Any:
+        sys.stderr.write(f"{values[0]}\n")
+        sys.stderr.flush()
+        return decoded(self, values)
+
+    decoded = decode.Decoder.decode
+    decode.Decoder.decode = told
+
+
+NOISES = {
+    "tells_the_key": ("ingest.pipeline.log", tells_the_key),
+    "tells_an_event": ("ingest.pipeline.decode", tells_an_event),
+}
+
+
+# --- how they get in ------------------------------------------------------------------------------
+
+
+class _Planter(importlib.abc.MetaPathFinder):
+    """Finds the one module as ever, and patches it when it has been executed."""
+
+    def __init__(self, name: str, patch: Callable[[ModuleType], None]) -> None:
+        self._name = name
+        self._patch = patch
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        assert spec is not None
+        assert spec.loader is not None
+        execute = spec.loader.exec_module
+
+        def patched(module: ModuleType) -> None:
+            execute(module)
+            self._patch(module)
+
+        spec.loader.exec_module = patched  # type: ignore[method-assign]
+        return spec
+
+
+if _planted := os.environ.get("PLANT"):
+    sys.meta_path.insert(0, _Planter(*{**CRASHES, **BUGS, **NOISES}[_planted]))

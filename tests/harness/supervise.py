@@ -1,0 +1,160 @@
+"""The real `ingest supervise` in a process of its own, and what can be done to it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PATIENCE_S = 90.0
+WORKER = re.compile(r"ingest-worker(\d+)")
+
+
+def wait_until(condition: Callable[[], bool], within_s: float = PATIENCE_S, what: Callable[[], str] = str) -> float:
+    """Return the seconds it took until `condition` held. Raises AssertionError with `what()` when it doesn't come."""
+    start = time.monotonic()
+    while not condition():
+        waited = time.monotonic() - start
+        assert waited < within_s, f"not within {within_s:g} s: {what()}"
+        time.sleep(0.01)
+    return time.monotonic() - start
+
+
+class Supervise:
+    """A running command. `events` are its JSON lines so far, `errors` what it wrote to stderr.
+
+    A killed worker is replaced by the product, a killed supervisor is not: start another `Supervise`.
+    """
+
+    def __init__(self, directory: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.command = [sys.executable, "-m", "ingest", "supervise", "--log-format", "json", "--verbose", *arguments]
+        self.events: list[dict[str, Any]] = []
+        self.output = ""
+        self.errors = ""
+        self.started_at = time.monotonic()
+        self._process = subprocess.Popen(
+            self.command,
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a Ctrl-C at the terminal is for the tests
+        )
+        self.pid = self._process.pid
+        self._threads = [threading.Thread(target=self._read_events), threading.Thread(target=self._read_errors)]
+        for thread in self._threads:
+            thread.start()
+
+    def _read_events(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.output += line
+            if line.startswith("{"):
+                self.events.append(json.loads(line))
+
+    def _read_errors(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.errors += line
+
+    def all(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        """The events of this name, and with these values, so far."""
+        return [
+            found
+            for found in self.events.copy()
+            if found["event"] == event and all(found.get(name) == value for name, value in fields.items())
+        ]
+
+    def until(self, condition: Callable[[], bool], within_s: float = PATIENCE_S) -> float:
+        """Wait for `condition`; fails at once when the command has left and it still does not hold."""
+
+        def holds() -> bool:
+            if condition():
+                return True
+            assert self.running or condition(), f"it has left with {self._process.returncode}: {self.last_words()}"
+            return False
+
+        return wait_until(holds, within_s, self.last_words)
+
+    def until_event(self, event: str, count: int = 1, within_s: float = PATIENCE_S, **fields: Any) -> dict[str, Any]:
+        """The `count`-th event of this name and these values."""
+        self.until(lambda: len(self.all(event, **fields)) >= count, within_s)
+        return self.all(event, **fields)[count - 1]
+
+    @property
+    def running(self) -> bool:
+        """The command has not left."""
+        return self._process.poll() is None
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """The final account."""
+        return self.all("account")[-1]
+
+    def last_words(self) -> str:
+        """For the message of a failed test."""
+        told = [event for event in self.events if event["event"] not in {"progress", "committed", "upload_started"}]
+        return "\n".join([*(json.dumps(event)[:400] for event in told[-12:]), self.errors[-2000:]])
+
+    def family(self) -> list[psutil.Process]:
+        """The forkserver, the workers and whatever else belongs to it."""
+        try:
+            return psutil.Process(self.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def workers(self) -> dict[int, psutil.Process]:
+        """The living workers by their number."""
+        found = {}
+        for member in self.family():
+            try:
+                named = WORKER.match(member.name())
+                if named is not None and member.status() != psutil.STATUS_ZOMBIE:
+                    found[int(named[1])] = member
+            except psutil.NoSuchProcess:
+                continue
+        return found
+
+    def signal(self, number: signal.Signals) -> None:
+        """Tell the supervisor."""
+        os.kill(self.pid, number)
+
+    def wait(self, within_s: float = PATIENCE_S) -> int:
+        """Its exit code, once it has left and its output is read."""
+        try:
+            code = self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {within_s:g} s: {self.last_words()}") from None
+        for thread in self._threads:
+            thread.join(within_s)
+        for pipe in (self._process.stdout, self._process.stderr):
+            assert pipe is not None
+            pipe.close()
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL to the supervisor alone; returns when its whole family is gone."""
+        family = self.family()
+        self._process.kill()
+        self.wait()
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
+        assert not alive, f"outlived the supervisor: {alive}"
+
+    def clean_up(self) -> None:
+        """Leave nothing running, whatever the test did."""
+        if self.running:
+            for member in self.family():
+                member.kill()
+            self._process.kill()
+        if self._process.stdout is not None and not self._process.stdout.closed:
+            self.wait()

@@ -1,0 +1,163 @@
+"""What the endpoint can do to us: only a 2xx to our own POST counts, and what passes is sent again."""
+
+import base64
+import json
+from collections.abc import Callable
+
+import pytest
+
+from ingest.errors import ExitCode
+from ingest.sandbox.misbehave import Fault
+from tests.harness.rig import Rig
+
+
+def test_a_wrong_key_halts_with_5_and_commits_nothing(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=4)
+    main.produce(2_000, bad_share=0.01)
+    run = main.start(workers=2, environment={"ARIZE_API_KEY": "wrong-key-canary"})
+    assert run.wait() == ExitCode.CREDENTIALS
+    main.evidence.update()
+    for partition, mark in main.committed().items():
+        # What lies before the first good event may be in the dead letters, and committed.
+        assert mark is not None
+        assert mark.acknowledged == 0
+        assert all((partition, offset) in main.truth.bad for offset in range(mark.next_offset))
+    assert main.stored == 0
+    assert "ARIZE_API_KEY" in run.all("worker_failed")[0]["error"]
+    assert "wrong-key-canary" not in run.output + run.errors
+    assert main.start(workers=2).wait() == ExitCode.DONE
+    assert main.findings() == []
+
+
+def test_a_key_taken_away_in_mid_run_halts_and_a_new_key_goes_on(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(10_000)
+    with main.sampled():
+        main.endpoint.misbehave("latency", seconds=0.05)
+        run = main.start()
+        main.until_stored(2_000, run)
+        main.endpoint.control(api_key="another")
+        assert run.wait() == ExitCode.CREDENTIALS
+        main.endpoint.behave()
+        done = main.start(environment={"ARIZE_API_KEY": "another"})
+        assert done.wait() == ExitCode.DONE
+    assert main.findings(most_duplicates=3 * 500) == []
+
+
+def test_a_key_file_is_read_anew_when_the_key_is_refused(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(6_000)
+    key = main.directory / "key"
+    key.write_text(main.endpoint.api_key)
+    main.endpoint.misbehave("latency", seconds=0.05)
+    run = main.start(environment={"ARIZE_API_KEY": ""}, arize={"api_key_file": str(key)})
+    main.until_stored(1_000, run)
+    key.write_text("another")
+    main.endpoint.control(api_key="another")
+    assert run.wait() == ExitCode.DONE
+    assert main.findings() == []
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [Fault(kind="status", status=503, count=6)],
+        [Fault(kind="status", status=429, retry_after_s=0.2, count=3)],
+        [Fault(kind="redirect", status=status, count=1) for status in (301, 302, 303, 307, 308)],
+        [Fault(kind="reset", after_bytes=20_000, count=3)],
+        [Fault(kind="stall", count=2)],
+    ],
+    ids=["503", "429", "redirects", "resets", "silence"],
+)
+def test_what_passes_is_sent_again_and_nothing_comes_twice(faults: list[Fault], rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(3_000)
+    main.endpoint.misbehave(faults)
+    with main.sampled():
+        run = main.start(arize={"timeout_s": 2.0})
+        assert run.wait() == ExitCode.DONE
+    assert main.findings() == []
+    played = sum(fault["played"] for fault in main.endpoint.stats()["faults"])
+    assert played == sum(fault.count or 0 for fault in faults)
+    assert len(run.all("upload_retried")) == played
+    assert main.endpoint.stats()["elsewhere"] == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="drip", seconds=1.0, count=2),
+        Fault(kind="truncate", count=2),
+        Fault(kind="reset", stored=True, count=2),
+        Fault(kind="stall", stored=True, count=2),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_an_answer_that_does_not_come_whole_is_no_answer(fault: Fault, rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(3_000)
+    main.endpoint.misbehave(fault)
+    with main.sampled():
+        run = main.start(arize={"timeout_s": 2.0})
+        assert run.wait() == ExitCode.DONE
+    assert main.findings(most_duplicates=2 * 500) == []
+    assert len(run.all("upload_retried")) == 2
+    assert main.evidence.duplicates > 0
+
+
+def test_a_redirect_is_never_followed_however_long_it_lasts(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(1_500)
+    main.endpoint.misbehave("redirect", status=302)
+    with main.sampled():
+        run = main.start(until_end=False)
+        run.until_event("upload_retried", count=4)
+        assert main.stored == 0
+        assert main.committed_at(0) == 0
+        assert main.endpoint.stats()["elsewhere"] == 0
+        assert "/elsewhere" in run.all("upload_retried")[0]["error"]
+        main.endpoint.behave()
+        run.until(lambda: main.committed_at(0) == 1_500)
+    assert main.findings() == []
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_refused_rows_become_dead_letters_with_their_raw_messages(status: int, rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(1_500)
+    raw = main.read_topic()
+    main.endpoint.misbehave("status", status=status, text="a row is too odd", column="seq", value=700)
+    with main.sampled():
+        run = main.start()
+        assert run.wait() == ExitCode.DONE
+    refused = {offset for _, offset in main.reasons}
+    assert 700 in refused
+    assert len(refused) <= 500  # the batch that holds it
+    main.truth.bad |= {(0, offset) for offset in refused}
+    assert main.findings() == []
+    assert main.evidence.stored_rows == 1_500 - len(refused)
+    for file in main.dead_letters.glob("*.jsonl"):
+        for line in file.read_text().splitlines():
+            letter = json.loads(line)
+            assert letter["reason"] == f"rejected_{status}"
+            assert "a row is too odd" in letter["detail"]
+            value = raw[0, letter["offset"]]
+            assert value is not None
+            assert letter.get("value", "").encode() == value or base64.b64decode(letter["value_base64"]) == value
+            assert letter["key"] == f"0-{letter['offset']}"
+
+
+def test_refused_rows_whose_messages_are_gone_are_kept_as_decoded(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(500)
+    main.endpoint.misbehave([Fault(kind="status", status=503)])
+    run = main.start()
+    run.until_event("upload_retried")
+    main.delete_records(0, 500)
+    main.endpoint.misbehave("status", status=422)
+    assert run.wait() == ExitCode.DONE
+    assert {offset for _, offset in main.reasons} == set(range(500))
+    assert main.stored == 0
+    letter = json.loads(next(main.dead_letters.glob("*.jsonl")).read_text().splitlines()[0])
+    row = json.loads(letter["value"])
+    assert {name: value for name, value in main.generator.row(0, letter["offset"]).items() if value is not None} == row

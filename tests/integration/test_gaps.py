@@ -1,0 +1,127 @@
+"""Offsets with gaps: aborted transactions, control records, compaction, deleted records. Each event comes once."""
+
+import itertools
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import orjson
+from confluent_kafka import Producer
+
+from ingest.errors import ExitCode
+from tests.harness.rig import Rig
+
+WITHIN_S = 60.0
+
+
+def transaction(main: Rig, partition: int, sequences: Iterable[int], *, commit: bool, name: str) -> None:
+    """One transaction with the generator's events; the truth learns their offsets, or that they never come."""
+    producer = Producer({"bootstrap.servers": main.kafka.brokers, "transactional.id": name, "log_level": 0})
+    producer.init_transactions(WITHIN_S)
+    producer.begin_transaction()
+    offsets: dict[int, int] = {}
+    for sequence in sequences:
+
+        def delivered(_error: object, message: object, sequence: int = sequence) -> None:
+            offsets[sequence] = message.offset()  # type: ignore[attr-defined]
+
+        value = main.generator.event(partition, sequence)
+        producer.produce(main.kafka.topic, value, partition=partition, on_delivery=delivered)
+    producer.flush(WITHIN_S)
+    if commit:
+        producer.commit_transaction(WITHIN_S)
+    else:
+        producer.abort_transaction(WITHIN_S)
+    known = main.truth.offsets.get(partition, np.zeros(0, np.int64))
+    grown = np.full(max(len(known), max(offsets) + 1), -1, np.int64)
+    grown[: len(known)] = known
+    if commit:
+        grown[list(offsets)] = list(offsets.values())
+    main.truth.offsets[partition] = grown
+
+
+def test_aborted_transactions_never_arrive_and_control_records_at_the_end_are_passed(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    name = main.kafka.topic
+    for begin in range(0, 900, 300):
+        transaction(main, 0, range(begin, begin + 100), commit=True, name=name)
+        transaction(main, 0, range(begin + 100, begin + 300), commit=False, name=name)
+    transaction(main, 1, range(50), commit=False, name=name)  # nothing but an aborted one
+    ends = main.ends()
+    assert ends == {0: 900 + 6, 1: 51}
+    with main.sampled():
+        run = main.start()
+        assert run.wait() == ExitCode.DONE
+    assert main.findings() == []
+    assert main.evidence.stored_rows == 300
+    assert main.committed_at(0) == ends[0]
+    assert main.committed_at(1) == ends[1]
+
+
+def test_an_open_transaction_is_not_waited_for_and_not_passed(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    transaction(main, 0, range(100), commit=True, name=f"{main.kafka.topic}-first")
+    left_open = Producer(
+        {"bootstrap.servers": main.kafka.brokers, "transactional.id": f"{main.kafka.topic}-open", "log_level": 0}
+    )
+    left_open.init_transactions(WITHIN_S)
+    left_open.begin_transaction()
+    left_open.produce(main.kafka.topic, main.generator.event(0, 100), partition=0)
+    left_open.flush(WITHIN_S)
+    transaction(main, 0, range(101, 200), commit=True, name=f"{main.kafka.topic}-after")
+    assert main.start().wait() == ExitCode.DONE
+    assert main.committed_at(0) == 101
+    assert main.findings() == []
+    assert main.evidence.stored_rows == 100
+    left_open.commit_transaction(WITHIN_S)
+    main.truth.offsets[0][100] = 101
+    assert main.start().wait() == ExitCode.DONE
+    assert main.findings() == []
+    assert main.evidence.stored_rows == 200
+
+
+def test_compacted_gaps_are_passed(rig: Callable[..., Rig]) -> None:
+    main = rig(
+        partitions=1,
+        config={
+            "cleanup.policy": "compact",
+            "segment.ms": "100",
+            "min.cleanable.dirty.ratio": "0.01",
+            "max.compaction.lag.ms": "100",
+        },
+    )
+    producer = Producer({"bootstrap.servers": main.kafka.brokers, "log_level": 0})
+    fillers = itertools.count(1_000)
+
+    def put(sequence: int, key: str) -> None:
+        producer.produce(main.kafka.topic, main.generator.event(0, sequence), key=key, partition=0)
+
+    for sequence in range(1_000):  # ten keys: the last event of each survives
+        put(sequence, str(sequence % 10))
+
+    def cleaned() -> bool:
+        # A segment is rolled by the next message after its time; the cleaner leaves the newest segment alone.
+        put(next(fillers), "filler")
+        producer.flush(WITHIN_S)
+        return sum(log.stat().st_size for log in main.data.glob(f"log/{main.kafka.topic}-0/*.log")) < 100_000
+
+    main.until(cleaned)
+    main.configure_topic("cleanup.policy", "delete")
+    left = {orjson.loads(value or b"")["seq"]: offset for (_, offset), value in main.read_topic().items()}
+    main.truth.offsets[0] = np.full(max(left) + 1, -1, np.int64)
+    main.truth.offsets[0][list(left)] = list(left.values())
+    assert set(range(990, 1_000)) <= left.keys()
+    assert len(left) < 500
+    with main.sampled():
+        assert main.start().wait() == ExitCode.DONE
+    assert main.findings() == []
+    assert main.evidence.stored_rows == len(left)
+
+
+def test_records_deleted_before_the_first_start_are_not_waited_for(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(1_000)
+    main.delete_records(0, 120)
+    main.delete_records(1, 500)  # all of it
+    assert main.start().wait() == ExitCode.DONE
+    assert main.findings() == []
+    assert main.evidence.stored_rows == 380

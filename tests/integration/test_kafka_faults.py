@@ -1,0 +1,74 @@
+"""What Kafka can do to us: damage, strangers in the group, a broker that dies."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer
+
+from ingest.errors import ExitCode
+from ingest.sandbox.arize import ArizeEndpoint
+from ingest.sandbox.broker import RealKafka
+from ingest.sandbox.produce import create_topic
+from tests.harness.rig import Rig
+
+
+def test_a_damaged_batch_is_never_passed_and_is_read_once_it_is_healed(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(4_000)
+    with main.damaged_record(partition=0), main.sampled():
+        run = main.start(workers=2, until_end=True, supervisor={"max_crashes": 2})
+        assert run.wait() == ExitCode.KAFKA
+        assert main.committed_at(0) == 0
+        assert main.committed_at(1) == 2_000  # the neighbour has gone on
+    assert f"{main.kafka.topic} partition 0 offset 0 can't be read" in run.all("worker_failed")[0]["error"]
+    assert run.all("worker_given_up")[0]["partitions"] == [0]
+    assert main.start().wait() == ExitCode.DONE
+    assert main.findings() == []
+
+
+def test_a_stranger_in_the_group_is_reported_and_nothing_is_lost(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(2_000)
+    stranger = Consumer(
+        {"bootstrap.servers": main.kafka.brokers, "group.id": main.kafka.group, "enable.auto.commit": False}
+    )
+    stranger.subscribe([main.kafka.topic])
+    main.until(lambda: stranger.poll(0.1) is None and bool(stranger.assignment()))
+    with main.sampled():
+        run = main.start()
+        failed = run.until_event("commit_failed")
+        assert "member" in failed["error"].lower() or "rebalance" in failed["error"].lower()
+        stranger.close()
+        assert run.wait() == ExitCode.DONE
+    assert main.findings() == []
+
+
+@pytest.fixture
+def own_rig(arize_endpoint: ArizeEndpoint, tmp_path: Path) -> Iterator[tuple[RealKafka, Rig]]:
+    """With a broker of the test's own, which it may kill."""
+    with RealKafka() as broker:
+        create_topic(broker.bootstrap, "predictions", 4)
+        with Rig(broker, "predictions", 4, tmp_path, arize_endpoint) as main:
+            yield broker, main
+
+
+@pytest.mark.real
+def test_a_broker_that_dies_and_comes_back_is_read_on_by_itself(own_rig: tuple[RealKafka, Rig]) -> None:
+    broker, main = own_rig
+    main.produce(20_000)
+    main.endpoint.misbehave("latency", seconds=0.05)
+    with main.sampled():
+        run = main.start(workers=2, until_end=False)
+        main.until_stored(3_000, run)
+        broker.kill()
+        run.until_event("kafka_trouble")
+        broker.start()
+        main.endpoint.behave()
+        run.until(lambda: main.stored >= 20_000)
+        run.until(lambda: all(main.committed_at(partition) == 5_000 for partition in main.partitions))
+    main.produce(400)
+    run.until(lambda: main.stored >= 20_400)
+    run.until(lambda: all(main.committed_at(partition) == 5_100 for partition in main.partitions))
+    assert not run.all("worker_exited")
+    assert main.findings() == []

@@ -1,0 +1,135 @@
+"""Where reading begins, and what stops it before it has begun."""
+
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from ingest.errors import ExitCode
+from tests.harness.rig import Rig
+
+WITHIN_S = 30.0
+
+
+def test_latest_reads_all_since_the_start_even_if_killed_before_the_first_answer(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(200)
+    main.endpoint.misbehave("status", status=503)
+    first = main.start(until_end=False, kafka={"start": "latest"})
+    first.until(lambda: None not in main.committed().values())
+    main.produce(200)  # between the start and the first answer: a newer `latest` would lose them
+    first.until_event("upload_retried")
+    first.kill()
+    main.produce(200)
+    main.endpoint.behave()
+    assert main.start(kafka={"start": "latest"}).wait() == ExitCode.DONE
+    for partition in main.partitions:
+        main.truth.offsets[partition][:100] = -1
+    assert main.findings() == []
+    assert main.evidence.stored_rows == 400
+
+
+def test_a_run_goes_on_where_the_one_before_has_ended(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(300)
+    assert main.start().wait() == ExitCode.DONE
+    main.produce(300)
+    run = main.start()
+    assert run.wait() == ExitCode.DONE
+    assert main.findings() == []
+    assert run.account["totals"]["acknowledged"] == 300
+    again = main.start()
+    assert again.wait() == ExitCode.DONE
+    assert again.account["totals"]["acknowledged"] == 0
+    assert main.findings() == []
+
+
+def test_what_retention_took_stops_its_partition_and_names_the_range(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(400)
+    assert main.start().wait() == ExitCode.DONE
+    main.produce(400)
+    main.delete_records(0, 321)  # committed is 200
+    run = main.start(workers=2)
+    assert run.wait() == ExitCode.EXPIRED
+    (failed,) = run.all("worker_failed")
+    assert f"{main.kafka.topic} partition 0: retention removed offsets 200 to 320" in failed["error"]
+    assert main.committed_at(0) == 200
+    assert main.committed_at(1) == 400  # the other worker has gone on to its end
+
+
+def test_what_retention_took_is_reported_and_passed_when_configured(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(400)
+    assert main.start().wait() == ExitCode.DONE
+    main.produce(400)
+    main.delete_records(0, 321)
+    run = main.start(kafka={"on_expired": "continue"})
+    assert run.wait() == ExitCode.DONE
+    (expired,) = run.all("offsets_expired")
+    assert (expired["partition"], expired["first"], expired["next_offset"]) == (0, 200, 321)
+    assert main.committed_at(0) == 400
+    main.evidence.update()
+    assert main.evidence.stored[0].tolist() == [1] * 200 + [0] * 121 + [1] * 79
+
+
+def test_retention_overtakes_a_reader_that_is_held_up(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(40_000)
+    main.endpoint.misbehave("status", status=503)
+    run = main.start(until_end=False)
+    run.until_event("progress", state="paused")
+    main.delete_records(0, 40_000)
+    main.endpoint.behave()
+    assert run.wait() == ExitCode.EXPIRED
+    committed = main.committed_at(0)
+    assert committed is not None
+    assert f"retention removed offsets {committed} to 39999" in run.all("worker_failed")[0]["error"]
+    assert main.evidence.duplicates == 0
+    main.evidence.update()
+    assert main.evidence.stored[0].tolist() == [1] * committed
+
+
+def test_a_committed_offset_past_the_end_is_never_used(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(100)
+    consumer = Consumer({"bootstrap.servers": main.kafka.brokers, "group.id": main.kafka.group})
+    consumer.commit(offsets=[TopicPartition(main.kafka.topic, 0, 5_000)], asynchronous=False)
+    consumer.close()
+    run = main.start(until_end=False)
+    assert run.wait() == ExitCode.EXPIRED
+    assert "ends at 100" in run.all("worker_failed")[0]["error"]
+    assert "at 5000" in run.all("worker_failed")[0]["error"]
+    assert main.committed_at(0) == 5_000
+    assert main.stored == 0
+
+
+def test_a_topic_recreated_under_the_reader_is_never_read_at_the_old_offsets(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(1_000)
+    run = main.start(until_end=False)
+    run.until(lambda: main.committed_at(0) == 1_000)
+    admin = AdminClient({"bootstrap.servers": main.kafka.brokers})
+    admin.delete_topics([main.kafka.topic])[main.kafka.topic].result(WITHIN_S)
+    main.until(lambda: main.kafka.topic not in admin.list_topics(timeout=WITHIN_S).topics)
+    admin.create_topics([NewTopic(main.kafka.topic, 1, 1)])[main.kafka.topic].result(WITHIN_S)
+    main.put([main.generator.event(0, sequence) for sequence in range(1_000, 1_100)])
+    run.until(lambda: not run.running or main.stored == 1_100)
+    if main.stored < 1_100:  # it has halted; nothing of the new topic may be passed over
+        committed = main.committed_at(0)
+        assert committed is None or committed in (0, 1_000)
+    else:
+        assert main.committed_at(0) in (None, 0, 100)
+
+
+@pytest.mark.parametrize("how", ["topic", "brokers"])
+def test_an_unknown_topic_or_broker_ends_with_4_and_says_so(how: str, rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    wrong = {"topic": "no-such-topic"} if how == "topic" else {"brokers": "127.0.0.1:1"}
+    run = main.start(kafka=wrong)
+    assert run.wait() == ExitCode.KAFKA
+    assert wrong[how] in run.errors
+    assert "Traceback" not in run.errors
+    assert len(run.errors.splitlines()) == 1
+    assert how == "topic" or "Connection refused" in run.errors
