@@ -17,9 +17,9 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -149,9 +149,23 @@ class Delivery(Section):
 
 
 class DeadLetters(Section):
-    """Where messages go that can't be delivered."""
+    """Where messages go that can't be delivered, and how many of them are too many."""
 
     directory: Path = Path("dead_letters")
+    topic: str = Field(default="", description="a Kafka topic instead of the directory")
+    max_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5, description="stop when more than this share of the last share_events can't be delivered; 1: never"
+    )
+    share_events: Positive = 10_000
+    max_consecutive: Annotated[int, Field(ge=0)] = Field(
+        default=10_000, description="stop when so many messages in a row can't be delivered; 0: never"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.topic and "directory" in self.model_fields_set:
+            raise ValueError("directory and topic exclude each other: a dead letter has one place. Remove one of them")
+        return self
 
 
 class Supervisor(Section):
@@ -238,6 +252,8 @@ def check_delivery(config: Config) -> None:
     faults = []
     if not config.kafka.topic:
         faults.append("[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC")
+    elif config.kafka.topic == config.dead_letters.topic:
+        faults.append("[dead_letters] topic is [kafka] topic: dead letters would be read again for ever; name another")
     if not config.arize.model_name:
         faults.append("[arize] model_name is missing: name the model in Arize, or set INGEST_ARIZE__MODEL_NAME")
     if not space_id(config):

@@ -30,6 +30,7 @@ class ExitCode(IntEnum):
     CRASHING = 6  # a worker kept crashing and its partitions were given up
     DRAIN_DEADLINE = 7  # left with work unacknowledged; it stays uncommitted
     EXPIRED = 8  # retention removed messages before they were read
+    TOO_MANY_DEAD = 9  # too many messages can't be delivered; in a replay: some still can't
 
 
 class IngestError(Exception):

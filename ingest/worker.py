@@ -23,6 +23,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 
 from ingest import events
@@ -33,15 +34,17 @@ from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.batch import Batcher, Limits
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.commit import Committer
-from ingest.pipeline.dead_letters import DeadLetter, DeadLetterFiles, DeadLetterQueue
-from ingest.pipeline.decode import Decoder
+from ingest.pipeline.dead_letter_topic import sink
+from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
 from ingest.pipeline.intake import Intake
+from ingest.pipeline.decode import Decoder
 from ingest.pipeline.log import ArizeLog
 from ingest.pipeline.poll import Polled, Reader, refetch
 from ingest.pipeline.refused import RefusedBatches
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.schema import rules
 from ingest.pipeline.start import after_hole, first_offset
+from ingest.pipeline.too_many import TooMany
 from ingest.pipeline.uploads import Uploads
 from ingest.records import Chunk, PartitionProgress
 
@@ -118,9 +121,9 @@ class _Worker:
             worker=task.worker,
         )
         self._refused = RefusedBatches(partial(refetch, config.kafka), backoff, config.kafka.topic)
-        self._dead_letters = DeadLetterQueue(
-            DeadLetterFiles(config.dead_letters.directory, config.kafka.topic), backoff
-        )
+        self._dead_letters = DeadLetterQueue(sink(config), backoff)
+        limits = (config.dead_letters.max_share, config.dead_letters.share_events, config.dead_letters.max_consecutive)
+        self._undecodable, self._refusals = TooMany(*limits), TooMany(*limits)
         self._committer = Committer(config.delivery.commit_interval_s, config.arize.in_flight)
         self._consumed = dict.fromkeys(task.partitions, 0)
         self._reading = set(task.partitions)
@@ -203,14 +206,7 @@ class _Worker:
     # --- acknowledgements and dead letters -----------------------------------------------------
 
     def _settle(self, now: float) -> None:
-        for settled in self._uploads.turn(now):
-            if settled.refused_rows < settled.batch.rows:
-                self._committer.acknowledged()
-            free = [ticket for part in settled.batch.parts for ticket in part.tickets]
-            if settled.refused:
-                free = self._refused.add(settled.batch, settled.refused)
-            for ticket in free:
-                self._trackers[ticket.span.partition].release(ticket)
+        self._take_answers(now)
         for letters in self._refused.turn(now):
             self._dead_letters.put(letters)
         durable, blocked = self._dead_letters.turn(now, random.random())
@@ -221,6 +217,29 @@ class _Worker:
         if blocked is not None:
             error, retry_in_s = blocked
             self._emit(events.DeadLettersBlocked(worker=self._task.worker, error=error, retry_in_s=retry_in_s))
+
+    def _take_answers(self, now: float) -> None:
+        stop: FatalError | None = None
+        for settled in self._uploads.turn(now):
+            if too_many := self._refusals.judged(settled.dead()):
+                stop = self._too_many(f"Arize refuses {too_many}, the last with {settled.refused[-1].error}")
+            if settled.refused_rows < settled.batch.rows:
+                self._committer.acknowledged()
+            free = [ticket for part in settled.batch.parts for ticket in part.tickets]
+            if settled.refused:
+                free = self._refused.add(settled.batch, settled.refused)
+            for ticket in free:
+                self._trackers[ticket.span.partition].release(ticket)
+        if stop is not None:
+            raise stop
+
+    def _too_many(self, what: str) -> FatalError:
+        return FatalError(
+            f"topic {self._task.config.kafka.topic}: {what}. They are not written to the dead letters and stay "
+            "uncommitted. See what is wrong (ingest debug, ingest dead-letters list), then start again; to let them "
+            "pass set the limit higher or off",
+            exit_code=ExitCode.TOO_MANY_DEAD,
+        )
 
     def _tell_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         if letters:
@@ -282,7 +301,7 @@ class _Worker:
     # --- poll and decode -----------------------------------------------------------------------
 
     def _read(self, now: float, *, leaving: bool) -> None:
-        blocked = leaving or len(self._dead_letters) or len(self._refused)
+        blocked = leaving or self._dead_letters.full or len(self._refused)
         room = 0 if blocked else self._intake.room()
         if room:
             if self._full_since is not None:
@@ -335,6 +354,13 @@ class _Worker:
         taken = self._intake.take(chunk, now)
         for column, old, new in taken.widened:
             self._emit(events.ColumnWidened(worker=self._task.worker, column=column, old=old, new=new))
+        letters = taken.letters.letters
+        if too_many := self._undecodable.judged(_dead(chunk, letters)):
+            last = letters[-1]
+            raise self._too_many(
+                f"no row can be made of {too_many}, the last at partition {last.message.partition()} offset "
+                f"{last.message.offset()}: {last.reason}"
+            )
         self._dead_letters.put(taken.letters)
         for partition in np.unique(chunk.partitions).tolist():
             self._check_end(partition)
@@ -407,4 +433,14 @@ class _Worker:
         """Leave everything: what is open stays uncommitted."""
         self._uploads.close()
         self._refused.close()
+        self._dead_letters.close()
         self._reader.close()
+
+
+def _dead(chunk: Chunk, letters: Sequence[DeadLetter]) -> npt.NDArray[np.bool_]:
+    """Which messages of the chunk these letters are."""
+    if not letters:
+        return np.zeros(len(chunk.messages), dtype=np.bool_)
+    places = {(letter.message.partition(), letter.message.offset()) for letter in letters}
+    own = zip(chunk.partitions.tolist(), chunk.offsets.tolist(), strict=True)
+    return np.fromiter((place in places for place in own), dtype=np.bool_, count=len(chunk.messages))

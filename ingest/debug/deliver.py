@@ -20,12 +20,15 @@ from ingest.pipeline import poll
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.batch import Batch
 from ingest.pipeline.commit import decode, encode
-from ingest.pipeline.dead_letters import DeadLetterFiles, Letters
+from ingest.pipeline.dead_letter_topic import sink
+from ingest.pipeline.dead_letters import DeadLetter, Letters
 from ingest.pipeline.log import ArizeLog
 from ingest.pipeline.transport import Attempt
 
 _GRACE_S = 1.0  # the request's own timeout is given this much to speak first
 _COMMIT_S = 30.0
+_DEAD_LETTERS_S = 40.0  # the client itself gives up sooner
+_LOOK_S = 0.02
 
 
 class Sender:
@@ -72,7 +75,7 @@ class Commits:
         self._partition = partition
         self._tracker = tracker
         self._expected = found
-        self._files = DeadLetterFiles(config.dead_letters.directory, config.kafka.topic)
+        self._sink = sink(config)
         self._letters: list[Letters] = []
 
     def put(self, letters: Letters) -> None:
@@ -106,13 +109,8 @@ class Commits:
         letters = [letter for each in self._letters for letter in each.letters]
         if why := self.moved_by_others():
             return self._settled(0, why)
-        try:
-            self._files.write(letters)
-        except OSError as error:
-            reason = error.strerror or error
-            return self._settled(0, f"dead letters can't be written to {self._files.directory}: {reason}")
-        finally:
-            self._files.close()
+        if why := self._not_durable(letters):
+            return self._settled(0, f"dead letters can't be written to {self._sink.place}: {why}")
         for each in self._letters:
             for ticket, dead in each.tickets:
                 self._tracker.release(ticket, dead=dead)
@@ -122,6 +120,25 @@ class Commits:
                 for ticket in part.tickets:
                     self._tracker.release(ticket)
         return self._commit(len(letters))
+
+    def _not_durable(self, letters: Sequence[DeadLetter]) -> str:
+        """Write `letters`, once; why they are not safe, empty when they are."""
+        if not letters:
+            return ""
+        deadline = time.monotonic() + _DEAD_LETTERS_S
+        try:
+            self._sink.write(letters)
+            while not self._sink.durable():
+                if time.monotonic() >= deadline:
+                    return f"not confirmed within {_DEAD_LETTERS_S:g} s"
+                time.sleep(_LOOK_S)
+        except OSError as error:
+            return error.strerror or str(error)
+        except RetryableError as error:
+            return str(error)
+        finally:
+            self._sink.close()
+        return ""
 
     def _commit(self, dead_letters: int) -> Settled:
         mark = self._tracker.watermark()
@@ -148,7 +165,7 @@ class Commits:
         self._expected = decode(mark.next_offset, encode(mark))
         return Settled(
             dead_letters=dead_letters,
-            directory=str(self._files.directory),
+            directory=self._sink.place,
             next_offset=mark.next_offset,
             committed=True,
             text="",
@@ -157,7 +174,7 @@ class Commits:
     def _settled(self, dead_letters: int, why: str) -> Settled:
         return Settled(
             dead_letters=dead_letters,
-            directory=str(self._files.directory),
+            directory=self._sink.place,
             next_offset=self._tracker.watermark().next_offset,
             committed=False,
             text=why,

@@ -1,8 +1,8 @@
 """The dead letters: messages that can't be delivered, each with its reason, durable before its offset may pass.
 
-A local directory of JSON lines. One line is one message:
+They go to a Kafka topic (`dead_letter_topic`) or, as here, to a local directory of JSON lines. One line is one message:
 
-    {"reason": code, "detail": text, "topic": ..., "partition": ..., "offset": ..., "timestamp_ms": ...,
+    {"reason": code, "detail": text, "column": name, "topic": ..., "partition": ..., "offset": ..., "timestamp_ms": ...,
      "key": ..., "headers": [[name, value]], "value": ..., "written_at": ISO 8601}
 
 What is not UTF-8 stands under `key_base64`, `value_base64` or as {"base64": ...} in the headers; `value` is null for a
@@ -22,21 +22,30 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
+from ingest.errors import RetryableError
 from ingest.pipeline.ack import Ticket
 from ingest.pipeline.retry import Backoff
 from ingest.records import Headers, KafkaMessage
 
 _ROTATE_BYTES = 256 * 2**20
+_LOT = 10_000  # letters written at a time
+_WAITING_BYTES = 16 * 2**20
+_LETTER_BYTES = 1_000  # what a waiting letter takes beyond its message's value
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message with why it could not be delivered: a countable code and a sentence, neither quoting the payload."""
+    """One message with why it could not be delivered: a countable code and a sentence, neither quoting the payload.
+
+    `column` is the one that is at fault, where it is one.
+    """
 
     message: KafkaMessage
     code: str
     reason: str
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,40 +56,92 @@ class Letters:
     tickets: Sequence[tuple[Ticket, int]]
 
 
+class Sink(Protocol):
+    """Where dead letters are kept."""
+
+    @property
+    def place(self) -> str:
+        """Its name for people."""
+        ...
+
+    def write(self, letters: Sequence[DeadLetter]) -> None:
+        """Begin to write. Raises OSError or RetryableError when it failed: then write them again."""
+        ...
+
+    def durable(self) -> bool:
+        """What was written last can't be lost any more; never blocks. Raises as `write` does."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
 class DeadLetterQueue:
-    """Writes in order, again and again while the disk refuses: nothing is released before it is durable.
+    """Writes in order, again and again while the sink refuses: nothing is released before it is durable.
 
     Times are monotonic seconds.
     """
 
-    def __init__(self, files: "DeadLetterFiles", backoff: Backoff) -> None:
-        self._files = files
+    def __init__(self, sink: Sink, backoff: Backoff) -> None:
+        self._sink = sink
         self._backoff = backoff
         self._queue: deque[Letters] = deque()
+        self._under_way: list[Letters] = []
+        self._bytes = 0
         self._failures = 0
         self._retry_at = float("-inf")
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._queue) + len(self._under_way)
+
+    @property
+    def full(self) -> bool:
+        """Nothing more should be read: the sink refuses, or it is slower than what comes."""
+        return self._failures > 0 or self._bytes > _WAITING_BYTES
 
     def put(self, letters: Letters) -> None:
-        """Queue letters for the next `turn`; none at all is fine too, its tickets are then released at once."""
+        """Queue letters for the next `turn`; none at all is fine too, its tickets are released in their turn."""
         self._queue.append(letters)
+        self._bytes += _size(letters)
 
     def turn(self, now: float, chance: float) -> tuple[list[Letters], tuple[str, float] | None]:
         """Write what is queued. Returns what became durable, and the error and seconds to the next try if it failed."""
         durable: list[Letters] = []
-        while self._queue and now >= self._retry_at:
+        while (self._queue or self._under_way) and now >= self._retry_at:
             try:
-                self._files.write(self._queue[0].letters)
-            except OSError as error:
+                if not self._step():
+                    return durable, None
+            except (OSError, RetryableError) as error:
+                self._queue.extendleft(reversed(self._under_way))
+                self._under_way = []
                 self._failures += 1
                 wait_s = self._backoff.wait_s(self._failures, chance)
                 self._retry_at = now + wait_s
-                return durable, (f"{self._files.directory}: {error.strerror or error}", wait_s)
+                text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+                return durable, (f"{self._sink.place}: {text}", wait_s)
             self._failures = 0
-            durable.append(self._queue.popleft())
+            self._bytes -= sum(map(_size, self._under_way))
+            durable += self._under_way
+            self._under_way = []
         return durable, None
+
+    def close(self) -> None:
+        """Wait for nothing; what is queued stays uncommitted."""
+        self._sink.close()
+
+    def _step(self) -> bool:
+        """Write the next lot, or look after the one that is under way. True when it is durable."""
+        if self._under_way:
+            return self._sink.durable()
+        letters: list[DeadLetter] = []
+        while self._queue and len(letters) < _LOT:
+            self._under_way.append(self._queue.popleft())
+            letters += self._under_way[-1].letters
+        if not letters:
+            return True
+        self._sink.write(letters)
+        return self._sink.durable()
 
 
 class DeadLetterFiles:
@@ -115,6 +176,15 @@ class DeadLetterFiles:
             # A failed fsync may have dropped pages that a later one would call clean: only a new file is honest.
             self._abandon()
             raise
+
+    @property
+    def place(self) -> str:
+        """The directory."""
+        return str(self.directory)
+
+    def durable(self) -> bool:
+        """Always: `write` returns when it is."""
+        return True
 
     def close(self) -> None:
         """Close the file; the next write opens another."""
@@ -151,6 +221,10 @@ class DeadLetterFiles:
             _sync_names(directory)
 
 
+def _size(letters: Letters) -> int:
+    return sum(_LETTER_BYTES + len(letter.message.value() or b"") for letter in letters.letters)
+
+
 def _sync_names(directory: Path) -> None:
     """Make the names in `directory` durable: a file that can't be found is lost too."""
     descriptor = os.open(directory, os.O_RDONLY)
@@ -166,19 +240,21 @@ def _line(letter: DeadLetter) -> bytes:
     record: dict[str, object] = {
         "reason": letter.code,
         "detail": letter.reason,
+        **({} if letter.column is None else {"column": letter.column}),
         "topic": message.topic(),
         "partition": message.partition(),
         "offset": message.offset(),
         "timestamp_ms": timestamp_ms,
         **_text("key", message.key()),
-        "headers": [[name, _header(value)] for name, value in _pairs(message.headers())],
+        "headers": [[name, _header(value)] for name, value in pairs(message.headers())],
         **_text("value", message.value()),
         "written_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _pairs(headers: Headers) -> Iterable[tuple[str, str | bytes | None]]:
+def pairs(headers: Headers) -> Iterable[tuple[str, str | bytes | None]]:
+    """A message's headers, one by one: a name may come twice."""
     return headers.items() if isinstance(headers, Mapping) else headers or ()
 
 

@@ -1,4 +1,4 @@
-"""The poll step, and the one place that knows confluent_kafka.
+"""The poll step: reading from Kafka.
 
 A `Reader` owns one consumer, assigned to explicit partitions at explicit offsets: no group membership, no
 rebalance. The group only stores the commits.
@@ -24,12 +24,20 @@ from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import TopicMetadata
 
 from ingest.config import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.ack import Watermark
+from ingest.pipeline.client import (
+    OFFSET_INVALID,
+    REFUSED,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicMetadata,
+    TopicPartition,
+)
 from ingest.pipeline.commit import decode, encode
 from ingest.records import Chunk, KafkaMessage
 
@@ -41,17 +49,6 @@ _PROBE_S = 2.0  # asked from within the loop, which must go on
 _REACH_S = 15.0  # until the first answer: an address that is wrong should not look like a start
 _PATIENCE_S = 60.0  # a fresh broker may answer NOT_COORDINATOR while it makes the offsets topic
 _QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
-
-_REFUSED = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError._AUTHENTICATION,  # noqa: SLF001  librdkafka's local codes have no public names
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
-    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ class Reader:
             ends[partition] = offset
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             outside[partition] = offset
-        elif error.code() in _REFUSED:
+        elif error.code() in REFUSED:
             raise FatalError(
                 f"Kafka refuses topic {self._topic} partition {partition}: {error.str()}", exit_code=ExitCode.KAFKA
             )
@@ -412,7 +409,7 @@ def _patiently(
             return ask()
         except KafkaException as failed:
             error: KafkaError = failed.args[0]
-            if error.code() in _REFUSED or time.monotonic() >= deadline:
+            if error.code() in REFUSED or time.monotonic() >= deadline:
                 raise FatalError(
                     f"Kafka at {kafka.brokers} did not give {what}: {heard[0] if heard else error.str()}; "
                     "check [kafka] brokers, the network and the rights of this user",

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.errors import RejectedError, RetryableError
@@ -44,6 +46,14 @@ class Settled:
     def refused_rows(self) -> int:
         """How many rows Arize will not take."""
         return sum(count(each.rows) for each in self.refused)
+
+    def dead(self) -> npt.NDArray[np.bool_]:
+        """Which of the batch's rows Arize will not take."""
+        mask = np.zeros(self.batch.rows, dtype=np.bool_)
+        for each in self.refused:
+            for part in each.rows:
+                mask[part.start : part.stop] = True
+        return mask
 
 
 @dataclass(slots=True)

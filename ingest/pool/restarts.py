@@ -40,6 +40,7 @@ VERDICTS: Mapping[int, Verdict] = MappingProxyType(
         ExitCode.CRASHING: Verdict.CRASHED,
         ExitCode.DRAIN_DEADLINE: Verdict.CRASHED,  # told to leave by someone else than the supervisor
         ExitCode.EXPIRED: Verdict.HALTED,  # a person must decide about these partitions only
+        ExitCode.TOO_MANY_DEAD: Verdict.HALTED,  # started again it would only fill the dead letters; a person must look
     }
 )
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from ingest import config
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Notice, SupervisorStarted
-from ingest.pipeline import poll
+from ingest.pipeline import poll, produce
 from ingest.pipeline.ack import Watermark
 from ingest.pool import partitions as sets
 from ingest.pool import process
@@ -36,6 +36,8 @@ def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[
     started = time.monotonic()
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about topic {settings.kafka.topic}"))
     chosen = sets.choose(wanted, poll.topic_partitions(settings.kafka), settings.kafka.topic)
+    if settings.dead_letters.topic:
+        produce.check_topic(settings.kafka, settings.dead_letters.topic, "[dead_letters] topic")
     marks = poll.watermarks(settings.kafka, chosen)
     start = poll.committed_progress(settings.kafka, chosen)
     until = {partition: end for partition, (_, end) in marks.items()} if until_end else None

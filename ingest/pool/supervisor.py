@@ -46,6 +46,7 @@ _TELLING = (
     ExitCode.CONFIGURATION,
     ExitCode.USAGE,
     ExitCode.EXPIRED,
+    ExitCode.TOO_MANY_DEAD,
     ExitCode.CRASHING,
     ExitCode.KAFKA,
     ExitCode.DRAIN_DEADLINE,

@@ -24,6 +24,7 @@ def test_exit_codes_are_the_documented_ones() -> None:
         "CRASHING": 6,
         "DRAIN_DEADLINE": 7,
         "EXPIRED": 8,
+        "TOO_MANY_DEAD": 9,
     }
 
 

@@ -309,7 +309,7 @@ def test_after_a_success_the_waits_begin_anew(tmp_path: Path) -> None:
         for path in directory.iterdir():
             path.unlink()
         directory.rmdir()
-        queue._files.close()
+        queue.close()
 
 
 def test_letters_without_any_are_released_at_once(tmp_path: Path) -> None:

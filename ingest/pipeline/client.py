@@ -1,0 +1,78 @@
+"""The one place that knows confluent_kafka.
+
+It lends its names to those who read (`poll`) and write (`produce`), and says which errors are for good and how a client
+is set up for writing.
+"""
+
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, TopicMetadata
+
+from ingest.config import Kafka
+
+__all__ = [
+    "OFFSET_INVALID",
+    "REFUSED",
+    "AclOperation",
+    "AdminClient",
+    "ConfigResource",
+    "Consumer",
+    "KafkaError",
+    "KafkaException",
+    "Message",
+    "Producer",
+    "TopicCollection",
+    "TopicMetadata",
+    "TopicPartition",
+    "admin_options",
+    "producer_options",
+]
+
+# No retry helps against these.
+REFUSED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError._AUTHENTICATION,  # noqa: SLF001  librdkafka's local codes have no public names
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+}
+
+_DELIVERY_MS = 30_000
+_QUEUE_KBYTES = 64 * 1024
+_LARGEST_BYTES = 128 * 2**20
+
+
+def producer_options(kafka: Kafka) -> dict[str, str | int | float | bool]:
+    """Librdkafka's options for a writer that is told of each message's fate; nothing of ours can be set otherwise."""
+    return {
+        "linger.ms": 5,
+        "compression.type": "lz4",
+        **admin_options(kafka),
+        "enable.idempotence": True,
+        "acks": "all",
+        "delivery.timeout.ms": _DELIVERY_MS,
+        "queue.buffering.max.kbytes": _QUEUE_KBYTES,
+        "message.max.bytes": _LARGEST_BYTES,  # the topic's own limit is the one that counts
+        "allow.auto.create.topics": False,
+    }
+
+
+def admin_options(kafka: Kafka) -> dict[str, str | int | float | bool]:
+    """Librdkafka's options for a client that asks about topics."""
+    return {
+        # Errors come through error_cb and as answers; a consumer's option among the user's is no news either.
+        "log_level": 0,
+        **kafka.client_options(),
+        "bootstrap.servers": kafka.brokers,
+    }
