@@ -17,9 +17,9 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -28,7 +28,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from ingest import combinations
 from ingest.errors import ConfigError
+from ingest.meanings import Environment, ModelType, Schema, Section
 
 DEFAULT_FILE = "ingest.toml"
 
@@ -52,12 +54,6 @@ _FOREIGN_VARIABLE = re.compile(
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """A section of the configuration: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Kafka(Section):
@@ -121,23 +117,11 @@ class Arize(Section):
     api_key_file: Path | None = None
     model_name: str = ""
     model_version: str = Field(default="1", min_length=1)
-    model_type: Literal["binary_classification", "score_categorical", "regression", "numeric"] = "binary_classification"
-    environment: Literal["production", "training"] = "production"
+    model_type: ModelType = "binary_classification"
+    environment: Environment = "production"
+    batch_id: str = Field(default="", description="environment validation: the name of its batch")
     timeout_s: Seconds = Field(default=60.0, description="wall-clock limit of one upload attempt, all in all")
     in_flight: Annotated[int, Field(ge=1, le=64)] = 2
-
-
-class Schema(Section):
-    """Which columns mean what. An empty name switches a reserved column off."""
-
-    prediction_id: str = "prediction_id"
-    timestamp: str = "prediction_ts"
-    prediction_label: str = "prediction_label"
-    prediction_score: str = "prediction_score"
-    actual_label: str = "actual_label"
-    actual_score: str = "actual_score"
-    tags: tuple[str, ...] = ()
-    features: tuple[str, ...] = Field(default=(), description="empty: every column that nothing else claims")
 
 
 class Delivery(Section):
@@ -241,6 +225,8 @@ def load(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None
         raise ConfigError(faults or str(error)) from None
     except ValidationError as error:
         raise ConfigError([*(_sentence(fault, path) for fault in error.errors()), *faults]) from None
+    arize = found.arize
+    faults += combinations.faults(found.columns, arize.model_type, arize.environment, arize.batch_id)
     if faults:
         raise ConfigError(faults)
     # A plain Config travels to the workers; the class above exists only for this file's path.
@@ -282,6 +268,14 @@ def api_key(config: Config) -> SecretStr | None:
 def space_id(config: Config) -> str:
     """The Arize space: the configuration's, else ARIZE_SPACE_ID."""
     return config.arize.space_id or os.environ.get("ARIZE_SPACE_ID", "")
+
+
+def max_past_years() -> int:
+    """How old a prediction may be: the SDK's own ARIZE_MAX_PAST_YEARS, else its 5 years. Raises `ConfigError`."""
+    value = os.environ.get("ARIZE_MAX_PAST_YEARS", "5")
+    if not value.strip().isdecimal() or int(value) < 1:
+        raise ConfigError("ARIZE_MAX_PAST_YEARS: not a number of years, 1 or more")
+    return int(value)
 
 
 def read_secret(key: str, path: str) -> str:
@@ -336,9 +330,17 @@ def _sentence(fault: Any, path: Path) -> str:
 
 
 def _known_keys(where: list[str]) -> list[str]:
-    if not where:
-        return [info.alias or name for name, info in Config.model_fields.items()]
-    for name, info in Config.model_fields.items():
-        if where[0] == (info.alias or name) and isinstance(info.annotation, type):
-            return list(info.annotation.model_fields)
-    return []
+    known: dict[str, Any] = {info.alias or name: info.annotation for name, info in Config.model_fields.items()}
+    for part in where:
+        known = _sections(known.get(part, known.get("*")))
+    return [key for key in known if key != "*"]
+
+
+def _sections(annotation: Any) -> dict[str, Any]:
+    """The keys of a section by name, or of each section of a table of sections by "*"."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {name: info.annotation for name, info in annotation.model_fields.items()}
+    arguments = get_args(annotation)
+    if get_origin(annotation) is dict:
+        return {"*": arguments[1]}
+    return next((keys for argument in arguments if (keys := _sections(argument))), {})

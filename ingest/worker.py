@@ -37,7 +37,7 @@ from ingest.pipeline.commit import Committer
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
 from ingest.pipeline.intake import Intake
-from ingest.pipeline.decode import Decoder
+from ingest.pipeline.judge import Judge, limits_of
 from ingest.pipeline.log import ArizeLog
 from ingest.pipeline.poll import Polled, Reader, refetch
 from ingest.pipeline.refused import RefusedBatches
@@ -109,7 +109,7 @@ class _Worker:
         self._trackers: dict[int, PartitionTracker] = {}
         self._intake = Intake(
             self._trackers,
-            Decoder(Contract(rules(config.columns, config.arize.model_type))),
+            Judge(Contract(rules(config.columns, config.arize.model_type)), limits_of(config), time.time),
             Batcher(Limits(config.batch.max_events, config.batch.max_bytes, config.batch.linger_s)),
         )
         self._uploads = Uploads(

@@ -20,29 +20,21 @@ from ingest.pipeline.ack import PartitionTracker, SettledRange
 from ingest.pipeline.batch import Batch, Batcher, Limits
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.dead_letters import DeadLetter
-from ingest.pipeline.decode import Decoder
 from ingest.pipeline.intake import Intake, Taken
+from ingest.pipeline.judge import Judge, limits_of
+from ingest.pipeline.look import Limits as RowLimits
 from ingest.pipeline.schema import Roles, rules
 from ingest.records import Chunk, Decoded, KafkaMessage
 
 EACH = 50  # up to so many messages are shown one by one
 BAD_ONES = 20  # past that, so many of the bad ones, and the first good one
 
-_ROLES = {
-    "prediction_id": "prediction id",
-    "timestamp": "timestamp",
-    "prediction_label": "prediction label",
-    "prediction_score": "prediction score",
-    "actual_label": "actual label",
-    "actual_score": "actual score",
-}
 
+class _Caught(Judge):
+    """A judge that keeps its last result and how long it took."""
 
-class _Caught(Decoder):
-    """A decoder that keeps its last result and how long it took."""
-
-    def __init__(self, contract: Contract) -> None:
-        super().__init__(contract)
+    def __init__(self, contract: Contract, limits: RowLimits) -> None:
+        super().__init__(contract, limits, time.time)
         self.forget()
 
     def forget(self) -> None:
@@ -74,7 +66,8 @@ class Watch:
         at_bad: Callable[[DeadLetter], None],
     ) -> None:
         self._rules = rules(config.columns, config.arize.model_type)
-        self._decoder = _Caught(Contract(self._rules))
+        self._row_limits = limits_of(config)
+        self._decoder = _Caught(Contract(self._rules), self._row_limits)
         limits = Limits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
         self.intake = Intake({tracker.partition: tracker}, self._decoder, Batcher(limits))
         self._settled = settled
@@ -161,7 +154,7 @@ class Watch:
         """A message that decoding itself fails on crashes every worker: find it, message by message."""
         for message in messages:
             try:
-                Decoder(Contract(self._rules)).decode([message.value()])
+                Judge(Contract(self._rules), self._row_limits, time.time).decode([message.value()])
             except Exception as defect:  # noqa: BLE001  whatever it is, it is told, and raised by the caller
                 name = type(defect).__name__
                 text = f"offset {message.offset()}: decoding fails with {name}; a worker crashes on this message"
@@ -170,7 +163,7 @@ class Watch:
 
 def seen_batch(config: Config, batch: Batch, table: pa.Table, frame_s: float) -> BatchSeen:
     """What Arize would be sent: the columns, the SDK's schema, and whom it goes to. The key is never part of it."""
-    meant = log.meanings(config.columns, table)
+    meant = log.meanings(config, table)
     schema = dataclasses.asdict(log.arize_schema(meant))
     return BatchSeen(
         number=batch.number,
@@ -199,17 +192,12 @@ def _column(name: str, column: pa.ChunkedArray, meant: Roles) -> ColumnSeen:
     present = column.drop_null() if column.null_count else column
     example: Any = present[0].as_py() if len(present) else None
     return ColumnSeen(
-        name=name, type=str(column.type), role=_role(name, meant), nulls=column.null_count, example=example
+        name=name,
+        type=str(column.type),
+        role=meant.of(name) or "(not in the schema)",
+        nulls=column.null_count,
+        example=example,
     )
-
-
-def _role(name: str, meant: Roles) -> str:
-    for field, role in _ROLES.items():
-        if getattr(meant, field) == name:
-            return role
-    if name in meant.features:
-        return "feature"
-    return "tag" if name in meant.tags else "(not in the schema)"
 
 
 def _upload(config: Config) -> dict[str, str]:

@@ -4,7 +4,8 @@ Rules
 1. No value changes and no key is dropped: a row whose values can't all stand in their columns exactly is rejected as a
    whole, its neighbours are not touched. An absent key and a null are the same thing to Arize: null.
 2. A column holds one kind of value (`kinds` says which there are, and which one wins where they conflict). What else
-   JSON has, objects and other lists, has no place in a flat column and rejects its row.
+   JSON has, objects and other lists, has no place in a flat column and rejects its row; vectors, boxes and class scores
+   have one where the schema says so.
 3. A column's type is learned and kept. It widens from null to anything, and from integer to float.
 4. What a rejected row would have made of a column does not stay; its kinds are only counted.
 5. When a column's type changes from one chunk to the next, `widened` says so, and the two chunks must not share a
@@ -30,7 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.pipeline.flatten import Row
-from ingest.pipeline.kinds import KINDS, PAST_64_BITS, WIDE, Column, Rule, conflict, kind_of, winner
+from ingest.pipeline.kinds import KINDS, PAST_64_BITS, STRUCTURED, WIDE, Column, Rule, conflict, kind_of, winner
 from ingest.pipeline.names import Names
 from ingest.pipeline.privacy import Privacy
 from ingest.records import Rejected
@@ -48,6 +49,10 @@ _TYPES: dict[str, pa.DataType] = {
     "float": pa.float64(),
     "string": pa.string(),
     "list of strings": _STRINGS,
+    "list of numbers": pa.list_(pa.float64()),
+    "list of lists of numbers": pa.list_(pa.list_(pa.float64())),
+    # The SDK's only form of a class and its score (batch_validation/validator.py).
+    "list of class scores": pa.list_(pa.struct([("class_name", pa.string()), ("score", pa.float64())])),
 }
 _KINDS = {kind: name for name, kind in _TYPES.items()}
 
@@ -125,17 +130,20 @@ class _Chunk:
         for key, values in self._values() if self.contract.plain else self._named(self._values()):
             arrays[key] = self.arrays[key] if values is None else self._array(key, values)
         self.arrays = arrays
-        for name, rule in self.contract.rules.items():
-            self._apply(name, rule)
+        for name in dict.fromkeys((*self.contract.rules, *self.arrays)):
+            if (rule := self.contract.rules.get(name)) is not None:
+                self._apply(name, rule)
         return bool(self.rejected)
 
     def unmask(self, was_integer: Callable[[int], bool], indices: npt.NDArray[np.int64]) -> bool:
         """Reject the rows with a float that was written as an integer past 64 bits; True if there were any."""
         for key, array in self.arrays.items():
-            if pa.types.is_float64(array.type) and (extremes := pc.min_max(array))["min"].is_valid:
+            values, rows = _floats(array)
+            if values is not None and (extremes := pc.min_max(values))["min"].is_valid:
                 if extremes["min"].as_py() > -_PAST_INT64 and extremes["max"].as_py() < _PAST_INT64:
                     continue
-                for row in pc.indices_nonzero(pc.greater_equal(pc.abs(array), _PAST_INT64)).to_pylist():
+                for found in pc.indices_nonzero(pc.greater_equal(pc.abs(values), _PAST_INT64)).to_pylist():
+                    row = found if rows is None else int(rows[found])
                     if was_integer(int(indices[row])):
                         self.rejected.setdefault(row, conflict(key, PAST_64_BITS, None, None))
         return bool(self.rejected)
@@ -241,6 +249,8 @@ class _Chunk:
 
     def _array(self, key: str, values: Sequence[Any]) -> pa.Array:
         column = self.contract.columns.get(key)
+        if (rule := self.contract.rules.get(key)) is not None and rule.kinds & STRUCTURED:
+            return self._one_by_one(key, values, column)
         try:
             array = pa.array(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
@@ -250,19 +260,24 @@ class _Chunk:
         if array.type.equals(_NO_STRINGS):
             array = array.cast(_STRINGS)
         kind = _KINDS.get(array.type)
-        if kind == "float" and bool in set(map(type, values)):
-            kind = None  # pyarrow made 1.0 of it
+        if kind in STRUCTURED or (kind == "float" and bool in set(map(type, values))):
+            kind = None  # no column of its own, or pyarrow made 1.0 of true
         if column is not None and (column.kind, kind) == ("float", "integer") and not _count_wide(array):
             array, kind = array.cast(pa.float64()), "float"
-        if kind is None or (column is not None and column.kind != kind):
+        if (
+            kind is None
+            or (column is not None and column.kind != kind)
+            or (rule is not None and kind not in rule.kinds)
+        ):
             return self._one_by_one(key, values, column)
         return array
 
     def _one_by_one(self, key: str, values: Sequence[Any], column: Column | None) -> pa.Array:
         """Decide the column's kind by how many rows each would keep, and reject those that don't fit it."""
-        kinds = [kind_of(value) for value in values]
         rule = self.contract.rules.get(key)
-        kind = winner(kinds, column, rule.kinds if rule is not None else KINDS)
+        allowed = rule.kinds if rule is not None else KINDS
+        kinds = [kind_of(value, allowed) for value in values]
+        kind = winner(kinds, column, allowed)
         fitted: list[Any] = []
         against: Counter[str] = Counter()
         for row, (value, own) in enumerate(zip(values, kinds, strict=True)):
@@ -298,3 +313,15 @@ def _count_wide(array: pa.Array) -> int:
     if low is None or (low >= -_EXACT_FLOAT and high <= _EXACT_FLOAT):
         return 0
     return int(pc.sum(pc.or_(pc.less(array, -_EXACT_FLOAT), pc.greater(array, _EXACT_FLOAT))).as_py())
+
+
+def _floats(array: pa.Array) -> tuple[pa.Array | None, npt.NDArray[np.int64] | None]:
+    """The floats of a column, those within lists too, and each one's row; None for rows if it is its own."""
+    rows: npt.NDArray[np.int64] | None = None
+    while pa.types.is_list(array.type):
+        parents = pc.list_parent_indices(array).to_numpy(zero_copy_only=False)
+        rows = parents if rows is None else rows[parents]
+        array = pc.list_flatten(array)
+    if pa.types.is_struct(array.type):
+        array = pc.struct_field(array, "score")
+    return (array if pa.types.is_float64(array.type) else None), rows

@@ -7,14 +7,17 @@ Rules
    column keeps all integers, a float column keeps floats and the integers up to 2**53.
 3. A column becomes float only if there is a float. On a tie float wins over integer, because it takes both; else a
    column stays what it is. So one bad message, even the first, can't turn a column against all that follow.
+4. Lists of numbers, lists of them, and lists of class scores are kinds only where the schema gives a column that
+   meaning. Nothing but numbers stands in them: no null, no boolean, and no integer past 2**53, as they become floats.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 KINDS = ("boolean", "integer", "float", "string", "list of strings")
+STRUCTURED = frozenset({"list of numbers", "list of lists of numbers", "list of class scores"})
 WIDE = "integer past 2**53"
 PAST_64_BITS = "integer past 64 bits"
 
@@ -49,8 +52,11 @@ class Column:
     votes: Mapping[str, int]
 
 
-def kind_of(value: object) -> str | None:
-    """The kind of one JSON value: that of a column, a wide integer, None for null, or a name for what has no place."""
+def kind_of(value: object, allowed: Collection[str] = KINDS) -> str | None:
+    """The kind of one JSON value: that of a column, a wide integer, None for null, or a name for what has no place.
+
+    `allowed` are the kinds of its column: an empty list is of any kind of list.
+    """
     if value is None:
         return None
     kind = _PYTHON_KINDS.get(type(value), "object")
@@ -59,11 +65,42 @@ def kind_of(value: object) -> str | None:
         if -_EXACT_FLOAT <= number <= _EXACT_FLOAT:
             return kind
         return WIDE if -_INT64 <= number < _INT64 else PAST_64_BITS
-    if kind == "list of strings" and not all(
-        item is None or isinstance(item, str) for item in cast("list[object]", value)
-    ):
-        return "list of other values"
-    return kind
+    return _kind_of_list(cast("list[object]", value), allowed) if kind == "list of strings" else kind
+
+
+def _kind_of_list(items: list[object], allowed: Collection[str]) -> str:
+    for kind in STRUCTURED.intersection(allowed):
+        if _FITS[kind](items):
+            return kind
+    return "list of strings" if all(item is None or isinstance(item, str) for item in items) else "list of other values"
+
+
+def _numbers(items: list[object]) -> bool:
+    types = set(map(type, items))
+    if not types <= {int, float}:
+        return False
+    return int not in types or all(-_EXACT_FLOAT <= item <= _EXACT_FLOAT for item in items if isinstance(item, int))
+
+
+def _lists_of_numbers(items: list[object]) -> bool:
+    return all(isinstance(item, list) and _numbers(item) for item in items)
+
+
+def _class_scores(items: list[object]) -> bool:
+    return all(
+        isinstance(item, dict)
+        and item.keys() == {"class_name", "score"}
+        and isinstance(item["class_name"], str)
+        and _numbers([item["score"]])
+        for item in items
+    )
+
+
+_FITS: Mapping[str, Callable[[list[object]], bool]] = {
+    "list of numbers": _numbers,
+    "list of lists of numbers": _lists_of_numbers,
+    "list of class scores": _class_scores,
+}
 
 
 def keeps(votes: Mapping[str, int], kind: str) -> int:
@@ -98,7 +135,7 @@ def conflict(key: str, own: str | None, kind: str | None, rule: Rule | None) -> 
         return "integer_past_64_bits", f'"{key}" holds an integer past 64 bits, which Arize has no type for'
     if own == "object":
         return "nested_object", f'"{key}" holds an object; a column is flat'
-    if own == "list of other values":
+    if own == "list of other values" and (rule is None or not rule.kinds & STRUCTURED):
         return "unsupported_list", f'"{key}" holds a list that is not of strings only'
     if rule is not None and own not in rule.kinds:
         wanted = " or ".join(sorted(rule.kinds))

@@ -29,11 +29,19 @@ import requests
 from arize import ArizeClient
 from arize.exceptions.auth import AuthenticationError
 from arize.exceptions.http import APIError
-from arize.ml.types import Environments, ModelTypes
+from arize.ml.types import (
+    EmbeddingColumnNames,
+    Environments,
+    InstanceSegmentationActualColumnNames,
+    InstanceSegmentationPredictionColumnNames,
+    ModelTypes,
+    ObjectDetectionColumnNames,
+    SemanticSegmentationColumnNames,
+)
 from arize.ml.types import Schema as ArizeSchema
 from pydantic import SecretStr
 
-from ingest.config import Config, Schema, api_key, space_id
+from ingest.config import Config, api_key, space_id
 from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline import transport
 from ingest.pipeline.schema import Roles, roles
@@ -75,7 +83,7 @@ class ArizeLog:
         Raises RetryableError, RejectedError or FatalError as the module's table says.
         """
         frame = to_frame(table)
-        meant = meanings(self._config.columns, table)
+        meant = meanings(self._config, table)
         client, key = self._client, self._key
         transport.begin(attempt)
         try:
@@ -108,6 +116,7 @@ class ArizeLog:
                 model_version=arize.model_version,
                 model_type=ModelTypes[arize.model_type.upper()],
                 environment=Environments[arize.environment.upper()],
+                batch_id=arize.batch_id,
                 dataframe=frame,
                 schema=schema,
                 validate=False,
@@ -165,13 +174,38 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def meanings(schema: Schema, table: pa.Table) -> Roles:
-    """What each column of a batch means to Arize; a reserved column of nulls only means nothing."""
-    return roles(schema, table.column_names, _empty(table))
+def meanings(config: Config, table: pa.Table) -> Roles:
+    """What each column of a batch means to Arize; a column of nulls only has nothing to say."""
+    return roles(config.columns, config.arize.model_type, table.column_names, _empty(table))
+
+
+_IMAGES = {
+    "object_detection.prediction": ObjectDetectionColumnNames,
+    "object_detection.actual": ObjectDetectionColumnNames,
+    "semantic_segmentation.prediction": SemanticSegmentationColumnNames,
+    "semantic_segmentation.actual": SemanticSegmentationColumnNames,
+    "instance_segmentation.prediction": InstanceSegmentationPredictionColumnNames,
+    "instance_segmentation.actual": InstanceSegmentationActualColumnNames,
+}
+_IMAGE_KEYS = {
+    "boxes": "bounding_boxes_coordinates_column_name",
+    "polygons": "polygon_coordinates_column_name",
+    "categories": "categories_column_name",
+    "scores": "scores_column_name",
+}
 
 
 def arize_schema(meant: Roles) -> ArizeSchema:
     """The SDK's schema for a batch's columns."""
+    ranking = meant.ranking
+    images = {
+        f"{part.replace('.', '_')}_column_names": _IMAGES[part](**{_IMAGE_KEYS[key]: name or None for key, name in one})
+        for part, one in meant.images.items()
+    }
+    embeddings = {
+        name: EmbeddingColumnNames(one.vector, one.data or None, one.link or None)
+        for name, one in meant.embeddings.items()
+    }
     return ArizeSchema(
         prediction_id_column_name=meant.prediction_id,
         timestamp_column_name=meant.timestamp,
@@ -181,6 +215,15 @@ def arize_schema(meant: Roles) -> ArizeSchema:
         actual_score_column_name=meant.actual_score,
         feature_column_names=list(meant.features),
         tag_column_names=list(meant.tags),
+        shap_values_column_names=dict(meant.shap) or None,
+        embedding_feature_column_names=embeddings or None,
+        prediction_group_id_column_name=ranking.group or None,
+        rank_column_name=ranking.rank or None,
+        attributions_column_name=ranking.attributions or None,
+        relevance_score_column_name=ranking.relevance_score or None,
+        relevance_labels_column_name=ranking.relevance_labels or None,
+        multi_class_threshold_scores_column_name=meant.threshold_scores,
+        **images,
     )
 
 
@@ -200,7 +243,9 @@ def _spool() -> Iterator[str]:
 
 def _empty(table: pa.Table) -> frozenset[str]:
     return frozenset(
-        name for name, column in zip(table.column_names, table.columns, strict=True) if pa.types.is_null(column.type)
+        name
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if column.null_count == table.num_rows
     )
 
 

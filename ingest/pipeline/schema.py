@@ -3,27 +3,51 @@
 Rules
 1. The reserved columns are those of Arize's Kafka page (prediction_id, prediction_ts, prediction_label,
    prediction_score) unless [schema] renames them; an empty name switches one off.
-2. A column is a tag if [schema] tags names it, else a feature; with [schema] features set, only those are features.
+2. What [schema] gives a meaning of its own (SHAP, embeddings, ranking, boxes, ...) is that and no feature. A column
+   is a tag if [schema] tags names it, else a feature; with [schema] features set, only those are features. A `*` in a
+   name stands for any characters.
 3. prediction_id and timestamp must have a value in every row: Arize refuses a whole upload for one null in them.
    A row without one becomes a dead letter, whatever its neighbours have.
 4. Kinds are those the SDK's validator takes (arize 8.61, batch_validation/validator.py): timestamps are numbers of
-   seconds, scores numbers, labels of numeric models numbers, a tag no list.
+   seconds, scores numbers, labels of numeric models numbers, a tag no list. The SDK looks away from the scores of
+   numeric models, but sends them in the label's place.
+5. A column of nothing but nulls has no meaning in its batch: it has nothing to say, and the SDK refuses some of them.
+6. Some columns must be whole in a batch that has them at all: the SDK refuses the batch for one null in a ranking
+   model's rank, a multi_class model's scores, an object_detection model's boxes; and where two columns mean the same,
+   it sends one of them and drops the other in silence. Rows whose `shapes` differ never share a batch.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ingest.config import Schema
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.meanings import (
+    NUMBERS,
+    NUMERIC,
+    SCALARS,
+    Boxes,
+    Embedding,
+    Images,
+    Ranking,
+    Schema,
+    claims,
+    misplaced,
+)
 from ingest.pipeline.kinds import Rule
-
-_NUMBERS = frozenset({"integer", "float"})
-_SCALARS = frozenset({"boolean", "integer", "float", "string"})
-_NUMERIC_MODELS = frozenset({"regression", "numeric"})
+from ingest.pipeline.names import matcher
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The columns of one batch by what they mean; None where the batch has no such column."""
+    """The columns of one batch by what they mean; None or absent where the batch has no such column.
+
+    `shap` maps a feature to its column; `images` has the columns of an object_detection model by section and part, as
+    in "object_detection.prediction". Names within `embeddings`, `ranking` and `images` are empty where there is none.
+    """
 
     prediction_id: str | None
     timestamp: str | None
@@ -33,52 +57,196 @@ class Roles:
     actual_score: str | None
     features: tuple[str, ...]
     tags: tuple[str, ...]
+    threshold_scores: str | None = None
+    shap: Mapping[str, str] = field(default_factory=dict)
+    embeddings: Mapping[str, Embedding] = field(default_factory=dict)
+    ranking: Ranking = field(default_factory=Ranking)
+    images: Mapping[str, Images] = field(default_factory=dict)
+
+    def of(self, column: str) -> str:
+        """What `column` means, in words: "prediction id", "feature", "embedding vector"; "" without a meaning."""
+        for reserved in RESERVED:
+            if getattr(self, reserved) == column:
+                return reserved.replace("_", " ")
+        if column in self.shap.values():
+            return "SHAP value"
+        parts = [(f"embedding {key}", name) for columns in self.embeddings.values() for key, name in columns]
+        parts += [(f"ranking {key}", name) for key, name in self.ranking]
+        parts += [(f"{part} {key}", name) for part, columns in self.images.items() for key, name in columns]
+        for role, name in parts:
+            if name == column:
+                return role.replace("_", " ").replace(".", " ")
+        if column in self.features:
+            return "feature"
+        return "tag" if column in self.tags else ""
 
 
-def rules(schema: Schema, model_type: str) -> dict[str, Rule]:
-    """What may stand in the columns that `schema` gives a meaning, by column name."""
-    labels = _NUMBERS if model_type in _NUMERIC_MODELS else _SCALARS
-    found = {tag: Rule("tags", _SCALARS) for tag in schema.tags}
-    for setting, column, kinds, required in (
-        ("prediction_id", schema.prediction_id, frozenset({"string", "integer"}), True),
-        ("timestamp", schema.timestamp, _NUMBERS, True),
-        ("prediction_label", schema.prediction_label, labels, False),
-        ("prediction_score", schema.prediction_score, _NUMBERS, False),
-        ("actual_label", schema.actual_label, labels, False),
-        ("actual_score", schema.actual_score, _NUMBERS, False),
-    ):
-        if column:
-            found[column] = Rule(setting, kinds, required)
+RESERVED = (
+    "prediction_id",
+    "timestamp",
+    "prediction_label",
+    "prediction_score",
+    "actual_label",
+    "actual_score",
+    "threshold_scores",
+)
+
+
+class Rules(Mapping[str, Rule]):
+    """What may stand in which column. It iterates over the names; a look-up knows the wildcards too."""
+
+    def __init__(self, exact: Mapping[str, Rule], wildcards: Sequence[tuple[re.Pattern[str], Rule]]) -> None:
+        self._exact = exact
+        self._wildcards = wildcards
+        self._found: dict[str, Rule | None] = {}
+
+    def __getitem__(self, column: str) -> Rule:
+        if column not in self._found:
+            if len(self._found) >= 10_000:
+                self._found.clear()
+            self._found[column] = self._exact.get(column) or next(
+                (rule for pattern, rule in self._wildcards if pattern.fullmatch(column)), None
+            )
+        if (rule := self._found[column]) is None:
+            raise KeyError(column)
+        return rule
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._exact)
+
+    def __len__(self) -> int:
+        return len(self._exact)
+
+
+def rules(schema: Schema, model_type: str) -> Rules:
+    """What may stand in the columns that `schema` gives a meaning, by column name.
+
+    A column with several meanings takes the kinds that serve them all.
+    """
+    found: dict[str, Rule] = {}
+    for claim in claims(schema, model_type):
+        other = found.get(claim.column)
+        found[claim.column] = Rule(
+            claim.setting if other is None else other.setting,
+            claim.kinds if other is None else claim.kinds & other.kinds,
+            claim.required or (other is not None and other.required),
+        )
+    wildcards = []
+    for column in schema.shap.values():
+        head, star, tail = map(re.escape, column.partition("*"))
+        if star:
+            wildcards.append((re.compile(f"{head}.+{tail}", re.DOTALL), Rule("shap", NUMBERS)))
+    wildcards.append((matcher(schema.tags), Rule("tags", SCALARS)))
+    return Rules(found, wildcards)
+
+
+def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozenset[str] = frozenset()) -> Roles:
+    """Give each of `columns` its meaning. One in `empty` (nulls only) gets none but that of a feature or a tag."""
+    present = set(columns) - empty
+    foreign = misplaced(model_type)
+
+    def there(name: str) -> str:
+        return name if name in present else ""
+
+    reserved = {key: there(getattr(schema, key)) or None for key in RESERVED if key not in foreign}
+    shap = shap_columns(schema, columns)
+    claimed = {claim.column for claim in claims(schema, model_type) if claim.setting != "tags"} | set(shap.values())
+    tag, feature = matcher(schema.tags), matcher(schema.features)
+    tags = tuple(name for name in columns if tag.fullmatch(name))
+    return Roles(
+        **{key: reserved.get(key) for key in RESERVED},
+        shap={feature: column for feature, column in shap.items() if column in present},
+        embeddings={
+            name: Embedding(vector=one.vector, data=there(one.data), link=there(one.link))
+            for name, one in schema.embeddings.items()
+            if one.vector in present
+        },
+        ranking=Ranking(**{key: there(name) for key, name in schema.ranking}),
+        images={
+            part: one.model_copy(update={key: there(name) for key, name in one})
+            for part, one in schema.images().items()
+            if first_column(one) in present
+        },
+        features=tuple(
+            name
+            for name in columns
+            if name not in claimed and not tag.fullmatch(name) and (not schema.features or feature.fullmatch(name))
+        ),
+        tags=tags,
+    )
+
+
+def first_column(images: Images) -> str:
+    """The coordinates' column."""
+    return images.boxes if isinstance(images, Boxes) else images.polygons
+
+
+def shap_columns(schema: Schema, columns: Sequence[str]) -> dict[str, str]:
+    """The SHAP column of each feature. One that is named goes before a wildcard's."""
+    present = set(columns)
+    found = {feature: name for feature, name in schema.shap.items() if "*" not in name and name in present}
+    named = {name for name in schema.shap.values() if "*" not in name}
+    for feature, pattern in schema.shap.items():
+        head, star, tail = pattern.partition("*")
+        for name in columns if star else ():
+            inner = name.removeprefix(head).removesuffix(tail)
+            if inner and name == f"{head}{inner}{tail}" and name not in named:
+                found.setdefault(feature.replace("*", inner), name)
     return found
 
 
-def roles(schema: Schema, columns: Sequence[str], empty: frozenset[str] = frozenset()) -> Roles:
-    """Give each of `columns` its meaning.
+def shadowed(schema: Schema, model_type: str) -> list[tuple[str, str]]:
+    """Pairs of columns that mean the same: if both have a value, the SDK sends the second (ml/client.py)."""
+    ranking = schema.ranking
+    pairs: list[tuple[str, str]] = []
+    if model_type in NUMERIC:
+        pairs = [(schema.prediction_label, schema.prediction_score), (schema.actual_label, schema.actual_score)]
+    if model_type == "ranking":
+        pairs = [
+            (schema.actual_label, ranking.relevance_labels or ranking.attributions),
+            (schema.actual_score, ranking.relevance_score),
+        ]
+    return [(one, other) for one, other in pairs if one and other]
 
-    A reserved column in `empty` (nulls only) has nothing to say and gets none.
-    """
-    present = set(columns)
 
-    def reserved(name: str) -> str | None:
-        return name if name in present and name not in empty else None
+def shapes(table: pa.RecordBatch, schema: Schema, model_type: str) -> npt.NDArray[np.int64]:
+    """A number for each row; rows of different numbers must not share a batch (rule 6). Mostly all are 0."""
+    found = np.zeros(table.num_rows, dtype=np.int64)
+    bit = 1
+    for names in _whole(schema, model_type, table.schema.names):
+        found[_any(table, names)] |= bit
+        bit <<= 1
+    for one, other in shadowed(schema, model_type):
+        ours, theirs = _any(table, (one,)), _any(table, (other,))
+        # Rows with neither are at home anywhere: they follow the others.
+        found[ours | ~theirs if (theirs <= ours).all() and ours.any() else ours] |= bit
+        found[ours & theirs] |= bit << 1
+        bit <<= 2
+    return found
 
-    claimed = {
-        schema.prediction_id,
-        schema.timestamp,
-        schema.prediction_label,
-        schema.prediction_score,
-        schema.actual_label,
-        schema.actual_score,
-        *schema.tags,
-    }
-    chosen = set(schema.features)
-    return Roles(
-        prediction_id=reserved(schema.prediction_id),
-        timestamp=reserved(schema.timestamp),
-        prediction_label=reserved(schema.prediction_label),
-        prediction_score=reserved(schema.prediction_score),
-        actual_label=reserved(schema.actual_label),
-        actual_score=reserved(schema.actual_score),
-        features=tuple(name for name in columns if name not in claimed and (not chosen or name in chosen)),
-        tags=tuple(tag for tag in schema.tags if tag in present),
-    )
+
+def _whole(schema: Schema, model_type: str, columns: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Groups of columns of which a batch has something in every row, or nothing at all."""
+    if model_type == "ranking":
+        yield schema.ranking.group, schema.ranking.rank
+    elif model_type == "multi_class":
+        yield from ((schema.prediction_score,), (schema.threshold_scores,), (schema.actual_score,))
+    elif model_type == "object_detection":
+        yield from ((name,) for images in schema.images().values() for _, name in images)
+    if model_type in {"multi_class", "object_detection"}:
+        # The SDK wants a SHAP value in every row of these models as soon as it is told of SHAP columns.
+        yield tuple(shap_columns(schema, columns).values())
+
+
+def _any(table: pa.RecordBatch, names: Sequence[str]) -> npt.NDArray[np.bool_]:
+    found = np.zeros(table.num_rows, dtype=np.bool_)
+    for name in names:
+        found |= _valid(table, name)
+    return found
+
+
+def _valid(table: pa.RecordBatch, name: str) -> npt.NDArray[np.bool_]:
+    position = table.schema.get_field_index(name) if name else -1
+    if position < 0:
+        return np.zeros(table.num_rows, dtype=np.bool_)
+    return np.asarray(table.column(position).is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)

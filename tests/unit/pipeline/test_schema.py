@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from ingest.config import Schema
+from ingest.meanings import Schema
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.decode import Decoder
 from ingest.pipeline.schema import roles, rules
@@ -64,21 +64,27 @@ def test_a_column_that_is_switched_off_has_no_rule() -> None:
 
 
 def test_every_other_column_is_a_feature() -> None:
-    found = roles(Schema(tags=("region", "absent")), ["prediction_id", "a", "region", "prediction_ts", "b"])
+    found = roles(
+        Schema(tags=("region", "absent")),
+        "binary_classification",
+        ["prediction_id", "a", "region", "prediction_ts", "b"],
+    )
     assert (found.prediction_id, found.timestamp, found.prediction_label) == ("prediction_id", "prediction_ts", None)
     assert (found.features, found.tags) == (("a", "b"), ("region",))
 
 
 def test_only_the_features_named_are_features() -> None:
-    found = roles(Schema(features=("b", "absent")), ["prediction_id", "a", "b"])
+    found = roles(Schema(features=("b", "absent")), "binary_classification", ["prediction_id", "a", "b"])
     assert found.features == ("b",)
 
 
 def test_a_reserved_column_of_nulls_has_nothing_to_say() -> None:
-    found = roles(DEFAULT, ["prediction_id", "actual_label", "a"], frozenset({"actual_label", "a"}))
+    found = roles(
+        DEFAULT, "binary_classification", ["prediction_id", "actual_label", "a"], frozenset({"actual_label", "a"})
+    )
     assert (found.actual_label, found.features) == (None, ("a",))
 
 
 def test_renamed_columns_leave_the_old_name_to_the_features() -> None:
-    found = roles(Schema(prediction_id="id"), ["id", "prediction_id"])
+    found = roles(Schema(prediction_id="id"), "binary_classification", ["id", "prediction_id"])
     assert (found.prediction_id, found.features) == ("id", ("prediction_id",))
