@@ -94,10 +94,10 @@ class Rig:
             yield
             flip()
 
-    def configure_topic(self, name: str, value: str) -> None:
-        """Change one setting of the topic."""
+    def configure_topic(self, name: str, value: str, topic: str = "") -> None:
+        """Change one setting of the topic, or of another one."""
         entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ConfigResource.Type.TOPIC, self.kafka.topic, incremental_configs=[entry])
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic or self.kafka.topic, incremental_configs=[entry])
         admin = AdminClient({"bootstrap.servers": self.kafka.brokers})
         admin.incremental_alter_configs([resource])[resource].result(REQUEST_S)
 

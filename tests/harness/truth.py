@@ -5,6 +5,7 @@ they have come: both only grow, and only by what is durable, so what was read on
 """
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +61,7 @@ class Truth:
 
 @dataclass(slots=True)
 class Evidence:
-    """Where each event was found so far. `update` reads on; it is cheap to call again and again."""
+    """Where each event was found so far. `update` reads on; it is cheap to call again and again, from any thread."""
 
     truth: Truth
     journal: Journal
@@ -70,9 +71,14 @@ class Evidence:
     strangers: list[tuple[int, int]] = field(default_factory=list)  # stored (partition, sequence) that nobody produced
     _files: set[Path] = field(default_factory=set)
     _read: dict[Path, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def update(self) -> None:
-        """Read what is new."""
+        """Read what is new. Returns when all of it is counted, also what another thread has begun to read."""
+        with self._lock:
+            self._read_on()
+
+    def _read_on(self) -> None:
         for file in self.journal.files():
             if file not in self._files:
                 self._files.add(file)
