@@ -6,6 +6,7 @@ Rules (arize 8.61, `validate_params` in ml/batch_validation/validator.py)
 2. What a model type can't do without must have a column, in training and validation for predictions and actuals.
 3. A column has no two meanings that no value can serve both.
 4. Names that end in _shap are Arize's.
+5. What no message brings (values from Kafka, constants) has a column of its own. A hash needs its key.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from ingest.meanings import MAX_EMBEDDINGS, Claim, Schema, claims, misplaced
 def faults(schema: Schema, model_type: str, environment: str, batch_id: str) -> list[str]:
     """What can't work together: the SDK would refuse every batch. Each with its section and key."""
     found = [*_names(schema), *_meanings(schema, model_type), *_of_other_models(schema, model_type)]
+    found += _added(schema, model_type)
     if environment == "validation" and not batch_id.strip():
         found.append("[arize] batch_id is missing: environment validation needs the name of its batch")
     if environment != "validation" and batch_id:
@@ -52,6 +54,21 @@ def _meanings(schema: Schema, model_type: str) -> Iterator[str]:
         if not other.kinds & claim.kinds:
             wanted = f"{' or '.join(sorted(other.kinds))}; {' or '.join(sorted(claim.kinds))}"
             yield f'[schema] {claim.setting}: "{claim.column}" is {other.setting} too; no value is both ({wanted})'
+
+
+def _added(schema: Schema, model_type: str) -> Iterator[str]:
+    """Columns that no message brings, and keys that need each other."""
+    taken = {claim.column: claim.setting for claim in claims(schema, model_type)}
+    for key, names in (("kafka", schema.kafka.values()), ("constants", schema.constants.keys())):
+        for name in names:
+            if (other := taken.setdefault(name, key)) != key:
+                yield f'[schema] {key}: "{name}" is {other} too; give it another name'
+    if len(set(schema.kafka.values())) < len(schema.kafka):
+        yield "[schema] kafka: two of its columns have the same name"
+    if schema.timestamp_from_kafka and not schema.timestamp:
+        yield "[schema] timestamp_from_kafka needs timestamp, the name of the column"
+    if schema.hash and schema.hash_key_file is None:
+        yield "[schema] hash needs hash_key_file: without a secret key anybody could try values against the hashes"
 
 
 def _of_other_models(schema: Schema, model_type: str) -> Iterator[str]:

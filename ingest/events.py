@@ -105,6 +105,14 @@ class ColumnWidened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimestampsRead(Event):
+    """The unit that the first timestamps told (s, ms, us, ns or iso8601), where the configuration leaves it open."""
+
+    column: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadStarted(Event):
     """The first attempt of a batch is about to leave: from now on a crash may repeat `spans`."""
 

@@ -8,8 +8,10 @@ Rules
    generative model any more. Tracing isn't taken by `ml.log` either.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -35,6 +37,9 @@ TEXT = frozenset({"string", "list of strings"})
 VECTOR = frozenset({"list of numbers"})
 COORDINATES = frozenset({"list of lists of numbers"})
 CLASS_SCORES = frozenset({"list of class scores"})
+
+Unit = Literal["auto", "s", "ms", "us", "ns", "iso8601"]
+KAFKA_SOURCES = ("partition", "offset", "timestamp", "key")
 
 Column = Annotated[str, Field(min_length=1)]
 
@@ -130,6 +135,26 @@ class Schema(Section):
     object_detection: ObjectDetection = ObjectDetection()
     semantic_segmentation: SemanticSegmentation = SemanticSegmentation()
     instance_segmentation: InstanceSegmentation = InstanceSegmentation()
+    timestamp_unit: Unit = Field(default="auto", description="auto tells it by the size of the numbers")
+    timestamp_from_kafka: bool = Field(default=False, description="where a message has no timestamp, take Kafka's")
+    rename: dict[str, Column] = Field(default_factory=dict, description="path -> name of the column")
+    exclude: tuple[str, ...] = Field(default=(), description="paths that must not leave; * is a wildcard")
+    hash: tuple[str, ...] = Field(default=(), description="paths of which only a keyed hash may leave")
+    hash_key_file: Path | None = Field(default=None, description="the secret key of the hashes")
+    kafka: dict[str, Column] = Field(default_factory=dict, description='"partition", "headers.NAME", ... -> tag')
+    constants: dict[str, str | bool | int | float] = Field(default_factory=dict, description="tags of every message")
+
+    @field_validator("kafka")
+    @classmethod
+    def _known_sources(cls, kafka: dict[str, str]) -> dict[str, str]:
+        for source in kafka:
+            if source not in KAFKA_SOURCES and not re.fullmatch(r"headers\..+", source):
+                raise ValueError(f'"{source}" is none of {", ".join(KAFKA_SOURCES)} and headers.NAME')
+        return kafka
+
+    def added(self) -> tuple[str, ...]:
+        """The columns that no message brings: tags from Kafka and constants."""
+        return (*self.kafka.values(), *self.constants)
 
     @field_validator("shap", mode="before")
     @classmethod
@@ -168,6 +193,16 @@ class Claim:
     required: bool = False
 
 
+_TIMES: Mapping[Unit, frozenset[str]] = {
+    "auto": NUMBERS | {"string"},
+    "s": NUMBERS,
+    "ms": NUMBERS,
+    "us": NUMBERS,
+    "ns": NUMBERS,
+    "iso8601": frozenset({"string"}),
+}
+
+
 def claims(schema: Schema, model_type: str) -> Iterator[Claim]:
     """Every meaning that `schema` gives a column by its name, those of wildcards aside."""
     for claim in _claims(schema, model_type):
@@ -180,7 +215,7 @@ def _claims(schema: Schema, model_type: str) -> Iterator[Claim]:
     scores = CLASS_SCORES if model_type == "multi_class" else NUMBERS
     ranking = schema.ranking
     yield Claim("prediction_id", schema.prediction_id, IDS, required=True)
-    yield Claim("timestamp", schema.timestamp, NUMBERS, required=True)
+    yield Claim("timestamp", schema.timestamp, _TIMES[schema.timestamp_unit], not schema.timestamp_from_kafka)
     yield Claim("prediction_label", schema.prediction_label, labels)
     yield Claim("prediction_score", schema.prediction_score, scores)
     # A ranking model's actual label is its relevance labels' fallback.

@@ -86,6 +86,16 @@ class Decoded:
     rejected: Sequence[Rejected]
     widened: Sequence[tuple[str, str, str]] = ()
 
+    def without(self, faults: Sequence[Rejected]) -> "Decoded":
+        """With the rows of `faults`, whose indices are rows of `table`, among the rejected ones."""
+        if not faults:
+            return self
+        stay = np.ones(self.table.num_rows, dtype=np.bool_)
+        stay[[fault.index for fault in faults]] = False
+        refused = [Rejected(int(self.accepted[fault.index]), fault.code, fault.reason) for fault in faults]
+        rejected = sorted((*self.rejected, *refused), key=lambda fault: fault.index)
+        return Decoded(self.table.filter(pa.array(stay)), self.accepted[stay], rejected, self.widened)
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:

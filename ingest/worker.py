@@ -32,17 +32,15 @@ from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Repeats
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.batch import Batcher, Limits
-from ingest.pipeline.columns import Contract
 from ingest.pipeline.commit import Committer
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
 from ingest.pipeline.intake import Intake
-from ingest.pipeline.judge import Judge, limits_of
+from ingest.pipeline.judge import Judge
 from ingest.pipeline.log import ArizeLog
 from ingest.pipeline.poll import Polled, Reader, refetch
 from ingest.pipeline.refused import RefusedBatches
 from ingest.pipeline.retry import Backoff
-from ingest.pipeline.schema import rules
 from ingest.pipeline.start import after_hole, first_offset
 from ingest.pipeline.too_many import TooMany
 from ingest.pipeline.uploads import Uploads
@@ -107,9 +105,11 @@ class _Worker:
         self._control = control
         backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
         self._trackers: dict[int, PartitionTracker] = {}
+        self._judge = Judge(config, time.time)
+        self._unit_told = config.columns.timestamp_unit != "auto"
         self._intake = Intake(
             self._trackers,
-            Judge(Contract(rules(config.columns, config.arize.model_type)), limits_of(config), time.time),
+            self._judge,
             Batcher(Limits(config.batch.max_events, config.batch.max_bytes, config.batch.linger_s)),
         )
         self._uploads = Uploads(
@@ -352,6 +352,10 @@ class _Worker:
         for partition, count in zip(*np.unique(chunk.partitions, return_counts=True), strict=True):
             self._consumed[int(partition)] += int(count)
         taken = self._intake.take(chunk, now)
+        if not self._unit_told and self._judge.unit is not None:
+            self._unit_told = True
+            column = self._task.config.columns.timestamp
+            self._emit(events.TimestampsRead(worker=self._task.worker, column=column, unit=self._judge.unit))
         for column, old, new in taken.widened:
             self._emit(events.ColumnWidened(worker=self._task.worker, column=column, old=old, new=new))
         letters = taken.letters.letters

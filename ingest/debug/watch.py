@@ -18,12 +18,10 @@ from ingest.errors import ConfigError, DecodeError
 from ingest.pipeline import log
 from ingest.pipeline.ack import PartitionTracker, SettledRange
 from ingest.pipeline.batch import Batch, Batcher, Limits
-from ingest.pipeline.columns import Contract
 from ingest.pipeline.dead_letters import DeadLetter
 from ingest.pipeline.intake import Intake, Taken
-from ingest.pipeline.judge import Judge, limits_of
-from ingest.pipeline.look import Limits as RowLimits
-from ingest.pipeline.schema import Roles, rules
+from ingest.pipeline.judge import Judge
+from ingest.pipeline.schema import Roles
 from ingest.records import Chunk, Decoded, KafkaMessage
 
 EACH = 50  # up to so many messages are shown one by one
@@ -33,17 +31,17 @@ BAD_ONES = 20  # past that, so many of the bad ones, and the first good one
 class _Caught(Judge):
     """A judge that keeps its last result and how long it took."""
 
-    def __init__(self, contract: Contract, limits: RowLimits) -> None:
-        super().__init__(contract, limits, time.time)
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, time.time)
         self.forget()
 
     def forget(self) -> None:
         self.last: Decoded | None = None
         self.seconds = 0.0
 
-    def decode(self, values: Sequence[bytes | None]) -> Decoded:
+    def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
         began = time.monotonic()
-        self.last = super().decode(values)
+        self.last = super().judge(messages)
         self.seconds = time.monotonic() - began
         return self.last
 
@@ -65,9 +63,8 @@ class Watch:
         limit: int,
         at_bad: Callable[[DeadLetter], None],
     ) -> None:
-        self._rules = rules(config.columns, config.arize.model_type)
-        self._row_limits = limits_of(config)
-        self._decoder = _Caught(Contract(self._rules), self._row_limits)
+        self._config = config
+        self._decoder = _Caught(config)
         limits = Limits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
         self.intake = Intake({tracker.partition: tracker}, self._decoder, Batcher(limits))
         self._settled = settled
@@ -154,7 +151,7 @@ class Watch:
         """A message that decoding itself fails on crashes every worker: find it, message by message."""
         for message in messages:
             try:
-                Judge(Contract(self._rules), self._row_limits, time.time).decode([message.value()])
+                Judge(self._config, time.time).judge([message])
             except Exception as defect:  # noqa: BLE001  whatever it is, it is told, and raised by the caller
                 name = type(defect).__name__
                 text = f"offset {message.offset()}: decoding fails with {name}; a worker crashes on this message"

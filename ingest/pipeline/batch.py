@@ -6,8 +6,8 @@ Rules
    also when nothing more arrives.
 2. Chunks are taken whole and in arrival order, and a poll asks for no more than `room` messages, so rows never pass
    `max_events`.
-3. Chunks whose column types differ (an int column that became float) never share a batch: the older rows leave first,
-   unchanged.
+3. Chunks whose column types differ (an int column that became float, timestamps of another unit) never share a batch:
+   the older rows leave first, unchanged.
 4. Once taken, a batch is frozen: every attempt sends the identical rows.
 
 Theory: one batch may hold several partitions. The tickets of their spans travel with the rows and are released
@@ -89,7 +89,7 @@ class Batcher:
     limits: Limits
     _number: int = 0
     _parts: list[Part] = field(default_factory=list)
-    _columns: set[str] = field(default_factory=set)
+    _columns: dict[str, pa.DataType] = field(default_factory=dict)
     _rows: int = 0
     _raw_bytes: int = 0
     _since: float | None = None
@@ -99,9 +99,20 @@ class Batcher:
         if self._since is None:
             self._since = now
         self._parts.append(part)
-        self._columns.update(part.table.schema.names)
+        for column in part.table.schema:
+            if column.name not in self._columns or not pa.types.is_null(column.type):
+                self._columns[column.name] = column.type
         self._rows += part.table.num_rows
         self._raw_bytes += raw_bytes
+
+    def fits(self, schema: pa.Schema) -> bool:
+        """A chunk of this schema can share the batch: no column has two types, nulls aside."""
+        return all(
+            pa.types.is_null(column.type)
+            or pa.types.is_null(known := self._columns.get(column.name, column.type))
+            or known.equals(column.type)
+            for column in schema
+        )
 
     @property
     def rows(self) -> int:
@@ -131,6 +142,6 @@ class Batcher:
             raise ValueError("an empty batch can't be taken")
         self._number += 1
         batch = Batch(self._number, tuple(self._parts), self._rows, self._raw_bytes)
-        self._parts, self._columns, self._since = [], set(), None
+        self._parts, self._columns, self._since = [], {}, None
         self._rows = self._raw_bytes = 0
         return batch

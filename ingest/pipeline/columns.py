@@ -10,8 +10,8 @@ Rules
 4. What a rejected row would have made of a column does not stay; its kinds are only counted.
 5. When a column's type changes from one chunk to the next, `widened` says so, and the two chunks must not share a
    batch.
-6. A worker knows at most `MAX_COLUMNS` columns; a row that would bring more is rejected (keys that are data would
-   otherwise grow without end).
+6. A chunk has at most `MAX_COLUMNS` columns; a row that would bring more is rejected (keys that are data would
+   otherwise grow without end). A worker remembers the half of that many that most rows have had.
 
 Theory: pyarrow's own inference is exact (an integer among floats is only taken up to 2**53, int and str raise) but for
 one thing: a boolean after a float becomes 1.0. Typed conversion is not (2.5 becomes 2, unknown keys vanish): measured
@@ -74,6 +74,10 @@ class Contract:
     def learn(self, built: "Built") -> None:
         """Keep what these rows taught; without this call they were only tried."""
         self.columns.update(built.learned)
+        if len(self.columns) > MAX_COLUMNS // 2:
+            # Columns that hardly any row had make room: a single message whose keys are data must not use up the limit.
+            often = sorted(self.columns, key=lambda name: -sum(self.columns[name].votes.values()))
+            self.columns = {name: self.columns[name] for name in often[: MAX_COLUMNS // 2]}
 
 
 @dataclass(frozen=True, slots=True)

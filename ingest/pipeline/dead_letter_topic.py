@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 
 from ingest.config import Config, Kafka
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterFiles, Sink, pairs
+from ingest.pipeline.privacy import privacy_of
 from ingest.pipeline.produce import Record, Writer
+from ingest.pipeline.redact import RedactingSink
 
 PREFIX = "ingest."
 REASON = "ingest.reason"
@@ -24,6 +26,7 @@ PARTITION = "ingest.partition"
 OFFSET = "ingest.offset"
 TIMESTAMP_MS = "ingest.timestamp_ms"
 WRITTEN_AT = "ingest.written_at"
+REPLAYED_TO = "ingest.replayed_to"  # only in the marks of the replay
 PROVENANCE = frozenset({REASON, DETAIL, COLUMN, TOPIC, PARTITION, OFFSET, TIMESTAMP_MS, WRITTEN_AT})
 
 
@@ -78,7 +81,9 @@ def record(letter: DeadLetter, topic: str, partition: int | None = None) -> Reco
 
 
 def sink(config: Config) -> Sink:
-    """Where the configuration wants dead letters."""
+    """Where the configuration wants dead letters, without what must not leave."""
+    privacy = privacy_of(config)
+    kept: Sink = DeadLetterFiles(config.dead_letters.directory, config.kafka.topic)
     if config.dead_letters.topic:
-        return DeadLetterTopic(config.kafka, config.dead_letters.topic)
-    return DeadLetterFiles(config.dead_letters.directory, config.kafka.topic)
+        kept = DeadLetterTopic(config.kafka, config.dead_letters.topic)
+    return RedactingSink(kept, privacy) if privacy.active else kept

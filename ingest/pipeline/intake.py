@@ -4,8 +4,9 @@ Nothing is sent, written or committed here.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,15 @@ import numpy.typing as npt
 from ingest.pipeline.ack import PartitionTracker, Ticket
 from ingest.pipeline.batch import Batch, Batcher, Part
 from ingest.pipeline.dead_letters import DeadLetter, Letters
-from ingest.pipeline.decode import Decoder
-from ingest.records import Chunk
+from ingest.records import Chunk, Decoded, KafkaMessage
+
+
+class Judging(Protocol):
+    """What decides about messages: `ingest.pipeline.judge.Judge`."""
+
+    def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
+        """Each of `messages` is accepted, as a row, or rejected by its index."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +36,9 @@ class Taken:
 class Intake:
     """Takes chunks in; `ready` holds the batches that are closed and wait for an upload."""
 
-    def __init__(self, trackers: Mapping[int, PartitionTracker], decoder: Decoder, batcher: Batcher) -> None:
+    def __init__(self, trackers: Mapping[int, PartitionTracker], judge: Judging, batcher: Batcher) -> None:
         self._trackers = trackers
-        self._decoder = decoder
+        self._judge = judge
         self._batcher = batcher
         self.ready: deque[Batch] = deque()
 
@@ -58,8 +66,8 @@ class Intake:
         if not len(fresh):
             return Taken(Letters((), ()))
         messages = chunk.messages
-        decoded = self._decoder.decode([messages[index].value() for index in fresh.tolist()])
-        if decoded.widened and self._batcher.rows:
+        decoded = self._judge.judge([messages[index] for index in fresh.tolist()])
+        if self._batcher.rows and not self._batcher.fits(decoded.table.schema):
             # The older rows keep the type they were decoded with: they leave in a batch of their own.
             self.ready.append(self._batcher.take())
         rows = fresh[decoded.accepted]

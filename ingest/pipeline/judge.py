@@ -1,28 +1,43 @@
-"""Decode and validate in one go: what comes out is what Arize takes, and everything else by its reason."""
+"""Decode, complete and validate in one go: what comes out is what Arize takes, and everything else by its reason."""
 
 from collections.abc import Callable, Sequence
 
 from ingest.config import Config, max_past_years
+from ingest.meanings import Unit
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.decode import Decoder
 from ingest.pipeline.look import Limits
+from ingest.pipeline.names import Names
+from ingest.pipeline.privacy import privacy_of
+from ingest.pipeline.provenance import complete
+from ingest.pipeline.schema import rules
 from ingest.pipeline.validate import validated
-from ingest.records import Decoded
+from ingest.records import Decoded, KafkaMessage, Rejected
 
 
-class Judge(Decoder):
-    """A decoder whose rows are valid too. `clock` gives the seconds since 1970."""
+class Judge:
+    """Turns the messages of a chunk into rows that Arize takes. `clock` gives the seconds since 1970.
 
-    def __init__(self, contract: Contract, limits: Limits, clock: Callable[[], float]) -> None:
-        super().__init__(contract)
-        self._limits = limits
+    `unit` is that of the timestamps last read, None before the first. Raises ConfigError when the configuration can't
+    be applied.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+        schema = config.columns
+        self.unit: Unit | None = None
+        self.privacy = privacy_of(config)
+        self._schema = schema
+        self._limits = Limits(schema, config.arize.model_type, config.arize.environment, max_past_years())
         self._clock = clock
+        names = Names(schema.rename, schema.exclude)
+        self._decoder = Decoder(Contract(rules(schema, config.arize.model_type), names=names, privacy=self.privacy))
 
-    def decode(self, values: Sequence[bytes | None]) -> Decoded:
-        """As `Decoder.decode`, with the rows that Arize would refuse among the rejected ones."""
-        return validated(super().decode(values), self._limits, self._clock())
-
-
-def limits_of(config: Config) -> Limits:
-    """The limits for the configured model. Raises ConfigError for a bad ARIZE_MAX_PAST_YEARS."""
-    return Limits(config.columns, config.arize.model_type, config.arize.environment, max_past_years())
+    def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
+        """Every message is accepted, as a row of the table, or rejected by its index and reason."""
+        decoded = self._decoder.decode([message.value() for message in messages])
+        accepted = [messages[index] for index in decoded.accepted.tolist()]
+        done = complete(decoded.table, accepted, self._schema)
+        self.unit = done.unit or self.unit
+        whole = Decoded(done.table, decoded.accepted, decoded.rejected, decoded.widened)
+        faults = [Rejected(row, code, reason) for row, code, reason in done.faults]
+        return validated(whole.without(faults), self._limits, self._clock())

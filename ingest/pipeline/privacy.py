@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from ingest.config import Config, read_secret
 from ingest.pipeline.flatten import Row
 from ingest.pipeline.names import NOTHING, matcher
 
@@ -71,3 +72,12 @@ class Privacy:
                 self._actions.clear()
             self._actions[path] = action
         return action
+
+
+def privacy_of(config: Config) -> Privacy:
+    """What must not leave. Raises ConfigError when the key of the hashes can't be read."""
+    schema = config.columns
+    key = None
+    if schema.hash_key_file is not None:
+        key = SecretStr(read_secret("[schema] hash_key_file", str(schema.hash_key_file)))
+    return Privacy(schema.exclude, schema.hash, key)

@@ -4,6 +4,7 @@ An idempotent producer with acks=all: the leader has them, every replica in sync
 client. What a crash or a failure leaves unconfirmed is written again by the caller, and may then be there twice.
 """
 
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from ingest.pipeline.client import (
 )
 
 _REQUEST_S = 10.0
+_CONFIRM_S = 60.0
+_POLL_S = 0.1
+_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,24 @@ class Writer:
             return False
         self._lot.unconfirmed += 1
         return True
+
+
+def confirmed(writer: Writer, records: Sequence[Record], patience_s: float = _CONFIRM_S) -> None:
+    """Write `records` and wait until all are confirmed. A failed attempt is repeated, and may leave some of them twice.
+
+    Raises FatalError (exit code KAFKA) when they are not confirmed within `patience_s`.
+    """
+    deadline = time.monotonic() + patience_s
+    writer.write(records)
+    while True:
+        try:
+            if writer.durable(_POLL_S):
+                return
+        except RetryableError as failed:
+            if time.monotonic() >= deadline:
+                raise FatalError(str(failed), exit_code=ExitCode.KAFKA) from None
+            time.sleep(_PAUSE_S)
+            writer.write(records)
 
 
 def check_topic(kafka: Kafka, topic: str, setting: str) -> None:

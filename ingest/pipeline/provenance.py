@@ -11,27 +11,17 @@ Rules
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.pipeline.timestamps import Unit, read
+from ingest.meanings import Schema, Unit
+from ingest.pipeline.timestamps import read
 from ingest.records import Headers, KafkaMessage
 
 Fault = tuple[int, str, str]
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What [schema] asks for beside the message. `kafka` maps a source to the column that gets it."""
-
-    timestamp: str = ""
-    unit: Unit = "auto"
-    timestamp_from_kafka: bool = False
-    kafka: Mapping[str, str] = field(default_factory=dict)
-    constants: Mapping[str, str | bool | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +33,21 @@ class Complete:
     unit: Unit | None = None
 
 
-def complete(table: pa.RecordBatch, messages: Sequence[KafkaMessage], added: Added) -> Complete:
-    """Add what `added` asks for; `messages` are those of the table's rows, in order."""
+def complete(table: pa.RecordBatch, messages: Sequence[KafkaMessage], schema: Schema) -> Complete:
+    """Add what `schema` asks for; `messages` are those of the table's rows, in order."""
     columns = dict(zip(table.schema.names, table.columns, strict=True))
     faults: dict[int, Fault] = {}
     unit: Unit | None = None
-    if added.timestamp in columns:
-        found = read(columns[added.timestamp], added.unit)
+    if schema.timestamp in columns:
+        found = read(columns[schema.timestamp], schema.timestamp_unit)
         unit = found.unit
-        columns[added.timestamp] = found.array
+        columns[schema.timestamp] = found.array
         for row in found.unread:
-            text = f'"{added.timestamp}" is no timestamp ([schema] timestamp_unit is "{added.unit}")'
+            text = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
             faults.setdefault(row, (row, "bad_timestamp", text))
-    if added.timestamp and added.timestamp_from_kafka:
-        _from_kafka(columns, messages, added.timestamp, faults)
-    for name, array in _extra(messages, added).items():
+    if schema.timestamp and schema.timestamp_from_kafka:
+        _from_kafka(columns, messages, schema.timestamp, faults)
+    for name, array in _extra(messages, schema).items():
         if name in columns:
             for row in pc.indices_nonzero(columns[name].is_valid()).to_pylist():
                 text = f'it has "{name}" itself, which [schema] adds to every message'
@@ -93,9 +83,9 @@ def _times(messages: Sequence[KafkaMessage]) -> pa.Array:
     )
 
 
-def _extra(messages: Sequence[KafkaMessage], added: Added) -> dict[str, pa.Array]:
+def _extra(messages: Sequence[KafkaMessage], schema: Schema) -> dict[str, pa.Array]:
     columns: dict[str, pa.Array] = {}
-    for source, name in added.kafka.items():
+    for source, name in schema.kafka.items():
         if source == "partition":
             columns[name] = pa.array([message.partition() for message in messages], pa.int64())
         elif source == "offset":
@@ -107,7 +97,7 @@ def _extra(messages: Sequence[KafkaMessage], added: Added) -> dict[str, pa.Array
         else:
             header = source.removeprefix("headers.")
             columns[name] = pa.array([_text(_header(m.headers(), header)) for m in messages], pa.string())
-    for name, value in added.constants.items():
+    for name, value in schema.constants.items():
         columns[name] = pa.array([value] * len(messages))
     return columns
 

@@ -21,8 +21,9 @@ from ingest.pipeline.ack import Ticket
 from ingest.pipeline.batch import Batch, Part
 from ingest.pipeline.bisect import RefusedRows, numbers
 from ingest.pipeline.dead_letters import DeadLetter, Letters
+from ingest.pipeline.redact import REDACTED
 from ingest.pipeline.retry import Backoff
-from ingest.records import KafkaMessage
+from ingest.records import Headers, KafkaMessage
 
 Refetch = Callable[[Mapping[int, Sequence[int]]], list[KafkaMessage]]
 
@@ -50,15 +51,16 @@ class DecodedRow:
 
     def value(self) -> bytes:
         """The row's columns as JSON, nulls left out."""
-        return json.dumps({name: value for name, value in self._row.items() if value is not None}).encode()
+        row = {name: value for name, value in self._row.items() if value is not None}
+        return json.dumps(row, ensure_ascii=False, default=str).encode()
 
     def key(self) -> None:
         """Not known any more."""
         return
 
-    def headers(self) -> None:
-        """Not known any more."""
-        return
+    def headers(self) -> Headers:
+        """Not known any more; the row has been through [schema] already."""
+        return [(REDACTED, b"1")]
 
     def timestamp(self) -> tuple[int, int]:
         """Not known any more: librdkafka's TIMESTAMP_NOT_AVAILABLE."""

@@ -8,8 +8,8 @@ Rules
    name stands for any characters.
 3. prediction_id and timestamp must have a value in every row: Arize refuses a whole upload for one null in them.
    A row without one becomes a dead letter, whatever its neighbours have.
-4. Kinds are those the SDK's validator takes (arize 8.61, batch_validation/validator.py): timestamps are numbers of
-   seconds, scores numbers, labels of numeric models numbers, a tag no list. The SDK looks away from the scores of
+4. Kinds are those the SDK's validator takes (arize 8.61, batch_validation/validator.py): timestamps what their unit is
+   written in, scores numbers, labels of numeric models numbers, a tag no list. The SDK looks away from the scores of
    numeric models, but sends them in the label's place.
 5. A column of nothing but nulls has no meaning in its batch: it has nothing to say, and the SDK refuses some of them.
 6. Some columns must be whole in a batch that has them at all: the SDK refuses the batch for one null in a ranking
@@ -152,7 +152,10 @@ def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozen
     shap = shap_columns(schema, columns)
     claimed = {claim.column for claim in claims(schema, model_type) if claim.setting != "tags"} | set(shap.values())
     tag, feature = matcher(schema.tags), matcher(schema.features)
-    tags = tuple(name for name in columns if tag.fullmatch(name))
+    added = schema.added()
+    # One of nulls only may still be called like a SHAP column, which the SDK refuses a whole batch for.
+    columns = [name for name in columns if name in present or not name.endswith("_shap")]
+    tags = tuple(name for name in columns if tag.fullmatch(name) or name in added)
     return Roles(
         **{key: reserved.get(key) for key in RESERVED},
         shap={feature: column for feature, column in shap.items() if column in present},
@@ -170,7 +173,7 @@ def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozen
         features=tuple(
             name
             for name in columns
-            if name not in claimed and not tag.fullmatch(name) and (not schema.features or feature.fullmatch(name))
+            if name not in claimed and name not in tags and (not schema.features or feature.fullmatch(name))
         ),
         tags=tags,
     )

@@ -19,7 +19,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Unit = Literal["auto", "s", "ms", "us", "ns", "iso8601"]
+from ingest.meanings import Unit
 
 # Where each unit ends: the largest absolute value that is read as it.
 _LIMITS: tuple[tuple[Literal["s", "ms", "us", "ns"], float], ...] = (

@@ -40,18 +40,7 @@ MAX_TEXT_CHARACTERS = 2_000_000
 
 def validated(decoded: Decoded, limits: Limits, now_epoch_s: float) -> Decoded:
     """`decoded` with the rows that Arize would refuse among the rejected ones. `now_epoch_s`: seconds since 1970."""
-    found = faults(decoded.table, limits, now_epoch_s)
-    if not found:
-        return decoded
-    stay = np.ones(decoded.table.num_rows, dtype=np.bool_)
-    stay[[fault.index for fault in found]] = False
-    refused = [Rejected(int(decoded.accepted[fault.index]), fault.code, fault.reason) for fault in found]
-    return Decoded(
-        decoded.table.filter(pa.array(stay)),
-        decoded.accepted[stay],
-        sorted((*decoded.rejected, *refused), key=lambda fault: fault.index),
-        decoded.widened,
-    )
+    return decoded.without(faults(decoded.table, limits, now_epoch_s))
 
 
 def faults(table: pa.RecordBatch, limits: Limits, now_epoch_s: float) -> list[Rejected]:

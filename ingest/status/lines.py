@@ -106,6 +106,11 @@ def _(event: events.ColumnWidened) -> str:
 
 
 @sentence.register
+def _(event: events.TimestampsRead) -> str:
+    return f"the timestamps in {event.column} are read as {event.unit} ([schema] timestamp_unit says it for good)"
+
+
+@sentence.register
 def _(event: events.UploadStarted) -> str:
     return f"batch {event.batch}: sending {spelling.amount(event.rows, 'row')}, {spelling.size(event.bytes)}"
 

@@ -138,3 +138,16 @@ def test_spans_say_what_a_crash_may_repeat() -> None:
     batcher.add(part(2, partition=2, first=0), 1, 0.0)
     batcher.add(part(2, partition=7, first=40), 1, 0.0)
     assert batcher.take().spans() == (Span(2, 0, 3, 2), Span(7, 10, 43, 5))
+
+
+def test_chunks_of_other_types_do_not_fit_but_nulls_do() -> None:
+    batcher = Batcher(Limits(10, 10**6, 1.0))
+    assert batcher.fits(pa.schema([("a", pa.int64())]))
+    table = pa.RecordBatch.from_pydict({"a": pa.array([1]), "n": pa.nulls(1)})
+    nothing = np.zeros(1, dtype=np.int64)
+    batcher.add(Part(table, nothing.astype(np.int32), nothing, []), 10, 0.0)
+    assert batcher.fits(pa.schema([("a", pa.int64()), ("n", pa.string()), ("new", pa.bool_())]))
+    assert batcher.fits(pa.schema([("a", pa.null())]))
+    assert not batcher.fits(pa.schema([("a", pa.float64())]))
+    batcher.take()
+    assert batcher.fits(pa.schema([("a", pa.float64())]))

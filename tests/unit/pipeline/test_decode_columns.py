@@ -391,3 +391,16 @@ def test_colons_and_quotes_inside_strings_are_no_duplicates(extra: str) -> None:
     decoded = decoder().decode(values)
     check(values, decoded)
     assert not decoded.rejected
+
+
+def test_a_message_whose_keys_are_data_does_not_use_up_the_limit() -> None:
+    one = decoder()
+    for _ in range(3):
+        one.decode(GOOD)
+    flood = json.dumps({f"key {number}": number for number in range(1_900)}).encode()
+    assert not one.decode([flood]).rejected
+    for number in range(200):
+        decoded = one.decode([json.dumps({f"later {number}": 1, "n": 1}).encode()])
+        assert not decoded.rejected
+    assert one.decode(GOOD).widened == []
+    assert codes_of(one.decode([b'{"n":"x"}'])) == {0: "type_conflict"}

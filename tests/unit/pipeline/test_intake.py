@@ -12,7 +12,7 @@ from ingest.pipeline.columns import Contract
 from ingest.pipeline.dead_letters import Letters
 from ingest.pipeline.decode import Decoder
 from ingest.pipeline.intake import Intake
-from ingest.records import Chunk
+from ingest.records import Chunk, Decoded, KafkaMessage
 
 
 class Message:
@@ -54,8 +54,18 @@ def good(partition: int, offset: int) -> Message:
     return Message(partition, offset, json.dumps({"at": f"{partition}/{offset}"}).encode())
 
 
+class Decoding:
+    """Judges by what can be decoded alone: these messages need not be predictions."""
+
+    def __init__(self) -> None:
+        self._decoder = Decoder(Contract())
+
+    def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
+        return self._decoder.decode([message.value() for message in messages])
+
+
 def intake(trackers: dict[int, PartitionTracker], *, max_events: int = 10**6) -> Intake:
-    return Intake(trackers, Decoder(Contract()), Batcher(Limits(max_events, 10**9, 10.0)))
+    return Intake(trackers, Decoding(), Batcher(Limits(max_events, 10**9, 10.0)))
 
 
 def settle_letters(trackers: dict[int, PartitionTracker], letters: Letters) -> None:

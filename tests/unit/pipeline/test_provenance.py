@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pytest
 
-from ingest.pipeline.provenance import Added, complete
+from ingest.meanings import Schema
+from ingest.pipeline.provenance import complete
 
 
 @dataclass
@@ -44,11 +45,11 @@ def batch(**columns: list[object]) -> pa.RecordBatch:
 
 def test_nothing_asked_for_changes_nothing() -> None:
     table = batch(a=[1, None], b=["x", "y"])
-    assert complete(table, [Message(), Message()], Added()).table.equals(table)
+    assert complete(table, [Message(), Message()], Schema()).table.equals(table)
 
 
 def test_kafkas_values_and_constants_are_columns() -> None:
-    added = Added(
+    added = Schema(
         kafka={"partition": "p", "offset": "o", "timestamp": "t", "key": "k", "headers.trace": "h"},
         constants={"pipeline": "v3", "weight": 0.5, "live": True},
     )
@@ -70,7 +71,7 @@ def test_kafkas_values_and_constants_are_columns() -> None:
 
 
 def test_a_message_may_not_bring_an_added_column_itself() -> None:
-    found = complete(batch(a=[1, 2], p=[None, 7]), [Message(), Message()], Added(kafka={"partition": "p"}))
+    found = complete(batch(a=[1, 2], p=[None, 7]), [Message(), Message()], Schema(kafka={"partition": "p"}))
     assert [(row, code) for row, code, _ in found.faults] == [(1, "reserved_column")]
 
 
@@ -82,13 +83,13 @@ def test_a_message_may_not_bring_an_added_column_itself() -> None:
     ],
 )
 def test_kafkas_timestamp_fills_in_seconds(written: list[object], wanted: list[float]) -> None:
-    added = Added(timestamp="ts", timestamp_from_kafka=True)
+    added = Schema(timestamp="ts", timestamp_from_kafka=True)
     found = complete(batch(ts=written), [Message(), Message()], added)
     assert found.table.to_pydict() == {"ts": wanted}
 
 
 def test_kafkas_timestamp_fills_in_exact_units_and_whole_columns() -> None:
-    added = Added(timestamp="ts", timestamp_from_kafka=True)
+    added = Schema(timestamp="ts", timestamp_from_kafka=True)
     nanoseconds = 1_763_850_000_123_456_789
     found = complete(batch(ts=[nanoseconds, None]), [Message(), Message()], added)
     assert found.table.column("ts").cast(pa.int64()).to_pylist() == [nanoseconds, 1_763_850_000_123_000_000]
@@ -97,13 +98,13 @@ def test_kafkas_timestamp_fills_in_exact_units_and_whole_columns() -> None:
 
 
 def test_a_row_without_any_timestamp_is_refused() -> None:
-    added = Added(timestamp="ts", timestamp_from_kafka=True)
+    added = Schema(timestamp="ts", timestamp_from_kafka=True)
     found = complete(batch(ts=[1_763_850_000, None]), [Message(), Message(at=(0, -1))], added)
     assert [(row, code) for row, code, _ in found.faults] == [(1, "missing_column")]
 
 
 def test_what_is_no_timestamp_is_refused_without_its_value() -> None:
-    found = complete(batch(ts=["secret", "2026-11-23"]), [Message(), Message()], Added(timestamp="ts"))
+    found = complete(batch(ts=["secret", "2026-11-23"]), [Message(), Message()], Schema(timestamp="ts"))
     assert [(row, code) for row, code, _ in found.faults] == [(0, "bad_timestamp")]
     assert "secret" not in found.faults[0][2]
     assert found.unit == "iso8601"

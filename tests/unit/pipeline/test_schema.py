@@ -34,14 +34,14 @@ def test_reserved_columns_take_what_arize_takes() -> None:
     assert refused(DEFAULT, rows) == {
         1: "missing_column",
         2: "missing_column",
-        3: "wrong_type",
+        3: "type_conflict",
         4: "wrong_type",
         5: "wrong_type",
     }
 
 
 def test_a_lone_message_of_the_wrong_type_is_refused_too() -> None:
-    for wrong in (row(prediction_ts="x"), row(prediction_score=True), row(prediction_id=0.5)):
+    for wrong in (row(prediction_ts=True), row(prediction_score=True), row(prediction_id=0.5)):
         assert refused(DEFAULT, [wrong]) == {0: "wrong_type"}
 
 

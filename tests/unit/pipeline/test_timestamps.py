@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.pipeline.timestamps import Unit, read
+from ingest.meanings import Unit
+from ingest.pipeline.timestamps import read
 
 SECONDS = st.integers(1_000_000_000, 4_000_000_000)  # 2001 to 2096
 

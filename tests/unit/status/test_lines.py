@@ -19,6 +19,7 @@ ONE_OF_EACH: list[Event] = [
     events.DeadLettersWritten(worker=3, reasons={"not_json": 2}, example="partition 1 offset 5"),
     events.DeadLettersBlocked(worker=3, error="No space left on device", retry_in_s=1.5),
     events.ColumnWidened(worker=3, column="age", old="int64", new="double"),
+    events.TimestampsRead(worker=3, column="prediction_ts", unit="ms"),
     events.UploadStarted(worker=3, batch=1, rows=10, bytes=100, spans=(Span(0, 1, 2, 1),)),
     events.UploadAcknowledged(worker=3, batch=1, rows=10, attempts=2, seconds=0.25),
     events.UploadRetried(worker=3, batch=1, rows=10, attempt=1, error="503", retry_in_s=2.0),
@@ -71,7 +72,7 @@ def test_every_event_is_a_json_line_with_its_own_fields(event: Event) -> None:
 
 def test_names_are_snake_case() -> None:
     assert lines.event_name(ONE_OF_EACH[0]) == "worker_started"
-    assert json.loads(lines.json_line(ONE_OF_EACH[13], AT))["next_offsets"] == {"0": 7, "1": 9}
+    assert json.loads(lines.json_line(ONE_OF_EACH[14], AT))["next_offsets"] == {"0": 7, "1": 9}
 
 
 def test_debug_events_are_shown_on_request() -> None:
