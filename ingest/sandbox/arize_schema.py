@@ -8,6 +8,8 @@ Rules, each a refusal that names the column:
 4. A prediction id is 1-512 characters and never null; a timestamp is never null, within 5 years back and
    1 year ahead; a string tag is at most 20,000 characters long.
 5. A production row has a prediction or an actual.
+6. Columns that the SDK takes whole only have no null: a ranking model's group and rank (1-100), a multi_class model's
+   scores, an object_detection model's coordinates, categories and scores.
 """
 
 import base64
@@ -27,11 +29,19 @@ METADATA_KEY = b"arize-schema"
 _INTS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
 _NUMBERS = (*_INTS, pa.float32(), pa.float64(), pa.null())
 _VALUES = (*_NUMBERS, pa.bool_(), pa.string())
+_STRINGS = pa.list_(pa.string())
+_COORDINATES = tuple(pa.list_(pa.list_(kind)) for kind in (*_INTS, pa.float32(), pa.float64()))
+_SCORES = tuple(pa.list_(kind) for kind in (*_INTS, pa.float32(), pa.float64()))
+_CLASS_SCORES = tuple(
+    pa.list_(pa.struct([("class_name", pa.string()), ("score", kind)]))
+    for kind in (*_INTS, pa.float16(), pa.float32(), pa.float64())
+)
 _TIMESTAMPS = (pa.int64(), pa.float64(), pa.date32(), pa.date64())
 
 YEAR_S = 365 * 86_400
 MAX_ID_CHARACTERS = 512
 MAX_TAG_CHARACTERS = 20_000
+MAX_RANK = 100
 
 
 class RefusedError(Exception):
@@ -93,7 +103,7 @@ def check_columns(message: Any, schema: pa.Schema) -> None:
 
 
 def check_rows(message: Any, batch: pa.RecordBatch, now_s: float) -> None:
-    """Rules 4 and 5, on the values. `now_s` is seconds since the epoch. Raises `RefusedError`."""
+    """Rules 4 to 6, on the values. `now_s` is seconds since the epoch. Raises `RefusedError`."""
     columns = message.arrow_schema
     if name := columns.prediction_id_column_name:
         _check_ids(name, batch.column(name))
@@ -104,7 +114,8 @@ def check_rows(message: Any, batch: pa.RecordBatch, now_s: float) -> None:
             longest = pc.max(pc.utf8_length(batch.column(name))).as_py()
             if longest is not None and longest > MAX_TAG_CHARACTERS:
                 raise RefusedError(f"column {name!r} (tag) holds {longest} characters; {MAX_TAG_CHARACTERS} at most")
-    told = [batch.column(name) for name in _outcomes(columns)]
+    _check_whole(message, batch)
+    told = [batch.column(name) for name in _outcomes(message)]
     if environment(message) != "PRODUCTION" or columns.shap_values_column_names:
         return
     # The usual case, a column without any null, needs no look at the rows.
@@ -112,6 +123,16 @@ def check_rows(message: Any, batch: pa.RecordBatch, now_s: float) -> None:
         return
     if not told or pc.any(reduce(pc.and_, (column.is_null() for column in told))).as_py():
         raise RefusedError("a production row has neither a prediction nor an actual")
+
+
+def _check_whole(message: Any, batch: pa.RecordBatch) -> None:
+    for role, name in _whole(message):
+        if nulls := batch.column(name).null_count:
+            raise RefusedError(f"column {name!r} ({role}) has {nulls} nulls")
+    if (name := message.arrow_schema.rank_column_name) and batch.num_rows:
+        bounds = pc.min_max(batch.column(name)).as_py()
+        if bounds["min"] < 1 or bounds["max"] > MAX_RANK:
+            raise RefusedError(f"column {name!r} (rank) must lie within 1-{MAX_RANK}")
 
 
 def _check_ids(name: str, ids: pa.Array) -> None:
@@ -135,32 +156,76 @@ def _check_timestamps(name: str, times: pa.Array, now_s: float) -> None:
         raise RefusedError(f"column {name!r} (timestamp) must lie within 5 years back and 1 year ahead, in seconds")
 
 
-def _outcomes(columns: Any) -> Iterator[str]:
+def _outcomes(message: Any) -> Iterator[str]:
+    columns = message.arrow_schema
     for name in (
         columns.prediction_label_column_name,
         columns.prediction_score_column_name,
         columns.actual_label_column_name,
         columns.actual_score_column_name,
+        columns.rank_column_name,
     ):
         if name:
             yield name
+    yield from (name for role, name, _ in _image_columns(columns) if role.endswith("coordinates"))
+
+
+def _whole(message: Any) -> Iterator[tuple[str, str]]:
+    """(role, column) of what has a value in every row or is not in the batch."""
+    columns, kinds = message.arrow_schema, _PB2.Schema.ModelType
+    named: list[tuple[str, str]] = []
+    if message.constants.model_type == kinds.RANKING:
+        named = [("group", columns.prediction_group_id_column_name), ("rank", columns.rank_column_name)]
+    elif message.constants.model_type == kinds.MULTI_CLASS:
+        named = [
+            ("prediction score", columns.prediction_score_column_name),
+            ("threshold score", columns.multi_class_threshold_scores_column_name),
+            ("actual score", columns.actual_score_column_name),
+        ]
+    elif message.constants.model_type == kinds.OBJECT_DETECTION:
+        named = [(role, name) for role, name, _ in _image_columns(columns)]
+    return ((role, name) for role, name in named if name)
+
+
+def _image_columns(columns: Any) -> Iterator[tuple[str, str, Sequence[pa.DataType]]]:
+    """(role, column, types taken) of an object_detection model's own columns."""
+    taken = {
+        "bboxes_coordinates": _COORDINATES,
+        "polygons_coordinates": _COORDINATES,
+        "bboxes_categories": (_STRINGS,),
+        "polygons_categories": (_STRINGS,),
+        "bboxes_scores": _SCORES,
+        "polygons_scores": _SCORES,
+    }
+    for part in ("prediction", "actual"):
+        for family in ("object_detection", "semantic_segmentation", "instance_segmentation"):
+            names = getattr(columns, f"{part}_{family}_label_column_names")
+            for field, name in names.ListFields():
+                key = field.name.removesuffix("_column_name")
+                yield f"{part} {key.replace('_', ' ')}", name, taken[key]
 
 
 def _roles(message: Any) -> Iterator[tuple[str, str, Sequence[pa.DataType]]]:
     """(role, column, types taken) of every column that the schema names."""
     columns = message.arrow_schema
-    numeric = message.constants.model_type == _PB2.Schema.ModelType.NUMERIC
-    labels = _NUMBERS if numeric else _VALUES
+    kinds, kind = _PB2.Schema.ModelType, message.constants.model_type
+    labels = _NUMBERS if kind == kinds.NUMERIC else _VALUES
+    relevance = (pa.string(), _STRINGS, pa.null()) if kind == kinds.RANKING else labels
+    scores = _CLASS_SCORES if kind == kinds.MULTI_CLASS else _NUMBERS
     single = (
         ("prediction id", columns.prediction_id_column_name, (pa.string(), *_INTS)),
         ("timestamp", columns.timestamp_column_name, _TIMESTAMPS),
         ("prediction label", columns.prediction_label_column_name, labels),
-        ("prediction score", columns.prediction_score_column_name, _NUMBERS),
-        ("actual label", columns.actual_label_column_name, labels),
-        ("actual score", columns.actual_score_column_name, _NUMBERS),
+        ("prediction score", columns.prediction_score_column_name, scores),
+        ("actual label", columns.actual_label_column_name, relevance),
+        ("actual score", columns.actual_score_column_name, scores),
+        ("threshold score", columns.multi_class_threshold_scores_column_name, _CLASS_SCORES),
+        ("group", columns.prediction_group_id_column_name, (pa.string(), *_INTS)),
+        ("rank", columns.rank_column_name, _INTS),
     )
+    yield from _image_columns(columns)
     yield from (entry for entry in single if entry[1])
-    yield from (("feature", name, (*_VALUES, pa.list_(pa.string()))) for name in columns.feature_column_names)
+    yield from (("feature", name, (*_VALUES, _STRINGS)) for name in columns.feature_column_names)
     yield from (("tag", name, _VALUES) for name in columns.tag_column_names)
     numbers = (pa.int32(), pa.int64(), pa.float32(), pa.float64())
     yield from (("shap value", name, numbers) for name in columns.shap_values_column_names.values())
@@ -168,6 +233,6 @@ def _roles(message: Any) -> Iterator[tuple[str, str, Sequence[pa.DataType]]]:
     for names in columns.embedding_feature_column_names_map.values():
         yield "embedding vector", names.vector_column_name, vectors
         if names.data_column_name:
-            yield "embedding data", names.data_column_name, (pa.string(), pa.list_(pa.string()))
+            yield "embedding data", names.data_column_name, (pa.string(), _STRINGS)
         if names.link_to_data_column_name:
             yield "embedding link", names.link_to_data_column_name, (pa.string(),)
