@@ -31,7 +31,7 @@ from ingest.config import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Repeats
 from ingest.pipeline.ack import PartitionTracker, Watermark
-from ingest.pipeline.batch import Batcher, Limits
+from ingest.pipeline.batch import Limits
 from ingest.pipeline.commit import Committer
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
@@ -110,7 +110,7 @@ class _Worker:
         self._intake = Intake(
             self._trackers,
             self._judge,
-            Batcher(Limits(config.batch.max_events, config.batch.max_bytes, config.batch.linger_s)),
+            Limits(config.batch.max_events, config.batch.max_bytes, config.batch.linger_s),
         )
         self._uploads = Uploads(
             ArizeLog(config).send,

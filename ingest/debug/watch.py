@@ -17,7 +17,7 @@ from ingest.debug.findings import BatchSeen, Cell, ChunkSeen, ColumnSeen, Messag
 from ingest.errors import ConfigError, DecodeError
 from ingest.pipeline import log
 from ingest.pipeline.ack import PartitionTracker, SettledRange
-from ingest.pipeline.batch import Batch, Batcher, Limits
+from ingest.pipeline.batch import Batch, Limits
 from ingest.pipeline.dead_letters import DeadLetter
 from ingest.pipeline.intake import Intake, Taken
 from ingest.pipeline.judge import Judge
@@ -66,7 +66,7 @@ class Watch:
         self._config = config
         self._decoder = _Caught(config)
         limits = Limits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
-        self.intake = Intake({tracker.partition: tracker}, self._decoder, Batcher(limits))
+        self.intake = Intake({tracker.partition: tracker}, self._decoder, limits)
         self._settled = settled
         self._show = show
         self._at_bad = at_bad
@@ -116,7 +116,10 @@ class Watch:
 
     def batches(self, *, leaving: bool) -> list[Batch]:
         """The batches that are to leave now; when `leaving`, whatever there is."""
-        self.intake.close_batch(time.monotonic(), leaving=leaving)
+        closed = -1
+        while closed != len(self.intake.ready):
+            closed = len(self.intake.ready)
+            self.intake.close_batch(time.monotonic(), leaving=leaving)
         found = list(self.intake.ready)
         self.intake.ready.clear()
         return found

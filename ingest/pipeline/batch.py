@@ -8,14 +8,17 @@ Rules
    `max_events`.
 3. Chunks whose column types differ (an int column that became float, timestamps of another unit) never share a batch:
    the older rows leave first, unchanged.
-4. Once taken, a batch is frozen: every attempt sends the identical rows.
+4. Rows of different shapes (a number each row is given) never share a batch either: each shape has an open batch of its
+   own. All of them together hold at most `max_events` rows; when they do, the largest leaves.
+5. Once taken, a batch is frozen: every attempt sends the identical rows.
 
 Theory: one batch may hold several partitions. The tickets of their spans travel with the rows and are released
 together; each row keeps its partition and offset, so that a refused row can be named and read again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +49,16 @@ class Part:
     partitions: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int64]
     tickets: Sequence[Ticket]
+
+    def of_rows(self, chosen: npt.NDArray[np.bool_]) -> "Part":
+        """Only the chosen rows, and the tickets that have any of them."""
+        part = self
+        if not chosen.all():
+            part = Part(
+                self.table.filter(pa.array(chosen)), self.partitions[chosen], self.offsets[chosen], self.tickets
+            )
+        held = [ticket for ticket, rows in part.rows_by_ticket() if rows]
+        return Part(part.table, part.partitions, part.offsets, held)
 
     def rows_by_ticket(self) -> list[tuple[Ticket, int]]:
         """Each ticket with the number of its rows in this part."""
@@ -87,7 +100,7 @@ class Batcher:
     """Collects chunks into the next batch. Times are monotonic seconds."""
 
     limits: Limits
-    _number: int = 0
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _parts: list[Part] = field(default_factory=list)
     _columns: dict[str, pa.DataType] = field(default_factory=dict)
     _rows: int = 0
@@ -140,8 +153,50 @@ class Batcher:
         """The frozen batch; the next one begins empty. Raises ValueError when there are no rows."""
         if self._rows == 0:
             raise ValueError("an empty batch can't be taken")
-        self._number += 1
-        batch = Batch(self._number, tuple(self._parts), self._rows, self._raw_bytes)
+        batch = Batch(next(self.numbers), tuple(self._parts), self._rows, self._raw_bytes)
         self._parts, self._columns, self._since = [], {}, None
         self._rows = self._raw_bytes = 0
         return batch
+
+
+class Batches:
+    """The open batches, one a shape. Times are monotonic seconds."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._numbers = count(1)
+        self._open: dict[int, Batcher] = {}
+
+    @property
+    def rows(self) -> int:
+        """Rows collected so far."""
+        return sum(batcher.rows for batcher in self._open.values())
+
+    def room(self) -> int:
+        """Messages that may still be polled; 0 when a batch, or all of them together, is full."""
+        rooms = [batcher.room() for batcher in self._open.values()]
+        return max(min([*rooms, self._limits.max_events - self.rows]), 0)
+
+    def due_in_s(self, now: float) -> float | None:
+        """Seconds until age makes a batch due; None while all are empty."""
+        return min((due for batcher in self._open.values() if (due := batcher.due_in_s(now)) is not None), default=None)
+
+    def add(self, shape: int, part: Part, raw_bytes: int, now: float) -> Batch | None:
+        """Take in rows of one shape. Returns the batch that had to leave because their column types differ from its."""
+        batcher = self._open.setdefault(shape, Batcher(self._limits, self._numbers))
+        older = batcher.take() if batcher.rows and not batcher.fits(part.table.schema) else None
+        batcher.add(part, raw_bytes, now)
+        return older
+
+    def take_due(self, now: float, *, leaving: bool) -> Batch | None:
+        """The next batch that is due, or when `leaving`, any that has rows; None without one."""
+        for shape, batcher in self._open.items():
+            if batcher.due(now) or (leaving and batcher.rows):
+                return self._take(shape)
+        if self.rows >= self._limits.max_events:
+            return self._take(max(self._open, key=lambda shape: self._open[shape].rows))
+        return None
+
+    def _take(self, shape: int) -> Batch:
+        # An empty batcher is not kept: shapes may come and go.
+        return self._open.pop(shape).take()

@@ -10,9 +10,10 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from ingest.pipeline.ack import PartitionTracker, Ticket
-from ingest.pipeline.batch import Batch, Batcher, Part
+from ingest.pipeline.batch import Batch, Batches, Limits, Part
 from ingest.pipeline.dead_letters import DeadLetter, Letters
 from ingest.records import Chunk, Decoded, KafkaMessage
 
@@ -22,6 +23,10 @@ class Judging(Protocol):
 
     def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
         """Each of `messages` is accepted, as a row, or rejected by its index."""
+        ...
+
+    def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """A number for each row; rows of different numbers must not share a batch."""
         ...
 
 
@@ -36,29 +41,30 @@ class Taken:
 class Intake:
     """Takes chunks in; `ready` holds the batches that are closed and wait for an upload."""
 
-    def __init__(self, trackers: Mapping[int, PartitionTracker], judge: Judging, batcher: Batcher) -> None:
+    def __init__(self, trackers: Mapping[int, PartitionTracker], judge: Judging, limits: Limits) -> None:
         self._trackers = trackers
         self._judge = judge
-        self._batcher = batcher
+        self._batches = Batches(limits)
         self.ready: deque[Batch] = deque()
 
     def room(self) -> int:
         """Messages that may be polled now; 0 while a closed batch waits or the open one is full."""
-        return 0 if self.ready else self._batcher.room()
+        return 0 if self.ready else self._batches.room()
 
     @property
     def rows(self) -> int:
         """Rows that are not on their way yet."""
-        return self._batcher.rows + sum(batch.rows for batch in self.ready)
+        return self._batches.rows + sum(batch.rows for batch in self.ready)
 
     def due_in_s(self, now: float) -> float | None:
         """Seconds until the open batch's age makes it due, None while it is empty."""
-        return self._batcher.due_in_s(now)
+        return self._batches.due_in_s(now)
 
     def close_batch(self, now: float, *, leaving: bool) -> None:
-        """Close the open batch if it is due, or when `leaving`, if it has any rows."""
-        if self._batcher.due(now) or (leaving and self._batcher.rows):
-            self.ready.append(self._batcher.take())
+        """Close an open batch that is due, or when `leaving`, one that has any rows."""
+        batch = self._batches.take_due(now, leaving=leaving)
+        if batch is not None:
+            self.ready.append(batch)
 
     def take(self, chunk: Chunk, now: float) -> Taken:
         """Track every message of `chunk` and decode those that no former process has settled."""
@@ -67,17 +73,12 @@ class Intake:
             return Taken(Letters((), ()))
         messages = chunk.messages
         decoded = self._judge.judge([messages[index] for index in fresh.tolist()])
-        if self._batcher.rows and not self._batcher.fits(decoded.table.schema):
-            # The older rows keep the type they were decoded with: they leave in a batch of their own.
-            self.ready.append(self._batcher.take())
         rows = fresh[decoded.accepted]
         accepted = Part(decoded.table, chunk.partitions[rows], chunk.offsets[rows], tickets)
         counts = accepted.rows_by_ticket()
-        part = Part(accepted.table, accepted.partitions, accepted.offsets, [t for t, count in counts if count])
-        for ticket in part.tickets:
-            self._trackers[ticket.span.partition].hold(ticket)
-        if len(rows):
-            self._batcher.add(part, chunk.raw_bytes * len(rows) // len(messages), now)
+        shapes = self._judge.shapes(decoded.table)
+        for shape in np.unique(shapes).tolist():
+            self._add(shape, accepted.of_rows(shapes == shape), chunk.raw_bytes // len(messages), now)
         return Taken(
             Letters(
                 tuple(DeadLetter(messages[int(fresh[r.index])], r.code, r.reason) for r in decoded.rejected),
@@ -85,6 +86,14 @@ class Intake:
             ),
             tuple(decoded.widened),
         )
+
+    def _add(self, shape: int, part: Part, message_bytes: int, now: float) -> None:
+        for ticket in part.tickets:
+            self._trackers[ticket.span.partition].hold(ticket)
+        older = self._batches.add(shape, part, message_bytes * part.table.num_rows, now)
+        if older is not None:
+            # The older rows keep the types they were decoded with: they leave in a batch of their own.
+            self.ready.append(older)
 
     def _track(self, chunk: Chunk) -> tuple[npt.NDArray[np.int64], list[Ticket]]:
         """The indices still to be delivered, and the tickets of their spans, each with the chunk's own hold."""

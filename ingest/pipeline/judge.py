@@ -2,6 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
 from ingest.config import Config, max_past_years
 from ingest.meanings import Unit
 from ingest.pipeline.columns import Contract
@@ -10,7 +14,7 @@ from ingest.pipeline.look import Limits
 from ingest.pipeline.names import Names
 from ingest.pipeline.privacy import privacy_of
 from ingest.pipeline.provenance import complete
-from ingest.pipeline.schema import rules
+from ingest.pipeline.schema import rules, shapes
 from ingest.pipeline.validate import validated
 from ingest.records import Decoded, KafkaMessage, Rejected
 
@@ -41,3 +45,7 @@ class Judge:
         whole = Decoded(done.table, decoded.accepted, decoded.rejected, decoded.widened)
         faults = [Rejected(row, code, reason) for row, code, reason in done.faults]
         return validated(whole.without(faults), self._limits, self._clock())
+
+    def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """A number for each row; rows of different numbers must not share a batch (rule 6 of `schema`)."""
+        return shapes(table, self._schema, self._limits.model_type)

@@ -6,7 +6,8 @@ Rules
 2. Too many are dead when their share of the newest `share_events` judged messages (whole lots, so a little more)
    exceeds `max_share`; fewer messages than that prove nothing. A `max_share` of 1 is never exceeded.
 3. Too many are dead, too, when `max_consecutive` of them came in a row; 0 switches this off.
-4. Only a lot with dead messages can be too many. It is not written any more then: it stays uncommitted, and so does all after it.
+4. Only a lot with dead messages can be too many. It is not written any more then: it stays uncommitted, and so does
+   all after it.
 
 Theory: one bad producer among many makes a share, a deployment that breaks the format makes a run. The first must be
 measured over enough messages to be no accident, the second shows at once.

@@ -2,12 +2,14 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.pipeline.ack import PartitionTracker, SettledRange, Watermark
-from ingest.pipeline.batch import Batch, Batcher, Limits
+from ingest.pipeline.batch import Batch, Limits
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.dead_letters import Letters
 from ingest.pipeline.decode import Decoder
@@ -63,9 +65,12 @@ class Decoding:
     def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
         return self._decoder.decode([message.value() for message in messages])
 
+    def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        return np.zeros(table.num_rows, dtype=np.int64)
+
 
 def intake(trackers: dict[int, PartitionTracker], *, max_events: int = 10**6) -> Intake:
-    return Intake(trackers, Decoding(), Batcher(Limits(max_events, 10**9, 10.0)))
+    return Intake(trackers, Decoding(), Limits(max_events, 10**9, 10.0))
 
 
 def settle_letters(trackers: dict[int, PartitionTracker], letters: Letters) -> None:
@@ -211,3 +216,40 @@ def test_leaving_with_nothing_in_hand_makes_no_batch() -> None:
 def test_a_message_for_a_partition_that_is_not_ours_is_an_error() -> None:
     with pytest.raises(KeyError):
         intake({0: PartitionTracker(0, 0)}).take(chunk([good(1, 0)]), 0.0)
+
+
+class BySize(Decoding):
+    """Every third size of a row's `at` is a shape of its own."""
+
+    def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        return np.array([len(at) % 3 for at in table.column("at").to_pylist()], dtype=np.int64)
+
+
+@given(st.lists(st.integers(1, 7), max_size=40), st.integers(1, 30))
+def test_shapes_never_share_a_batch_and_together_keep_the_limit(sizes: list[int], max_events: int) -> None:
+    trackers = {0: PartitionTracker(0, 0)}
+    taking = Intake(trackers, BySize(), Limits(max_events, 10**9, 10.0))
+    batches: list[Batch] = []
+    offset = 0
+    for size in sizes:
+        count = min(size, taking.room())
+        assert count > 0
+        rows = [Message(0, offset + n, json.dumps({"at": "x" * (offset + n)}).encode()) for n in range(count)]
+        offset += count
+        settle_letters(trackers, taking.take(chunk(rows), 0.0).letters)
+        assert taking.rows <= max_events
+        while not taking.room():
+            taking.close_batch(0.0, leaving=False)
+            batches.extend(taking.ready)
+            taking.ready.clear()
+    while taking.rows:
+        taking.close_batch(0.0, leaving=True)
+        batches.extend(taking.ready)
+        taking.ready.clear()
+    for batch in batches:
+        assert len({len(at) % 3 for at in batch.table().column("at").to_pylist()}) == 1
+        assert trackers[0].watermark().next_offset < offset
+        settle_batch(trackers, batch)
+    assert sum(batch.rows for batch in batches) == offset
+    assert [batch.number for batch in batches] == list(range(1, len(batches) + 1))
+    assert trackers[0].watermark().next_offset == offset

@@ -174,3 +174,12 @@ def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
     again = Kept()
     RedactingSink(again, privacy).write([treated])
     assert again.letters == [treated]
+
+
+def test_rows_that_would_hide_each_others_values_have_other_shapes() -> None:
+    settings = load(flags={"kafka": {"topic": "t"}, "arize": {"model_name": "m", "model_type": "regression"}})
+    judge = Judge(settings, lambda: NOW_S)
+    base = {"prediction_id": "1", "prediction_ts": 1_763_850_000}
+    decoded = judge.judge(messages(base | {"prediction_label": 3.5}, base | {"prediction_score": 4.5}))
+    assert not decoded.rejected
+    assert len(set(judge.shapes(decoded.table).tolist())) == 2
