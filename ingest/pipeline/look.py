@@ -4,6 +4,7 @@ Theory: each question first asks Arrow for an extreme or a count, which settles 
 only where it does not.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -70,4 +71,7 @@ def outside(numbers: pa.Array, low: float, high: float) -> Ints:
     bounds = pc.min_max(numbers).as_py()
     if bounds["min"] is None or (low <= bounds["min"] and bounds["max"] <= high):
         return np.empty(0, dtype=np.int64)
+    if pa.types.is_integer(numbers.type):
+        # Arrow refuses to compare integers past 2**53 with a float.
+        low, high = math.ceil(low), math.floor(high)
     return where(pc.or_(pc.less(numbers, low), pc.greater(numbers, high)))
