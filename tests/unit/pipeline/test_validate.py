@@ -141,6 +141,14 @@ def test_rankings() -> None:
     assert found(table, RANKED, "ranking") == {1: "rank_range", 2: "incomplete_prediction", 3: "id_length"}
 
 
+@pytest.mark.parametrize(("model_type", "enough"), [("regression", True), ("ranking", True), ("multi_class", False)])
+def test_shap_values_alone(model_type: str, enough: bool) -> None:  # noqa: FBT001  a table of cases
+    schema = Schema(shap={"x": "x_effect"})
+    assert found(batch(x_effect=[0.5]), schema, model_type) == ({} if enough else {0: "no_prediction"})
+    for environment in ("training", "validation"):
+        assert found(batch(x_effect=[0.5]), schema, model_type, environment) == {0: "no_prediction"}
+
+
 def test_shapes_keep_apart_what_must_be_whole() -> None:
     table = batch(g=["q", None, "q"], r=[1, None, 2], rl=["a", "a", None])
     assert shapes(table, RANKED, "ranking").tolist() == [1, 0, 1]
