@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ingest.dead_letters.commands import app as dead_letters
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ sandbox = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(sandbox, name="sandbox")
 
 
@@ -70,7 +72,7 @@ def supervise(
 
     \b
     Exit codes: 0 done, 3 configuration, 4 Kafka, 5 Arize refused the key, 6 a worker kept crashing,
-    7 left with work uncommitted, 8 messages expired before they were read.
+    7 left with work uncommitted, 8 messages expired before they were read, 9 too many messages can't be delivered.
     """  # noqa: D301  click reads \b as "keep these lines"
     from ingest.config import load  # noqa: PLC0415  see above
     from ingest.pool import session  # noqa: PLC0415

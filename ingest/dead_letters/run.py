@@ -1,0 +1,94 @@
+"""`ingest dead-letters replay`: one replay from the letters that are meant to the account of it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ingest.config import Config, check_delivery
+from ingest.dead_letters import text
+from ingest.dead_letters.choose import Filter
+from ingest.dead_letters.letter import Entry, Store
+from ingest.dead_letters.outcome import PIPELINE, Outcome, hold_back
+from ingest.dead_letters.replay import PipelineReplay
+from ingest.dead_letters.send_back import send_back
+from ingest.dead_letters.session import open_store
+from ingest.errors import ExitCode
+from ingest.events import Event
+from ingest.status import lines
+
+_REFRESH_A_SECOND = 4
+
+
+def replay(config: Config, wanted: Filter, *, to: str, max_replays: int, dry_run: bool, json: bool) -> ExitCode:
+    """Replay the letters that are meant, and print the account.
+
+    Raises ConfigError or FatalError for what makes a replay impossible; what was acknowledged by then is marked.
+    """
+    if to == PIPELINE and not dry_run:
+        check_delivery(config)
+    store = open_store(config)
+    if not dry_run:
+        store.lock()
+    entries = [entry for entry in store.index() if wanted.takes(entry)]
+    free, held_back = hold_back(entries, max_replays)
+    outcome = Outcome(len(entries), held_back=held_back, to=to, dry_run=dry_run)
+    try:
+        if dry_run:
+            _dry_run(config, store, free, outcome)
+            return outcome.exit_code
+        with _bar(len(free)) as (advance, emit):
+            if to == PIPELINE:
+                PipelineReplay(config, store, free, emit, advance).run(outcome)
+            else:
+                send_back(config.kafka, store, free, outcome, advance)
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    finally:
+        store.close()
+        if json:
+            print(text.outcome_json(outcome, store.place))  # noqa: T201
+        else:
+            print("\n".join(text.outcome_lines(outcome, store.place)))  # noqa: T201
+    return outcome.exit_code
+
+
+def _dry_run(config: Config, store: Store, entries: list[Entry], outcome: Outcome) -> None:
+    if outcome.to == PIPELINE:
+        PipelineReplay(config, store, entries, lambda _: None, lambda _: None).try_out(outcome)
+    else:
+        outcome.replayed = len(entries)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[tuple[Callable[[int], None], Callable[[Event], None]]]:
+    """A progress bar on a terminal, nothing elsewhere; and where warnings go meanwhile."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("replaying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    began = time.monotonic()
+    with Progress(
+        *columns, console=console, disable=not console.is_terminal, refresh_per_second=_REFRESH_A_SECOND
+    ) as bar:
+        task = bar.add_task("replay", total=total, rate="")
+        done = 0
+
+        def advance(letters: int) -> None:
+            nonlocal done
+            done += letters
+            rate = done / max(time.monotonic() - began, 0.001)
+            bar.update(task, advance=letters, rate=f"{rate:,.0f}/s")
+
+        def emit(event: Event) -> None:
+            if event.level in {"warning", "error"}:
+                console.print(lines.text_line(event, datetime.now(UTC)), markup=False, highlight=False)
+
+        yield advance, emit

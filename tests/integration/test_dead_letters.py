@@ -1,0 +1,372 @@
+"""Dead letters to the end: kept in a directory or a topic, listed, replayed once the cause is gone, accounted for.
+
+The great number is for `DEAD_LETTERS=100000 pytest tests/integration/test_dead_letters.py -k accounted`.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from ingest.errors import ExitCode
+from ingest.sandbox.misbehave import Fault
+from tests.harness.invariants import Finding
+from tests.harness.rig import Rig
+from tests.harness.supervise import wait_until
+
+LETTERS = int(os.environ.get("DEAD_LETTERS", "5000"))
+WRONG: dict[str, dict[str, Any]] = {
+    "schema": {"prediction_id": "no_such_column", "tags": ["tag_region", "tag_release", "kp", "seq"]}
+}
+RIGHT: dict[str, dict[str, Any]] = {"schema": {"tags": ["tag_region", "tag_release", "kp", "seq"]}}
+OFF = {"max_share": 1.0, "max_consecutive": 0}
+
+
+def dead_letters(main: Rig, *arguments: str, code: int = ExitCode.DONE) -> Any:
+    """`ingest dead-letters ...` beside the rig's ingest.toml; its JSON output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ingest", "dead-letters", *arguments, "--json"],
+        cwd=main.directory,
+        env=main.environment(),
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return (
+        [json.loads(line) for line in done.stdout.splitlines()] if arguments[0] == "show" else json.loads(done.stdout)
+    )
+
+
+def settings(main: Rig, kept: str, topic: Callable[..., str], cause: dict[str, Any]) -> dict[str, Any]:
+    place: dict[str, Any] = dict(OFF)
+    if kept == "topic":
+        place["topic"] = topic(2)
+    else:
+        place["directory"] = str(main.dead_letters)
+    return {**cause, "dead_letters": place}
+
+
+def after_replay(main: Rig, most_duplicates: int = 0) -> list[Finding]:
+    """All that is broken; a letter that was replayed is no dead letter any more."""
+    main.evidence.update()
+    main.evidence.dead.clear()
+    return main.findings(most_duplicates=most_duplicates)
+
+
+@pytest.mark.parametrize("kept", ["directory", "topic"])
+def test_dead_letters_are_listed_replayed_after_the_cause_is_fixed_and_accounted_for(
+    kept: str,
+    rig: Callable[..., Rig],
+    topic: Callable[..., str],
+    record_property: Callable[[str, object], None],
+) -> None:
+    main = rig(partitions=2)
+    main.produce(LETTERS)
+    wanted = settings(main, kept, topic, WRONG)
+    big: dict[str, Any] = {"batch": {"max_events": 20_000, "chunk_events": 2_500, "linger_s": 0.2}}
+    run = main.start(**wanted, **big)
+    assert run.wait(120) == ExitCode.DONE
+    assert main.stored == 0
+    assert sum(mark.dead_lettered for mark in main.committed().values() if mark is not None) == LETTERS
+
+    began = time.monotonic()
+    found = dead_letters(main, "list")
+    listed_s = time.monotonic() - began
+    assert found["letters"] == LETTERS
+    assert found["by_reason"] == {"missing_column": LETTERS}
+    assert found["by_column"] == {"no_such_column": LETTERS}
+    assert sum(found["by_partition"].values()) == sum(found["by_hour"].values()) == LETTERS
+    assert len(found["by_partition"]) == 2
+
+    again = dead_letters(main, "replay", "--dry-run", "--partition", "0", code=ExitCode.TOO_MANY_DEAD)
+    assert again["failed"] == {"missing_column": found["by_partition"][f"{main.kafka.topic} 0"]}
+
+    main.write_settings({**wanted, **RIGHT, **big})
+    began = time.monotonic()
+    done = dead_letters(main, "replay")
+    record_property("listed_s", listed_s)
+    record_property("replayed_s", time.monotonic() - began)
+    assert (done["replayed"], done["failed"], done["left"]) == (LETTERS, {}, 0)
+    assert dead_letters(main, "list")["letters"] == 0
+    assert dead_letters(main, "list", "--all")["replayed"] == LETTERS
+    assert dead_letters(main, "replay")["meant"] == 0
+    assert after_replay(main) == []  # value for value, each once
+    assert main.evidence.stored_rows == LETTERS
+    assert main.endpoint.stats()["duplicates"] == 0
+
+
+@pytest.mark.parametrize("kept", ["directory", "topic"])
+def test_a_replay_that_is_killed_goes_on_and_repeats_only_what_was_in_flight(
+    kept: str, rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
+    main = rig(partitions=2)
+    main.produce(5_000)
+    wanted = settings(main, kept, topic, WRONG)
+    assert main.start(**wanted).wait() == ExitCode.DONE
+    main.write_settings({**wanted, **RIGHT})
+    main.endpoint.misbehave("latency", seconds=0.1)
+    command = [sys.executable, "-m", "ingest", "dead-letters", "replay"]
+    for rows in (1_000, 2_500):
+        with subprocess.Popen(
+            command, cwd=main.directory, env=main.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as replay:
+            wait_until(lambda rows=rows: main.stored >= rows, 60.0)  # type: ignore[misc]
+            replay.send_signal(signal.SIGKILL)
+    main.endpoint.behave()
+    left = dead_letters(main, "list")["letters"]
+    assert 0 < left < 5_000
+    done = dead_letters(main, "replay")
+    assert (done["replayed"], done["meant"]) == (left, left)
+    assert dead_letters(main, "list")["letters"] == 0
+    assert after_replay(main, 2 * 2 * 500) == []
+
+
+def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic: Callable[..., str]) -> None:
+    main = rig(partitions=1)
+    main.produce(2_000)
+    wanted = settings(main, "directory", topic, WRONG)
+    assert main.start(**wanted).wait() == ExitCode.DONE
+    main.write_settings({**wanted, **RIGHT})
+    main.endpoint.misbehave([Fault(kind="status", status=503, skip=1)])
+    command = [sys.executable, "-m", "ingest", "dead-letters", "replay", "--json"]
+    with subprocess.Popen(
+        command, cwd=main.directory, env=main.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as replay:
+        wait_until(lambda: main.stored == 500 and main.endpoint.stats()["requests"] > 3, 60.0)
+        taken = subprocess.run(
+            command, cwd=main.directory, env=main.environment(), capture_output=True, text=True, check=False, timeout=60
+        )
+        assert taken.returncode == ExitCode.USAGE
+        assert "another replay is at work" in taken.stderr
+        replay.send_signal(signal.SIGINT)
+        said, _ = replay.communicate(timeout=60)
+    assert replay.returncode == ExitCode.DRAIN_DEADLINE
+    assert json.loads(said)["left"] == 1_500
+    main.endpoint.behave()
+    assert dead_letters(main, "replay")["replayed"] == 1_500
+    assert after_replay(main) == []
+
+
+@pytest.mark.parametrize("kept", ["directory", "topic"])
+def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ever(
+    kept: str, rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
+    main = rig(partitions=1)
+    main.produce(1_000)
+    broken = main.put([b"{", b'{"a": 1}'], partition=0)
+    wanted = settings(main, kept, topic, WRONG)
+    assert main.start(**wanted).wait() == ExitCode.DONE
+    main.write_settings({**wanted, **RIGHT})
+    main.endpoint.misbehave("status", status=422, text="odd", column="seq", value=700)
+    done = dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)
+    assert done["replayed"] == 999
+    assert done["failed"] == {"not_json": 1, "missing_column": 1, "rejected_422": 1}
+    found = dead_letters(main, "list")
+    assert found["by_reason"] == {"not_json": 1, "missing_column": 1, "rejected_422": 1}
+    (odd,) = dead_letters(main, "show", "--offset", "700", "--value")
+    assert (odd["reason"], odd["replays"], odd["partition"]) == ("rejected_422", 1, 0)
+    assert json.loads(odd["value"]) == main.generator.row(0, 700)
+    assert dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)["failed"].keys() == done["failed"].keys()
+    third = dead_letters(main, "replay", "--max-replays", "2", code=ExitCode.TOO_MANY_DEAD)
+    assert (third["held_back"], third["meant"]) == (3, 3)
+    main.endpoint.behave()
+    assert dead_letters(main, "replay", "--reason", "rejected_422")["replayed"] == 1
+    main.truth.bad |= {(0, offset) for offset in broken}
+    assert main.evidence.stored_rows <= main.stored == 1_000
+
+
+@pytest.mark.parametrize("kept", ["directory", "topic"])
+def test_back_to_the_topic_a_running_worker_delivers_them(
+    kept: str, rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
+    main = rig(partitions=2)
+    main.produce(2_000)
+    sent = main.read_topic()
+    bad = main.put([b"{"], partition=1)
+    wanted = settings(main, kept, topic, WRONG)
+    assert main.start(**wanted).wait() == ExitCode.DONE
+    done = dead_letters(main, "replay", "--to", "topic")
+    assert (done["replayed"], done["to"]) == (2_001, "topic")
+    messages = main.read_topic()
+    assert len(messages) == 4_002
+    again = {place: value for place, value in messages.items() if place not in sent and place != (1, bad[0])}
+    assert sorted(v or b"" for v in again.values()) == sorted([*(v or b"" for v in sent.values()), b"{"])
+    assert all(part in {p for p, _ in sent} for part, _ in again)
+    assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.DONE
+    assert main.stored == 2_000
+    assert main.endpoint.stats()["duplicates"] == 0
+    (broken,) = dead_letters(main, "show", "--value")
+    assert (broken["reason"], broken["replays"], broken["key"]) == ("not_json", 1, "key")
+    assert {"trace_base64": "/wA="} in broken["headers"]
+    for replays in (2, 3):
+        assert dead_letters(main, "replay", "--to", "topic")["replayed"] == 1
+        assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.DONE
+        assert dead_letters(main, "show")[0]["replays"] == replays
+    held = dead_letters(main, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)
+    assert (held["held_back"], held["replayed"]) == (1, 0)
+    assert len(main.read_topic()) == 4_004
+
+
+def test_a_letter_in_the_topic_is_the_message_with_its_provenance(
+    rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
+    main = rig(partitions=1)
+    wanted = settings(main, "topic", topic, RIGHT)
+    name = wanted["dead_letters"]["topic"]
+    (offset,) = main.put([b"\xff{"])
+    assert main.start(**wanted).wait() == ExitCode.DONE
+    assert main.committed_at(0) == 1
+    consumer = Consumer({"bootstrap.servers": main.kafka.brokers, "group.id": "look"})
+    consumer.assign([TopicPartition(name, partition, 0) for partition in (0, 1)])
+    message = consumer.poll(30.0)
+    consumer.close()
+    assert message is not None
+    assert (message.value(), message.key()) == (b"\xff{", b"key")
+    headers: dict[str, bytes] = dict(message.headers() or ())  # type: ignore[arg-type]  # all have values
+    assert headers.pop("ingest.written_at").endswith(b"+00:00")
+    assert int(headers.pop("ingest.timestamp_ms")) == message.timestamp()[1]
+    assert b"not valid JSON" in headers.pop("ingest.detail")
+    assert headers == {
+        "trace": b"\xff\x00",
+        "ingest.reason": b"not_json",
+        "ingest.topic": main.kafka.topic.encode(),
+        "ingest.partition": b"0",
+        "ingest.offset": str(offset).encode(),
+    }
+    assert not main.dead_letters.exists()
+
+
+def test_the_dead_letter_topic_is_checked_before_anything_starts(
+    rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
+    main = rig(partitions=1)
+    main.produce(10)
+    compacted = topic(1, {"cleanup.policy": "compact"})
+    for name, words in (
+        ("there-is-none", "kafka-topics --create"),
+        (compacted, "cleanup.policy"),
+        (main.kafka.topic, "name another"),
+    ):
+        run = main.start(dead_letters={"topic": name})
+        assert run.wait() == ExitCode.CONFIGURATION
+        assert "[dead_letters] topic" in run.errors
+        assert words in run.errors
+    both = main.start(dead_letters={"topic": compacted, "directory": str(main.dead_letters)})
+    assert both.wait() == ExitCode.CONFIGURATION
+    assert "exclude each other" in both.errors
+    assert main.stored == 0
+
+
+def test_while_the_dead_letter_topic_refuses_nothing_is_committed_past_it(
+    rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
+    """A letter larger than the topic takes, until somebody raises the limit."""
+    main = rig(partitions=1)
+    small = topic(1, {"max.message.bytes": "2000"})
+    main.put([b'{"prediction_id": "1", "prediction_ts": 1', b"x" * 5_000, b"{"])
+    run = main.start(dead_letters={"topic": small})
+    told = run.until_event("dead_letters_blocked", count=2)
+    assert small in told["error"]
+    assert "max.message.bytes" in told["error"]
+    assert (main.committed_at(0) or 0) == 0
+    main.configure_topic("max.message.bytes", "100000", topic=small)
+    assert run.wait() == ExitCode.DONE
+    assert main.committed_at(0) == 3
+    assert dead_letters(main, "list")["letters"] == 3
+
+
+@pytest.mark.parametrize("judge", ["decode", "arize"])
+def test_too_many_dead_letters_stop_the_worker_and_nothing_is_committed_past_them(
+    judge: str, rig: Callable[..., Rig]
+) -> None:
+    main = rig(partitions=1)
+    main.produce(4_000)
+    limits = {"max_share": 0.5, "share_events": 1_000, "max_consecutive": 2_000}
+    cause: dict[str, Any] = {"dead_letters": {"directory": str(main.dead_letters), **limits}}
+    if judge == "decode":
+        cause |= WRONG
+    else:
+        main.endpoint.misbehave("status", status=422, text="no such model")
+    run = main.start(**cause)
+    assert run.wait() == ExitCode.TOO_MANY_DEAD
+    (failed,) = run.all("worker_failed")
+    assert re.search(r"max_share|max_consecutive", failed["error"])
+    main.evidence.update()
+    assert len(main.reasons) <= 1_000
+    assert (main.committed_at(0) or 0) <= 1_000
+    main.endpoint.behave()
+    assert main.start(**{**cause, **RIGHT}).wait() == ExitCode.DONE
+    main.truth.bad |= set(main.reasons)
+    assert main.findings() == []
+
+
+def test_one_row_in_a_batch_that_arize_refuses_costs_one_row(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(20_000)
+    main.endpoint.misbehave("status", status=400, text="a row is too odd", column="seq", value=7_000)
+    run = main.start(batch={"max_events": 20_000, "chunk_events": 5_000, "linger_s": 30.0})
+    assert run.wait() == ExitCode.DONE
+    refused = set(main.reasons)
+    assert refused == {(0, 7_000), (1, 7_000)}
+    main.truth.bad |= refused
+    assert main.findings() == []
+    assert main.endpoint.stats()["requests"] <= 2 * 18 + 4
+
+
+def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(6_000)
+    main.endpoint.misbehave(
+        [
+            Fault(kind="status", status=400, text="odd", column="seq", value=1_234),
+            Fault(kind="latency", seconds=0.2),
+        ]
+    )
+    batch = {"max_events": 2_000, "chunk_events": 1_000, "linger_s": 5.0}
+    run = main.start(batch=batch, until_end=True)
+    run.until_event("upload_split")
+    run.until(lambda: main.stored > 2_000)
+    next(iter(run.workers().values())).kill()
+    assert run.wait() == ExitCode.DONE
+    main.truth.bad |= {(0, 1_234)}
+    assert set(main.reasons) == {(0, 1_234)}
+    assert main.findings(most_duplicates=2 * 2_000) == []
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_nothing(status: int, rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(2_000)
+    main.endpoint.misbehave(
+        [
+            Fault(kind="status", status=status, skip=4, count=3),
+            Fault(kind="status", status=422, text="odd", column="seq", value=1_999),
+        ]
+    )
+    run = main.start(batch={"max_events": 2_000, "chunk_events": 1_000, "linger_s": 5.0})
+    assert run.wait() == ExitCode.DONE
+    assert len(run.all("upload_retried")) == 3
+    main.truth.bad |= {(0, 1_999)}
+    assert main.findings() == []
+
+
+def test_what_is_too_large_is_halved_until_it_fits(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(4_000)
+    main.endpoint.misbehave("status", status=413, min_rows=1_100)
+    run = main.start(batch={"max_events": 4_000, "chunk_events": 1_000, "linger_s": 5.0})
+    assert run.wait() == ExitCode.DONE
+    assert main.findings() == []
+    assert main.endpoint.stats()["answers"] == {"200": 4, "413": 3}
+    assert not list(Path(main.dead_letters).glob("*.jsonl"))
