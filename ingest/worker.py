@@ -135,6 +135,7 @@ class _Worker:
         self._full_since: float | None = None
         self._heard_at = time.monotonic()
         self._drain_at: float | None = None
+        self._halt: FatalError | None = None  # to be raised once what is in hand is delivered
         self._reader = Reader(
             config.kafka, task.partitions, on_trouble=self._kafka_trouble, on_committed=self._commit_answered
         )
@@ -197,6 +198,8 @@ class _Worker:
         return not busy and not self._committer.outstanding and not self._committer.moved(self._marks())
 
     def _finish(self, now: float, code: ExitCode) -> ExitCode:
+        if self._halt is not None:
+            raise self._halt
         self._state = "done"
         self._report(now, last=True)
         left = sum(tracker.open_messages for tracker in self._trackers.values())
@@ -378,7 +381,15 @@ class _Worker:
     def _outside(self, partition: int, offset: int) -> None:
         kafka = self._task.config.kafka
         tracker = self._trackers[partition]
-        go_on = after_hole(kafka, partition, offset, self._reader.watermarks([partition])[partition])
+        bounds = self._reader.watermarks([partition])[partition]
+        try:
+            go_on = after_hole(kafka, partition, offset, bounds)
+        except FatalError as halt:
+            if offset > bounds[1]:
+                raise  # another topic by the same name: nothing more is committed for it
+            # What is in hand may be gone from Kafka too: it is delivered first.
+            self._halt, self._drain_at = halt, time.monotonic()
+            return
         if go_on > tracker.position:
             self._emit(
                 events.OffsetsExpired(

@@ -81,14 +81,14 @@ def test_retention_overtakes_a_reader_that_is_held_up(rig: Callable[..., Rig]) -
     run = main.start(until_end=False)
     run.until_event("progress", state="paused")
     main.delete_records(0, 40_000)
-    main.endpoint.behave()
+    main.endpoint.misbehave("latency", seconds=1.0)  # something is still on its way when it finds out
     assert run.wait() == ExitCode.EXPIRED
     committed = main.committed_at(0)
     assert committed is not None
     assert f"retention removed offsets {committed} to 39999" in run.all("worker_failed")[0]["error"]
     assert main.evidence.duplicates == 0
     main.evidence.update()
-    assert main.evidence.stored[0].tolist() == [1] * committed
+    assert main.evidence.stored[0].tolist() == [1] * committed  # what it had read is delivered, though it is gone
 
 
 def test_a_committed_offset_past_the_end_is_never_used(rig: Callable[..., Rig]) -> None:
@@ -105,7 +105,7 @@ def test_a_committed_offset_past_the_end_is_never_used(rig: Callable[..., Rig]) 
     assert main.stored == 0
 
 
-def test_a_topic_recreated_under_the_reader_is_never_read_at_the_old_offsets(rig: Callable[..., Rig]) -> None:
+def test_a_topic_recreated_with_less_in_it_stops_its_reader(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(1_000)
     run = main.start(until_end=False)
@@ -115,12 +115,10 @@ def test_a_topic_recreated_under_the_reader_is_never_read_at_the_old_offsets(rig
     main.until(lambda: main.kafka.topic not in admin.list_topics(timeout=WITHIN_S).topics)
     admin.create_topics([NewTopic(main.kafka.topic, 1, 1)])[main.kafka.topic].result(WITHIN_S)
     main.put([main.generator.event(0, sequence) for sequence in range(1_000, 1_100)])
-    run.until(lambda: not run.running or main.stored == 1_100)
-    if main.stored < 1_100:  # it has halted; nothing of the new topic may be passed over
-        committed = main.committed_at(0)
-        assert committed is None or committed in (0, 1_000)
-    else:
-        assert main.committed_at(0) in (None, 0, 100)
+    # 4 if it looked while there was no such topic, 8 if it asked for an offset that the new one hasn't reached.
+    assert run.wait() in {ExitCode.EXPIRED, ExitCode.KAFKA}
+    assert main.stored == 1_000
+    assert main.committed_at(0) is None  # Kafka forgot them with the topic, and nothing was committed for the new one
 
 
 @pytest.mark.parametrize("how", ["topic", "brokers"])
