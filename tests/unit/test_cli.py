@@ -25,6 +25,9 @@ def ingest(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complet
     "command",
     [
         ("supervise",),
+        ("dead-letters", "list"),
+        ("dead-letters", "show"),
+        ("dead-letters", "replay"),
         ("demo",),
         ("sandbox", "kafka"),
         ("sandbox", "arize"),
