@@ -38,7 +38,8 @@ from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
 from ingest.pipeline.intake import Intake
 from ingest.pipeline.judge import Judge
 from ingest.pipeline.log import ArizeLog
-from ingest.pipeline.poll import Polled, Reader, refetch
+from ingest.pipeline.poll import Polled, Reader
+from ingest.pipeline.refetch import refetch
 from ingest.pipeline.refused import RefusedBatches
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.start import after_hole, first_offset

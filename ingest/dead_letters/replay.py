@@ -113,6 +113,8 @@ class PipelineReplay:
             self._store.mark(done, PIPELINE)
             outcome.replayed += len(done)
             self._progress(len(done))
+        if not settled.refused:
+            return
         refused = numbers(settled.refused)
         letters = self._store.read([self._entries[int(ids[row])] for row, _, _ in refused])
         self._fail(

@@ -16,6 +16,7 @@ from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline import dead_letter_topic as names
 from ingest.pipeline import poll
 from ingest.pipeline.produce import Record, Writer, confirmed
+from ingest.pipeline.refetch import refetch
 
 _POLL_S = 0.5
 _SILENCE_S = 60.0
@@ -74,7 +75,7 @@ class TopicStore:
         for partition, offset in sorted(entry.place for entry in entries):
             wanted.setdefault(partition, []).append(offset)
         try:
-            messages = poll.refetch(self._kafka, wanted)
+            messages = refetch(self._kafka, wanted)
         except RetryableError as failed:
             raise FatalError(f"{self.place}: {failed}", exit_code=ExitCode.KAFKA) from None
         letters = [of_message(message) for message in messages]

@@ -26,7 +26,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from ingest.config import Kafka
-from ingest.errors import ExitCode, FatalError, RetryableError
+from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.client import (
     OFFSET_INVALID,
@@ -39,12 +39,11 @@ from ingest.pipeline.client import (
     TopicPartition,
 )
 from ingest.pipeline.commit import decode, encode
-from ingest.records import Chunk, KafkaMessage
+from ingest.records import Chunk
 
 _T = TypeVar("_T")
 
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
-_REFETCH_SILENCE_S = 5.0
 _PROBE_S = 2.0  # asked from within the loop, which must go on
 _REACH_S = 15.0  # until the first answer: an address that is wrong should not look like a start
 _PATIENCE_S = 60.0  # a fresh broker may answer NOT_COORDINATOR while it makes the offsets topic
@@ -210,7 +209,7 @@ class Reader:
         """The brokers hold messages past these positions. False too when they don't answer within two seconds."""
         try:
             return any(
-                _bounds(self._consumer, TopicPartition(self._topic, p), _PROBE_S)[1] > position
+                bounds_of(self._consumer, TopicPartition(self._topic, p), _PROBE_S)[1] > position
                 for p, position in positions.items()
             )
         except KafkaException:
@@ -319,40 +318,6 @@ def offset_at(kafka: Kafka, partition: int, timestamp_ms: int) -> int | None:
         consumer.close()
 
 
-def refetch(kafka: Kafka, wanted: Mapping[int, Sequence[int]]) -> list[KafkaMessage]:
-    """Read single messages again: `wanted` maps a partition to its offsets, ascending.
-
-    A batch keeps no raw messages while it waits for Arize; they are still in Kafka, because nothing of it
-    is committed. Returns those found until Kafka stays silent for five seconds; the caller decides about the missing
-    ones. Raises RetryableError when Kafka can't be asked.
-    """
-    consumer = Consumer(consumer_options(kafka, len(wanted)))
-    found: list[KafkaMessage] = []
-    open_offsets = {p: set(offsets) for p, offsets in wanted.items() if len(offsets)}
-    try:
-        consumer.assign([TopicPartition(kafka.topic, p, min(offsets)) for p, offsets in open_offsets.items()])
-        last = {p: max(offsets) for p, offsets in open_offsets.items()}
-        while open_offsets:
-            messages = consumer.consume(5_000, _REFETCH_SILENCE_S)
-            if not messages:
-                break
-            for message in messages:
-                partition, offset = message.partition(), message.offset()
-                if partition not in open_offsets or offset is None:
-                    continue
-                if message.error() is None and offset in open_offsets[partition]:
-                    open_offsets[partition].discard(offset)
-                    found.append(message)
-                if not open_offsets[partition] or offset >= last[partition]:
-                    del open_offsets[partition]
-                    consumer.incremental_unassign([TopicPartition(kafka.topic, partition)])
-    except KafkaException as failed:
-        raise RetryableError(f"refused messages can't be read again: {failed.args[0].str()}") from None
-    finally:
-        consumer.close()
-    return found
-
-
 def _chunk(messages: list[Message]) -> Chunk | None:
     if not messages:
         return None
@@ -383,12 +348,13 @@ def _watermarks(consumer: Consumer, kafka: Kafka, partitions: Iterable[int]) -> 
         found[partition] = _patiently(
             kafka,
             f"the offsets of topic {kafka.topic} partition {partition}",
-            partial(_bounds, consumer, asked, _REQUEST_S),
+            partial(bounds_of, consumer, asked, _REQUEST_S),
         )
     return found
 
 
-def _bounds(consumer: Consumer, asked: TopicPartition, timeout_s: float) -> tuple[int, int]:
+def bounds_of(consumer: Consumer, asked: TopicPartition, timeout_s: float) -> tuple[int, int]:
+    """Low watermark and end offset of one partition. Raises KafkaException."""
     # The library documents None on a time-out, its type hints don't.
     found = cast("tuple[int, int] | None", consumer.get_watermark_offsets(asked, timeout=timeout_s))
     if found is None:
