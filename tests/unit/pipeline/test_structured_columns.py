@@ -110,6 +110,10 @@ def test_one_rank_that_is_no_integer_costs_one_row() -> None:
     done = decode(rows, decoder(schema, "ranking"))
     assert codes(done) == {2: "wrong_type", 4: "wrong_type"}
     assert done.table.column("r").to_pylist() == [1, 2, 3, 2**53 + 1]
+    # Integers and one float, which Arrow takes for a column of floats.
+    assert codes(decode([{"g": "q", "r": rank} for rank in (1, 1.5, 2)], decoder(schema, "ranking"))) == {
+        1: "wrong_type"
+    }
 
 
 def test_wildcards_bring_rules_too() -> None:
