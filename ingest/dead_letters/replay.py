@@ -56,10 +56,8 @@ class PipelineReplay:
         while self._next < len(self._entries):
             failed = self._take_lot()
             outcome.failed.update(letter.code for letter in failed)
-            self._intake.close_batch(time.monotonic(), leaving=True)
-            outcome.replayed += sum(batch.rows for batch in self._intake.ready)
-            self._progress(len(failed) + sum(batch.rows for batch in self._intake.ready))
-            self._intake.ready.clear()
+            outcome.replayed += self._intake.rows
+            self._forget_rows()
 
     def run(self, outcome: Outcome) -> None:
         """Replay to the end. `outcome` is kept up to date, also when this raises FatalError."""
@@ -92,6 +90,11 @@ class PipelineReplay:
         elif len(uploads):
             uploads.wait(_WAIT_S)
         return bool(self._next < len(self._entries) or self._intake.rows or len(uploads))
+
+    def _forget_rows(self) -> None:
+        while self._intake.rows:
+            self._intake.close_batch(time.monotonic(), leaving=True)
+            self._intake.ready.clear()
 
     def _take_lot(self) -> Sequence[DeadLetter]:
         """Read and decode the next letters; those that fail."""
