@@ -12,10 +12,16 @@ Rules (arize 8.61, `validate_params` in ml/batch_validation/validator.py)
 from collections.abc import Iterator
 
 from ingest.meanings import MAX_EMBEDDINGS, Claim, Schema, claims, misplaced
+from ingest.sections import Arize
+from ingest.templates import has_places
 
 
-def faults(schema: Schema, model_type: str, environment: str, batch_id: str) -> list[str]:
+def faults(schema: Schema, arize: Arize) -> list[str]:
     """What can't work together: the SDK would refuse every batch. Each with its section and key."""
+    model_type, environment, batch_id = arize.model_type, arize.environment, arize.batch_id
+    if has_places(environment):
+        # Each message says its own: only what holds of all of them can be judged here.
+        environment, batch_id = "production", ""
     found = [*_names(schema), *_meanings(schema, model_type), *_of_other_models(schema, model_type)]
     found += _added(schema, model_type)
     if environment == "validation" and not batch_id.strip():

@@ -1,0 +1,163 @@
+"""The sections of the configuration, a policy each; [schema] has a room of its own in `ingest.meanings`.
+
+Secrets come from the environment or from a `*_file` key, never from a flag: `ARIZE_API_KEY` or
+`[arize] api_key_file`; any librdkafka option may be given as `"sasl.password_file" = "/run/secrets/kafka"`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from ingest import templates
+from ingest.errors import ConfigError
+from ingest.meanings import Environment, ModelType, Section
+
+# Options whose value decides whether something is lost: ours alone.
+RESERVED_OPTIONS = {
+    "bootstrap.servers": "use [kafka] brokers",
+    "metadata.broker.list": "use [kafka] brokers",
+    "group.id": "use [kafka] group",
+    "enable.auto.commit": "each worker commits by itself, after Arize answered",
+    "enable.auto.offset.store": "each worker commits by itself, after Arize answered",
+    "auto.offset.reset": "use [kafka] start and [kafka] on_expired",
+    "enable.partition.eof": "the end of a partition is needed to commit past trailing control records",
+}
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Kafka(Section):
+    """Where the messages come from."""
+
+    brokers: str = "localhost:9092"
+    topic: str = Field(default="", description="the topic with JSON predictions")
+    group: str = "ingest"
+    start: Literal["earliest", "latest"] = Field(
+        default="earliest", description="where a partition without a committed offset begins"
+    )
+    on_expired: Literal["stop", "continue"] = Field(
+        default="stop", description="retention overtook the committed offset: exit 8, or go on and report the range"
+    )
+    queue_bytes: Positive = Field(
+        default=48 * 2**20, description="fetched bytes a worker holds ahead of decoding, over all its partitions"
+    )
+    # They may hold a password that came from the environment: kept out of every dump.
+    options: dict[str, str | bool | int | float] = Field(default_factory=dict, repr=False)
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _ours_stay_ours(cls, options: Any) -> Any:
+        faults = []
+        for key, value in options.items() if isinstance(options, dict) else ():
+            if hint := RESERVED_OPTIONS.get(key.removesuffix("_file")):
+                faults.append(f'"{key}" can\'t be set here: {hint}')
+            elif not isinstance(value, str | int | float):
+                faults.append(f'"{key}" takes a string, a number or true and false')
+        if faults:
+            raise ValueError("; ".join(faults))
+        return options
+
+    def client_options(self) -> dict[str, str | bool | int | float]:
+        """The options for librdkafka, with every `*_file` replaced by the file's content.
+
+        Raises `ConfigError` naming a file that can't be read.
+        """
+        options: dict[str, str | bool | int | float] = {}
+        for key, value in self.options.items():
+            if key.endswith("_file"):
+                options[key.removesuffix("_file")] = read_secret(f"[kafka.options] {key}", str(value))
+            else:
+                options[key] = value
+        return options
+
+
+class Batch(Section):
+    """When a micro-batch is full: whatever comes first."""
+
+    max_events: Positive = 100_000
+    max_bytes: Positive = Field(default=64 * 2**20, description="raw bytes of the messages in one batch")
+    linger_s: Seconds = 10.0
+    chunk_events: Positive = Field(default=5_000, description="messages decoded at a time")
+
+
+class Arize(Section):
+    """What Arize is told, and how patiently. The endpoint itself is set by the SDK's own ARIZE_* variables."""
+
+    space_id: str = ""
+    api_key_file: Path | None = None
+    model_name: str = ""
+    model_version: str = Field(default="1", min_length=1)
+    model_type: ModelType = "binary_classification"
+    environment: str = Field(default="production", description="an `Environment`, or a template of one")
+    batch_id: str = Field(default="", description="environment validation: the name of its batch")
+    timeout_s: Seconds = Field(default=60.0, description="wall-clock limit of one upload attempt, all in all")
+    in_flight: Annotated[int, Field(ge=1, le=64)] = 2
+
+    @field_validator("space_id", "model_name", "model_version", "environment", "batch_id")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        templates.parse(text)
+        return text
+
+    @field_validator("environment")
+    @classmethod
+    def _known_environment(cls, environment: str) -> str:
+        known = get_args(Environment)
+        if environment not in known and not templates.has_places(environment):
+            raise ValueError(f"Input should be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}")
+        return environment
+
+
+class Delivery(Section):
+    """The retry policy: full jitter between 0 and min(max_backoff_s, base_backoff_s * 2^attempt), without end."""
+
+    base_backoff_s: Seconds = 0.5
+    max_backoff_s: Seconds = 30.0
+    commit_interval_s: Seconds = 1.0
+
+
+class DeadLetters(Section):
+    """Where messages go that can't be delivered, and how many of them are too many."""
+
+    directory: Path = Path("dead_letters")
+    topic: str = Field(default="", description="a Kafka topic instead of the directory")
+    max_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5, description="stop when more than this share of the last share_events can't be delivered; 1: never"
+    )
+    share_events: Positive = 10_000
+    max_consecutive: Annotated[int, Field(ge=0)] = Field(
+        default=10_000, description="stop when so many messages in a row can't be delivered; 0: never"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.topic and "directory" in self.model_fields_set:
+            raise ValueError("directory and topic exclude each other: a dead letter has one place. Remove one of them")
+        return self
+
+
+class Supervisor(Section):
+    """The pool of workers."""
+
+    workers: Positive = 1
+    partitions: str = "all"
+    drain_s: Seconds = Field(default=30.0, description="how long a stop waits for acknowledgements")
+    hang_s: Seconds = Field(default=30.0, description="no progress of a worker's loop for this long: killed, restarted")
+    max_crashes: Positive = Field(default=10, description="crashes of one worker within period_s before it is given up")
+    period_s: Seconds = 300.0
+    base_backoff_s: Seconds = 0.2
+    max_backoff_s: Seconds = 30.0
+
+
+def read_secret(key: str, path: str) -> str:
+    """The stripped content of a secret's file. Raises `ConfigError` naming `key` and `path`, never the content."""
+    try:
+        secret = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError(f"{key} = {path}: can't be read: {reason}") from None
+    if not secret:
+        raise ConfigError(f"{key} = {path}: it is empty")
+    return secret

@@ -1,0 +1,55 @@
+"""Texts with places that each message fills: `fraud-{release}`, `{headers.model}`.
+
+1. `{field.path}` is a field of the message by its dotted path, `{headers.NAME}` a header of it.
+2. `{{` and `}}` are the braces themselves. Any other brace is a fault, told with its position.
+
+Only how such a text is written: whoever sends a message fills the places.
+"""
+
+import re
+from dataclasses import dataclass
+
+_PART = re.compile(r"\{\{|\}\}|\{(?P<path>[^{}]*)\}|[^{}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place to fill: the dotted path of a field, or `headers.NAME`."""
+
+    path: str
+
+
+def parse(text: str) -> tuple[str | Place, ...]:
+    """The parts of `text` in order, neighbouring characters as one string.
+
+    Raises `ValueError` saying where (counted from 1) and why it can't be read; never the text itself.
+    """
+    parts: list[str | Place] = []
+    at = 0
+    while at < len(text):
+        found = _PART.match(text, at)
+        if found is None:
+            raise ValueError(
+                f"position {at + 1}: a brace without its other one; {{{{ and }}}} are the braces themselves"
+            )
+        if (path := found["path"]) is not None:
+            if not is_path(path):
+                raise ValueError(f"position {at + 1}: write {{field.path}} or {{headers.NAME}}")
+            parts.append(Place(path))
+        else:
+            literal = {"{{": "{", "}}": "}"}.get(found[0], found[0])
+            if parts and isinstance(parts[-1], str):
+                literal = f"{parts.pop()}{literal}"
+            parts.append(literal)
+        at = found.end()
+    return tuple(parts)
+
+
+def has_places(text: str) -> bool:
+    """Whether messages fill something in `text`, which `parse` takes."""
+    return any(isinstance(part, Place) for part in parse(text))
+
+
+def is_path(text: str) -> bool:
+    """Whether `text` names a field by its dotted path, or a header."""
+    return bool(text) and text == text.strip() and all(text.split("."))
