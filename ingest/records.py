@@ -30,6 +30,52 @@ class KafkaMessage(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """What messages have become: numbers of them.
+
+    `tombstones` were passed over by configuration, and `filtered` messages are on a route that is not delivered; both
+    are dead letters otherwise.
+    """
+
+    acknowledged: int = 0
+    dead_lettered: int = 0
+    tombstones: int = 0
+    filtered: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.acknowledged + self.dead_lettered + self.tombstones + self.filtered
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.acknowledged + other.acknowledged,
+            self.dead_lettered + other.dead_lettered,
+            self.tombstones + other.tombstones,
+            self.filtered + other.filtered,
+        )
+
+    def __sub__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.acknowledged - other.acknowledged,
+            self.dead_lettered - other.dead_lettered,
+            self.tombstones - other.tombstones,
+            self.filtered - other.filtered,
+        )
+
+    def part(self, count: int) -> "Counts":
+        """At most `count` of them; which ones nobody knows any more, so the rare ones come first."""
+        rest = min(count, self.total)
+        dead = min(self.dead_lettered, rest)
+        tombstones = min(self.tombstones, rest - dead)
+        filtered = min(self.filtered, rest - dead - tombstones)
+        return Counts(rest - dead - tombstones - filtered, dead, tombstones, filtered)
+
+
+NOTHING = Counts()
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """`count` messages of one partition within offsets `first` <= offset < `next_offset`."""
 
@@ -101,8 +147,8 @@ class Decoded:
 class PartitionProgress:
     """One partition as its worker sees it now. Counts are of messages.
 
-    `acknowledged` and `dead_lettered` count what lies below the committed offset; they are carried in the
-    commit itself, so a crash can't blur them, and they keep growing over restarts. `consumed` counts what
+    `counts` are of what lies below the committed offset; they are carried in the commit itself, so a crash can't blur
+    them, and they keep growing over restarts. `consumed` counts what
     this process polled. `end_offset` is the newest known end of the log, -1 before it is known.
     """
 
@@ -110,8 +156,7 @@ class PartitionProgress:
     position: int
     end_offset: int
     consumed: int
-    acknowledged: int
-    dead_lettered: int
+    counts: Counts
 
     @property
     def lag(self) -> int:

@@ -45,7 +45,7 @@ from ingest.pipeline.retry import Backoff
 from ingest.pipeline.start import after_hole, first_offset
 from ingest.pipeline.too_many import TooMany
 from ingest.pipeline.uploads import Uploads
-from ingest.records import Chunk, PartitionProgress
+from ingest.records import Chunk, Counts, PartitionProgress
 
 _REPORT_S = 0.5
 _IDLE_POLL_S = 0.25
@@ -441,8 +441,7 @@ class _Worker:
             position=position,
             end_offset=max(self._reader.end_offset(partition), position),
             consumed=self._consumed[partition],
-            acknowledged=mark.acknowledged if mark is not None else 0,
-            dead_lettered=mark.dead_lettered if mark is not None else 0,
+            counts=mark.counts if mark is not None else Counts(),
         )
 
     def close(self) -> None:

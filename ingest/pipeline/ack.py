@@ -1,130 +1,216 @@
 """The ack tracker: what of a partition is settled, and up to where it may be committed.
 
 Rules
-1. Every message enters the tracker when it is polled, in arrival order, as part of a span: the messages of
-   one partition in one chunk.
-2. A span is settled when everything holding it has let go: the chunk once its bad messages are durable dead
-   letters, the batch once Arize acknowledged its rows or they are durable dead letters.
+1. Every message enters the tracker when it is polled, in arrival order, as part of a stretch: the messages of
+   one partition in one chunk. Within a stretch the messages of each route have a ticket of their own.
+2. A ticket is settled when everything holding it has let go: the chunk once its bad messages are durable dead
+   letters, the batch once Arize acknowledged its rows or they are durable dead letters. A stretch is settled when all
+   of its tickets are, and no route has left messages of it behind.
 3. The watermark is the highest next offset whose predecessors are all settled. It never goes back.
-4. Settled spans above the watermark are remembered as ranges, so that a restart can skip them. Ranges that a former
-   process left are kept until the watermark passes them: a second crash must not forget them.
+4. What is settled above the watermark is remembered as ranges, so that a restart can skip it: whole stretches, and
+   those where only some routes are still `open`. Ranges that a former process left are kept until the watermark passes
+   them: a second crash must not forget them.
 5. Counts are of messages and are moved under the watermark together with it; offsets are never subtracted to
    get a count, because they have gaps (compaction, control records, aborted transactions). A carried range keeps
-   the count it was settled with, whatever compaction or retention leaves of it.
+   the counts it was settled with, whatever compaction or retention leaves of it.
+6. A route that can't keep up leaves its messages behind: they have no ticket and take no memory. They are open until
+   they are read `again`, from `left_from` on.
 
 Theory: a queue in arrival order, its head popped while settled. Kafka delivers a partition in offset order,
-so arrival order is offset order, and the watermark is the next offset of the last span popped. Work is per
-span, not per message: a chunk of 5,000 messages costs as many steps as it has partitions.
+so arrival order is offset order, and the watermark is the next offset of the last stretch popped. Work is per
+stretch, not per message: a chunk of 5,000 messages costs as many steps as it has partitions. What a route has left
+behind in neighbouring stretches becomes one: an outage of hours is one range.
 (After Jeffail/checkpoint, which tracks single messages in the same way.)
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.records import Span
+from ingest.records import NOTHING, Counts, Span
+
+_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
 class Ticket:
-    """One span on its way. `holds` counts what still keeps it from being settled."""
+    """The messages of one route in a stretch, on their way. `holds` counts what still keeps them from being settled."""
 
     span: Span
+    route: int = 0
     holds: int = 0
     dead: int = 0
+    tombstones: int = 0
+    filtered: int = 0
+    stretch: "_Stretch | None" = field(default=None, repr=False)
+
+    def counts(self) -> Counts:
+        """What its messages have become, once it is settled."""
+        lost = self.dead + self.tombstones + self.filtered
+        return Counts(self.span.count - lost, self.dead, self.tombstones, self.filtered)
 
 
 @dataclass(frozen=True, slots=True)
 class SettledRange:
-    """Settled messages above the watermark: `count` of them, `dead` of these in the dead letters."""
+    """Messages above the watermark: `counts` of them are settled, all but those of the `open` routes."""
 
     first: int
     next_offset: int
-    count: int
-    dead: int
+    counts: Counts
+    open: frozenset[int] = _NONE
 
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """What may be committed: everything below `next_offset` is settled, and so are the `ranges` above it."""
+    """What may be committed: everything below `next_offset` is settled, and so are the `ranges` above it.
+
+    `routes` says which routes the numbers in the ranges' `open` mean.
+    """
 
     next_offset: int
-    acknowledged: int
-    dead_lettered: int
+    counts: Counts = NOTHING
     ranges: tuple[SettledRange, ...] = ()
+    routes: str = ""
+
+    def settled(self) -> Counts:
+        """All that is settled, above the watermark too."""
+        return sum((each.counts for each in self.ranges), self.counts)
+
+    def under(self, routes: str) -> "Watermark":
+        """As it is to be read by these routes: ranges in which other routes are open mean nothing any more."""
+        if routes == self.routes:
+            return self
+        return replace(self, ranges=tuple(each for each in self.ranges if not each.open), routes=routes)
+
+
+@dataclass(slots=True, eq=False)
+class _Stretch:
+    """Messages that arrived together, or became one since.
+
+    `tickets` are those not settled yet, `open` the routes whose messages must be read again, `reached` how far in such
+    a reading has come.
+    """
+
+    first: int
+    next_offset: int
+    settled: Counts = NOTHING
+    open: frozenset[int] = _NONE
+    tickets: list[Ticket] = field(default_factory=list)
+    reached: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing of it is in hand, but something is left behind."""
+        return bool(self.open) and not self.tickets and not self.reached
+
+    def waiting(self) -> frozenset[int]:
+        """The routes that have something open here."""
+        return self.open.union(ticket.route for ticket in self.tickets)
 
 
 class PartitionTracker:
     """One partition from `start` on; `carried` is what the last commit says of it."""
 
-    def __init__(self, partition: int, start: int, carried: Watermark | None = None) -> None:
+    def __init__(self, partition: int, start: int, carried: Watermark | None = None, routes: str = "") -> None:
         self.partition = partition
         self.position = start
+        mark = (carried or Watermark(start)).under(routes)
         self._next_offset = start
-        self._acknowledged = carried.acknowledged if carried is not None else 0
-        self._dead_lettered = carried.dead_lettered if carried is not None else 0
-        self._ahead = deque(carried.ranges if carried is not None else ())
-        self._open: deque[Ticket] = deque()
+        self._counts = mark.counts
+        self._routes = routes
+        self._ahead = deque(mark.ranges)
+        self._stretches: deque[_Stretch] = deque()
 
-    def arrive(self, offsets: npt.NDArray[np.int64]) -> tuple[list[Ticket], npt.NDArray[np.bool_] | None]:
-        """Track the messages at `offsets` (ascending), all of this partition in one chunk.
+    # --- arrival -------------------------------------------------------------------------------
 
-        Returns the tickets of those still to be delivered, and a mask of them, None when it is all of them. Messages
-        that a former process settled are settled again at once, without being sent again.
+    def arrive(
+        self,
+        offsets: npt.NDArray[np.int64],
+        routes: npt.NDArray[np.int64] | None = None,
+        left: AbstractSet[int] = _NONE,
+    ) -> tuple[list[Ticket], npt.NDArray[np.bool_] | None]:
+        """Track the messages at `offsets` (ascending), all of this partition in one chunk, and the route of each.
+
+        Returns the tickets of those still to be delivered, each with one hold, and a mask of them, None when it is all
+        of them. Messages that a former process settled are settled again at once, without being sent again; those of
+        the routes in `left` are left behind.
         """
-        if not self._ahead or offsets[-1] < self._ahead[0].first:
-            return [self.track(_span(self.partition, offsets))], None
-        fresh = np.ones(len(offsets), dtype=np.bool_)
+        if routes is None:
+            routes = np.zeros(len(offsets), dtype=np.int64)
+        if not left and (not self._ahead or offsets[-1] < self._ahead[0].first):
+            return self._enter(offsets, routes), None
+        fresh = ~np.isin(routes, list(left))
         tickets = []
         begin = 0
         while self._ahead and self._ahead[0].first <= offsets[-1]:
-            settled = self._ahead[0]
-            first, end = np.searchsorted(offsets, [settled.first, settled.next_offset]).tolist()
+            carried = self._ahead[0]
+            first, end = np.searchsorted(offsets, [carried.first, carried.next_offset]).tolist()
             if first > begin:
-                tickets.append(self.track(_span(self.partition, offsets[begin:first])))
-            fresh[first:end] = False
-            self._pass_carried(int(offsets[-1]) + 1, seen=end - first)
+                tickets += self._enter(offsets[begin:first], routes[begin:first], left)
+            own = np.isin(routes[first:end], list(carried.open))
+            fresh[first:end] &= own
+            stretch = self._pass_carried(int(offsets[-1]) + 1, seen=int(np.count_nonzero(~own)))
+            stretch.open = carried.open & left
+            tickets += self._issue(stretch, routes[first:end][own], left)
             begin = end
         if begin < len(offsets):
-            tickets.append(self.track(_span(self.partition, offsets[begin:])))
-        return tickets, fresh
+            tickets += self._enter(offsets[begin:], routes[begin:], left)
+        self._settle()
+        return tickets, None if fresh.all() else fresh
 
     def track(self, span: Span) -> Ticket:
-        """Take in a span that has just been polled, with one hold on it: that of whoever tracks it.
+        """Take in a span of one route that has just been polled, with one hold on it: that of whoever tracks it.
 
         Raises ValueError if it belongs to another partition or does not come after everything tracked so far.
         """
         if span.partition != self.partition or span.first < self.position or span.next_offset <= span.first:
             raise ValueError(f"partition {self.partition} at {self.position} can't track {span}")
-        ticket = Ticket(span, holds=1)
-        self._open.append(ticket)
-        self.position = span.next_offset
+        stretch = self._append(_Stretch(span.first, span.next_offset))
+        ticket = Ticket(span, holds=1, stretch=stretch)
+        stretch.tickets.append(ticket)
         return ticket
 
-    def hold(self, ticket: Ticket) -> None:
-        """One more thing must happen before `ticket` is settled. Raises ValueError if it already is."""
-        if ticket.holds < 1:
-            raise ValueError(f"partition {self.partition}: {ticket.span} is already settled")
-        ticket.holds += 1
+    def again(
+        self, route: int, offsets: npt.NDArray[np.int64], routes: npt.NDArray[np.int64], upto: int
+    ) -> tuple[list[Ticket], npt.NDArray[np.bool_]]:
+        """Messages of a second reading, all there are from `left_from(route)` up to `upto`, and the route of each.
 
-    def release(self, ticket: Ticket, *, dead: int = 0) -> None:
-        """Let go of one hold on `ticket`; `dead` of its messages went to the dead letters.
-
-        Raises ValueError if nothing held it: something would be settled twice.
+        Returns the tickets of those that `route` had left behind, each with one hold, and a mask of them.
         """
-        if ticket.holds < 1:
-            raise ValueError(f"partition {self.partition}: {ticket.span} is already settled")
-        if not 0 <= dead <= ticket.span.count - ticket.dead:
-            raise ValueError(f"partition {self.partition}: {ticket.span} can't hold {dead} more dead letters")
-        ticket.holds -= 1
-        ticket.dead += dead
-        while self._open and self._open[0].holds == 0:
-            settled = self._open.popleft()
-            self._next_offset = settled.span.next_offset
-            self._dead_lettered += settled.dead
-            self._acknowledged += settled.span.count - settled.dead
+        fresh = np.zeros(len(offsets), dtype=np.bool_)
+        tickets = []
+        found: deque[_Stretch] = deque()
+        for whole in self._stretches:
+            stretch, rest = whole, None
+            if route not in stretch.open or stretch.first >= upto:
+                found.append(stretch)
+                continue
+            at = stretch.reached.get(route, stretch.first)
+            begin, end = np.searchsorted(offsets, [at, min(stretch.next_offset, upto)]).tolist()
+            own = routes[begin:end] == route
+            fresh[begin:end] = own
+            if upto < stretch.next_offset and not stretch.tickets and not stretch.reached:
+                stretch, rest = _split(stretch, upto, seen=int(np.count_nonzero(~own)))
+            if upto >= stretch.next_offset:
+                stretch.open -= {route}
+                stretch.reached.pop(route, None)
+            else:
+                stretch.reached[route] = upto
+            tickets += self._issue(stretch, routes[begin:end][own], first=at, upto=upto)
+            found.extend((stretch,) if rest is None else (stretch, rest))
+        self._stretches = found
+        self._settle()
+        return tickets, fresh
+
+    def left_from(self, route: int) -> int | None:
+        """Where the messages begin that `route` has left behind; None when there are none."""
+        for stretch in self._stretches:
+            if route in stretch.open:
+                return stretch.reached.get(route, stretch.first)
+        return None
 
     def advance(self, next_offset: int) -> None:
         """No message lies below `next_offset` beyond those tracked: the end of the log, or a gap.
@@ -134,47 +220,128 @@ class PartitionTracker:
         while self._ahead and self._ahead[0].first < next_offset:
             self._pass_carried(next_offset, seen=0)
         if next_offset > self.position:
-            self.release(self.track(Span(self.partition, self.position, next_offset, 0)))
+            self._append(_Stretch(self.position, next_offset))
+        self._settle()
 
-    def _pass_carried(self, upto: int, *, seen: int) -> None:
-        """Settle the next carried range up to `upto`; `seen` of its messages came by again.
+    # --- settling ------------------------------------------------------------------------------
 
-        Once the range is passed, all of its messages count, also those that compaction or retention has removed since.
+    def hold(self, ticket: Ticket) -> None:
+        """One more thing must happen before `ticket` is settled. Raises ValueError if it already is."""
+        if ticket.holds < 1:
+            raise ValueError(f"partition {self.partition}: {ticket.span} is already settled")
+        ticket.holds += 1
+
+    def release(self, ticket: Ticket, *, dead: int = 0, tombstones: int = 0, filtered: int = 0) -> None:
+        """Let go of one hold on `ticket`; so many of its messages went to the dead letters, or are not to be sent.
+
+        Raises ValueError if nothing held it: something would be settled twice.
         """
-        settled = self._ahead.popleft()
-        whole = settled.next_offset <= upto
-        count = settled.count if whole else min(seen, settled.count)
-        dead = min(settled.dead, count)
-        end = settled.next_offset if whole else upto
-        self.release(self.track(Span(self.partition, settled.first, end, count)), dead=dead)
-        if not whole:
-            left = SettledRange(end, settled.next_offset, settled.count - count, settled.dead - dead)
-            self._ahead.appendleft(left)
+        if ticket.holds < 1 or ticket.stretch is None:
+            raise ValueError(f"partition {self.partition}: {ticket.span} is already settled")
+        if min(dead, tombstones, filtered) < 0 or dead + tombstones + filtered > ticket.counts().acknowledged:
+            raise ValueError(f"partition {self.partition}: {ticket.span} can't hold {dead} more dead letters")
+        ticket.holds -= 1
+        ticket.dead += dead
+        ticket.tombstones += tombstones
+        ticket.filtered += filtered
+        if not ticket.holds:
+            ticket.stretch.tickets.remove(ticket)
+            ticket.stretch.settled += ticket.counts()
+            ticket.stretch = None
+            self._settle()
 
     @property
     def open_messages(self) -> int:
-        """Messages polled and not yet settled."""
-        return sum(ticket.span.count for ticket in self._open if ticket.holds)
+        """Messages in hand: polled, not left behind, and not yet settled."""
+        return sum(ticket.span.count for stretch in self._stretches for ticket in stretch.tickets)
 
     def watermark(self) -> Watermark:
         """What may be committed now."""
         ranges: list[SettledRange] = []
         joins = False
-        for ticket in self._open:
-            if ticket.holds:
+        for stretch in self._join():
+            waiting = stretch.waiting()
+            if waiting and not stretch.settled.total:
                 joins = False
                 continue
-            span, dead = ticket.span, ticket.dead
-            if joins:  # arrived right after the range before it: nothing lies between them
+            found = SettledRange(stretch.first, stretch.next_offset, stretch.settled, waiting)
+            if joins and ranges[-1].open == waiting:  # arrived right after it: nothing lies between them
                 before = ranges.pop()
-                ranges.append(
-                    SettledRange(before.first, span.next_offset, before.count + span.count, before.dead + dead)
-                )
-            else:
-                ranges.append(SettledRange(span.first, span.next_offset, span.count, dead))
+                found = SettledRange(before.first, found.next_offset, before.counts + found.counts, waiting)
+            ranges.append(found)
             joins = True
-        return Watermark(self._next_offset, self._acknowledged, self._dead_lettered, (*ranges, *self._ahead))
+        return Watermark(self._next_offset, self._counts, (*ranges, *self._ahead), self._routes)
+
+    # --- within --------------------------------------------------------------------------------
+
+    def _enter(
+        self, offsets: npt.NDArray[np.int64], routes: npt.NDArray[np.int64], left: AbstractSet[int] = _NONE
+    ) -> list[Ticket]:
+        # A stretch without messages of a route left behind is open all the same, so that neighbours become one.
+        stretch = self._append(_Stretch(int(offsets[0]), int(offsets[-1]) + 1, open=frozenset(left)))
+        return self._issue(stretch, routes, left)
+
+    def _issue(
+        self,
+        stretch: _Stretch,
+        routes: npt.NDArray[np.int64],
+        left: AbstractSet[int] = _NONE,
+        *,
+        first: int | None = None,
+        upto: int | None = None,
+    ) -> list[Ticket]:
+        """A ticket for the messages of each route in `stretch`, or of a part of it; none for those left behind."""
+        first = stretch.first if first is None else first
+        next_offset = stretch.next_offset if upto is None else min(upto, stretch.next_offset)
+        tickets = []
+        for route, count in enumerate(np.bincount(routes).tolist()):
+            if count and route not in left:
+                span = Span(self.partition, first, next_offset, count)
+                tickets.append(Ticket(span, route, holds=1, stretch=stretch))
+        stretch.tickets += tickets
+        return tickets
+
+    def _append(self, stretch: _Stretch) -> _Stretch:
+        self._stretches.append(stretch)
+        self.position = stretch.next_offset
+        return stretch
+
+    def _pass_carried(self, upto: int, *, seen: int) -> _Stretch:
+        """Enter the next carried range up to `upto`; `seen` of its settled messages came by again.
+
+        Once the range is passed, all of them count, also those that compaction or retention has removed since.
+        """
+        carried = self._ahead.popleft()
+        stretch, rest = _split(_Stretch(carried.first, carried.next_offset, carried.counts, carried.open), upto, seen)
+        if rest is not None:
+            self._ahead.appendleft(SettledRange(rest.first, rest.next_offset, rest.settled, rest.open))
+        stretch.open = _NONE  # its open messages have come by as well, if they are still there
+        return self._append(stretch)
+
+    def _settle(self) -> None:
+        while self._stretches and not self._stretches[0].tickets and not self._stretches[0].open:
+            settled = self._stretches.popleft()
+            self._next_offset = settled.next_offset
+            self._counts += settled.settled
+
+    def _join(self) -> deque[_Stretch]:
+        """Neighbours that wait for the same routes, with nothing in hand, become one: their number must not grow."""
+        found: deque[_Stretch] = deque()
+        for stretch in self._stretches:
+            before = found[-1] if found else None
+            if before is not None and before.idle and stretch.idle and before.open == stretch.open:
+                before.next_offset = stretch.next_offset
+                before.settled += stretch.settled
+            else:
+                found.append(stretch)
+        self._stretches = found
+        return found
 
 
-def _span(partition: int, offsets: npt.NDArray[np.int64]) -> Span:
-    return Span(partition, int(offsets[0]), int(offsets[-1]) + 1, len(offsets))
+def _split(stretch: _Stretch, upto: int, seen: int) -> tuple[_Stretch, _Stretch | None]:
+    """What of a stretch without tickets lies below `upto`, with `seen` settled messages, and the rest."""
+    if stretch.next_offset <= upto:
+        return stretch, None
+    counts = stretch.settled.part(seen)
+    rest = _Stretch(upto, stretch.next_offset, stretch.settled - counts, stretch.open)
+    return _Stretch(stretch.first, upto, counts, stretch.open), rest

@@ -12,7 +12,7 @@ Rules
    the far end: their messages are sent again after a restart, none is lost.
 5. Until a commit has taken in the `most_batches` acknowledged batches that wait for it, nothing more may be sent: what
    a crash repeats is bounded by that and by the uploads in flight, however small the batches or slow the commits.
-6. Metadata of another writer is not read: the offset counts, the rest starts from zero.
+6. Metadata of another writer is not read: the offset counts, the rest starts from zero. That of former versions is.
 
 Theory: offset and metadata are stored by Kafka in one record, so counts and ranges can't disagree with the offset,
 whatever is killed when.
@@ -23,24 +23,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingest.pipeline.ack import SettledRange, Watermark
+from ingest.records import Counts
 
 MAX_METADATA_BYTES = 4_095
 
+_SURELY = 20  # ranges that fit whatever their numbers are
 _HURRY_S = 0.02  # between the commits of a worker that waits for them
 
-_FORMAT = re.compile(r"ingest/1 (\d+) (\d+)((?: \d+\+\d+:\d+:\d+)*)")
-_RANGE = re.compile(r"(\d+)\+(\d+):(\d+):(\d+)")
+_COUNTS = r"\d+(?::\d+){0,3}"
+_FORMAT = re.compile(rf"ingest/2 ({_COUNTS})((?: [a-z]+=[0-9A-Za-z_-]+)*)((?: \d+\+\d+:{_COUNTS}(?:/[0-9a-f]+)?)*)")
+_RANGE = re.compile(rf"(\d+)\+(\d+):({_COUNTS})(?:/([0-9a-f]+))?")
+_FORMAT_1 = re.compile(r"ingest/1 (\d+) (\d+)((?: \d+\+\d+:\d+:\d+)*)")
+_RANGE_1 = re.compile(r"(\d+)\+(\d+):(\d+):(\d+)")
 
 
 def encode(watermark: Watermark) -> str:
-    """The metadata of a commit: `ingest/1 ACKNOWLEDGED DEAD[ GAP+LENGTH:COUNT:DEAD...]`, ASCII, at most 4,095 bytes.
+    """The metadata: `ingest/2 COUNTS[ routes=ID][ GAP+LENGTH:COUNTS[/OPEN]...]`, ASCII, at most 4,095 bytes.
 
-    GAP is the distance from the end of the range before (from the watermark for the first).
+    COUNTS are acknowledged, dead-lettered, tombstones and filtered with colons between them, zeros at the end left out.
+    GAP is the distance from the end of the range before (from the watermark for the first), OPEN has a bit for each
+    open route, in hexadecimal digits.
     """
-    text = f"ingest/1 {watermark.acknowledged} {watermark.dead_lettered}"
+    text = f"ingest/2 {_spell(watermark.counts)}"
+    if watermark.routes:
+        text += f" routes={watermark.routes}"
     end = watermark.next_offset
     for settled in watermark.ranges:
-        part = f" {settled.first - end}+{settled.next_offset - settled.first}:{settled.count}:{settled.dead}"
+        part = f" {settled.first - end}+{settled.next_offset - settled.first}:{_spell(settled.counts)}"
+        if settled.open:
+            part += f"/{sum(1 << route for route in settled.open):x}"
         if len(text) + len(part) > MAX_METADATA_BYTES:
             break
         text += part
@@ -48,20 +59,55 @@ def encode(watermark: Watermark) -> str:
     return text
 
 
+def fits(watermark: Watermark) -> bool:
+    """A commit can carry all of it."""
+    return len(watermark.ranges) <= _SURELY or len(decode(0, encode(watermark)).ranges) == len(watermark.ranges)
+
+
 def decode(next_offset: int, metadata: str | None) -> Watermark:
     """What a commit said; metadata that is not ours gives the offset alone."""
+    old = _FORMAT_1.fullmatch(metadata or "")
+    if old is not None:
+        return _former(next_offset, old)
     match = _FORMAT.fullmatch(metadata or "")
     if match is None:
-        return Watermark(next_offset, 0, 0)
+        return Watermark(next_offset)
+    said = dict(pair.split("=") for pair in match[2].split())
     ranges = []
     end = next_offset
-    for gap, length, count, dead in _RANGE.findall(match[3]):
-        if not int(length) or int(dead) > int(count):
-            return Watermark(next_offset, 0, 0)
+    for gap, length, counts, bits in _RANGE.findall(match[3]):
+        if not int(length):
+            return Watermark(next_offset)
         first = end + int(gap)
         end = first + int(length)
-        ranges.append(SettledRange(first, end, int(count), int(dead)))
-    return Watermark(next_offset, int(match[1]), int(match[2]), tuple(ranges))
+        waiting = int(bits or "0", 16)
+        open_routes = frozenset(route for route in range(waiting.bit_length()) if waiting >> route & 1)
+        ranges.append(SettledRange(first, end, _counts(counts), open_routes))
+    return Watermark(next_offset, _counts(match[1]), tuple(ranges), said.get("routes", ""))
+
+
+def _spell(counts: Counts) -> str:
+    found = [counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered]
+    while len(found) > 1 and not found[-1]:
+        found.pop()
+    return ":".join(map(str, found))
+
+
+def _counts(text: str) -> Counts:
+    return Counts(*map(int, text.split(":")))
+
+
+def _former(next_offset: int, match: re.Match[str]) -> Watermark:
+    """The first format: ranges were whole, and had the number of all messages before that of the dead letters."""
+    ranges = []
+    end = next_offset
+    for gap, length, count, dead in _RANGE_1.findall(match[3]):
+        if not int(length) or int(dead) > int(count):
+            return Watermark(next_offset)
+        first = end + int(gap)
+        end = first + int(length)
+        ranges.append(SettledRange(first, end, Counts(int(count) - int(dead), int(dead))))
+    return Watermark(next_offset, Counts(int(match[1]), int(match[2])), tuple(ranges))
 
 
 @dataclass(slots=True)

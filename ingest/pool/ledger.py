@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ingest.events import Committed, Event, Progress, UploadStarted, WorkerStarted
 from ingest.pipeline.ack import Watermark
-from ingest.records import PartitionProgress, Span
+from ingest.records import Counts, PartitionProgress, Span
 from ingest.status.account import PartitionAccount
 
 
@@ -101,15 +101,16 @@ class Ledger:
         self, partition: int, *, start: Watermark | None, end: Watermark | None, marks: tuple[int, int] | None
     ) -> PartitionAccount:
         page = self._page(partition)
-        acknowledged = _acknowledged(end) - _acknowledged(start)
-        dead_lettered = _dead_lettered(end) - _dead_lettered(start)
+        counts = _settled(end) - _settled(start)
         low, end_offset = marks if marks is not None else (0, -1)
         reached = low if end is None else max(end.next_offset, low)
         return PartitionAccount(
             partition=partition,
-            consumed=max(page.consumed_before, acknowledged + dead_lettered),
-            acknowledged=acknowledged,
-            dead_lettered=dead_lettered,
+            consumed=max(page.consumed_before, counts.total),
+            acknowledged=counts.acknowledged,
+            dead_lettered=counts.dead_lettered,
+            tombstones=counts.tombstones,
+            filtered=counts.filtered,
             duplicates_possible=page.duplicates_possible,
             next_offset=None if end is None else end.next_offset,
             end_offset=end_offset,
@@ -118,7 +119,7 @@ class Ledger:
 
     def _last_word(self, partition: int, start: Watermark | None) -> Watermark | None:
         last = self._page(partition).latest
-        return start if last is None else Watermark(last.next_offset, last.acknowledged, last.dead_lettered)
+        return start if last is None else Watermark(last.next_offset, last.counts)
 
     def _page(self, partition: int) -> _Page:
         return self._pages.setdefault(partition, _Page())
@@ -134,19 +135,10 @@ class Ledger:
                 position=last.position,
                 end_offset=last.end_offset,
                 consumed=0,
-                acknowledged=last.acknowledged,
-                dead_lettered=last.dead_lettered,
+                counts=last.counts,
             )
 
 
-def _acknowledged(committed: Watermark | None) -> int:
+def _settled(committed: Watermark | None) -> Counts:
     """With what is settled above the committed offset: the next start skips it, so it has happened."""
-    if committed is None:
-        return 0
-    return committed.acknowledged + sum(settled.count - settled.dead for settled in committed.ranges)
-
-
-def _dead_lettered(committed: Watermark | None) -> int:
-    if committed is None:
-        return 0
-    return committed.dead_lettered + sum(settled.dead for settled in committed.ranges)
+    return Counts() if committed is None else committed.settled()

@@ -185,8 +185,8 @@ def proof(
     found = compare_counts(journal.journal, generator, ends)
     committed = committed_progress(kafka, ends)
     now = watermarks(kafka, ends)
-    acknowledged = sum(mark.acknowledged for mark in committed.values() if mark is not None)
-    dead = sum(mark.dead_lettered for mark in committed.values() if mark is not None)
+    acknowledged = sum(mark.counts.acknowledged for mark in committed.values() if mark is not None)
+    dead = sum(mark.counts.dead_lettered for mark in committed.values() if mark is not None)
     produced = sum(ends.values())
     letters = dead_letter_places(dead_letters)
     bad = {

@@ -22,6 +22,8 @@ class PartitionAccount:
     consumed: int
     acknowledged: int
     dead_lettered: int
+    tombstones: int
+    filtered: int
     duplicates_possible: int
     next_offset: int | None
     end_offset: int
@@ -35,6 +37,8 @@ class Totals:
     consumed: int
     acknowledged: int
     dead_lettered: int
+    tombstones: int
+    filtered: int
     duplicates_possible: int
     lag: int
 
@@ -58,6 +62,8 @@ class Account:
             consumed=sum(row.consumed for row in self.partitions),
             acknowledged=sum(row.acknowledged for row in self.partitions),
             dead_lettered=sum(row.dead_lettered for row in self.partitions),
+            tombstones=sum(row.tombstones for row in self.partitions),
+            filtered=sum(row.filtered for row in self.partitions),
             duplicates_possible=sum(row.duplicates_possible for row in self.partitions),
             lag=sum(row.lag for row in self.partitions),
         )

@@ -110,14 +110,16 @@ class Board:
     def acknowledged(self) -> int:
         """Messages acknowledged and committed in this run."""
         return sum(
-            view.progress.acknowledged - view.acknowledged_before for view in self.partitions.values() if view.progress
+            view.progress.counts.acknowledged - view.acknowledged_before
+            for view in self.partitions.values()
+            if view.progress
         )
 
     @property
     def dead_lettered(self) -> int:
         """Messages dead-lettered and committed in this run."""
         return sum(
-            view.progress.dead_lettered - view.dead_lettered_before
+            view.progress.counts.dead_lettered - view.dead_lettered_before
             for view in self.partitions.values()
             if view.progress
         )
@@ -171,8 +173,8 @@ class Board:
         for partition, progress in event.partitions.items():
             view = self.partitions.setdefault(partition, PartitionView(partition, progress.next_offset, None))
             if view.progress is None:
-                view.acknowledged_before = progress.acknowledged
-                view.dead_lettered_before = progress.dead_lettered
+                view.acknowledged_before = progress.counts.acknowledged
+                view.dead_lettered_before = progress.counts.dead_lettered
             view.progress = progress
             view.rate.take(progress.consumed, now)
 

@@ -78,7 +78,7 @@ def test_dead_letters_are_listed_replayed_after_the_cause_is_fixed_and_accounted
     run = main.start(**wanted, **big)
     assert run.wait(120) == ExitCode.DONE
     assert main.stored == 0
-    assert sum(mark.dead_lettered for mark in main.committed().values() if mark is not None) == LETTERS
+    assert sum(mark.counts.dead_lettered for mark in main.committed().values() if mark is not None) == LETTERS
 
     began = time.monotonic()
     found = dead_letters(main, "list")

@@ -20,7 +20,7 @@ def test_a_wrong_key_halts_with_5_and_commits_nothing(rig: Callable[..., Rig]) -
     for partition, mark in main.committed().items():
         # What lies before the first good event may be in the dead letters, and committed.
         assert mark is not None
-        assert mark.acknowledged == 0
+        assert mark.counts.acknowledged == 0
         assert all((partition, offset) in main.truth.bad for offset in range(mark.next_offset))
     assert main.stored == 0
     assert "ARIZE_API_KEY" in run.all("worker_failed")[0]["error"]

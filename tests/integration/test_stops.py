@@ -23,7 +23,7 @@ def test_a_drain_waits_for_a_slow_endpoint_and_repeats_nothing(stop: signal.Sign
         assert run.wait() == ExitCode.DONE
     assert main.findings(done=False) == []
     assert 2_000 <= main.evidence.stored_rows < 20_000
-    committed = sum(mark.acknowledged for mark in main.committed().values() if mark is not None)
+    committed = sum(mark.counts.acknowledged for mark in main.committed().values() if mark is not None)
     assert committed == main.evidence.stored_rows
     main.endpoint.behave()
     assert main.start(workers=2).wait() == ExitCode.DONE
@@ -63,7 +63,7 @@ def test_a_drain_that_can_not_end_leaves_with_7_at_its_deadline(rig: Callable[..
     assert run.wait(within_s=20.0) == ExitCode.DRAIN_DEADLINE
     assert run.account["exit_code"] == ExitCode.DRAIN_DEADLINE
     assert main.findings(done=False) == []
-    acknowledged = sum(mark.acknowledged for mark in main.committed().values() if mark is not None)
+    acknowledged = sum(mark.counts.acknowledged for mark in main.committed().values() if mark is not None)
     assert acknowledged == main.stored  # what was stored before the trouble is committed
     main.endpoint.behave()
     assert main.start().wait() == ExitCode.DONE

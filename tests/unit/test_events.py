@@ -7,10 +7,10 @@ import pytest
 
 from ingest import events
 from ingest.events import Event, Repeats
-from ingest.records import PartitionProgress, Span
+from ingest.records import Counts, PartitionProgress, Span
 
 EVENTS = [kind for _, kind in inspect.getmembers(events, inspect.isclass) if issubclass(kind, Event)]
-PROGRESS = PartitionProgress(1, 2, 3, 4, 5, 6)
+PROGRESS = PartitionProgress(1, 2, 3, 4, Counts(5, 6))
 VALUES: dict[str, Any] = {
     "int": 3,
     "int | None": 3,

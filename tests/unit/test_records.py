@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.records import Chunk, PartitionProgress
+from ingest.records import Chunk, Counts, PartitionProgress
 
 
 class Message:
@@ -64,7 +64,7 @@ def test_nothing_is_copied_when_all_of_it_lies_before_the_ends() -> None:
 
 def test_lag_is_what_lies_between_commit_and_end() -> None:
     def lag(next_offset: int, end: int) -> int:
-        return PartitionProgress(next_offset, next_offset, end, 0, 0, 0).lag
+        return PartitionProgress(next_offset, next_offset, end, 0, Counts()).lag
 
     assert lag(10, 25) == 15
     assert lag(25, 25) == 0

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ingest.pipeline import commit
 from ingest.pipeline.ack import PartitionTracker, SettledRange, Ticket, Watermark
-from ingest.records import Span
+from ingest.records import Counts, Span
 
 
 def offsets_in(mark: Watermark, offsets: list[int]) -> set[int]:
@@ -22,8 +22,7 @@ def offsets_in(mark: Watermark, offsets: list[int]) -> set[int]:
 
 def counts(mark: Watermark) -> tuple[int, int]:
     """Messages settled and dead-lettered, below the watermark and above it."""
-    dead = mark.dead_lettered + sum(r.dead for r in mark.ranges)
-    return mark.acknowledged + mark.dead_lettered + sum(r.count for r in mark.ranges), dead
+    return mark.settled().total, mark.settled().dead_lettered
 
 
 class TrackedPartition(RuleBasedStateMachine):
@@ -39,7 +38,7 @@ class TrackedPartition(RuleBasedStateMachine):
         self.kept: dict[int, bool] = {}  # what of it the last commit holds
         self.open: list[tuple[Ticket, list[int], list[int]]] = []  # ticket, its offsets, dead ones of each hold
         self.dead: dict[int, int] = {}  # identity of an open ticket -> its dead so far
-        self.committed = (base, commit.encode(Watermark(base, 0, 0)))
+        self.committed = (base, commit.encode(Watermark(base)))
         self.highest = 0
         self.begin()
 
@@ -141,7 +140,9 @@ class TrackedPartition(RuleBasedStateMachine):
         assert self.tracker.open_messages == len(open_now)
         ends = [mark.next_offset, *(edge for r in mark.ranges for edge in (r.first, r.next_offset))]
         assert ends == sorted(ends)
-        assert all(r.first < r.next_offset and 0 <= r.dead <= r.count for r in mark.ranges)
+        assert all(
+            r.first < r.next_offset and min(r.counts.acknowledged, r.counts.dead_lettered) >= 0 for r in mark.ranges
+        )
         below = [o for o in self.log if o < self.tracker.position and o not in set(open_now)]
         contiguous = [o for o in below if o < min(open_now, default=self.end)]
         assert not contiguous or mark.next_offset > contiguous[-1], "settled, but held back"
@@ -158,7 +159,7 @@ class TrackedPartition(RuleBasedStateMachine):
                 self.settled |= dict.fromkeys(self.within(ticket, unread[:7]), False)
         self.tracker.advance(self.end)
         dead = sum(self.settled.values())
-        assert self.tracker.watermark() == Watermark(self.end, len(self.settled) - dead, dead)
+        assert self.tracker.watermark() == Watermark(self.end, Counts(len(self.settled) - dead, dead))
         assert set(self.log) <= set(self.settled)
 
 
@@ -175,9 +176,9 @@ def test_a_later_acknowledgement_waits_for_an_earlier_one() -> None:
     (first,), _ = tracker.arrive(chunk(0, 1))
     (second,), _ = tracker.arrive(chunk(2, 5))
     tracker.release(second, dead=1)
-    assert tracker.watermark() == Watermark(0, 0, 0, (SettledRange(2, 6, 2, 1),))
+    assert tracker.watermark() == Watermark(0, Counts(), (SettledRange(2, 6, Counts(1, 1)),))
     tracker.release(first)
-    assert tracker.watermark() == Watermark(6, 3, 1)
+    assert tracker.watermark() == Watermark(6, Counts(3, 1))
 
 
 def test_neighbouring_ranges_travel_as_one() -> None:
@@ -185,11 +186,11 @@ def test_neighbouring_ranges_travel_as_one() -> None:
     tickets = [tracker.arrive(chunk(o, o + 1))[0][0] for o in (0, 2, 7, 9, 20)]
     for ticket in (tickets[1], tickets[2], tickets[4]):
         tracker.release(ticket)
-    assert tracker.watermark().ranges == (SettledRange(2, 9, 4, 0), SettledRange(20, 22, 2, 0))
+    assert tracker.watermark().ranges == (SettledRange(2, 9, Counts(4)), SettledRange(20, 22, Counts(2)))
 
 
 def test_a_second_crash_does_not_forget_what_the_first_process_settled() -> None:
-    mark = Watermark(0, 0, 0, (SettledRange(10, 20, 10, 2), SettledRange(30, 40, 10, 0)))
+    mark = Watermark(0, Counts(), (SettledRange(10, 20, Counts(8, 2)), SettledRange(30, 40, Counts(10))))
     for _ in range(3):
         tracker = PartitionTracker(0, 0, mark)
         tickets, _ = tracker.arrive(chunk(*range(15)))
@@ -203,7 +204,7 @@ def test_a_second_crash_does_not_forget_what_the_first_process_settled() -> None
 
 
 def test_a_hole_that_ends_inside_a_carried_range_keeps_the_metadata_readable() -> None:
-    tracker = PartitionTracker(0, 5, Watermark(5, 5, 0, (SettledRange(10, 20, 10, 1),)))
+    tracker = PartitionTracker(0, 5, Watermark(5, Counts(5), (SettledRange(10, 20, Counts(9, 1)),)))
     tracker.advance(15)
     mark = tracker.watermark()
     assert commit.decode(mark.next_offset, commit.encode(mark)) == mark
@@ -214,12 +215,12 @@ def test_a_hole_that_ends_inside_a_carried_range_keeps_the_metadata_readable() -
     assert mask is not None
     assert mask.tolist() == [False] * 5 + [True] * 2
     tracker.release(tickets[0])
-    assert tracker.watermark() == Watermark(22, 16, 1)
+    assert tracker.watermark() == Watermark(22, Counts(16, 1))
 
 
 @pytest.mark.parametrize("way", ["end of the log", "chunk"])
 def test_what_was_acknowledged_and_compacted_away_since_still_counts(way: str) -> None:
-    tracker = PartitionTracker(0, 0, Watermark(0, 7, 0, (SettledRange(10, 20, 10, 3),)))
+    tracker = PartitionTracker(0, 0, Watermark(0, Counts(7), (SettledRange(10, 20, Counts(7, 3)),)))
     if way == "end of the log":
         tracker.advance(30)
     else:
@@ -233,16 +234,16 @@ def test_an_end_that_is_already_passed_changes_nothing() -> None:
     tracker.advance(10)
     tracker.advance(3)
     assert tracker.position == 10
-    assert tracker.watermark() == Watermark(10, 0, 0)
+    assert tracker.watermark() == Watermark(10)
 
 
 def test_the_end_waits_for_what_was_polled_before_it() -> None:
     tracker = PartitionTracker(0, 0)
     (ticket,), _ = tracker.arrive(chunk(0))
     tracker.advance(9)
-    assert tracker.watermark() == Watermark(0, 0, 0, (SettledRange(1, 9, 0, 0),))
+    assert tracker.watermark() == Watermark(0, Counts(), (SettledRange(1, 9, Counts(0)),))
     tracker.release(ticket)
-    assert tracker.watermark() == Watermark(9, 1, 0)
+    assert tracker.watermark() == Watermark(9, Counts(1))
 
 
 def test_misuse_raises_and_changes_nothing() -> None:
@@ -254,10 +255,10 @@ def test_misuse_raises_and_changes_nothing() -> None:
     for dead in (-1, 4):
         with pytest.raises(ValueError, match="dead letters"):
             tracker.release(ticket, dead=dead)
-    assert tracker.watermark() == Watermark(5, 0, 0)
+    assert tracker.watermark() == Watermark(5)
     tracker.release(ticket, dead=3)
     with pytest.raises(ValueError, match="already settled"):
         tracker.release(ticket)
     with pytest.raises(ValueError, match="already settled"):
         tracker.hold(ticket)
-    assert tracker.watermark() == Watermark(8, 0, 3)
+    assert tracker.watermark() == Watermark(8, Counts(0, 3))

@@ -2,9 +2,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.pipeline.ack import SettledRange, Watermark
-from ingest.pipeline.commit import MAX_METADATA_BYTES, Committer, decode, encode
+from ingest.pipeline.commit import MAX_METADATA_BYTES, Committer, decode, encode, fits
+from ingest.records import Counts
 
 COUNTS = st.integers(0, 2**63 - 1)
+
+
+def counts() -> st.SearchStrategy[Counts]:
+    some = st.integers(0, 9) | COUNTS
+    return st.builds(Counts, some, some, some, some)
 
 
 @st.composite
@@ -15,9 +21,8 @@ def watermarks(draw: st.DrawFn, max_ranges: int = 12) -> Watermark:
     for _ in range(draw(st.integers(0, max_ranges))):
         first = end + draw(st.integers(0, 10**6))
         end = first + draw(st.integers(1, 10**6))
-        count = draw(st.integers(0, end - first))
-        ranges.append(SettledRange(first, end, count, draw(st.integers(0, count))))
-    return Watermark(next_offset, draw(COUNTS), draw(COUNTS), tuple(ranges))
+        ranges.append(SettledRange(first, end, draw(counts()), draw(st.frozensets(st.integers(0, 40), max_size=3))))
+    return Watermark(next_offset, draw(counts()), tuple(ranges), draw(st.sampled_from(["", "a1b2"])))
 
 
 @given(watermarks())
@@ -30,16 +35,13 @@ def test_what_fits_comes_back_as_it_was(mark: Watermark) -> None:
 @given(watermarks(), st.integers(0, 400))
 def test_what_does_not_fit_is_forgotten_from_the_far_end(mark: Watermark, more: int) -> None:
     end = mark.ranges[-1].next_offset if mark.ranges else mark.next_offset
-    far = tuple(SettledRange(end + 30 * n + 1, end + 30 * n + 21, 20, n % 20) for n in range(more))
-    long = Watermark(mark.next_offset, mark.acknowledged, mark.dead_lettered, mark.ranges + far)
+    far = tuple(SettledRange(end + 30 * n + 1, end + 30 * n + 21, Counts(20 - (n % 20), n % 20)) for n in range(more))
+    long = Watermark(mark.next_offset, mark.counts, mark.ranges + far, mark.routes)
     text = encode(long)
     assert len(text.encode()) <= MAX_METADATA_BYTES
     found = decode(long.next_offset, text)
-    assert (found.next_offset, found.acknowledged, found.dead_lettered) == (
-        long.next_offset,
-        long.acknowledged,
-        long.dead_lettered,
-    )
+    assert (found.next_offset, found.counts, found.routes) == (long.next_offset, long.counts, long.routes)
+    assert fits(long) == (found == long)
     assert found.ranges == long.ranges[: len(found.ranges)]
     if len(found.ranges) < len(long.ranges):
         assert len(text) > MAX_METADATA_BYTES - 100, "there was room for more"
@@ -47,8 +49,11 @@ def test_what_does_not_fit_is_forgotten_from_the_far_end(mark: Watermark, more: 
 
 def test_the_largest_numbers_fit() -> None:
     most = 2**63 - 1
-    mark = Watermark(0, most, most, (SettledRange(most - 1, most, 1, 1),))
+    all_of_it = Counts(most, most, most, most)
+    ranges = tuple(SettledRange(most - 40 + n, most - 39 + n, all_of_it, frozenset({63})) for n in range(20))
+    mark = Watermark(0, all_of_it, ranges, "0123456789abcdef")
     assert decode(0, encode(mark)) == mark
+    assert fits(mark)
 
 
 @given(st.text(max_size=60) | st.from_regex(r"ingest/[0-9] [-0-9 +:]{0,40}", fullmatch=True) | st.none())
@@ -56,14 +61,14 @@ def test_no_metadata_moves_the_offset_or_stops_a_start(metadata: str | None) -> 
     found = decode(42, metadata)
     assert found.next_offset == 42
     assert decode(42, encode(found)) == found
-    if not (metadata or "").startswith("ingest/1 "):
-        assert found == Watermark(42, 0, 0)
+    if not (metadata or "").startswith(("ingest/1 ", "ingest/2 ")):
+        assert found == Watermark(42)
 
 
 def test_damaged_metadata_of_our_own_is_foreign() -> None:
     for text in (
         "",
-        "ingest/2 1 2",
+        "ingest/3 1 2",
         "ingest/1 1",
         "ingest/1 1 2 ",
         " ingest/1 1 2",
@@ -74,14 +79,25 @@ def test_damaged_metadata_of_our_own_is_foreign() -> None:
         "ingest/1 1 2 -3+4:1:0",
         "ingest/1 1 2 3+0:0:0",  # an empty range
         "ingest/1 1 2 3+4:1:2",  # more dead letters than messages
+        "ingest/2 1:2 ",
+        "ingest/2 1:2:3:4:5",
+        "ingest/2 1:2 routes=",
+        "ingest/2 1:2 3+4:1 routes=a",
+        "ingest/2 1:2 3+0:1",
+        "ingest/2 1:2 3+4:1/",
     ):
-        assert decode(7, text) == Watermark(7, 0, 0), text
-    assert decode(7, "ingest/1 1 2") == Watermark(7, 1, 2)
+        assert decode(7, text) == Watermark(7), text
+
+
+def test_what_former_and_later_versions_wrote_is_read() -> None:
+    assert decode(7, "ingest/1 1 2") == Watermark(7, Counts(1, 2))
+    assert decode(7, "ingest/1 1 2 3+4:4:1") == Watermark(7, Counts(1, 2), (SettledRange(10, 14, Counts(3, 1)),))
+    assert decode(7, "ingest/2 1:0:3 topic=x-Y_1 routes=ab") == Watermark(7, Counts(1, 0, 3), (), "ab")
 
 
 # --- when -----------------------------------------------------------------------------------------
 
-ONE, TWO = Watermark(1, 1, 0), Watermark(2, 2, 0)
+ONE, TWO = Watermark(1, Counts(1)), Watermark(2, Counts(2))
 
 
 def test_one_commit_at_a_time_and_no_more_often_than_asked() -> None:
@@ -130,11 +146,11 @@ def test_what_moved_is_offset_counts_or_ranges() -> None:
     committer.found(0, ONE)
     assert committer.moved({0: ONE}) == {}
     assert committer.moved({0: TWO}) == {0: TWO}
-    ahead = Watermark(1, 1, 0, (SettledRange(5, 6, 1, 0),))
+    ahead = Watermark(1, Counts(1), (SettledRange(5, 6, Counts(1)),))
     assert committer.moved({0: ahead}) == {0: ahead}
     assert committer.stored(0) == ONE
 
 
 def test_a_start_is_committed_even_before_anything_is_read() -> None:
-    start = Watermark(0, 0, 0)
+    start = Watermark(0)
     assert Committer(interval_s=1.0).moved({0: start}) == {0: start}

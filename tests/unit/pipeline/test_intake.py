@@ -14,7 +14,7 @@ from ingest.pipeline.columns import Contract
 from ingest.pipeline.dead_letters import Letters
 from ingest.pipeline.decode import Decoder
 from ingest.pipeline.intake import Intake
-from ingest.records import Chunk, Decoded, KafkaMessage
+from ingest.records import Chunk, Counts, Decoded, KafkaMessage
 
 
 class Message:
@@ -97,8 +97,8 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
     script: list[list[tuple[int, str]]], random: object, carried: set[int]
 ) -> None:
     """However chunks mix partitions, good and bad: exactly one place each, and the watermark knows it."""
-    ranges = tuple(SettledRange(o, o + 1, 1, 0) for o in sorted(carried) if o % 2 == 0)
-    trackers = {p: PartitionTracker(p, 0, Watermark(0, 0, 0, ranges if p == 0 else ())) for p in range(3)}
+    ranges = tuple(SettledRange(o, o + 1, Counts(1)) for o in sorted(carried) if o % 2 == 0)
+    trackers = {p: PartitionTracker(p, 0, Watermark(0, Counts(), ranges if p == 0 else ())) for p in range(3)}
     one = intake(trackers)
     ends = dict.fromkeys(range(3), 0)
     sent: list[tuple[int, int]] = []
@@ -134,10 +134,10 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
         mark = tracker.watermark()
         assert tracker.open_messages == 0
         assert mark.next_offset >= ends[partition]
-        assert mark.dead_lettered == sum(p == partition for p, _ in dead)
+        assert mark.counts.dead_lettered == sum(p == partition for p, _ in dead)
         settled_here = sum(p == partition for p, _ in [*sent, *dead])
         passed = sum(r.first < ends[0] for r in ranges) if partition == 0 else 0
-        assert mark.acknowledged + mark.dead_lettered == settled_here + passed
+        assert mark.counts.acknowledged + mark.counts.dead_lettered == settled_here + passed
 
 
 def test_rows_name_their_own_partition_and_offset() -> None:
@@ -155,15 +155,15 @@ def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() ->
     one = intake(trackers)
     letters = one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0).letters
     one.close_batch(0.0, leaving=True)
-    assert trackers[0].watermark() == Watermark(0, 0, 0)
+    assert trackers[0].watermark() == Watermark(0)
     settle_batch(trackers, one.ready[0])
-    assert trackers[0].watermark() == Watermark(0, 0, 0)
+    assert trackers[0].watermark() == Watermark(0)
     settle_letters(trackers, letters)
-    assert trackers[0].watermark() == Watermark(3, 2, 1)
+    assert trackers[0].watermark() == Watermark(3, Counts(2, 1))
 
 
 def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> None:
-    trackers = {0: PartitionTracker(0, 0, Watermark(0, 0, 0, (SettledRange(1, 3, 2, 1),)))}
+    trackers = {0: PartitionTracker(0, 0, Watermark(0, Counts(), (SettledRange(1, 3, Counts(1, 1)),)))}
     one = intake(trackers)
     taken = one.take(chunk([good(0, 0), good(0, 1), Message(0, 2, b"{"), good(0, 3)]), 0.0)
     one.close_batch(0.0, leaving=True)
@@ -171,15 +171,15 @@ def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> No
     assert one.ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
     settle_letters(trackers, taken.letters)
     settle_batch(trackers, one.ready[0])
-    assert trackers[0].watermark() == Watermark(4, 3, 1)
+    assert trackers[0].watermark() == Watermark(4, Counts(3, 1))
 
 
 def test_a_chunk_that_a_former_process_settled_whole_leaves_nothing_open() -> None:
-    trackers = {0: PartitionTracker(0, 0, Watermark(0, 0, 0, (SettledRange(0, 2, 2, 0),)))}
+    trackers = {0: PartitionTracker(0, 0, Watermark(0, Counts(), (SettledRange(0, 2, Counts(2)),)))}
     one = intake(trackers)
     assert one.take(chunk([good(0, 0), good(0, 1)]), 0.0).letters == Letters((), ())
     assert one.rows == 0
-    assert trackers[0].watermark() == Watermark(2, 2, 0)
+    assert trackers[0].watermark() == Watermark(2, Counts(2))
 
 
 def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:

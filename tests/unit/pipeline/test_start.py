@@ -4,6 +4,7 @@ from ingest.config import Kafka
 from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.start import after_hole, first_offset
+from ingest.records import Counts
 
 STOP = Kafka(topic="t", group="g")
 GO_ON = Kafka(topic="t", group="g", on_expired="continue")
@@ -11,8 +12,8 @@ GO_ON = Kafka(topic="t", group="g", on_expired="continue")
 
 def test_a_committed_offset_goes_before_the_configured_start() -> None:
     latest = Kafka(topic="t", start="latest")
-    assert first_offset(latest, Watermark(5, 5, 0), None) == (5, "committed")
-    assert first_offset(latest, Watermark(0, 0, 0), (3, 9)) == (0, "committed")
+    assert first_offset(latest, Watermark(5, Counts(5)), None) == (5, "committed")
+    assert first_offset(latest, Watermark(0), (3, 9)) == (0, "committed")
 
 
 def test_without_one_the_start_decides() -> None:

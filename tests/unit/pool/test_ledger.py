@@ -1,7 +1,7 @@
 from ingest.events import Committed, Progress, UploadStarted, WorkerStarted
 from ingest.pipeline.ack import SettledRange, Watermark
 from ingest.pool.ledger import Ledger
-from ingest.records import PartitionProgress, Span
+from ingest.records import Counts, PartitionProgress, Span
 
 
 def progress(next_offset: int, consumed: int, acknowledged: int, dead_lettered: int = 0) -> Progress:
@@ -17,8 +17,7 @@ def progress(next_offset: int, consumed: int, acknowledged: int, dead_lettered: 
                 position=next_offset,
                 end_offset=500,
                 consumed=consumed,
-                acknowledged=acknowledged,
-                dead_lettered=dead_lettered,
+                counts=Counts(acknowledged, dead_lettered),
             )
         },
     )
@@ -26,13 +25,14 @@ def progress(next_offset: int, consumed: int, acknowledged: int, dead_lettered: 
 
 def test_figures_are_the_counters_at_the_end_minus_those_at_the_start() -> None:
     ledger = Ledger()
-    (row,) = ledger.settle((0,), {0: Watermark(100, 90, 10)}, {0: Watermark(500, 480, 20)}, {0: (0, 510)})
+    start, end = Watermark(100, Counts(90, 10)), Watermark(500, Counts(480, 20))
+    (row,) = ledger.settle((0,), {0: start}, {0: end}, {0: (0, 510)})
     assert (row.acknowledged, row.dead_lettered, row.lag, row.next_offset) == (390, 10, 10, 500)
     assert row.consumed == 400
 
 
 def test_what_is_settled_above_the_committed_offset_counts() -> None:
-    end = Watermark(100, 100, 0, ranges=(SettledRange(first=150, next_offset=200, count=50, dead=5),))
+    end = Watermark(100, Counts(100), ranges=(SettledRange(first=150, next_offset=200, counts=Counts(45, 5)),))
     (row,) = Ledger().settle((0,), {0: None}, {0: end}, {0: (0, 200)})
     assert (row.acknowledged, row.dead_lettered, row.lag) == (145, 5, 100)
 
@@ -46,7 +46,7 @@ def test_what_is_read_again_is_consumed_again() -> None:
     ledger.take(progress(100, consumed=0, acknowledged=100))
     ledger.take(progress(500, consumed=400, acknowledged=500))
     ledger.worker_finished((0,))
-    (row,) = ledger.settle((0,), {0: None}, {0: Watermark(500, 500, 0)}, {0: (0, 500)})
+    (row,) = ledger.settle((0,), {0: None}, {0: Watermark(500, Counts(500))}, {0: (0, 500)})
     assert row.consumed == 700
 
 
@@ -54,7 +54,7 @@ def test_without_kafka_the_last_words_stand() -> None:
     ledger = Ledger()
     ledger.take(progress(400, consumed=390, acknowledged=380, dead_lettered=10))
     ledger.worker_finished((0,))
-    (row,) = ledger.settle((0,), {0: Watermark(10, 5, 5)}, None, {})
+    (row,) = ledger.settle((0,), {0: Watermark(10, Counts(5, 5))}, None, {})
     assert (row.acknowledged, row.dead_lettered, row.next_offset, row.end_offset, row.lag) == (375, 5, 400, -1, 0)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from ingest import events
-from ingest.records import PartitionProgress
+from ingest.records import Counts, PartitionProgress
 from ingest.status.board import Board, Rate
 
 
@@ -18,8 +18,7 @@ def progress(worker: int, consumed: int, next_offset: int, partition: int = 0) -
                 position=next_offset + 10,
                 end_offset=1000,
                 consumed=consumed,
-                acknowledged=next_offset,
-                dead_lettered=0,
+                counts=Counts(next_offset),
             )
         },
     )

@@ -6,11 +6,11 @@ import pytest
 
 from ingest import events
 from ingest.events import Event
-from ingest.records import PartitionProgress, Span
+from ingest.records import Counts, PartitionProgress, Span
 from ingest.status import lines
 
 AT = datetime(2026, 5, 1, 12, 3, 4, 567_000, tzinfo=UTC)
-PROGRESS = PartitionProgress(next_offset=5, position=9, end_offset=20, consumed=9, acknowledged=4, dead_lettered=1)
+PROGRESS = PartitionProgress(next_offset=5, position=9, end_offset=20, consumed=9, counts=Counts(4, 1))
 # One of each: a new event without a place here fails the test below.
 ONE_OF_EACH: list[Event] = [
     events.WorkerStarted(worker=3, pid=12, partitions=(0, 1, 2)),

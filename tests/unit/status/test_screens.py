@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from ingest import events
-from ingest.records import PartitionProgress
+from ingest.records import Counts, PartitionProgress
 from ingest.status.account import Account, PartitionAccount
 from ingest.status.board import Board
 from ingest.status.console import LastingConsole
@@ -19,6 +19,8 @@ ROW = PartitionAccount(
     consumed=1200,
     acknowledged=1000,
     dead_lettered=10,
+    tombstones=0,
+    filtered=0,
     duplicates_possible=190,
     next_offset=1010,
     end_offset=1010,
@@ -70,8 +72,7 @@ def busy_board(workers: int, partitions: int) -> Board:
                 position=600_000,
                 end_offset=1_000_000,
                 consumed=600_000,
-                acknowledged=500_000,
-                dead_lettered=0,
+                counts=Counts(500_000),
             )
             for partition in mine
         }
