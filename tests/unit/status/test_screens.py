@@ -150,6 +150,8 @@ def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
         "consumed": 2400,
         "acknowledged": 2000,
         "dead_lettered": 20,
+        "tombstones": 0,
+        "filtered": 0,
         "duplicates_possible": 380,
         "lag": 0,
     }
