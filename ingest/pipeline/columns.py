@@ -100,8 +100,8 @@ def build(rows: Sequence[Row], contract: Contract, was_integer: Callable[[int], 
     kept = np.arange(len(rows))
     rejected: dict[int, Rejected] = {}
     against: dict[str, Counter[str]] = {}
-    chunk = _Chunk(rows, contract)
-    while chunk.run() or chunk.unmask(was_integer, kept):
+    chunk = _Chunk(rows, contract, was_integer)
+    while chunk.run() or chunk.unmask():
         faults, stay = chunk.rejected, np.ones(len(kept), dtype=np.bool_)
         stay[list(faults)] = False
         for row, (code, reason) in faults.items():
@@ -109,7 +109,7 @@ def build(rows: Sequence[Row], contract: Contract, was_integer: Callable[[int], 
         for key, kinds in chunk.against.items():
             against.setdefault(key, Counter()).update(kinds)
         kept = kept[stay]
-        chunk = chunk.without(stay)
+        chunk = chunk.without(stay, _renumbered(was_integer, kept))
     learned, widened = chunk.taught(against)
     table = pa.RecordBatch.from_arrays(list(chunk.arrays.values()), names=list(chunk.arrays))
     return Built(table, kept.tolist(), [rejected[index] for index in sorted(rejected)], widened, learned)
@@ -118,9 +118,16 @@ def build(rows: Sequence[Row], contract: Contract, was_integer: Callable[[int], 
 class _Chunk:
     """One pass over a chunk's rows. If some must be rejected, the next pass goes over the others."""
 
-    def __init__(self, rows: Sequence[Row], contract: Contract, arrays: dict[str, pa.Array] | None = None) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        contract: Contract,
+        was_integer: Callable[[int], bool],
+        arrays: dict[str, pa.Array] | None = None,
+    ) -> None:
         self.rows = rows
         self.contract = contract
+        self.was_integer = was_integer
         self.arrays = arrays if arrays is not None else {}
         self.rejected: dict[int, tuple[str, str]] = {}
         self.against: dict[str, Counter[str]] = {}
@@ -130,8 +137,11 @@ class _Chunk:
         if not self.rows:
             self.arrays = {}
             return False
+        keyed = self._values()
+        if self.rejected:
+            return True  # for their keys: there are no columns yet that the others could lack
         arrays = {}
-        for key, values in self._values() if self.contract.plain else self._named(self._values()):
+        for key, values in keyed if self.contract.plain else self._named(keyed):
             arrays[key] = self.arrays[key] if values is None else self._array(key, values)
         self.arrays = arrays
         for name in dict.fromkeys((*self.contract.rules, *self.arrays)):
@@ -139,7 +149,7 @@ class _Chunk:
                 self._apply(name, rule)
         return bool(self.rejected)
 
-    def unmask(self, was_integer: Callable[[int], bool], indices: npt.NDArray[np.int64]) -> bool:
+    def unmask(self) -> bool:
         """Reject the rows with a float that was written as an integer past 64 bits; True if there were any."""
         for key, array in self.arrays.items():
             values, rows = _floats(array)
@@ -148,12 +158,12 @@ class _Chunk:
                     continue
                 for found in pc.indices_nonzero(pc.greater_equal(pc.abs(values), _PAST_INT64)).to_pylist():
                     row = found if rows is None else int(rows[found])
-                    if was_integer(int(indices[row])):
+                    if self.was_integer(row):
                         self.rejected.setdefault(row, conflict(key, PAST_64_BITS, None, None))
         return bool(self.rejected)
 
-    def without(self, stay: npt.NDArray[np.bool_]) -> "_Chunk":
-        """The next pass, over the rows where `stay` is true.
+    def without(self, stay: npt.NDArray[np.bool_], was_integer: Callable[[int], bool]) -> "_Chunk":
+        """The next pass, over the rows where `stay` is true; `was_integer` goes by their new numbers.
 
         A column whose kind the contract already had is only filtered. One that is new or changed is built again: what
         a rejected row would have made of it must not stay.
@@ -166,7 +176,7 @@ class _Chunk:
             if key in columns and array.type.equals(_TYPES[columns[key].kind])
         }
         rows = [self.rows[row] for row in np.flatnonzero(stay).tolist()]
-        return _Chunk(rows, self.contract, settled)
+        return _Chunk(rows, self.contract, was_integer, settled)
 
     def taught(self, against: Mapping[str, Counter[str]]) -> tuple[dict[str, Column], list[tuple[str, str, str]]]:
         """What these columns teach: each one's new state, and those that changed their kind (column, old, new).
@@ -281,6 +291,9 @@ class _Chunk:
         rule = self.contract.rules.get(key)
         allowed = rule.kinds if rule is not None else KINDS
         kinds = [kind_of(value, allowed) for value in values]
+        for row, value in enumerate(values):
+            if type(value) is float and abs(value) >= _PAST_INT64 and self.was_integer(row):
+                kinds[row] = PAST_64_BITS  # it must not vote for float, nor be told as one
         kind = winner(kinds, column, allowed)
         fitted: list[Any] = []
         against: Counter[str] = Counter()
@@ -308,6 +321,10 @@ class _Chunk:
         if array is not None and not pa.types.is_null(array.type) and (kind := _KINDS[array.type]) not in rule.kinds:
             for row in pc.indices_nonzero(array.is_valid()).to_pylist():
                 self.rejected.setdefault(row, conflict(name, kind, None, rule))
+
+
+def _renumbered(was_integer: Callable[[int], bool], kept: npt.NDArray[np.int64]) -> Callable[[int], bool]:
+    return lambda row: was_integer(int(kept[row]))
 
 
 def _count_wide(array: pa.Array) -> int:

@@ -28,6 +28,8 @@ from ingest.records import Decoded, Rejected
 _QUOTE, _COLON, _BRACE = ord('"'), ord(":"), ord("{")
 _IS_BLANK = np.zeros(256, dtype=np.bool_)
 _IS_BLANK[list(b" \t\r\n")] = True
+_TOO_DEEP, _TOO_LARGE = "depth limit exceeded", "number is infinity when parsed as double"  # in orjson's words
+_NUMBER = re.compile(r"-?[0-9]+([.eE])?")
 _LONG_DIGITS = re.compile(rb"[0-9]{19}")
 
 
@@ -87,18 +89,26 @@ def parse_object(value: bytes | None) -> Row:
     try:
         row = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        raise DecodeError("not_json", _why(value, error)) from None
+        raise DecodeError(*_why(value, error)) from None
     if not isinstance(row, dict):
         raise DecodeError("not_an_object", f"the message is a JSON {_json_type(row)}, not an object")
     return row
 
 
-def _why(value: bytes, error: orjson.JSONDecodeError) -> str:
+def _why(value: bytes, error: orjson.JSONDecodeError) -> tuple[str, str]:
+    """Code and reason. What is JSON, but more than orjson takes, is no syntax error."""
     if not value:
-        return "the message is empty"
+        return "not_json", "the message is empty"
     if value.startswith(b"\xef\xbb\xbf"):
-        return "the message begins with a byte order mark, which JSON does not allow"
-    return f"not valid JSON at byte {error.pos}: {error.msg}"
+        return "not_json", "the message begins with a byte order mark, which JSON does not allow"
+    if error.msg == _TOO_DEEP:
+        return "nested_too_deep", f"it is nested too deep at character {error.pos}"
+    if error.msg == _TOO_LARGE:
+        number = _NUMBER.match(value.decode(errors="replace"), error.pos)
+        if number is not None and number[1] is None:
+            return "integer_past_64_bits", f"an integer past 64 bits, at character {error.pos}"
+        return "number_range", f"a number past the range of a 64-bit float at character {error.pos}"
+    return "not_json", f"not valid JSON at character {error.pos}: {error.msg}"
 
 
 def _json_type(value: object) -> str:
