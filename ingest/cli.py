@@ -7,12 +7,14 @@ workers need.
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ingest.dead_letters.commands import app as dead_letters
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
+from ingest.flags import Brokers, ConfigFile, Group, Topic, given
+from ingest.lag.command import lag
 
 app = typer.Typer(
     name="ingest",
@@ -37,14 +39,6 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
-
-
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Default: ingest.toml, if there is one.")
-]
-Brokers = Annotated[str | None, typer.Option(metavar="HOST:PORT,...", help="Overrides [kafka] brokers.")]
-Topic = Annotated[str | None, typer.Option(help="Overrides [kafka] topic.")]
-Group = Annotated[str | None, typer.Option(help="Overrides [kafka] group, under which offsets are committed.")]
 
 
 @app.command()
@@ -81,8 +75,8 @@ def supervise(
     settings = load(
         config,
         {
-            "kafka": _given(brokers=brokers, topic=topic, group=group),
-            "supervisor": _given(workers=workers, partitions=partitions),
+            "kafka": given(brokers=brokers, topic=topic, group=group),
+            "supervisor": given(workers=workers, partitions=partitions),
         },
     )
     with choose(sys.stdout, json=log_format is LogFormat.JSON, verbose=verbose) as screen:
@@ -156,7 +150,7 @@ def debug(
     from ingest.config import load  # noqa: PLC0415  see above
     from ingest.debug.session import run, screen  # noqa: PLC0415
 
-    settings = load(config, {"kafka": _given(brokers=brokers, topic=topic, group=group)})
+    settings = load(config, {"kafka": given(brokers=brokers, topic=topic, group=group)})
     show = screen(sys.stdout, json=json, debugger=pdb)
     raise typer.Exit(
         run(
@@ -171,6 +165,9 @@ def debug(
             show=show,
         )
     )
+
+
+app.command()(lag)
 
 
 @sandbox.command("kafka")
@@ -256,7 +253,3 @@ def main() -> None:
     except IngestError as error:
         typer.echo(str(error), err=True)
         sys.exit(ExitCode.CRASHED)
-
-
-def _given(**flags: Any) -> dict[str, Any]:
-    return {name: value for name, value in flags.items() if value is not None}
