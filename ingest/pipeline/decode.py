@@ -13,7 +13,8 @@ message by itself: joined with commas, two broken messages can make valid ones a
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,52 @@ _NUMBER = re.compile(r"-?[0-9]+([.eE])?")
 _LONG_DIGITS = re.compile(rb"[0-9]{19}")
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The objects of a chunk, flattened: `rows`, and in `indices` which of `values` each one was.
+
+    `rejected` has the others by their index. Together they are the whole chunk.
+    """
+
+    values: Sequence[bytes | None]
+    rows: Sequence[Row]
+    indices: Sequence[int]
+    rejected: Mapping[int, Rejected]
+
+    def choose(self, indices: Sequence[int]) -> "Parsed":
+        """Only these messages, in this order, each by its place among them."""
+        if len(indices) == len(self.values):
+            return self
+        found = dict(zip(self.indices, self.rows, strict=True))
+        there = [(place, found[index]) for place, index in enumerate(indices) if index in found]
+        return Parsed(
+            [self.values[index] for index in indices],
+            [row for _, row in there],
+            [place for place, _ in there],
+            {
+                place: replace(self.rejected[index], index=place)
+                for place, index in enumerate(indices)
+                if index in self.rejected
+            },
+        )
+
+
+def parse(values: Sequence[bytes | None]) -> Parsed:
+    """`values` are the raw messages of a chunk, None for a tombstone. Every index is parsed or rejected."""
+    rejected: dict[int, Rejected] = {}
+    rows, indices = _parse(values, rejected)
+    text = _Text([values[index] or b"" for index in indices])
+    keys = _flatten(rows, indices, text, rejected)
+    twice = [indices[row] for row in text.beyond(keys) if _has_duplicate(text.messages[row])]
+    for index in twice:
+        reason = "a key appears twice in one object, or it is nested too deep to tell"
+        rejected.setdefault(index, Rejected(index, "duplicate_key", reason))
+    if rejected:
+        rows = [row for row, index in zip(rows, indices, strict=True) if index not in rejected]
+        indices = [index for index in indices if index not in rejected]
+    return Parsed(values, rows, indices, rejected)
+
+
 class Decoder:
     """Turns chunks of raw messages into Arrow columns; keeps the column contract from chunk to chunk."""
 
@@ -41,22 +88,16 @@ class Decoder:
 
     def decode(self, values: Sequence[bytes | None]) -> Decoded:
         """`values` are the raw messages of a chunk, None for a tombstone. Every index is accepted or rejected."""
-        rejected: dict[int, Rejected] = {}
-        rows, indices = _parse(values, rejected)
-        text = _Text([values[index] or b"" for index in indices])
-        keys = _flatten(rows, indices, text, rejected)
-        twice = [indices[row] for row in text.beyond(keys) if _has_duplicate(text.messages[row])]
-        for index in twice:
-            reason = "a key appears twice in one object, or it is nested too deep to tell"
-            rejected.setdefault(index, Rejected(index, "duplicate_key", reason))
-        if rejected:
-            rows = [row for row, index in zip(rows, indices, strict=True) if index not in rejected]
-            indices = [index for index in indices if index not in rejected]
-        built = build(rows, self._contract, lambda row: _has_big_integer(values[indices[row]]))
+        return self.build(parse(values))
+
+    def build(self, parsed: Parsed) -> Decoded:
+        """The columns of what was parsed. Every index is accepted or rejected."""
+        values, indices, rejected = parsed.values, parsed.indices, dict(parsed.rejected)
+        built = build(parsed.rows, self._contract, lambda row: _has_big_integer(values[indices[row]]))
         self._contract.learn(built)
         for fault in built.rejected:
             index = indices[fault.index]
-            rejected[index] = Rejected(index, fault.code, fault.reason)
+            rejected[index] = replace(fault, index=index)
         accepted = np.asarray(indices, dtype=np.int64)
         if built.rejected:
             accepted = accepted[np.asarray(built.kept, dtype=np.int64)]
