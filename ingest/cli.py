@@ -80,9 +80,10 @@ def supervise(
         },
     )
     with choose(sys.stdout, json=log_format is LogFormat.JSON, verbose=verbose) as screen:
-        account = session.run(settings, until_end=until_end, emit=screen.emit, tick=screen.tick)
-    screen.account(account)
-    raise typer.Exit(account.exit_code)
+        accounts = session.run(settings, until_end=until_end, emit=screen.emit, tick=screen.tick)
+    for account in accounts:
+        screen.account(account)
+    raise typer.Exit(accounts[0].exit_code)
 
 
 @app.command()

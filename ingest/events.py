@@ -246,11 +246,15 @@ class WorkerFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorStarted(Event):
-    """What is about to run. `next_offsets` is where each partition is known to begin, `until` where it shall end."""
+    """What is about to run, one for each topic: its workers have the numbers from `first_worker` on.
+
+    `next_offsets` is where each partition is known to begin, `until` where it shall end.
+    """
 
     topic: str
     group: str
     workers: int
+    first_worker: int = 0
     partitions: tuple[int, ...]
     next_offsets: Mapping[int, int] = field(default_factory=dict)
     until: Mapping[int, int] | None = None

@@ -9,7 +9,7 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Default: ingest.toml, if there is one.")
 ]
 Brokers = Annotated[str | None, typer.Option(metavar="HOST:PORT,...", help="Overrides [kafka] brokers.")]
-Topic = Annotated[str | None, typer.Option(help="Overrides [kafka] topic.")]
+Topic = Annotated[str | None, typer.Option(help="Overrides [kafka] topic; with [topics.*], chooses one of them.")]
 Group = Annotated[str | None, typer.Option(help="Overrides [kafka] group, under which offsets are committed.")]
 
 

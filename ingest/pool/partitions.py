@@ -5,15 +5,19 @@
 3. Every named partition must exist in the topic; the missing ones are named.
 4. Workers get contiguous shares whose sizes differ by one at most. There are never more shares than
    partitions: a worker without a partition would be a process that does nothing.
+5. A worker reads one topic. Each topic has a worker at least, and the next one goes where most partitions share one,
+   so that no worker of all has more to read than it must.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from ingest.errors import ConfigError
 from ingest.status import spelling
 
 ALL = "all"
+FLAG = "--partitions"
 EXAMPLES = 'write "0-31", "0,3,5-7" or "all"'
 # More than any cluster has; a slip of the finger must not fill the memory.
 HIGHEST = 1_000_000
@@ -21,8 +25,15 @@ HIGHEST = 1_000_000
 _ITEM = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
 
 
-def parse(text: str) -> tuple[int, ...] | None:
-    """The partitions that `text` names, sorted, each once; None for `all`.
+class Share(NamedTuple):
+    """What one worker reads."""
+
+    topic: str
+    partitions: tuple[int, ...]
+
+
+def parse(text: str, setting: str = FLAG) -> tuple[int, ...] | None:
+    """The partitions that `text` names, sorted, each once; None for `all`. `setting` is where the text stands.
 
     Raises `ConfigError` naming the text and the position (counted from 1) where it can't be read.
     """
@@ -33,22 +44,22 @@ def parse(text: str) -> tuple[int, ...] | None:
     while True:
         item = _ITEM.match(text, at)
         if item is None:
-            raise _fault(text, at, "a partition number is expected")
+            raise _fault(setting, text, at, "a partition number is expected")
         first, last = int(item[1]), int(item[2] or item[1])
         if last < first:
-            raise _fault(text, item.start(1), f"the range {first}-{last} runs backwards; write {last}-{first}")
+            raise _fault(setting, text, item.start(1), f"the range {first}-{last} runs backwards; write {last}-{first}")
         if last > HIGHEST:
-            raise _fault(text, item.start(1), f"partition {last} is out of reach (at most {HIGHEST})")
+            raise _fault(setting, text, item.start(1), f"partition {last} is out of reach (at most {HIGHEST})")
         found.update(range(first, last + 1))
         at = item.end()
         if at == len(text):
             return tuple(sorted(found))
         if text[at] != ",":
-            raise _fault(text, at, 'a "," or the end is expected')
+            raise _fault(setting, text, at, 'a "," or the end is expected')
         at += 1
 
 
-def choose(wanted: tuple[int, ...] | None, existing: Iterable[int], topic: str) -> tuple[int, ...]:
+def choose(wanted: tuple[int, ...] | None, existing: Iterable[int], topic: str, setting: str = FLAG) -> tuple[int, ...]:
     """The partitions to read: `wanted`, or all that exist in `topic`.
 
     Raises `ConfigError` naming the partitions that `topic` doesn't have.
@@ -59,7 +70,7 @@ def choose(wanted: tuple[int, ...] | None, existing: Iterable[int], topic: str) 
     missing = sorted(set(wanted) - set(there))
     if missing:
         raise ConfigError(
-            f"--partitions: topic {topic} has {len(there)} partitions ({spelling.partitions(there)}), "
+            f"{setting}: topic {topic} has {len(there)} partitions ({spelling.partitions(there)}), "
             f"but not {spelling.partitions(missing)}; name only those it has, or all"
         )
     return wanted
@@ -76,5 +87,31 @@ def shares(partitions: Sequence[int], workers: int) -> tuple[tuple[int, ...], ..
     return tuple(tuple(partitions[start:end]) for start, end in zip(starts, ends, strict=True))
 
 
-def _fault(text: str, at: int, why: str) -> ConfigError:
-    return ConfigError(f'--partitions "{text}": position {at + 1}: {why}; {EXAMPLES}')
+def check_workers(topics: Sequence[str], workers: int) -> None:
+    """There is a worker for each topic. Raises `ConfigError`."""
+    if workers < len(topics):
+        raise ConfigError(
+            f"--workers {workers}: a worker reads one topic, and there are {len(topics)}: {', '.join(topics)}; ask for "
+            f"{len(topics)} workers or more, or choose a topic with --topic"
+        )
+
+
+def allot(topics: Mapping[str, Sequence[int]], workers: int) -> tuple[Share, ...]:
+    """What each of at most `workers` workers reads, topic by topic: rules 4 and 5.
+
+    Raises `ConfigError` when there are fewer workers than topics.
+    """
+    check_workers(tuple(topics), workers)
+    counts = {topic: min(len(partitions), 1) for topic, partitions in topics.items()}
+    for _ in range(workers - len(topics)):
+        fuller = [topic for topic, count in counts.items() if count < len(topics[topic])]
+        if not fuller:
+            break
+        counts[max(fuller, key=lambda topic: len(topics[topic]) / counts[topic])] += 1
+    return tuple(
+        Share(topic, share) for topic, partitions in topics.items() for share in shares(partitions, counts[topic])
+    )
+
+
+def _fault(setting: str, text: str, at: int, why: str) -> ConfigError:
+    return ConfigError(f'{setting} "{text}": position {at + 1}: {why}; {EXAMPLES}')

@@ -1,15 +1,16 @@
 """One run of the supervisor, from the checks before it to the account after it.
 
 1. The forkserver comes first, before any Kafka client: it forks, and a client doesn't survive that.
-2. What is wrong with the partitions, the topic or the brokers stops here, before a worker exists.
-3. The end to reach (`until_end`) is taken once, so that a restarted worker has the same.
-4. The account compares Kafka's own record of the committed progress at the start with that at the end. A run that
+2. What is wrong with the partitions, the topics or the brokers stops here, before a worker exists.
+3. The account compares Kafka's own record of the committed progress at the start with that at the end. A run that
    had an end to reach and left something of it uncommitted is not done, whatever the workers said.
+4. Each topic has an account of its own, and the run one exit code.
 """
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from ingest import config
 from ingest.errors import ExitCode, FatalError
@@ -17,47 +18,40 @@ from ingest.events import Emit, Notice, SupervisorStarted
 from ingest.pipeline import poll, produce
 from ingest.pipeline.ack import Watermark
 from ingest.pool import partitions as sets
-from ingest.pool import process
+from ingest.pool import process, readings
+from ingest.pool.readings import Reading
 from ingest.pool.signals import SignalQueue
 from ingest.pool.supervisor import Supervisor
 from ingest.status import spelling
-from ingest.status.account import Account, PartitionAccount
+from ingest.status.account import Account
 
 
-def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[[], None]) -> Account:
+def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[[], None]) -> tuple[Account, ...]:
     """Supervise the workers of `settings` until they are done or a stop was asked for; only in the main thread.
 
-    Everything that happens goes to `emit`; `tick` is called at least twice a second, for screens.
+    Everything that happens goes to `emit`; `tick` is called at least twice a second, for screens. There is an account
+    for each topic, all of them with the exit code of the run.
     Raises `ConfigError` for settings that can't work and `FatalError` if Kafka can't be reached or refuses.
     """
     config.check_delivery(settings)
-    wanted = sets.parse(settings.supervisor.partitions)
+    wanted = readings.wanted(settings)
     process.start_forkserver()
     started = time.monotonic()
-    emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about topic {settings.kafka.topic}"))
-    chosen = sets.choose(wanted, poll.topic_partitions(settings.kafka), settings.kafka.topic)
+    names = spelling.names("topic", [one.topic for one in wanted])
+    emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
+    found = {reading.topic: reading for reading in readings.find(wanted, until_end=until_end)}
     if settings.dead_letters.topic:
         produce.check_topic(settings.kafka, settings.dead_letters.topic, "[dead_letters] topic")
-    marks = poll.watermarks(settings.kafka, chosen)
-    start = poll.committed_progress(settings.kafka, chosen)
-    until = {partition: end for partition, (_, end) in marks.items()} if until_end else None
-    shares = sets.shares(chosen, settings.supervisor.workers)
-    if len(shares) < settings.supervisor.workers:
-        text = f"{settings.supervisor.workers} workers were asked for, but there are only {len(chosen)} partitions"
-        emit(Notice(text=f"{text}: starting {spelling.amount(len(shares), 'worker')}"))
-    emit(
-        SupervisorStarted(
-            topic=settings.kafka.topic,
-            group=settings.kafka.group,
-            workers=len(shares),
-            partitions=chosen,
-            next_offsets=_starting_points(settings.kafka, marks, start),
-            until=until,
-        )
-    )
+    shares = sets.allot({topic: reading.partitions for topic, reading in found.items()}, settings.supervisor.workers)
+    _tell(found, shares, settings.supervisor.workers, emit)
+
+    def start_worker(worker: int, share: sets.Share) -> process.Process:
+        reading = found[share.topic]
+        return process.Process(worker, share.partitions, reading.settings, until=reading.until_of(share.partitions))
+
     supervisor = Supervisor(
         shares,
-        lambda worker, share: process.Process(worker, share, settings, until=_only(until, share)),
+        start_worker,
         settings.supervisor,
         emit=emit,
         clock=time.monotonic,
@@ -65,7 +59,7 @@ def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[
         ends=until_end,
     )
     loop(supervisor, tick)
-    return _account(kafka=settings.kafka, supervisor=supervisor, start=start, until=until, started=started, emit=emit)
+    return _accounts(found.values(), supervisor, started, emit)
 
 
 def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
@@ -83,17 +77,43 @@ def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
             supervisor.abandon()
 
 
-def _account(
-    *,
-    kafka: config.Kafka,
-    supervisor: Supervisor,
-    start: Mapping[int, Watermark | None],
-    until: Mapping[int, int] | None,
-    started: float,
-    emit: Emit,
-) -> Account:
-    chosen = tuple(sorted(start))
+def _tell(found: Mapping[str, Reading], shares: Sequence[sets.Share], asked: int, emit: Emit) -> None:
+    """What is about to run, topic by topic."""
+    if len(shares) < asked:
+        there = spelling.amount(sum(len(reading.partitions) for reading in found.values()), "partition")
+        text = f"{asked} workers were asked for, but there are only {there}"
+        emit(Notice(text=f"{text}: starting {spelling.amount(len(shares), 'worker')}"))
+    first = 0
+    for topic, reading in found.items():
+        workers = sum(share.topic == topic for share in shares)
+        emit(
+            SupervisorStarted(
+                topic=topic,
+                group=reading.settings.kafka.group,
+                workers=workers,
+                first_worker=first,
+                partitions=reading.partitions,
+                next_offsets=reading.starting_points(),
+                until=reading.until,
+            )
+        )
+        first += workers
+
+
+def _accounts(found: Collection[Reading], supervisor: Supervisor, started: float, emit: Emit) -> tuple[Account, ...]:
+    accounts = tuple(_account(reading, supervisor, started, emit) for reading in found)
     code = supervisor.exit_code
+    if code is ExitCode.DONE:
+        for reading, account in zip(found, accounts, strict=True):
+            if short := _short(reading, account):
+                where = f"partitions {spelling.partitions(short)} of {reading.topic}"
+                emit(Notice(text=f"{where} are not committed up to their end; start again to go on"))
+                code = ExitCode.DRAIN_DEADLINE
+    return tuple(replace(account, exit_code=code) for account in accounts)
+
+
+def _account(reading: Reading, supervisor: Supervisor, started: float, emit: Emit) -> Account:
+    kafka, chosen = reading.settings.kafka, reading.partitions
     end: Mapping[int, Watermark | None] | None = None
     marks: Mapping[int, tuple[int, int]] = {}
     try:
@@ -101,44 +121,23 @@ def _account(
         end = poll.committed_progress(kafka, chosen)
     except FatalError as error:
         emit(Notice(text=f"the account is taken from the workers' last words, as Kafka can't be asked: {error}"))
-    if until is not None:
-        marks = {partition: (marks.get(partition, (0, 0))[0], until[partition]) for partition in chosen}
-    rows = supervisor.ledger.settle(chosen, start, end, marks)
-    if until is not None and end is not None and code is ExitCode.DONE:
-        code = _check_ends(rows, kafka, emit)
+    if reading.until is not None:
+        marks = {partition: (marks.get(partition, (0, 0))[0], reading.until[partition]) for partition in chosen}
     return Account(
         topic=kafka.topic,
         group=kafka.group,
-        exit_code=code,
+        exit_code=supervisor.exit_code,
         ran_s=time.monotonic() - started,
-        crashes=supervisor.crashes,
+        crashes=supervisor.crashes[kafka.topic],
         exact=end is not None,
-        partitions=rows,
+        partitions=supervisor.ledgers[kafka.topic].settle(chosen, reading.start, end, marks),
     )
 
 
-def _check_ends(rows: tuple[PartitionAccount, ...], kafka: config.Kafka, emit: Emit) -> ExitCode:
+def _short(reading: Reading, account: Account) -> list[int]:
+    """The partitions that had an end to reach and are not committed up to it, if Kafka could be asked."""
+    if reading.until is None or not account.exact:
+        return []
     # A partition without a commit that starts at the latest message had nothing to read.
-    skips = kafka.start == "latest"
-    short = [row.partition for row in rows if row.lag and not (row.next_offset is None and skips)]
-    if not short:
-        return ExitCode.DONE
-    emit(
-        Notice(text=f"partitions {spelling.partitions(short)} are not committed up to their end; start again to go on")
-    )
-    return ExitCode.DRAIN_DEADLINE
-
-
-def _starting_points(
-    kafka: config.Kafka, marks: Mapping[int, tuple[int, int]], start: Mapping[int, Watermark | None]
-) -> dict[int, int]:
-    points = {}
-    for partition, (low, end) in marks.items():
-        committed = start[partition]
-        fresh = low if kafka.start == "earliest" else end
-        points[partition] = fresh if committed is None else max(committed.next_offset, low)
-    return points
-
-
-def _only(until: Mapping[int, int] | None, share: tuple[int, ...]) -> dict[int, int] | None:
-    return None if until is None else {partition: until[partition] for partition in share}
+    skips = reading.settings.kafka.start == "latest"
+    return [row.partition for row in account.partitions if row.lag and not (row.next_offset is None and skips)]

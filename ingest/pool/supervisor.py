@@ -1,4 +1,4 @@
-"""The supervisor's decisions: one loop that converges on its target, every share of partitions has a living worker.
+"""The supervisor's decisions: one loop that converges on its target, every share has a living worker.
 
 1. A turn reads what the workers said, kills the hung, reaps the dead and starts the missing, in this order: a worker
    is judged only after its last word was read.
@@ -14,6 +14,7 @@
 No process, signal, pipe or sleep is in here: a test replays any history with a clock of its own.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,6 +33,7 @@ from ingest.events import (
     WorkerRestarting,
 )
 from ingest.pool.ledger import Ledger
+from ingest.pool.partitions import Share
 from ingest.pool.restarts import GiveUp, Policy, Restart, Verdict, decide, verdict
 from ingest.status import spelling
 
@@ -84,15 +86,15 @@ class Worker(Protocol):
         ...
 
 
-Spawn = Callable[[int, tuple[int, ...]], Worker]
+Spawn = Callable[[int, Share], Worker]
 
 
 @dataclass(slots=True)
 class _Seat:
-    """One worker's place: its share of partitions, and who sits there now."""
+    """One worker's place: what it reads, and who sits there now."""
 
     index: int
-    partitions: tuple[int, ...]
+    share: Share
     process: Worker | None = None
     start_at: float | None = 0.0  # None: nobody sits here again
     started_at: float = 0.0
@@ -103,7 +105,9 @@ class _Seat:
 
 
 class Supervisor:
-    """Keeps one worker on each share of partitions until they are done, given up, or a stop was asked for.
+    """Keeps one worker on each share until they are done, given up, or a stop was asked for.
+
+    `ledgers` and `crashes` are kept by topic: each has an account of its own.
 
     `clock` gives monotonic seconds, `jitter` random numbers in [0, 1). With `ends` the workers have an end to reach,
     so that one that leaves with exit code 0 has finished.
@@ -111,7 +115,7 @@ class Supervisor:
 
     def __init__(
         self,
-        shares: Sequence[tuple[int, ...]],
+        shares: Sequence[Share],
         spawn: Spawn,
         policy: config.Supervisor,
         *,
@@ -138,8 +142,8 @@ class Supervisor:
         self._stopped_at = float("-inf")  # when somebody asked for it
         self._codes: set[ExitCode] = {ExitCode.DONE}
         self._turned_at = clock()
-        self.ledger = Ledger()
-        self.crashes = 0
+        self.ledgers = {share.topic: Ledger() for share in shares}
+        self.crashes: Counter[str] = Counter()
 
     @property
     def done(self) -> bool:
@@ -212,7 +216,7 @@ class Supervisor:
             if isinstance(event, Progress):
                 seat.heard_at = now
                 seat.turning = seat.turning or event.state != "starting"
-            self.ledger.take(event)
+            self.ledgers[seat.share.topic].take(event)
             self._emit(event)
 
     def _kill_if_hung(self, seat: _Seat, now: float) -> None:
@@ -233,11 +237,12 @@ class Supervisor:
         self._read(seat, now)  # what it said between the last reading and its end
         process.close()
         seat.process = None
+        ledger = self.ledgers[seat.share.topic]
         if code == ExitCode.DONE:
-            self.ledger.worker_finished(seat.partitions)
+            ledger.worker_finished(seat.share.partitions)
         else:
             self._emit(WorkerExited(worker=seat.index, pid=process.pid, exit_code=code, ran_s=now - seat.started_at))
-            possible = self.ledger.worker_lost(seat.partitions)
+            possible = ledger.worker_lost(seat.share.partitions)
             if possible:
                 text = f"{spelling.amount(possible, 'message')} sent and not yet committed may reach Arize twice"
                 self._emit(Notice(worker=seat.index, text=text))
@@ -263,7 +268,7 @@ class Supervisor:
             self._crashed(seat, code, now)
 
     def _crashed(self, seat: _Seat, code: int, now: float) -> None:
-        self.crashes += 1
+        self.crashes[seat.share.topic] += 1
         answer = decide(seat.crashes, now, self._intensity, self._jitter())
         seat.crashes = answer.crashes
         match answer:
@@ -276,7 +281,7 @@ class Supervisor:
                 self._emit(
                     WorkerGivenUp(
                         worker=seat.index,
-                        partitions=seat.partitions,
+                        partitions=seat.share.partitions,
                         crashes=len(answer.crashes),
                         period_s=self._policy.period_s,
                     )
@@ -288,7 +293,7 @@ class Supervisor:
         seat.started_at = seat.heard_at = now
         seat.turning = seat.killed = False
         try:
-            seat.process = self._spawn(seat.index, seat.partitions)
+            seat.process = self._spawn(seat.index, seat.share)
         except OSError as error:
             self._emit(Notice(worker=seat.index, text=f"the worker could not be started: {error.strerror or error}"))
             self._crashed(seat, ExitCode.CRASHED, now)

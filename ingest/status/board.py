@@ -42,6 +42,7 @@ class WorkerView:
     """One worker. `state` is the loop's own, or one of waiting, hung, done, given up, halted."""
 
     index: int
+    topic: str = ""
     partitions: tuple[int, ...] = ()
     pid: int | None = None
     state: str = "starting"
@@ -56,6 +57,7 @@ class WorkerView:
 class PartitionView:
     """One partition. `first` is where the run found it, `until` where it shall end."""
 
+    topic: str
     partition: int
     first: int
     until: int | None
@@ -81,12 +83,12 @@ class Board:
     """Takes every event; everything it shows is a plain attribute."""
 
     def __init__(self) -> None:
-        self.topic = ""
+        self.topics: list[str] = []
         self.group = ""
         self.started_at: float | None = None
         self.draining = False
         self.workers: dict[int, WorkerView] = {}
-        self.partitions: dict[int, PartitionView] = {}
+        self.partitions: dict[tuple[str, int], PartitionView] = {}
 
     def take(self, event: Event, now: float) -> None:
         """Fold `event` in."""
@@ -127,7 +129,19 @@ class Board:
     @property
     def lag(self) -> int:
         """Offsets to go, over all partitions, as far as they are known."""
-        return sum(view.lag or 0 for view in self.partitions.values())
+        return sum(self.lags().values())
+
+    def lags(self) -> dict[str, int]:
+        """`lag`, topic by topic."""
+        lags = dict.fromkeys(self.topics, 0)
+        for (topic, _), view in self.partitions.items():
+            lags[topic] = lags.get(topic, 0) + (view.lag or 0)
+        return lags
+
+    def topic_of(self, event: Event) -> str:
+        """The topic of an event's worker, where more than one is read: else nobody asks."""
+        several = len(self.topics) > 1 and event.worker in self.workers
+        return self.workers[event.worker].topic if several and event.worker is not None else ""
 
     @property
     def per_s(self) -> float:
@@ -158,12 +172,14 @@ class Board:
         return self.workers.setdefault(index, WorkerView(index))
 
     def _begin(self, event: events.SupervisorStarted, now: float) -> None:
-        self.topic, self.group, self.started_at = event.topic, event.group, now
-        for index in range(event.workers):
-            self.workers[index] = WorkerView(index, since=now)
+        topic, self.group, self.started_at = event.topic, event.group, now
+        self.topics.append(topic)
+        for index in range(event.first_worker, event.first_worker + event.workers):
+            self.workers[index] = WorkerView(index, topic, since=now)
         for partition in event.partitions:
             until = event.until.get(partition) if event.until is not None else None
-            self.partitions[partition] = PartitionView(partition, event.next_offsets.get(partition, 0), until)
+            first = event.next_offsets.get(partition, 0)
+            self.partitions[topic, partition] = PartitionView(topic, partition, first, until)
 
     def _progress(self, worker: WorkerView, event: events.Progress, now: float) -> None:
         worker.state = event.state
@@ -171,7 +187,8 @@ class Board:
         worker.rss_bytes = event.rss_bytes
         worker.rate.take(sum(progress.consumed for progress in event.partitions.values()), now)
         for partition, progress in event.partitions.items():
-            view = self.partitions.setdefault(partition, PartitionView(partition, progress.next_offset, None))
+            fresh = PartitionView(worker.topic, partition, progress.next_offset, None)
+            view = self.partitions.setdefault((worker.topic, partition), fresh)
             if view.progress is None:
                 view.acknowledged_before = progress.counts.acknowledged
                 view.dead_lettered_before = progress.counts.dead_lettered
@@ -199,5 +216,5 @@ class Board:
         worker.uploads_in_flight = 0
         worker.rate.stop()
         for partition in worker.partitions:
-            if partition in self.partitions:
-                self.partitions[partition].rate.stop()
+            if view := self.partitions.get((worker.topic, partition)):
+                view.rate.stop()

@@ -3,6 +3,7 @@
 1. A sentence says what happened and, where somebody must act, what to do; numbers carry their units.
 2. A JSON line has `time` (ISO 8601, UTC), `event` (the event's name in snake_case), `level`, `worker` and the
    event's own fields under their own names. Names are an interface: they only ever get more.
+   Where several topics are read, what a worker says has its `topic` too, and a sentence begins with it.
 3. Debug events are left out unless asked for; a `Progress` is never a sentence, as screens show it better.
 """
 
@@ -27,17 +28,19 @@ def wanted(event: Event, *, verbose: bool) -> bool:
     return verbose or event.level != "debug"
 
 
-def text_line(event: Event, at: datetime) -> str:
-    """`12:03:04 worker 3    the sentence`, in local time, without colours."""
+def text_line(event: Event, at: datetime, topic: str = "") -> str:
+    """`12:03:04 worker 3    the sentence`, in local time, without colours; `topic` before it if it is to be told."""
     who = "supervisor" if event.worker is None else f"worker {event.worker}"
-    return f"{at.astimezone():%H:%M:%S} {who:<10}  {sentence(event)}"
+    return f"{at.astimezone():%H:%M:%S} {who:<10}  {f'{topic}: ' if topic else ''}{sentence(event)}"
 
 
-def json_line(event: Event, at: datetime) -> str:
-    """One JSON object, without a newline."""
+def json_line(event: Event, at: datetime, topic: str = "") -> str:
+    """One JSON object, without a newline, with `topic` if it is to be told."""
     fields = {field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)}
     worker = fields.pop("worker")
     head = {"time": timestamp(at), "event": event_name(event), "level": event.level, "worker": worker}
+    if topic:
+        head["topic"] = topic
     return json.dumps({**head, **fields}, ensure_ascii=False)
 
 

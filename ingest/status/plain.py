@@ -72,15 +72,17 @@ class LineScreen:
 
     def _write_all(self, events: list[Event]) -> None:
         for event in events:
-            self._write(lines.text_line(event, self._wall()))
+            self._write(lines.text_line(event, self._wall(), self.board.topic_of(event)))
 
     def _summary(self, now: float) -> str:
         board = self.board
         left = board.left_s(now)
+        lags = ", ".join(f"{topic} {spelling.count(lag)}" for topic, lag in board.lags().items())
         return (
             f"{self._wall().astimezone():%H:%M:%S} {'summary':<10}  "
             f"{spelling.count(board.per_s)} events/s, {spelling.count(board.acknowledged)} acknowledged, "
-            f"{spelling.count(board.dead_lettered)} dead-lettered, lag {spelling.count(board.lag)}, "
+            f"{spelling.count(board.dead_lettered)} dead-lettered, lag {spelling.count(board.lag)}"
+            f"{f' ({lags})' if len(board.topics) > 1 else ''}, "
             f"{spelling.amount(board.restarts, 'restart')}"
             f"{f', {spelling.seconds(left)} left' if left is not None else ''}"
         )
@@ -110,7 +112,7 @@ class JsonScreen(LineScreen):
         """Write the event's line, if it gets one."""
         self.board.take(event, self._clock())
         if lines.wanted(event, verbose=self._verbose):
-            self._write(lines.json_line(event, self._wall()))
+            self._write(lines.json_line(event, self._wall(), self.board.topic_of(event)))
 
     def account(self, account: Account) -> None:
         """Write the one `account` line."""
@@ -129,6 +131,7 @@ class JsonScreen(LineScreen):
                 "acknowledged": board.acknowledged,
                 "dead_lettered": board.dead_lettered,
                 "lag": board.lag,
+                "lags": board.lags(),
                 "restarts": board.restarts,
                 "left_s": None if left is None else round(left, 1),
             }

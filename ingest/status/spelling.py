@@ -1,6 +1,6 @@
 """How values are spelled for people: partitions, amounts, sizes and times."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def partitions(numbers: Iterable[int]) -> str:
@@ -22,6 +22,11 @@ def count(number: float) -> str:
 def amount(number: int, noun: str) -> str:
     """(1, "row") is `1 row`, (2, "row") is `2 rows`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def names(noun: str, all_of_them: Sequence[str]) -> str:
+    """("topic", ["a"]) is `topic a`, ("topic", ["a", "b"]) is `topics a, b`."""
+    return f"{noun if len(all_of_them) == 1 else f'{noun}s'} {', '.join(all_of_them)}"
 
 
 def size(number: float) -> str:

@@ -26,6 +26,8 @@ from ingest.status.digest import Digest
 REDRAW_S = 0.5
 PAGE_S = 5.0
 BLOCK_WIDTH = 44  # one block of the partitions' columns
+NAME_WIDTH = 4  # of that, a partition's name
+LONGEST_NAME = 24
 STYLES = {"debug": "dim", "info": "", "warning": "yellow", "error": "bold red"}
 STATES = {"reading": "green", "done": "green", "paused": "yellow", "draining": "yellow"}
 TROUBLED = {"hung", "given up", "halted", "ended", "waiting"}
@@ -68,7 +70,8 @@ class TerminalScreen:
 
     def _print(self, events: list[Event]) -> None:
         for event in events:
-            line = Text(lines.text_line(event, datetime.now(UTC)), style=STYLES[event.level])
+            told = lines.text_line(event, datetime.now(UTC), self.board.topic_of(event))
+            line = Text(told, style=STYLES[event.level])
             self._draw(partial(self._console.print, line, soft_wrap=True))
 
     def _draw(self, draw: Callable[[], None]) -> None:
@@ -95,12 +98,13 @@ def render(board: Board, console: Console, now: float) -> RenderableType:
     height, width = console.size.height, console.size.width
     workers = _page(list(board.workers.values()), max(height // 2 - 4, 1), now)
     spare = height - len(workers) - 8
-    blocks = max(width // BLOCK_WIDTH, 1)
+    names = max([NAME_WIDTH, *(len(_name(board, view)) for view in board.partitions.values())])
+    blocks = max(width // (BLOCK_WIDTH - NAME_WIDTH + names), 1)
     rows = max(spare, 1)
     views = _page(list(board.partitions.values()), rows * blocks, now)
     parts: list[RenderableType] = [_workers(board, workers, now)]
     if spare > 0:
-        parts.append(_partitions(board, views, blocks))
+        parts.append(_partitions(board, views, blocks, names))
     parts.append(_totals(board))
     bar = _bar(board, width, now)
     return Group(*parts, bar) if bar is not None else Group(*parts)
@@ -118,14 +122,18 @@ def _page(views: Sequence[_View], capacity: int, now: float) -> Sequence[_View]:
 def _workers(board: Board, views: Sequence[WorkerView], now: float) -> Table:
     hidden = len(board.workers) - len(views)
     table = Table(box=None, padding=(0, 2, 0, 0), caption=f"{hidden} more workers in turn" if hidden else None)
-    table.add_column("worker", justify="right")
-    table.add_column("state", min_width=9)
+    several = len(board.topics) > 1  # then there is less room: what does not fit is cut, not wrapped
+    table.add_column("worker", justify="right", no_wrap=several)
+    if several:
+        table.add_column("topic", max_width=LONGEST_NAME, no_wrap=True)
+    table.add_column("state", min_width=9, no_wrap=several)
     for name in ("partitions", "pid", "for", "restarts", "events/s", "in flight", "memory"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=several)
     for view in views:
         style = "red" if view.state in TROUBLED else STATES.get(view.state, "")
         table.add_row(
             str(view.index),
+            *([view.topic] if several else []),
             Text(view.state, style=style),
             spelling.partitions(view.partitions) if view.partitions else "",
             str(view.pid or ""),
@@ -138,13 +146,13 @@ def _workers(board: Board, views: Sequence[WorkerView], now: float) -> Table:
     return table
 
 
-def _partitions(board: Board, views: Sequence[PartitionView], blocks: int) -> Table:
+def _partitions(board: Board, views: Sequence[PartitionView], blocks: int, names: int) -> Table:
     rows = max(-(-len(views) // blocks), 1)
     columns = [views[start : start + rows] for start in range(0, len(views), rows)]
     hidden = len(board.partitions) - len(views)
     table = Table(box=None, padding=(0, 1, 0, 0), caption=f"{hidden} more partitions in turn" if hidden else None)
     for _ in columns:
-        table.add_column("part", justify="right", min_width=4)
+        table.add_column("part", justify="right", min_width=names)
         table.add_column("committed", justify="right", min_width=9)
         table.add_column("position", justify="right", min_width=9)
         table.add_column("lag", justify="right", min_width=8)
@@ -152,20 +160,26 @@ def _partitions(board: Board, views: Sequence[PartitionView], blocks: int) -> Ta
     for row in range(rows):
         cells: list[str] = []
         for column in columns:
-            cells += _partition(column[row]) if row < len(column) else [""] * 5
+            cells += _partition(board, column[row]) if row < len(column) else [""] * 5
         table.add_row(*cells)
     return table
 
 
-def _partition(view: PartitionView) -> list[str]:
+def _name(board: Board, view: PartitionView) -> str:
+    """`7`, or where there are more topics Kafka's `predictions-7`; of a long one its end, which tells them apart."""
+    name = f"{view.topic}-{view.partition}" if len(board.topics) > 1 else str(view.partition)
+    return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
+
+
+def _partition(board: Board, view: PartitionView) -> list[str]:
     position = "" if view.progress is None else str(view.progress.position)
     lag = "?" if view.lag is None else spelling.count(view.lag)
-    return [str(view.partition), str(view.next_offset), position, lag, spelling.count(view.rate.per_s)]
+    return [_name(board, view), str(view.next_offset), position, lag, spelling.count(view.rate.per_s)]
 
 
 def _totals(board: Board) -> Text:
     text = Text()
-    text.append(f"{board.topic}", style="bold")
+    text.append(board.topics[0] if len(board.topics) == 1 else f"{len(board.topics)} topics", style="bold")
     text.append(
         f"  {spelling.count(board.per_s)} events/s  {spelling.count(board.acknowledged)} acknowledged  "
         f"{spelling.count(board.dead_lettered)} dead-lettered  lag {spelling.count(board.lag)}"

@@ -11,6 +11,7 @@ import time
 from ingest import config
 from ingest.events import Event, Progress
 from ingest.pool import process
+from ingest.pool.partitions import Share
 from ingest.pool.session import loop
 from ingest.pool.supervisor import Supervisor
 
@@ -28,8 +29,8 @@ def main() -> int:
     process.start_forkserver()
     whole = config.Config()
     supervisor = Supervisor(
-        [(index,) for index in range(workers)],
-        lambda worker, share: process.Process(worker, share, whole, child="tests.fault.pool.bodies"),
+        [Share("rides", (index,)) for index in range(workers)],
+        lambda worker, share: process.Process(worker, share.partitions, whole, child="tests.fault.pool.bodies"),
         config.Supervisor.model_validate(settings),
         emit=say,
         clock=time.monotonic,

@@ -1,6 +1,6 @@
 """Histories of workers, replayed through a fake clock and fake processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from ingest.events import (
     WorkerHung,
     WorkerRestarting,
 )
+from ingest.pool.partitions import Share
 from ingest.pool.supervisor import GRACE_S, LEAST_START_LIMIT_S, TURN_S, Supervisor
 from ingest.records import PartitionProgress, Span
 
@@ -29,7 +30,7 @@ KILLED = -9
 @dataclass
 class FakeWorker:
     index: int
-    partitions: tuple[int, ...]
+    share: Share
     pid: int
     code: int | None = None
     said: list[Event] = field(default_factory=list)
@@ -77,14 +78,14 @@ class FakeWorker:
 class History:
     """A supervisor with a clock that only moves when told to."""
 
-    def __init__(self, workers: int = 2, *, ends: bool = False, **policy: Any) -> None:
+    def __init__(self, workers: int = 2, *, topics: Sequence[str] = (), ends: bool = False, **policy: Any) -> None:
         self.now = 1000.0
         self.emitted: list[Event] = []
         self.started: list[FakeWorker] = []
         self.refuse: Callable[[], None] = lambda: None
         settings = {"drain_s": 10.0, "hang_s": 5.0, "base_backoff_s": 1.0, "max_crashes": 3, "period_s": 60.0}
         self.supervisor = Supervisor(
-            [(index * 2, index * 2 + 1) for index in range(workers)],
+            [Share(topic, (index * 2, index * 2 + 1)) for index, topic in enumerate(topics or ["rides"] * workers)],
             self.spawn,
             config.Supervisor.model_validate({**settings, **policy}),
             emit=self.emitted.append,
@@ -93,9 +94,9 @@ class History:
             ends=ends,
         )
 
-    def spawn(self, index: int, partitions: tuple[int, ...]) -> FakeWorker:
+    def spawn(self, index: int, share: Share) -> FakeWorker:
         self.refuse()
-        worker = FakeWorker(index, partitions, pid=100 + len(self.started))
+        worker = FakeWorker(index, share, pid=100 + len(self.started))
         self.started.append(worker)
         return worker
 
@@ -126,7 +127,11 @@ class History:
 def test_every_share_gets_a_worker() -> None:
     history = History(workers=3)
     history.turn()
-    assert [(worker.index, worker.partitions) for worker in history.started] == [(0, (0, 1)), (1, (2, 3)), (2, (4, 5))]
+    assert [(worker.index, worker.share.partitions) for worker in history.started] == [
+        (0, (0, 1)),
+        (1, (2, 3)),
+        (2, (4, 5)),
+    ]
     assert history.supervisor.fds() == [100, 101, 102]
     assert not history.done()
 
@@ -166,7 +171,7 @@ def test_a_crash_restarts_only_that_worker_after_its_backoff() -> None:
     assert history.supervisor.wait_s() == pytest.approx(0.1)
     history.passes(0.1)
     assert [worker.index for worker in history.started] == [0, 1, 1]
-    assert history.started[2].partitions == (2, 3)
+    assert history.started[2].share.partitions == (2, 3)
 
 
 def test_a_worker_that_keeps_crashing_is_given_up_and_the_others_go_on() -> None:
@@ -406,6 +411,24 @@ def test_a_clean_leave_repeats_nothing() -> None:
     history.started[0].code = 0
     history.turn()
     assert history.emissions(Notice) == []
+
+
+def test_each_topic_has_a_ledger_and_crashes_of_its_own() -> None:
+    history = History(topics=("rides", "fares", "fares"))
+    history.turn()
+    assert [worker.share.topic for worker in history.started] == ["rides", "fares", "fares"]
+    span = Span(partition=2, first=0, next_offset=100, count=90)  # partition 2 of either topic
+    for worker in history.started[:2]:
+        worker.said.append(UploadStarted(worker=worker.index, batch=1, rows=90, bytes=1, spans=(span,)))
+    history.started[1].code = KILLED
+    history.turn()
+    assert history.supervisor.crashes == {"fares": 1}
+    history.passes(1.5)
+    assert history.started[3].share == ("fares", (2, 3))
+    nothing = {2: None}
+    (fares,) = history.supervisor.ledgers["fares"].settle((2,), nothing, nothing, {})
+    (rides,) = history.supervisor.ledgers["rides"].settle((2,), nothing, nothing, {})
+    assert (fares.duplicates_possible, rides.duplicates_possible) == (90, 0)
 
 
 def test_abandon_leaves_nobody() -> None:

@@ -82,7 +82,7 @@ def test_a_worker_that_ends_has_no_rate(board: Board, event: events.Event, state
     board.take(event, now=2.0)
     assert board.workers[0].state == state
     assert board.per_s == 0
-    assert board.partitions[0].rate.per_s == 0
+    assert board.partitions["rides", 0].rate.per_s == 0
 
 
 def test_a_rate_is_right_from_the_first_moment_and_bears_a_restart() -> None:
@@ -96,3 +96,25 @@ def test_a_rate_is_right_from_the_first_moment_and_bears_a_restart() -> None:
     for step in range(1, 200):
         rate.take(510 + step * 100, 1.5 + step)
     assert rate.per_s == pytest.approx(100)
+
+
+def test_topics_are_kept_apart() -> None:
+    board = Board()
+    for first_worker, topic in enumerate(("rides", "fares")):
+        board.take(
+            events.SupervisorStarted(
+                topic=topic, group="g", workers=1, first_worker=first_worker, partitions=(0,), until={0: 600}
+            ),
+            now=0.0,
+        )
+    board.take(progress(1, consumed=300, next_offset=350), now=1.0)
+    assert board.topics == ["rides", "fares"]
+    assert board.lags() == {"rides": 600, "fares": 250}
+    assert board.lag == 850
+    assert [board.topic_of(events.Resumed(worker=worker)) for worker in (0, 1, 2)] == ["rides", "fares", ""]
+    assert board.topic_of(events.Notice(text="x")) == ""
+
+
+def test_of_one_topic_nobody_is_told_which(board: Board) -> None:
+    assert board.topic_of(events.Resumed(worker=0)) == ""
+    assert board.lags() == {"rides": 500}

@@ -87,3 +87,12 @@ def test_sentences_say_what_to_know() -> None:
     assert said["WorkerExited"] == "pid 12 ended after 1 min 01 s: killed by SIGKILL"
     assert "partitions 0-1 are read by nobody" in said["WorkerGivenUp"]
     assert "offsets 5 to 8 of rides partition 1" in said["OffsetsExpired"]
+
+
+def test_a_topic_is_told_where_it_is_given() -> None:
+    event = events.Resumed(worker=3)
+    assert lines.text_line(event, AT, "rides").endswith("worker 3    rides: reading goes on")
+    assert json.loads(lines.json_line(event, AT, "rides"))["topic"] == "rides"
+    # What names its topic by itself says it once.
+    gone = events.OffsetsExpired(worker=3, topic="rides", partition=1, first=5, next_offset=9)
+    assert json.loads(lines.json_line(gone, AT, "rides"))["topic"] == "rides"

@@ -1,5 +1,7 @@
+import dataclasses
 import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -49,52 +51,62 @@ class Terminal(io.StringIO):
         return True
 
 
-def busy_board(workers: int, partitions: int) -> Board:
+def busy_board(workers: int, partitions: int, topics: Sequence[str] = ("rides",)) -> Board:
     board = Board()
     each = range(partitions)
-    board.take(
-        events.SupervisorStarted(
-            topic="rides",
-            group="g",
-            workers=workers,
-            partitions=tuple(each),
-            next_offsets=dict.fromkeys(each, 0),
-            until=dict.fromkeys(each, 1_000_000),
-        ),
-        now=0.0,
-    )
-    for worker in range(workers):
-        mine = tuple(each)[worker::workers]
-        board.take(events.WorkerStarted(worker=worker, pid=worker, partitions=mine), now=0.0)
-        progress = {
-            partition: PartitionProgress(
-                next_offset=500_000,
-                position=600_000,
-                end_offset=1_000_000,
-                consumed=600_000,
-                counts=Counts(500_000),
-            )
-            for partition in mine
-        }
+    for number, topic in enumerate(topics):
+        first_worker = number * workers
         board.take(
-            events.Progress(
-                worker=worker, loops=1, state="reading", uploads_in_flight=2, rss_bytes=2**28, partitions=progress
+            events.SupervisorStarted(
+                topic=topic,
+                group="g",
+                workers=workers,
+                first_worker=first_worker,
+                partitions=tuple(each),
+                next_offsets=dict.fromkeys(each, 0),
+                until=dict.fromkeys(each, 1_000_000),
             ),
-            now=1.0,
+            now=0.0,
         )
+        for worker in range(workers):
+            mine = tuple(each)[worker::workers]
+            index = first_worker + worker
+            board.take(events.WorkerStarted(worker=index, pid=index, partitions=mine), now=0.0)
+            board.take(busy(index, mine), now=1.0)
     return board
+
+
+def busy(worker: int, partitions: tuple[int, ...]) -> events.Progress:
+    halfway = PartitionProgress(
+        next_offset=500_000,
+        position=600_000,
+        end_offset=1_000_000,
+        consumed=600_000,
+        counts=Counts(acknowledged=500_000),
+    )
+    return events.Progress(
+        worker=worker,
+        loops=1,
+        state="reading",
+        uploads_in_flight=2,
+        rss_bytes=2**28,
+        partitions=dict.fromkeys(partitions, halfway),
+    )
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (80, 12), (60, 8)])
 @pytest.mark.parametrize(("workers", "partitions"), [(1, 1), (4, 32), (8, 256), (64, 1000)])
-def test_the_view_fits_the_window(size: tuple[int, int], workers: int, partitions: int) -> None:
+@pytest.mark.parametrize("topics", [("rides",), ("rides", "fares"), ("rides", "a-topic-of-" + "x" * 238)])
+def test_the_view_fits_the_window(
+    size: tuple[int, int], workers: int, partitions: int, topics: tuple[str, ...]
+) -> None:
     width, height = size
     stream = io.StringIO()
     console = Console(file=stream, width=width, height=height, force_terminal=True, color_system=None)
-    console.print(render(busy_board(workers, partitions), console, now=12.0))
+    console.print(render(busy_board(workers, partitions, topics), console, now=12.0))
     shown = stream.getvalue().splitlines()
     assert len(shown) <= height
-    assert "rides" in stream.getvalue()
+    assert ("rides" if len(topics) == 1 else "2 topics") in stream.getvalue()
 
 
 def test_a_view_with_room_shows_every_worker_and_partition() -> None:
@@ -105,6 +117,49 @@ def test_a_view_with_room_shows_every_worker_and_partition() -> None:
     assert "50%" in shown
     assert shown.count("500000") == 32
     assert "in turn" not in shown
+
+
+def test_workers_and_partitions_of_several_topics_are_told_apart() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
+    console.print(render(busy_board(1, 2, ("rides", "fares")), console, now=12.0))
+    shown = stream.getvalue()
+    assert [name for name in ("rides-0", "rides-1", "fares-0", "fares-1") if name not in shown] == []
+    assert [line.split()[:2] for line in shown.splitlines()[1:3]] == [["0", "rides"], ["1", "fares"]]
+    assert "2 topics  " in shown
+
+
+def test_lines_name_the_topic_where_there_are_more() -> None:
+    text, plain = io.StringIO(), io.StringIO()
+    clock = Clock()
+    for stream, screen in (
+        (text, LineScreen(text, verbose=True, clock=clock)),
+        (plain, JsonScreen(plain, verbose=True, clock=clock)),
+    ):
+        for first_worker, topic in enumerate(("rides", "fares")):
+            started = events.SupervisorStarted(
+                topic=topic, group="g", workers=1, first_worker=first_worker, partitions=(0,), until={0: 9}
+            )
+            screen.emit(started)
+        screen.emit(events.Resumed(worker=1))
+        clock.now += SUMMARY_S
+        screen.tick()
+        for topic in ("rides", "fares"):
+            screen.account(dataclasses.replace(ACCOUNT, topic=topic))
+        assert stream.getvalue()
+    assert "fares: reading goes on" in text.getvalue()
+    assert "lag 18 (rides 9, fares 9)" in text.getvalue()
+    assert [title in text.getvalue() for title in ("rides (group g)", "fares (group g)")] == [True, True]
+    read = [json.loads(line) for line in plain.getvalue().splitlines()]
+    assert [(line["event"], line.get("topic")) for line in read] == [
+        ("supervisor_started", "rides"),
+        ("supervisor_started", "fares"),
+        ("resumed", "fares"),
+        ("summary", None),
+        ("account", "rides"),
+        ("account", "fares"),
+    ]
+    assert read[3]["lags"] == {"rides": 9, "fares": 9}
 
 
 def test_pages_take_turns() -> None:
