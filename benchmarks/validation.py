@@ -21,7 +21,7 @@ from ingest.pipeline.columns import Contract
 from ingest.pipeline.decode import Decoder
 from ingest.pipeline.log import arize_schema, meanings, to_frame
 from ingest.pipeline.look import Limits
-from ingest.pipeline.schema import rules
+from ingest.pipeline.rules import rules
 from ingest.pipeline.validate import faults
 from ingest.sandbox.generate import TAGS, Generator
 

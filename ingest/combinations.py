@@ -7,11 +7,14 @@ Rules (arize 8.61, `validate_params` in ml/batch_validation/validator.py)
 3. A column has no two meanings that no value can serve both.
 4. Names that end in _shap are Arize's.
 5. What no message brings (values from Kafka, constants) has a column of its own. A hash needs its key.
+6. A column that [schema] types or conflicts names can be what they say: Arize takes that type there, and goes without a
+   value where one becomes null. What wildcards say reaches only what it can (`pins`), so that is no fault.
 """
 
 from collections.abc import Iterator
 
-from ingest.meanings import MAX_EMBEDDINGS, Claim, Schema, claims, misplaced
+from ingest.meanings import MAX_EMBEDDINGS, SCALARS, Claim, Schema, claims, misplaced
+from ingest.patterns import matcher
 from ingest.sections import Arize
 from ingest.templates import has_places
 
@@ -23,7 +26,7 @@ def faults(schema: Schema, arize: Arize) -> list[str]:
         # Each message says its own: only what holds of all of them can be judged here.
         environment, batch_id = "production", ""
     found = [*_names(schema), *_meanings(schema, model_type), *_of_other_models(schema, model_type)]
-    found += _added(schema, model_type)
+    found += [*_added(schema, model_type), *_pins(schema, model_type), *_conflicts(schema)]
     if environment == "validation" and not batch_id.strip():
         found.append("[arize] batch_id is missing: environment validation needs the name of its batch")
     if environment != "validation" and batch_id:
@@ -75,6 +78,39 @@ def _added(schema: Schema, model_type: str) -> Iterator[str]:
         yield "[schema] timestamp_from_kafka needs timestamp, the name of the column"
     if schema.hash and schema.hash_key_file is None:
         yield "[schema] hash needs hash_key_file: without a secret key anybody could try values against the hashes"
+
+
+def _pins(schema: Schema, model_type: str) -> Iterator[str]:
+    """Names in types and conflicts that can't have the type they say."""
+    taken: dict[str, tuple[str, frozenset[str]]] = {}
+    for claim in claims(schema, model_type):
+        setting, kinds = taken.get(claim.column, (claim.setting, claim.kinds))
+        taken[claim.column] = setting, kinds & claim.kinds
+    tags = matcher(schema.tags)
+    said: list[tuple[str, str, str, str]] = [("types", name, kind, kind) for name, kind in schema.types.items()]
+    said += [("conflicts", name, "text", "string") for name, word in schema.conflicts.items() if word == "text"]
+    for key, name, word, kind in said:
+        setting, kinds = taken.get(name, ("tags", SCALARS if tags.fullmatch(name) else frozenset({kind})))
+        if "*" not in name and kind not in kinds:
+            wanted = " or ".join(sorted(kinds))
+            yield f'[schema] {key}: "{name}" = "{word}", but [schema] {setting} takes {wanted} there'
+        if name in schema.added():
+            yield f'[schema] {key}: "{name}" comes from [schema] kafka or constants, and has its type from there'
+    hashed = matcher(schema.hash)
+    for name, kind in schema.types.items():
+        if kind != "string" and hashed.fullmatch(name) and name not in schema.rename.values():
+            yield f'[schema] types: "{name}" = "{kind}", but [schema] hash makes strings of its values'
+
+
+def _conflicts(schema: Schema) -> Iterator[str]:
+    """What a conflict can't do."""
+    for name, word in schema.conflicts.items():
+        if word == "text" and name == schema.timestamp:
+            yield f'[schema] conflicts: "{name}" = "text", but timestamp_unit says how it is read'
+        elif word == "text" and "*" not in name and (kind := schema.types.get(name, "string")) != "string":
+            yield f'[schema] conflicts: "{name}" = "text" makes strings of it, but types says {kind}'
+        elif word == "null" and name in {schema.prediction_id, schema.timestamp}:
+            yield f'[schema] conflicts: "{name}" = "null", but Arize takes no row without it: leave it "dead_letter"'
 
 
 def _of_other_models(schema: Schema, model_type: str) -> Iterator[str]:

@@ -16,6 +16,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ingest import pins
+from ingest.pins import OnConflict, Type, Unknown
+
 ModelType = Literal[
     "binary_classification",
     "score_categorical",
@@ -143,6 +146,9 @@ class Schema(Section):
     hash_key_file: Path | None = Field(default=None, description="the secret key of the hashes")
     kafka: dict[str, Column] = Field(default_factory=dict, description='"partition", "headers.NAME", ... -> tag')
     constants: dict[str, str | bool | int | float] = Field(default_factory=dict, description="tags of every message")
+    types: dict[str, Type] = Field(default_factory=dict, description="column -> its type, for good; * is a wildcard")
+    conflicts: dict[str, OnConflict] = Field(default_factory=dict, description='column -> what a conflict does; "*"')
+    unknown: Unknown = Field(default="send", description="columns that nothing here names")
 
     @field_validator("kafka")
     @classmethod
@@ -151,6 +157,20 @@ class Schema(Section):
             if source not in KAFKA_SOURCES and not re.fullmatch(r"headers\..+", source):
                 raise ValueError(f'"{source}" is none of {", ".join(KAFKA_SOURCES)} and headers.NAME')
         return kafka
+
+    @field_validator("types", mode="before")
+    @classmethod
+    def _known_types(cls, types: object) -> object:
+        if found := pins.faults("types", types, pins.TYPES):
+            raise ValueError("; ".join(found))
+        return types
+
+    @field_validator("conflicts", mode="before")
+    @classmethod
+    def _known_conflicts(cls, conflicts: object) -> object:
+        if found := pins.faults("conflicts", conflicts, pins.ON_CONFLICT):
+            raise ValueError("; ".join(found))
+        return conflicts
 
     def added(self) -> tuple[str, ...]:
         """The columns that no message brings: tags from Kafka and constants."""

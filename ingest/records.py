@@ -6,7 +6,7 @@ of messages in a range is always counted, never computed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -124,13 +124,16 @@ class Decoded:
     """What a chunk became: `table` has one row per accepted message, in arrival order.
 
     `accepted` gives the chunk's index of each row; `accepted` and `rejected` together are the whole chunk.
-    `widened` lists (column, old type, new type) whose earlier rows can't share a batch with these.
+    `widened` lists (column, old type, new type) whose earlier rows can't share a batch with these. `nulled` counts the
+    values that became null by column, `ignored` those of columns that are not sent, as the configuration wants it.
     """
 
     table: pa.RecordBatch
     accepted: npt.NDArray[np.int64]
     rejected: Sequence[Rejected]
     widened: Sequence[tuple[str, str, str]] = ()
+    nulled: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
     def without(self, faults: Sequence[Rejected]) -> "Decoded":
         """With the rows of `faults`, whose indices are rows of `table`, among the rejected ones."""
@@ -140,7 +143,7 @@ class Decoded:
         stay[[fault.index for fault in faults]] = False
         refused = [Rejected(int(self.accepted[fault.index]), fault.code, fault.reason) for fault in faults]
         rejected = sorted((*self.rejected, *refused), key=lambda fault: fault.index)
-        return Decoded(self.table.filter(pa.array(stay)), self.accepted[stay], rejected, self.widened)
+        return replace(self, table=self.table.filter(pa.array(stay)), accepted=self.accepted[stay], rejected=rejected)
 
 
 @dataclass(frozen=True, slots=True)

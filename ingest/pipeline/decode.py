@@ -31,7 +31,6 @@ _IS_BLANK = np.zeros(256, dtype=np.bool_)
 _IS_BLANK[list(b" \t\r\n")] = True
 _TOO_DEEP, _TOO_LARGE = "depth limit exceeded", "number is infinity when parsed as double"  # in orjson's words
 _NUMBER = re.compile(r"-?[0-9]+([.eE])?")
-_LONG_DIGITS = re.compile(rb"[0-9]{19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +92,22 @@ class Decoder:
     def build(self, parsed: Parsed) -> Decoded:
         """The columns of what was parsed. Every index is accepted or rejected."""
         values, indices, rejected = parsed.values, parsed.indices, dict(parsed.rejected)
-        built = build(parsed.rows, self._contract, lambda row: _has_big_integer(values[indices[row]]))
-        self._contract.learn(built)
+        built = build(parsed.rows, self._contract, lambda row: values[indices[row]] or b"")
+        self._contract.learn(built.learned)
         for fault in built.rejected:
             index = indices[fault.index]
             rejected[index] = replace(fault, index=index)
         accepted = np.asarray(indices, dtype=np.int64)
         if built.rejected:
             accepted = accepted[np.asarray(built.kept, dtype=np.int64)]
-        return Decoded(built.table, accepted, [rejected[index] for index in sorted(rejected)], built.widened)
+        return Decoded(
+            built.table,
+            accepted,
+            [rejected[index] for index in sorted(rejected)],
+            built.widened,
+            built.nulled,
+            built.ignored,
+        )
 
 
 def _parse(values: Sequence[bytes | None], rejected: dict[int, Rejected]) -> tuple[list[Row], list[int]]:
@@ -225,18 +231,3 @@ def _has_duplicate(value: bytes) -> bool:
         # orjson goes 1,024 levels deep, Python's parser less. What can't be looked into may hide anything.
         return True
     return seen_twice
-
-
-def _has_big_integer(value: bytes | None) -> bool:
-    """An integer past 64 bits is written somewhere in the message."""
-    if value is None or _LONG_DIGITS.search(value) is None:
-        return False
-    found = False
-
-    def integer(digits: str) -> None:
-        nonlocal found
-        bare = digits.lstrip("-").lstrip("0")
-        found = found or len(bare) > 19 or (len(bare) == 19 and not -(2**63) <= int(digits) < 2**63)
-
-    json.loads(value, parse_int=integer)
-    return found

@@ -1,6 +1,7 @@
 """Decode, complete and validate in one go: what comes out is what Arize takes, and everything else by its reason."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,8 @@ from ingest.pipeline.look import Limits
 from ingest.pipeline.names import Names
 from ingest.pipeline.privacy import privacy_of
 from ingest.pipeline.provenance import complete
-from ingest.pipeline.schema import rules, shapes
+from ingest.pipeline.rules import rules
+from ingest.pipeline.schema import shapes
 from ingest.pipeline.validate import validated
 from ingest.records import Decoded, KafkaMessage, Rejected
 
@@ -34,7 +36,8 @@ class Judge:
         self._limits = Limits(schema, config.arize.model_type, config.arize.environment, max_past_years())
         self._clock = clock
         names = Names(schema.rename, schema.exclude)
-        self._decoder = Decoder(Contract(rules(schema, config.arize.model_type), names=names, privacy=self.privacy))
+        ruled = rules(schema, config.arize.model_type)
+        self._decoder = Decoder(Contract(ruled, names=names, privacy=self.privacy, unknown=schema.unknown))
 
     def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
         """Every message is accepted, as a row of the table, or rejected by its index and reason."""
@@ -42,7 +45,7 @@ class Judge:
         accepted = [messages[index] for index in decoded.accepted.tolist()]
         done = complete(decoded.table, accepted, self._schema)
         self.unit = done.unit or self.unit
-        whole = Decoded(done.table, decoded.accepted, decoded.rejected, decoded.widened)
+        whole = replace(decoded, table=done.table)
         faults = [Rejected(row, code, reason) for row, code, reason in done.faults]
         return validated(whole.without(faults), self._limits, self._clock())
 

@@ -9,12 +9,15 @@ Rules
    column stays what it is. So one bad message, even the first, can't turn a column against all that follow.
 4. Lists of numbers, lists of them, and lists of class scores are kinds only where the schema gives a column that
    meaning. Nothing but numbers stands in them: no null, no boolean, and no integer past 2**53, as they become floats.
+5. A pinned column has its kind whatever its values are; they are measured against it. Votes don't count there.
 """
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
+
+from ingest.pins import OnConflict
 
 KINDS = ("boolean", "integer", "float", "string", "list of strings")
 STRUCTURED = frozenset({"list of numbers", "list of lists of numbers", "list of class scores"})
@@ -34,11 +37,18 @@ _PYTHON_KINDS: dict[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What Arize takes in a column that the configuration gives a meaning: its kinds, and whether a row may lack it."""
+    """What the configuration says of a column: its kinds, and whether a row may lack it.
+
+    `pinned` is the one kind it has for good, "" where that is learned. `on_conflict` says what becomes of a value that
+    doesn't fit. `known` is False if all that is said is what a conflict does.
+    """
 
     setting: str
     kinds: frozenset[str]
     required: bool = False
+    pinned: str = ""
+    on_conflict: OnConflict = "dead_letter"
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,10 @@ def conflict(key: str, own: str | None, kind: str | None, rule: Rule | None) -> 
         return "nested_object", f'"{key}" holds an object; a column is flat'
     if own == "list of other values" and (rule is None or not rule.kinds & STRUCTURED):
         return "unsupported_list", f'"{key}" holds a list that is not of strings only'
-    if rule is not None and own not in rule.kinds:
+    found = f'"{key}" holds {"an" if str(own).startswith("i") else "a"} {own}'
+    if rule is not None and rule.pinned:
+        return "type_conflict", f"{found} where [schema.types] says {rule.pinned}"
+    if rule is not None and ("integer" if own == WIDE else own) not in rule.kinds:
         wanted = " or ".join(sorted(rule.kinds))
-        return "wrong_type", f'"{key}" holds a {own}; [schema] {rule.setting} takes {wanted}'
-    return "type_conflict", f'"{key}" holds a {own} where the column is {kind}'
+        return "wrong_type", f"{found}; [schema] {rule.setting} takes {wanted}"
+    return "type_conflict", f"{found} where the column is {kind}"

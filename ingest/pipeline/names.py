@@ -4,21 +4,12 @@ Rules
 1. `exclude` comes first: an excluded key is dropped before anything looks at its values. It can neither conflict nor
    leave.
 2. `rename` gives an exact key another name. Everything after it (features, tags, rules) goes by the new name.
-3. Patterns are paths in which `*` stands for any characters: `features.*`, `tag_*`, `*.email`. Case counts. A pattern
-   that names an object names all that is in it: `user` covers `user.email`.
-4. Two keys of one message that end up with the same name are refused with the row: one would be dropped.
+3. Two keys of one message that end up with the same name are refused with the row: one would be dropped.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 
-NOTHING = r"(?!)"
-
-
-def matcher(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Matches the paths that one of `patterns` names; nothing without patterns."""
-    parts = [".*".join(map(re.escape, pattern.split("*"))) for pattern in patterns]
-    return re.compile(rf"(?:{'|'.join(parts)})(?:\..*)?" if parts else NOTHING, re.DOTALL)
+from ingest.patterns import NOTHING, matcher
 
 
 class Names:

@@ -19,8 +19,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from ingest.config import Config, read_secret
+from ingest.patterns import NOTHING, matcher
 from ingest.pipeline.flatten import Row
-from ingest.pipeline.names import NOTHING, matcher
 
 
 class Privacy:

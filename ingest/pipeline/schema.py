@@ -17,7 +17,6 @@ Rules
    it sends one of them and drops the other in silence. Rows whose `shapes` differ never share a batch.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,9 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.meanings import (
-    NUMBERS,
     NUMERIC,
-    SCALARS,
     Boxes,
     Embedding,
     Images,
@@ -37,8 +34,7 @@ from ingest.meanings import (
     claims,
     misplaced,
 )
-from ingest.pipeline.kinds import Rule
-from ingest.pipeline.names import matcher
+from ingest.patterns import matcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,54 +86,6 @@ RESERVED = (
     "actual_score",
     "threshold_scores",
 )
-
-
-class Rules(Mapping[str, Rule]):
-    """What may stand in which column. It iterates over the names; a look-up knows the wildcards too."""
-
-    def __init__(self, exact: Mapping[str, Rule], wildcards: Sequence[tuple[re.Pattern[str], Rule]]) -> None:
-        self._exact = exact
-        self._wildcards = wildcards
-        self._found: dict[str, Rule | None] = {}
-
-    def __getitem__(self, column: str) -> Rule:
-        if column not in self._found:
-            if len(self._found) >= 10_000:
-                self._found.clear()
-            self._found[column] = self._exact.get(column) or next(
-                (rule for pattern, rule in self._wildcards if pattern.fullmatch(column)), None
-            )
-        if (rule := self._found[column]) is None:
-            raise KeyError(column)
-        return rule
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._exact)
-
-    def __len__(self) -> int:
-        return len(self._exact)
-
-
-def rules(schema: Schema, model_type: str) -> Rules:
-    """What may stand in the columns that `schema` gives a meaning, by column name.
-
-    A column with several meanings takes the kinds that serve them all.
-    """
-    found: dict[str, Rule] = {}
-    for claim in claims(schema, model_type):
-        other = found.get(claim.column)
-        found[claim.column] = Rule(
-            claim.setting if other is None else other.setting,
-            claim.kinds if other is None else claim.kinds & other.kinds,
-            claim.required or (other is not None and other.required),
-        )
-    wildcards = []
-    for column in schema.shap.values():
-        head, star, tail = map(re.escape, column.partition("*"))
-        if star:
-            wildcards.append((re.compile(f"{head}.+{tail}", re.DOTALL), Rule("shap", NUMBERS)))
-    wildcards.append((matcher(schema.tags), Rule("tags", SCALARS)))
-    return Rules(found, wildcards)
 
 
 def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozenset[str] = frozenset()) -> Roles:

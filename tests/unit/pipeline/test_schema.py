@@ -6,7 +6,8 @@ import pytest
 from ingest.meanings import Schema
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.decode import Decoder
-from ingest.pipeline.schema import roles, rules
+from ingest.pipeline.rules import rules
+from ingest.pipeline.schema import roles
 
 DEFAULT = Schema()
 
