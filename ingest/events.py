@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from ingest.records import PartitionProgress, Span
+from ingest.records import Counts, PartitionProgress, Span
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -186,10 +186,11 @@ class Resumed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed(Event):
-    """Kafka stored these next offsets (partition -> next_offset)."""
+    """Kafka stored these next offsets (partition -> next_offset), and `counts` of all that lies below each."""
 
     level: ClassVar[Level] = "debug"
     next_offsets: Mapping[int, int]
+    counts: Mapping[int, Counts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +276,18 @@ class WorkerExited(Event):
     pid: int
     exit_code: int
     ran_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicatesPossible(Event):
+    """Messages that were sent and not committed when their worker, or the whole run before this one, was lost.
+
+    Each that was sent lies in one of `ranges` (in which others may lie, too); a `count` is the most that may be sent
+    twice of a range.
+    """
+
+    level: ClassVar[Level] = "warning"
+    ranges: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

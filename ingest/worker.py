@@ -270,7 +270,8 @@ class _Worker:
     def _commit_answered(self, stored: Mapping[int, int], faults: Sequence[str]) -> None:
         news = self._committer.answered(stored)
         if news:
-            self._emit(events.Committed(worker=self._task.worker, next_offsets=news))
+            counts = {p: mark.counts for p in news if (mark := self._committer.stored(p)) is not None}
+            self._emit(events.Committed(worker=self._task.worker, next_offsets=news, counts=counts))
         for fault in faults:
             if self._repeats.news(fault, time.monotonic()):
                 self._emit(events.CommitFailed(worker=self._task.worker, error=fault))

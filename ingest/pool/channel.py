@@ -4,20 +4,29 @@
    written is dropped at the end of the pipe; what came before it counts.
 2. `Sender.send` returns at once for as long as the supervisor reads. When the pipe is full the frames wait in
    the worker's memory, in order, and only a `Progress` is dropped: the next one says all it said.
-3. Past `MAX_WAITING_BYTES` the sender waits: a supervisor that reads nothing for so long is stopped, and
+   `Progress` leaves most of the pipe to the rest.
+3. An `UploadStarted` is in the pipe when `send` returns: its batch leaves after it, and a worker killed with the event
+   in its memory would leave duplicates that nobody lists. A supervisor that reads nothing for minutes is waited for.
+4. Past `MAX_WAITING_BYTES` the sender waits: a supervisor that reads nothing for so long is stopped, and
    a worker that waits loses nothing, while one that forgets an `UploadStarted` would blur the account.
-4. Only a supervisor unpickles, and only what the workers it started wrote.
+5. Only a supervisor unpickles, and only what the workers it started wrote.
 """
 
+import contextlib
+import fcntl
 import os
 import pickle
 import select
 import struct
+import termios
 import threading
 
-from ingest.events import Event, Progress
+from ingest.events import Event, Progress, UploadStarted
 
 MAX_WAITING_BYTES = 4 * 2**20
+PIPE_BYTES = 2**20  # what an unprivileged process may ask for; what it gets may be less
+_PIPE_BYTES_ELSEWHERE = 2**16
+_PROGRESS_SHARE = 4
 _LENGTH = struct.Struct(">I")
 _READ_BYTES = 2**18
 
@@ -29,18 +38,19 @@ class Sender:
         os.set_blocking(fd, False)
         self._fd = fd
         self._waiting = bytearray()
+        self._room_for_progress = _widened(fd) // _PROGRESS_SHARE
         self._lock = threading.Lock()
 
     def send(self, event: Event) -> None:
         """Hand `event` over, or keep it until there is room. Raises `BrokenPipeError` without a supervisor."""
         with self._lock:
             self._write()
-            if self._waiting and isinstance(event, Progress):
+            if isinstance(event, Progress) and (self._waiting or _unread(self._fd) > self._room_for_progress):
                 return
             content = pickle.dumps(event, protocol=pickle.HIGHEST_PROTOCOL)
             self._waiting += _LENGTH.pack(len(content)) + content
             self._write()
-            while len(self._waiting) > MAX_WAITING_BYTES:
+            while len(self._waiting) > (0 if isinstance(event, UploadStarted) else MAX_WAITING_BYTES):
                 self._wait(None)
 
     def flush(self, timeout_s: float) -> bool:
@@ -65,6 +75,21 @@ class Sender:
             except BlockingIOError:
                 return
             del self._waiting[:written]
+
+
+def _widened(fd: int) -> int:
+    """The size of the pipe, made larger where the kernel lets us."""
+    if not hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux has it
+        return _PIPE_BYTES_ELSEWHERE
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)
+
+
+def _unread(fd: int) -> int:
+    """Bytes in the pipe that nobody has read."""
+    (count,) = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))
+    return int(count)
 
 
 class Receiver:

@@ -4,7 +4,9 @@
    are the counters at its end minus those at its start, exact over any crash.
 2. Only where Kafka can't be asked at the end do the workers' last reports stand in.
 3. From `UploadStarted` on, the rows of a batch may be at Arize; until `Committed` passes them, they would be sent
-   again. What lies between when a worker ends is what may be there twice.
+   again. What lies between when a worker ends is what may be there twice: its ranges are kept, and every message
+   that Arize has twice by that end lies in one of them. Ranges that touch become one, and where there are more than
+   `duplicates.MOST_RANGES` of a partition, those with the least between them: then others lie in them, too.
 4. A read message counts as consumed once per reading. A killed worker's last half second isn't reported, so what
    is settled counts as consumed at least.
 """
@@ -14,8 +16,9 @@ from dataclasses import dataclass, field
 
 from ingest.events import Committed, Event, Progress, UploadStarted, WorkerStarted
 from ingest.pipeline.ack import Watermark
+from ingest.pool.duplicates import merged
 from ingest.records import Counts, PartitionProgress, Span
-from ingest.status.account import PartitionAccount
+from ingest.status.account import PartitionAccount, PossibleDuplicates
 
 
 @dataclass(slots=True)
@@ -24,7 +27,7 @@ class _Page:
 
     open: list[Span] = field(default_factory=list)  # sent, and not yet below the committed offset
     committed: int = -1
-    duplicates_possible: int = 0
+    duplicates: list[Span] = field(default_factory=list)  # may be at Arize twice
     consumed_before: int = 0  # by earlier processes
     latest: PartitionProgress | None = None
 
@@ -53,7 +56,9 @@ class Ledger:
                     page.open = [span for span in page.open if span.next_offset > next_offset]
             case WorkerStarted(partitions=assigned):
                 for partition in assigned:
-                    self._new_process(self._page(partition))
+                    page = self._page(partition)
+                    page.committed = -1  # somebody may have moved the group back
+                    self._new_process(page)
             case _:
                 pass
 
@@ -64,16 +69,16 @@ class Ledger:
             page.open = []
             self._new_process(page)
 
-    def worker_lost(self, partitions: tuple[int, ...]) -> int:
-        """The worker of `partitions` ended in any other way: returns how many messages may be sent twice by that."""
-        possible = 0
+    def worker_lost(self, partitions: tuple[int, ...]) -> tuple[Span, ...]:
+        """The worker of `partitions` ended in any other way: returns the ranges that may be sent twice by that."""
+        possible: list[Span] = []
         for partition in partitions:
             page = self._page(partition)
-            rows = sum(min(span.count, max(span.next_offset - page.committed, 0)) for span in page.open)
-            page.duplicates_possible += rows
-            possible += rows
+            ranges = merged([left for span in page.open if (left := _above(span, page.committed)) is not None])
+            page.duplicates = merged([*page.duplicates, *ranges])
+            possible += ranges
         self.worker_finished(partitions)
-        return possible
+        return tuple(possible)
 
     def settle(
         self,
@@ -111,7 +116,10 @@ class Ledger:
             dead_lettered=counts.dead_lettered,
             tombstones=counts.tombstones,
             filtered=counts.filtered,
-            duplicates_possible=page.duplicates_possible,
+            duplicates_possible=sum(span.count for span in page.duplicates),
+            possible_duplicates=tuple(
+                PossibleDuplicates(span.first, span.next_offset, span.count) for span in page.duplicates
+            ),
             next_offset=None if end is None else end.next_offset,
             end_offset=end_offset,
             lag=max(end_offset - reached, 0) if end_offset >= 0 else 0,
@@ -142,3 +150,11 @@ class Ledger:
 def _settled(committed: Watermark | None) -> Counts:
     """With what is settled above the committed offset: the next start skips it, so it has happened."""
     return Counts() if committed is None else committed.settled()
+
+
+def _above(span: Span, committed: int) -> Span | None:
+    """What of `span` lies at or above the committed offset."""
+    if span.next_offset <= committed:
+        return None
+    first = max(span.first, committed)
+    return Span(span.partition, first, span.next_offset, min(span.count, span.next_offset - first))

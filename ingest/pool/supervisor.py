@@ -23,6 +23,7 @@ from ingest import config
 from ingest.errors import ExitCode
 from ingest.events import (
     Draining,
+    DuplicatesPossible,
     Emit,
     Event,
     Notice,
@@ -35,7 +36,6 @@ from ingest.events import (
 from ingest.pool.ledger import Ledger
 from ingest.pool.partitions import Share
 from ingest.pool.restarts import GiveUp, Policy, Restart, Verdict, decide, verdict
-from ingest.status import spelling
 
 TURN_S = 0.5  # a turn at least this often
 GRACE_S = 5.0
@@ -244,8 +244,7 @@ class Supervisor:
             self._emit(WorkerExited(worker=seat.index, pid=process.pid, exit_code=code, ran_s=now - seat.started_at))
             possible = ledger.worker_lost(seat.share.partitions)
             if possible:
-                text = f"{spelling.amount(possible, 'message')} sent and not yet committed may reach Arize twice"
-                self._emit(Notice(worker=seat.index, text=text))
+                self._emit(DuplicatesPossible(worker=seat.index, ranges=possible))
         self._judge(seat, code, now)
 
     def _judge(self, seat: _Seat, code: int, now: float) -> None:

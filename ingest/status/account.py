@@ -2,7 +2,8 @@
 
 For every partition: consumed = read by the workers (what a restart read again counts again), acknowledged and
 dead-lettered = settled in this run, duplicates possible = messages that may have reached Arize twice because a
-worker was killed between sending and committing, lag = what is left between the committed offset and the end.
+worker was killed between sending and committing (in JSON with their ranges of offsets), lag = what is left between the
+committed offset and the end.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,6 +13,15 @@ from typing import Any
 from rich.table import Table
 
 from ingest.status import spelling
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleDuplicates:
+    """At most `count` messages, all of them at offsets from `first` to before `next_offset`."""
+
+    first: int
+    next_offset: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +38,7 @@ class PartitionAccount:
     next_offset: int | None
     end_offset: int
     lag: int
+    possible_duplicates: tuple[PossibleDuplicates, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,6 +218,15 @@ def _(event: events.WorkerExited) -> str:
 
 
 @sentence.register
+def _(event: events.DuplicatesPossible) -> str:
+    count = sum(span.count for span in event.ranges)
+    return (
+        f"{spelling.amount(count, 'message')} sent and not yet committed may reach Arize twice: "
+        f"{spelling.spans(event.ranges)}"
+    )
+
+
+@sentence.register
 def _(event: events.WorkerRestarting) -> str:
     return f"starts again in {spelling.seconds(event.in_s)} (crash {event.crashes} lately)"
 

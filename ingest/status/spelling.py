@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from ingest.records import Span
+
 
 def partitions(numbers: Iterable[int]) -> str:
     """Partitions as a person would write them: (0, 1, 2, 5) is `0-2,5`; none is `none`."""
@@ -12,6 +14,15 @@ def partitions(numbers: Iterable[int]) -> str:
         else:
             runs.append([partition, partition])
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs) or "none"
+
+
+def spans(found: Sequence[Span], most: int = 8) -> str:
+    """Ranges by their offsets: `partition 3 offsets 100 to 199, 250 to 299; partition 4 offsets 7 to 7`."""
+    told: dict[int, list[str]] = {}
+    for span in found[:most]:
+        told.setdefault(span.partition, []).append(f"{span.first} to {span.next_offset - 1}")
+    text = "; ".join(f"partition {partition} offsets {', '.join(ranges)}" for partition, ranges in told.items())
+    return text if len(found) <= most else f"{text} and {len(found) - most:,} more ranges"
 
 
 def count(number: float) -> str:

@@ -42,3 +42,8 @@ def test_a_kill_at(point: str, most_duplicates: int, rig: Callable[..., Rig]) ->
     totals = run.account["totals"]
     assert totals["acknowledged"] + totals["dead_lettered"] == 4_000
     assert main.evidence.duplicates <= totals["duplicates_possible"]
+    listed = {row["partition"]: row["possible_duplicates"] for row in run.account["partitions"]}
+    told = [span for event in run.all("duplicates_possible") for span in event["ranges"]]
+    for partition, offset in main.evidence.twice():
+        assert any(each["first"] <= offset < each["next_offset"] for each in listed[partition])
+        assert any(each["partition"] == partition and each["first"] <= offset < each["next_offset"] for each in told)

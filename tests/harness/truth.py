@@ -127,6 +127,14 @@ class Evidence:
         """All rows in the journal, duplicates too."""
         return len(self.strangers) + sum(int(counts.sum()) for counts in self.stored.values())
 
+    def twice(self) -> list[tuple[int, int]]:
+        """The (partition, offset) of each event that is in the journal more than once."""
+        return [
+            (partition, int(offset))
+            for partition, counts in self.stored.items()
+            for offset in np.flatnonzero(counts > 1)
+        ]
+
     @property
     def duplicates(self) -> int:
         """Rows in the journal beyond the first of each event."""

@@ -21,6 +21,7 @@ VALUES: dict[str, Any] = {
     "Mapping[int, int]": {0: 1},
     "Mapping[int, int] | None": {0: 1},
     "Mapping[str, int]": {"not_json": 1},
+    "Mapping[int, Counts]": {0: Counts(1, 2, 3, 4)},
     "Mapping[int, PartitionProgress]": {0: PROGRESS},
 }
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest.events import Committed, Event, Notice, Progress
-from ingest.pool.channel import MAX_WAITING_BYTES, Receiver, Sender
+from ingest.events import Committed, Event, Notice, Progress, UploadStarted
+from ingest.pool.channel import MAX_WAITING_BYTES, PIPE_BYTES, Receiver, Sender
+from ingest.records import Span
 
 Pipe = tuple[int, int]
 
@@ -38,7 +39,7 @@ def test_events_arrive_whole_and_in_order(pipe: Pipe) -> None:
 
 def test_a_full_pipe_keeps_everything_but_progress(pipe: Pipe) -> None:
     receiver, sender = Receiver(pipe[0]), Sender(pipe[1])
-    notices: list[Event] = [Notice(text=f"{number} " + "x" * 1000) for number in range(500)]
+    notices: list[Event] = [Notice(text=f"{number} " + "x" * 1000) for number in range(2_000)]
     for number, notice in enumerate(notices):
         sender.send(notice)
         sender.send(progress(number))
@@ -49,6 +50,31 @@ def test_a_full_pipe_keeps_everything_but_progress(pipe: Pipe) -> None:
     received += receiver.receive()
     assert [event for event in received if isinstance(event, Notice)] == notices
     assert 0 < sum(isinstance(event, Progress) for event in received) < len(notices)
+
+
+def test_progress_leaves_room_in_the_pipe_for_the_rest(pipe: Pipe) -> None:
+    receiver, sender = Receiver(pipe[0]), Sender(pipe[1])
+    for loops in range(20_000):
+        sender.send(progress(loops))
+    started = UploadStarted(worker=0, batch=1, rows=1, bytes=1, spans=(Span(0, 0, 1, 1),))
+    sender.send(started)
+    assert sender.flush(timeout_s=0.0)
+    received = receiver.receive()
+    assert 0 < len(received) < 20_000
+    assert received[-1] == started
+
+
+def test_the_start_of_an_upload_is_in_the_pipe_when_send_returns(pipe: Pipe) -> None:
+    receiver, sender = Receiver(pipe[0]), Sender(pipe[1])
+    big = Notice(text="x" * 2 * PIPE_BYTES)
+    started = UploadStarted(worker=0, batch=1, rows=1, bytes=1, spans=(Span(0, 0, 1, 1),))
+    sender.send(big)  # waits in memory: a kill would take it along
+    waits = threading.Thread(target=lambda: sender.send(started), daemon=True)
+    waits.start()
+    received: list[Event] = []
+    while waits.is_alive() or len(received) < 2:
+        received += receiver.receive()  # nobody flushes: it has left with the sending itself
+    assert received == [big, started]
 
 
 def test_a_frame_cut_off_by_a_kill_is_dropped(pipe: Pipe) -> None:

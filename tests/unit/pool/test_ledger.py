@@ -2,6 +2,7 @@ from ingest.events import Committed, Progress, UploadStarted, WorkerStarted
 from ingest.pipeline.ack import SettledRange, Watermark
 from ingest.pool.ledger import Ledger
 from ingest.records import Counts, PartitionProgress, Span
+from ingest.status.account import PossibleDuplicates
 
 
 def progress(next_offset: int, consumed: int, acknowledged: int, dead_lettered: int = 0) -> Progress:
@@ -63,8 +64,38 @@ def test_a_partly_committed_span_counts_at_most_what_is_left_of_it() -> None:
     span = Span(partition=0, first=0, next_offset=100, count=80)
     ledger.take(UploadStarted(worker=0, batch=1, rows=80, bytes=1, spans=(span,)))
     ledger.take(Committed(worker=0, next_offsets={0: 70}))
-    assert ledger.worker_lost((0,)) == 30
-    assert ledger.worker_lost((0,)) == 0
+    assert ledger.worker_lost((0,)) == (Span(partition=0, first=70, next_offset=100, count=30),)
+    assert ledger.worker_lost((0,)) == ()
+
+
+def sent(ledger: Ledger, first: int, next_offset: int) -> None:
+    span = Span(partition=0, first=first, next_offset=next_offset, count=next_offset - first)
+    ledger.take(UploadStarted(worker=0, batch=1, rows=span.count, bytes=1, spans=(span,)))
+
+
+def test_ranges_of_several_crashes_are_in_the_account() -> None:
+    ledger = Ledger()
+    sent(ledger, 0, 100)
+    sent(ledger, 100, 150)
+    ledger.take(Committed(worker=0, next_offsets={0: 40}))
+    assert ledger.worker_lost((0,)) == (Span(partition=0, first=40, next_offset=150, count=110),)
+    ledger.take(WorkerStarted(worker=0, pid=2, partitions=(0,)))
+    sent(ledger, 40, 60)
+    sent(ledger, 300, 310)
+    ledger.worker_lost((0,))
+    (row,) = ledger.settle((0,), {0: None}, {0: None}, {0: (0, 500)})
+    assert row.possible_duplicates == (PossibleDuplicates(40, 150, 130), PossibleDuplicates(300, 310, 10))
+    assert row.duplicates_possible == 140
+
+
+def test_a_group_that_was_moved_back_hides_nothing() -> None:
+    ledger = Ledger()
+    ledger.take(Committed(worker=0, next_offsets={0: 1_000}))
+    ledger.worker_lost((0,))
+    ledger.take(WorkerStarted(worker=0, pid=2, partitions=(0,)))
+    ledger.take(progress(200, consumed=0, acknowledged=0))
+    sent(ledger, 200, 300)
+    assert ledger.worker_lost((0,)) == (Span(partition=0, first=200, next_offset=300, count=100),)
 
 
 def test_lag_of_a_partition_never_committed_is_what_it_holds() -> None:

@@ -11,6 +11,7 @@ from ingest.errors import ExitCode
 from ingest.events import (
     Committed,
     Draining,
+    DuplicatesPossible,
     Event,
     Notice,
     Progress,
@@ -394,13 +395,13 @@ def test_what_was_sent_and_not_committed_may_be_there_twice() -> None:
     ]
     worker.code = KILLED
     history.turn()
-    assert "150 messages" in history.emissions(Notice)[0].text
+    assert history.emissions(DuplicatesPossible)[0].ranges == (second, other)
     # The next one repeats them and dies as well.
     history.passes(1.0)
     history.running(0).said.append(UploadStarted(worker=0, batch=1, rows=50, bytes=1, spans=(other,)))
     history.running(0).code = KILLED
     history.turn()
-    assert "50 messages" in history.emissions(Notice)[1].text
+    assert history.emissions(DuplicatesPossible)[1].ranges == (other,)
 
 
 def test_a_clean_leave_repeats_nothing() -> None:

@@ -1,0 +1,31 @@
+"""Ranges of messages that may be at Arize twice, merged so that they stay few.
+
+1. Ranges that overlap or touch become one. Its count is the sum: what two crashes may have repeated counts twice.
+2. Of more than `most` ranges, those with the least between them become one. A range may so hold messages that were
+   never sent; none that was sent is ever left out.
+"""
+
+from collections.abc import Iterable
+
+from ingest.records import Span
+
+MOST_RANGES = 100  # of a partition
+
+
+def merged(spans: Iterable[Span], most: int = MOST_RANGES) -> list[Span]:
+    """The ranges of one partition, ascending, at most `most` of them. An empty one is dropped."""
+    found: list[Span] = []
+    for span in sorted((span for span in spans if span.count), key=lambda span: span.first):
+        if found and span.first <= found[-1].next_offset:
+            found[-1] = _joined(found[-1], span)
+        else:
+            found.append(span)
+    while len(found) > most:
+        nearest = min(range(1, len(found)), key=lambda index: found[index].first - found[index - 1].next_offset)
+        found[nearest - 1 : nearest + 1] = [_joined(found[nearest - 1], found[nearest])]
+    return found
+
+
+def _joined(before: Span, after: Span) -> Span:
+    next_offset = max(before.next_offset, after.next_offset)
+    return Span(before.partition, before.first, next_offset, before.count + after.count)
