@@ -119,11 +119,21 @@ def arize_endpoint() -> Iterator[ArizeEndpoint]:
 def rig(
     real_kafka: RealKafka, topic: Callable[..., str], arize_endpoint: ArizeEndpoint, tmp_path: Path
 ) -> Iterator[Callable[..., Rig]]:
-    """`rig(partitions=4, config={...})` makes a topic, and all that `ingest supervise` needs to deliver it."""
+    """`rig(partitions=4, config={...})` makes a topic, and all that `ingest supervise` needs to deliver it.
+
+    `model` and `group` are for several of them with one command: see `Rig`.
+    """
     with ExitStack() as made:
 
-        def make(partitions: int = 4, config: Mapping[str, str] | None = None) -> Rig:
+        def make(
+            partitions: int = 4,
+            config: Mapping[str, str] | None = None,
+            *,
+            model: str | None = None,
+            group: str | None = None,
+        ) -> Rig:
             name = topic(partitions, config)
-            return made.enter_context(Rig(real_kafka, name, partitions, tmp_path, arize_endpoint))
+            one = Rig(real_kafka, name, partitions, tmp_path, arize_endpoint, model=model, group=group)
+            return made.enter_context(one)
 
         yield make

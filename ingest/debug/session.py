@@ -56,6 +56,7 @@ def run(
             "messages use --send --commit too: they go to the dead letters"
         )
     wanted = place.parse(start, datetime.now().astimezone())
+    settings = _of_one_topic(settings)
     if send:
         config.check_delivery(settings)
     elif not settings.kafka.topic:
@@ -63,6 +64,14 @@ def run(
     session = _Session(settings, partition, limit, show, follow=follow, debugger=debugger)
     start_at, carried = session.begin(wanted, send=send, commit=commit)
     return session.read(start_at, carried, send=send, commit=commit)
+
+
+def _of_one_topic(settings: config.Config) -> config.Config:
+    topics = config.topics(settings)
+    if len(topics) > 1:
+        names = ", ".join(topic.kafka.topic for topic in topics)
+        raise ConfigError(f"--partition is one of which topic? Choose it with --topic; there are {names}")
+    return topics[0]
 
 
 def screen(stream: TextIO, *, json: bool, debugger: bool) -> Show:

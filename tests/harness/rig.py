@@ -21,7 +21,7 @@ from ingest.sandbox.generate import Generator
 from ingest.sandbox.produce import produce
 from tests.harness.invariants import Committed, Finding, Samples, check
 from tests.harness.supervise import Supervise, wait_until
-from tests.harness.truth import Evidence, Truth
+from tests.harness.truth import Evidence, JournalOf, Truth
 
 ROOT = Path(__file__).parents[2]
 PLANTED = ROOT / "tests" / "harness" / "planted"
@@ -42,13 +42,25 @@ DEFAULTS: Settings = {
 
 
 class Rig:
-    """Leave it as a context manager: whatever still runs is ended."""
+    """Leave it as a context manager: whatever still runs is ended.
+
+    With `model` it sees only what is of its topic and that model; with `group` it looks at that group's commits. So two
+    rigs can share a directory, an endpoint and a command that one of them starts.
+    """
 
     def __init__(
-        self, broker: RealKafka, topic: str, partitions: int, directory: Path, endpoint: ArizeEndpoint
+        self,
+        broker: RealKafka,
+        topic: str,
+        partitions: int,
+        directory: Path,
+        endpoint: ArizeEndpoint,
+        *,
+        model: str | None = None,
+        group: str | None = None,
     ) -> None:
         self.data = broker.data
-        self.kafka = Kafka(brokers=broker.bootstrap, topic=topic, group=f"group-of-{topic}")
+        self.kafka = Kafka(brokers=broker.bootstrap, topic=topic, group=group or f"group-of-{topic}")
         self.partitions = tuple(range(partitions))
         self.directory = directory
         self.endpoint = endpoint
@@ -56,6 +68,9 @@ class Rig:
         self.truth = Truth(self.generator.row)
         self.dead_letters = directory / "dead_letters"
         self.evidence = Evidence(self.truth, endpoint.journal, self.dead_letters)
+        if model is not None:
+            journal = JournalOf(endpoint.journal.path, model)
+            self.evidence = Evidence(self.truth, journal, self.dead_letters, letters=f"{topic}.*.jsonl")
         self.samples = Samples()
         self.runs: list[Supervise] = []
         self._reader = poll.Reader(self.kafka, self.partitions, on_trouble=lambda _: None, on_committed=lambda *_: None)
@@ -158,14 +173,15 @@ class Rig:
     # --- the command -----------------------------------------------------------------------------
 
     def write_settings(self, settings: Settings) -> None:
-        """The ingest.toml beside the command: the rig's defaults with `settings` over them."""
+        """The ingest.toml beside the command: the rig's defaults with `settings` over them; None takes one away."""
         kafka = {"brokers": self.kafka.brokers, "topic": self.kafka.topic, "group": self.kafka.group}
         base: dict[str, Mapping[str, Any]] = {"kafka": kafka, **DEFAULTS}
         lines = []
         for section in {**base, **settings}:
             lines.append(f"[{section}]")
             values = {**base.get(section, {}), **settings.get(section, {})}
-            lines += [f"{json.dumps(name)} = {_toml(value)}" for name, value in values.items()]
+            said = {name: value for name, value in values.items() if value is not None}
+            lines += [f"{json.dumps(name)} = {_toml(value)}" for name, value in said.items()]
         new = self.directory / "ingest.toml.new"
         new.write_text("\n".join(lines) + "\n", encoding="utf-8")
         new.replace(self.directory / "ingest.toml")  # another run may be reading it
@@ -198,7 +214,7 @@ class Rig:
     ) -> Supervise:
         """Start the command in the rig's directory; `settings` are sections over the rig's defaults."""
         self.write_settings(settings)
-        given = ["--workers", str(workers), "--partitions", "all", *(["--until-end"] if until_end else []), *arguments]
+        given = ["--workers", str(workers), *(["--until-end"] if until_end else []), *arguments]
         run = Supervise(self.directory, given, {**self.environment(plant), **(environment or {})})
         self.runs.append(run)
         return run

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.sandbox.arize_schema import decode
 from ingest.sandbox.generate import Generator
 from ingest.sandbox.journal import Ints, Journal, by_partition
 
@@ -59,6 +60,23 @@ class Truth:
         return present[present >= self.removed.get(partition, 0)]
 
 
+class JournalOf(Journal):
+    """What the endpoint has stored for one model, where several share it."""
+
+    def __init__(self, path: Path, model: str) -> None:
+        super().__init__(path)
+        self._model = model
+        self._models: dict[Path, str] = {}
+
+    def files(self) -> list[Path]:
+        """The model's requests in the order they were stored."""
+        for file in super().files():
+            if file not in self._models:
+                with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
+                    self._models[file] = decode(stream.schema).constants.model_id
+        return [file for file, model in sorted(self._models.items()) if model == self._model]
+
+
 @dataclass(slots=True)
 class Evidence:
     """Where each event was found so far. `update` reads on; it is cheap to call again and again, from any thread."""
@@ -66,6 +84,7 @@ class Evidence:
     truth: Truth
     journal: Journal
     dead_letters: Path
+    letters: str = "*.jsonl"  # which files in there
     stored: dict[int, Ints] = field(default_factory=dict)  # partition -> times stored, by offset
     dead: dict[tuple[int, int], str] = field(default_factory=dict)  # (partition, offset) -> reason
     strangers: list[tuple[int, int]] = field(default_factory=list)  # stored (partition, sequence) that nobody produced
@@ -86,7 +105,7 @@ class Evidence:
                     table = stream.read_all()
                 for partition, sequences in by_partition(table):
                     self._add(partition, sequences)
-        for letters in self.dead_letters.glob("*.jsonl"):
+        for letters in self.dead_letters.glob(self.letters):
             with letters.open("rb") as lines:
                 lines.seek(self._read.get(letters, 0))
                 for line in lines:

@@ -85,3 +85,19 @@ def test_a_bad_partition_set_stops_before_kafka_is_asked(tmp_path: Path) -> None
 def test_a_usage_error_is_exit_2(tmp_path: Path) -> None:
     assert ingest("supervise", "--workerz", "3", cwd=tmp_path).returncode == 2
     assert ingest("no-such-command", cwd=tmp_path).returncode == 2
+
+
+def test_several_topics_need_a_choice_or_workers_before_kafka_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "ingest.toml").write_text(
+        '[kafka]\nbrokers = "127.0.0.1:1"\n[arize]\nmodel_name = "m"\n[topics.rides]\n[topics.fares]\n'
+    )
+    done = ingest("debug", "--partition", "0", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        3,
+        "--partition is one of which topic? Choose it with --topic; there are rides, fares\n",
+    )
+    done = ingest("debug", "--partition", "0", "--topic", "ride", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (3, "--topic ride: no such [topics.*]; did you mean rides?\n")
+    done = ingest("supervise", cwd=tmp_path, ARIZE_API_KEY="k", ARIZE_SPACE_ID="s")
+    assert done.returncode == 3
+    assert done.stderr.startswith("--workers 1: a worker reads one topic, and there are 2: rides, fares; ask for 2")

@@ -1,0 +1,125 @@
+"""One supervisor over two topics of different mappings and models."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ingest.errors import ExitCode
+from ingest.sandbox.arize_schema import environment
+from tests.harness.rig import DEFAULTS, Rig
+from tests.harness.supervise import Supervise
+
+# See tests/fault/test_crash_points.py.
+IN_FLIGHT_ROWS = (2 * DEFAULTS["arize"]["in_flight"] - 1) * DEFAULTS["batch"]["max_events"]
+
+
+class Both:
+    """Predictions as they are, and what really happened: labels and scores are actuals, `age` is called `years`."""
+
+    def __init__(self, rig: Callable[..., Rig]) -> None:
+        self.predictions = rig(partitions=4, model="fraud")
+        self.outcomes = rig(partitions=2, model="fraud-late", group=self.predictions.kafka.group)
+        self.rigs = (self.predictions, self.outcomes)
+
+    def produce(self, predictions: int, outcomes: int, *, bad_share: float) -> None:
+        self.predictions.produce(predictions, bad_share=bad_share)
+        self.outcomes.produce(outcomes, seed=1, bad_share=bad_share)
+        as_produced = self.outcomes.truth.row
+
+        def as_mapped(partition: int, sequence: int) -> dict[str, Any]:
+            row = dict(as_produced(partition, sequence))
+            row["years"] = row.pop("age", None)
+            return row
+
+        self.outcomes.truth.row = as_mapped
+
+    def start(self, *arguments: str, workers: int, until_end: bool = True) -> Supervise:
+        mapping = {
+            "prediction_label": "",
+            "prediction_score": "",
+            "actual_label": "prediction_label",
+            "actual_score": "prediction_score",
+            "tags": ["tag_region", "years"],
+            "rename": {"age": "years"},
+        }
+        return self.predictions.start(
+            *arguments,
+            workers=workers,
+            until_end=until_end,
+            kafka={"topic": None},
+            topics={
+                self.predictions.kafka.topic: {"partitions": "0-3"},
+                self.outcomes.kafka.topic: {
+                    "schema": mapping,
+                    "arize": {"model_name": "fraud-late", "model_version": "late"},
+                },
+            },
+        )
+
+
+@pytest.fixture
+def both(rig: Callable[..., Rig]) -> Both:
+    return Both(rig)
+
+
+def test_each_topic_reaches_its_model_through_its_mapping_though_a_worker_is_killed(both: Both) -> None:
+    both.produce(8_000, 6_000, bad_share=0.002)
+    predictions, outcomes = both.rigs
+    with predictions.sampled(), outcomes.sampled():
+        run = both.start(workers=3)
+        outcomes.until_stored(1_000, run)
+        (started,) = run.all("worker_started", topic=outcomes.kafka.topic)
+        run.workers()[started["worker"]].kill()
+        assert run.wait() == ExitCode.DONE
+    assert predictions.findings() == []
+    assert outcomes.findings(most_duplicates=IN_FLIGHT_ROWS) == []
+    assert [set(one.reasons) for one in both.rigs] == [one.truth.bad for one in both.rigs]
+    (request, *_) = outcomes.evidence.journal.requests()
+    said = request.schema.arrow_schema
+    assert (request.model_version, environment(request.schema)) == ("late", "PRODUCTION")
+    assert (said.actual_label_column_name, said.actual_score_column_name) == ("prediction_label", "prediction_score")
+    assert (said.prediction_label_column_name, set(said.tag_column_names)) == ("", {"tag_region", "years"})
+
+    # Two of three workers read the topic that has two of three partitions.
+    shares = {event["topic"]: (event["workers"], event["first_worker"]) for event in run.all("supervisor_started")}
+    assert shares == {predictions.kafka.topic: (2, 0), outcomes.kafka.topic: (1, 2)}
+    (killed,) = run.all("worker_exited")
+    assert (killed["exit_code"], killed["topic"]) == (-signal.SIGKILL, outcomes.kafka.topic)
+    accounts = {account["topic"]: account for account in run.all("account")}
+    assert [accounts[one.kafka.topic]["crashes"] for one in both.rigs] == [0, 1]
+    for one, events in zip(both.rigs, (8_000, 6_000), strict=True):
+        account = accounts[one.kafka.topic]
+        totals = account["totals"]
+        assert totals["acknowledged"] + totals["dead_lettered"] + totals["tombstones"] == events
+        assert one.evidence.duplicates <= totals["duplicates_possible"]
+        assert (account["exit_code"], totals["lag"]) == (0, 0)
+
+
+def test_a_drain_of_several_topics_repeats_nothing(both: Both) -> None:
+    both.produce(12_000, 12_000, bad_share=0.001)
+    both.predictions.endpoint.misbehave("latency", seconds=0.3)
+    run = both.start(workers=2, until_end=False)
+    for one in both.rigs:
+        one.until_stored(1_000, run)
+    run.signal(signal.SIGTERM)
+    assert run.wait() == ExitCode.DONE
+    for one in both.rigs:
+        assert one.findings(done=False) == []
+        assert 1_000 <= one.evidence.stored_rows < 12_000
+    both.predictions.endpoint.behave()
+    assert both.start(workers=2).wait() == ExitCode.DONE
+    for one in both.rigs:
+        assert one.findings() == []
+
+
+def test_one_topic_of_several_is_chosen_by_a_flag(both: Both) -> None:
+    both.produce(1_000, 1_000, bad_share=0.0)
+    run = both.start("--topic", both.outcomes.kafka.topic, "--partitions", "1", workers=1)
+    assert run.wait() == ExitCode.DONE
+    assert [account["topic"] for account in run.all("account")] == [both.outcomes.kafka.topic]
+    assert "topic" not in run.all("worker_started")[0]  # there is one again
+    assert both.predictions.stored == 0
+    assert both.outcomes.committed_at(0) is None
+    assert both.outcomes.committed_at(1) == both.outcomes.ends()[1] == both.outcomes.stored
