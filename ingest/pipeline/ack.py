@@ -136,8 +136,10 @@ class PartitionTracker:
 
         Returns the tickets of those still to be delivered, each with one hold, and a mask of them, None when it is all
         of them. Messages that a former process settled are settled again at once, without being sent again; those of
-        the routes in `left` are left behind.
+        the routes in `left` are left behind. Raises ValueError if they don't come after everything tracked so far.
         """
+        if offsets[0] < self.position:
+            raise ValueError(f"partition {self.partition} at {self.position} can't track offset {offsets[0]}")
         if routes is None:
             routes = np.zeros(len(offsets), dtype=np.int64)
         if not left and (not self._ahead or offsets[-1] < self._ahead[0].first):
@@ -185,10 +187,10 @@ class PartitionTracker:
         found: deque[_Stretch] = deque()
         for whole in self._stretches:
             stretch, rest = whole, None
-            if route not in stretch.open or stretch.first >= upto:
+            at = stretch.reached.get(route, stretch.first)
+            if route not in stretch.open or at >= upto:
                 found.append(stretch)
                 continue
-            at = stretch.reached.get(route, stretch.first)
             begin, end = np.searchsorted(offsets, [at, min(stretch.next_offset, upto)]).tolist()
             own = routes[begin:end] == route
             fresh[begin:end] = own
