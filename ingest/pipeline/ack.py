@@ -195,7 +195,8 @@ class PartitionTracker:
             own = routes[begin:end] == route
             fresh[begin:end] = own
             if upto < stretch.next_offset and not stretch.tickets and not stretch.reached:
-                stretch, rest = _split(stretch, upto, seen=int(np.count_nonzero(~own)))
+                settled = ~np.isin(routes[begin:end], list(stretch.open))
+                stretch, rest = _split(stretch, upto, seen=int(np.count_nonzero(settled)))
             if upto >= stretch.next_offset:
                 stretch.open -= {route}
                 stretch.reached.pop(route, None)

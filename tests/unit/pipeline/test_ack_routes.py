@@ -25,6 +25,21 @@ def read_again(tracker: PartitionTracker, route: int, routes: dict[int, int], up
     return tickets
 
 
+def test_of_two_routes_behind_one_may_go_on_without_the_other() -> None:
+    tracker = PartitionTracker(0, 0)
+    routes = {0: 1, 1: 2, 2: 2, 3: 2, 4: 0, 5: 1}
+    tracker.release(arrived(tracker, routes, left=[1, 2])[0])
+    (ticket,) = read_again(tracker, 1, {offset: routes[offset] for offset in range(4)}, upto=4)
+    tracker.release(ticket)
+    mark = tracker.watermark()
+    assert mark.ranges == (
+        SettledRange(0, 4, Counts(1), frozenset({2})),
+        SettledRange(4, 6, Counts(1), frozenset({1, 2})),
+    )
+    tickets = arrived(PartitionTracker(0, 0, mark), routes)
+    assert {route: ticket.span.count for route, ticket in tickets.items() if route != 2} == {1: 1}, "sent again"
+
+
 def test_a_reading_that_comes_twice_sends_nothing_again() -> None:
     tracker = PartitionTracker(0, 0)
     routes = dict.fromkeys(range(8), 1) | {7: 0}
