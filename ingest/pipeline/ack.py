@@ -91,7 +91,8 @@ class _Stretch:
     """Messages that arrived together, or became one since.
 
     `tickets` are those not settled yet, `open` the routes whose messages must be read again, `reached` how far in such
-    a reading has come.
+    a reading has come. `settled` counts what no restart sends again, `partly` what is settled of the routes that
+    still wait.
     """
 
     first: int
@@ -100,6 +101,7 @@ class _Stretch:
     open: frozenset[int] = _NONE
     tickets: list[Ticket] = field(default_factory=list)
     reached: dict[int, int] = field(default_factory=dict)
+    partly: dict[int, Counts] = field(default_factory=dict)
 
     @property
     def idle(self) -> bool:
@@ -109,6 +111,14 @@ class _Stretch:
     def waiting(self) -> frozenset[int]:
         """The routes that have something open here."""
         return self.open.union(ticket.route for ticket in self.tickets)
+
+    def let_go(self, route: int, counts: Counts = NOTHING) -> None:
+        """`counts` more messages of `route` are settled; all of them count once none of it waits here."""
+        counts += self.partly.pop(route, NOTHING)
+        if route in self.waiting():
+            self.partly[route] = counts
+        else:
+            self.settled += counts
 
 
 class PartitionTracker:
@@ -203,6 +213,7 @@ class PartitionTracker:
             else:
                 stretch.reached[route] = upto
             tickets += self._issue(stretch, routes[begin:end][own], first=at, upto=upto)
+            stretch.let_go(route)
             found.extend((stretch,) if rest is None else (stretch, rest))
         self._stretches = found
         self._settle()
@@ -249,7 +260,7 @@ class PartitionTracker:
         ticket.filtered += filtered
         if not ticket.holds:
             ticket.stretch.tickets.remove(ticket)
-            ticket.stretch.settled += ticket.counts()
+            ticket.stretch.let_go(ticket.route, ticket.counts())
             ticket.stretch = None
             self._settle()
 

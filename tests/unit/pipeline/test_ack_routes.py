@@ -40,6 +40,21 @@ def test_of_two_routes_behind_one_may_go_on_without_the_other() -> None:
     assert {route: ticket.span.count for route, ticket in tickets.items() if route != 2} == {1: 1}, "sent again"
 
 
+@pytest.mark.parametrize("rest", [{}, {2: 1}, {2: 0}])
+def test_what_a_restart_sends_again_is_not_counted_before(rest: dict[int, int]) -> None:
+    tracker = PartitionTracker(0, 0)
+    routes = {0: 0, 1: 1, 2: 1, 3: 0}
+    slow = arrived(tracker, routes, left=[1])[0]
+    (ticket,) = read_again(tracker, 1, {0: 0, 1: 1}, upto=2)
+    tracker.release(ticket)
+    tickets = read_again(tracker, 1, rest, upto=3)
+    tracker.release(slow)
+    assert tracker.watermark().ranges == (SettledRange(0, 4, Counts(2), frozenset({1})),)
+    for ticket in (*tickets, *read_again(tracker, 1, {3: 0}, upto=4)):
+        tracker.release(ticket)
+    assert tracker.watermark() == Watermark(4, Counts(3 + len(tickets)))
+
+
 def test_a_reading_that_comes_twice_sends_nothing_again() -> None:
     tracker = PartitionTracker(0, 0)
     routes = dict.fromkeys(range(8), 1) | {7: 0}
