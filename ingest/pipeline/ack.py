@@ -17,7 +17,7 @@ Rules
    they are read `again`, from `left_from` on.
 
 Theory: a queue in arrival order, its head popped while settled. Kafka delivers a partition in offset order,
-so arrival order is offset order, and the watermark is the next offset of the last stretch popped. Work is per
+so arrival order is offset order, and the watermark is the first offset of the stretch at the head. Work is per
 stretch, not per message: a chunk of 5,000 messages costs as many steps as it has partitions. What a route has left
 behind in neighbouring stretches becomes one: an outage of hours is one range.
 (After Jeffail/checkpoint, which tracks single messages in the same way.)
@@ -231,10 +231,11 @@ class PartitionTracker:
 
         Does nothing when the position is already there.
         """
-        while self._ahead and self._ahead[0].first < next_offset:
+        while self._ahead and self._ahead[0].next_offset <= next_offset:
             self._pass_carried(next_offset, seen=0)
-        if next_offset > self.position:
-            self._append(_Stretch(self.position, next_offset))
+        if self._ahead and self._ahead[0].first < next_offset:
+            self._ahead[0] = replace(self._ahead[0], first=next_offset)
+        self.position = max(self.position, next_offset)
         self._settle()
 
     # --- settling ------------------------------------------------------------------------------
@@ -334,9 +335,8 @@ class PartitionTracker:
 
     def _settle(self) -> None:
         while self._stretches and not self._stretches[0].tickets and not self._stretches[0].open:
-            settled = self._stretches.popleft()
-            self._next_offset = settled.next_offset
-            self._counts += settled.settled
+            self._counts += self._stretches.popleft().settled
+        self._next_offset = self._stretches[0].first if self._stretches else self.position
 
     def _join(self) -> deque[_Stretch]:
         """Neighbours that wait for the same routes, with nothing in hand, become one: their number must not grow."""
