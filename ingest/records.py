@@ -6,12 +6,11 @@ of messages in a range is always counted, never computed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 # As confluent_kafka types them; in fact it returns a list.
 Headers = Mapping[str, str | bytes | None] | Sequence[tuple[str, str | bytes | None]] | None
@@ -117,33 +116,6 @@ class Rejected:
     index: int
     code: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a chunk became: `table` has one row per accepted message, in arrival order.
-
-    `accepted` gives the chunk's index of each row; `accepted` and `rejected` together are the whole chunk.
-    `widened` lists (column, old type, new type) whose earlier rows can't share a batch with these. `nulled` counts the
-    values that became null by column, `ignored` those of columns that are not sent, as the configuration wants it.
-    """
-
-    table: pa.RecordBatch
-    accepted: npt.NDArray[np.int64]
-    rejected: Sequence[Rejected]
-    widened: Sequence[tuple[str, str, str]] = ()
-    nulled: Mapping[str, int] = field(default_factory=dict)
-    ignored: Mapping[str, int] = field(default_factory=dict)
-
-    def without(self, faults: Sequence[Rejected]) -> "Decoded":
-        """With the rows of `faults`, whose indices are rows of `table`, among the rejected ones."""
-        if not faults:
-            return self
-        stay = np.ones(self.table.num_rows, dtype=np.bool_)
-        stay[[fault.index for fault in faults]] = False
-        refused = [Rejected(int(self.accepted[fault.index]), fault.code, fault.reason) for fault in faults]
-        rejected = sorted((*self.rejected, *refused), key=lambda fault: fault.index)
-        return replace(self, table=self.table.filter(pa.array(stay)), accepted=self.accepted[stay], rejected=rejected)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from ingest.pipeline import log
 from ingest.pipeline.ack import PartitionTracker, SettledRange
 from ingest.pipeline.batch import Batch, Limits
 from ingest.pipeline.dead_letters import DeadLetter
+from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.intake import Intake, Taken
 from ingest.pipeline.judge import Judge
 from ingest.pipeline.schema import Roles
-from ingest.records import Chunk, Decoded, KafkaMessage
+from ingest.records import Chunk, KafkaMessage
 
 EACH = 50  # up to so many messages are shown one by one
 BAD_ONES = 20  # past that, so many of the bad ones, and the first good one

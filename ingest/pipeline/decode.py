@@ -23,8 +23,9 @@ import orjson
 
 from ingest.errors import DecodeError
 from ingest.pipeline.columns import Contract, build
+from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.flatten import Row, flatten
-from ingest.records import Decoded, Rejected
+from ingest.records import Rejected
 
 _QUOTE, _COLON, _BRACE = ord('"'), ord(":"), ord("{")
 _IS_BLANK = np.zeros(256, dtype=np.bool_)

@@ -15,7 +15,8 @@ import pyarrow as pa
 from ingest.pipeline.ack import PartitionTracker, Ticket
 from ingest.pipeline.batch import Batch, Batches, Limits, Part
 from ingest.pipeline.dead_letters import DeadLetter, Letters
-from ingest.records import Chunk, Decoded, KafkaMessage
+from ingest.pipeline.decoded import Decoded
+from ingest.records import Chunk, KafkaMessage
 
 
 class Judging(Protocol):

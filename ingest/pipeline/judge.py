@@ -11,6 +11,7 @@ from ingest.config import Config, max_past_years
 from ingest.meanings import Unit
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.decode import Decoder
+from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.look import Limits
 from ingest.pipeline.names import Names
 from ingest.pipeline.privacy import privacy_of
@@ -18,7 +19,7 @@ from ingest.pipeline.provenance import complete
 from ingest.pipeline.rules import rules
 from ingest.pipeline.schema import shapes
 from ingest.pipeline.validate import validated
-from ingest.records import Decoded, KafkaMessage, Rejected
+from ingest.records import KafkaMessage, Rejected
 
 
 class Judge:

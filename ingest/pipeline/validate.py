@@ -26,11 +26,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.meanings import misplaced
+from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.families import CHECKS, id_length
 from ingest.pipeline.geometry import numpy_of, parents_of
 from ingest.pipeline.look import Fault, Limits, Look, outside, where
 from ingest.pipeline.schema import first_column, roles, shadowed
-from ingest.records import Decoded, Rejected
+from ingest.records import Rejected
 
 YEAR_S = 365 * 86_400
 MAX_TAG_CHARACTERS = 20_000

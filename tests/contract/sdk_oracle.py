@@ -14,10 +14,10 @@ from arize.ml.types import Schema as ArizeSchema
 
 from ingest.config import Arize, Config
 from ingest.meanings import Environment, misplaced
+from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.judge import Judge
 from ingest.pipeline.log import arize_schema, meanings
 from ingest.pipeline.schema import shapes
-from ingest.records import Decoded
 from tests.contract.validation_cases import NOW_S, Model, Row
 
 

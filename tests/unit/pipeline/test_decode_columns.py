@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ingest.pipeline.columns import MAX_COLUMNS, Contract
 from ingest.pipeline.decode import Decoder
-from ingest.records import Decoded
+from ingest.pipeline.decoded import Decoded
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "2000"))
 thorough = settings(

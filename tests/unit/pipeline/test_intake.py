@@ -13,8 +13,9 @@ from ingest.pipeline.batch import Batch, Limits
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.dead_letters import Letters
 from ingest.pipeline.decode import Decoder
+from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.intake import Intake
-from ingest.records import Chunk, Counts, Decoded, KafkaMessage
+from ingest.records import Chunk, Counts, KafkaMessage
 
 
 class Message:

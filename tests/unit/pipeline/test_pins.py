@@ -18,11 +18,11 @@ from pydantic import SecretStr
 from ingest.meanings import Embedding, Schema
 from ingest.pipeline.columns import MAX_COLUMNS, Contract
 from ingest.pipeline.decode import Decoder
+from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.flatten import MAX_DEPTH
 from ingest.pipeline.names import Names
 from ingest.pipeline.privacy import Privacy
 from ingest.pipeline.rules import rules
-from ingest.records import Decoded
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "2000"))
 BARE = {"prediction_id": "", "timestamp": ""}

@@ -5,10 +5,11 @@ import pyarrow as pa
 import pytest
 
 from ingest.meanings import Boxes, Embedding, ObjectDetection, Ranking, Schema
+from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.look import Limits
 from ingest.pipeline.schema import shapes
 from ingest.pipeline.validate import YEAR_S, faults, validated
-from ingest.records import Decoded, Rejected
+from ingest.records import Rejected
 
 NOW_S = 1_800_000_000.0
 CANARY = "canary-value"
