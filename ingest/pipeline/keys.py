@@ -17,11 +17,13 @@ from typing import Any
 
 from ingest.errors import DecodeError
 from ingest.pipeline.contract import MAX_COLUMNS, Contract
-from ingest.pipeline.flatten import Row
+from ingest.pipeline.flatten import MAX_DEPTH, Row
+from ingest.pipeline.kinds import PAST_64_BITS, conflict
 from ingest.pipeline.written import Source
 
 Values = Sequence[Any]
 NOTHING_LEFT = ("no_column", "nothing of it is left to send: [schema] exclude and unknown drop all its columns")
+_PAST_INT64 = 2.0**63
 _TEXT = {str, type(None)}
 
 
@@ -140,11 +142,26 @@ class Keys:
                 continue
             found = values
             if contract.privacy.replaces(key):
-                found = [contract.privacy.digest(value) for value in values]
+                found = self._hashed(key, values)
             text = self._as_text(key, name, found)
             before = columns.get(name)
             columns[name] = text if before is None or text is None else self._merged(name, before, text)
         return columns
+
+    def _hashed(self, key: str, values: Values) -> list[str | None]:
+        """The hashes. One would hide that the parser made a float of an integer past 64 bits: others become it too."""
+        found: list[str | None] = []
+        for row, value in enumerate(values):
+            digest = None
+            try:
+                if _has_large_float(value) and key in self._source.past_64_bits(self._indices[row]):
+                    self.rejected.setdefault(row, conflict(key, PAST_64_BITS, None, None))
+                else:
+                    digest = self._contract.privacy.digest(value)
+            except DecodeError as fault:
+                self.rejected.setdefault(row, (fault.code, f'"{key}" has no hash: {fault}'))
+            found.append(digest)
+        return found
 
     def _merged(self, name: str, ones: Values, others: Values) -> list[Any]:
         for row, (one, other) in enumerate(zip(ones, others, strict=True)):
@@ -168,3 +185,16 @@ class Keys:
         except DecodeError as fault:
             self.rejected.setdefault(row, (fault.code, f'"{name}" has no text: {fault}'))
             return None
+
+
+def _has_large_float(value: object) -> bool:
+    """Raises DecodeError (nested_too_deep) for a list that no text is made of."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        if any(isinstance(one, float) and abs(one) >= _PAST_INT64 for one in level):
+            return True
+        holders = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [inner for holder in holders for inner in holder]
+        if not level:
+            return False
+    raise DecodeError("nested_too_deep", f"its lists are nested more than {MAX_DEPTH} levels deep")

@@ -69,7 +69,8 @@ def _from_kafka(
     else:
         # Seconds as numbers: a millisecond is no exact fraction of a second in binary, but the nearest double is what
         # any producer of such seconds would have written.
-        filled = pc.coalesce(array.cast(pa.float64()), pc.divide(times.cast(pa.int64()).cast(pa.float64()), 1000.0))
+        numbers = array.cast(pa.float64(), safe=False)  # seconds past 2**53 are refused anyway
+        filled = pc.coalesce(numbers, pc.divide(times.cast(pa.int64()).cast(pa.float64()), 1000.0))
     columns[name] = filled
     for row in pc.indices_nonzero(filled.is_null()).to_pylist():
         text = f'no value in "{name}", and the message has no timestamp in Kafka either'

@@ -2,7 +2,8 @@
 
 Rules
 1. `s`: numbers of seconds since the epoch, sent as they are (the SDK takes integers and floats of seconds).
-2. `ms`, `us`, `ns`: integers, sent as Arrow timestamps of that unit. Nothing is divided, so nothing is rounded.
+2. `ms`, `us`, `ns`: integers of 64 bits, sent as Arrow timestamps of that unit. Nothing is divided, so nothing is
+   rounded.
 3. `iso8601`: strings with a zone (`Z`, `+02:00`), read to the nanosecond. Without a zone they are UTC, as the config
    says they are timestamps and Arize's are UTC.
 4. `auto`: strings are ISO 8601; a number's unit is told by its size, for the whole column: seconds reach 1e11 in the
@@ -28,6 +29,7 @@ _LIMITS: tuple[tuple[Literal["s", "ms", "us", "ns"], float], ...] = (
     ("us", 1e17),
     ("ns", float("inf")),
 )
+_PAST_INT64 = 2.0**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def _number(array: pa.Array, unit: Literal["s", "ms", "us", "ns"]) -> Read:
     if unit == "s":
         return Read(array, (), unit)
     if pa.types.is_floating(array.type):
-        whole = pc.equal(pc.floor(array), array)
+        whole = pc.and_(pc.equal(pc.floor(array), array), pc.less(pc.abs(array), _PAST_INT64))
         unread = tuple(pc.indices_nonzero(pc.invert(pc.fill_null(whole, fill_value=True))).to_pylist())
         array = pc.if_else(whole, array, None).cast(pa.int64())
         return Read(array.cast(pa.timestamp(unit, tz="UTC")), unread, unit)

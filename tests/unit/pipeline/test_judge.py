@@ -120,6 +120,21 @@ def test_rows_are_rejected_by_their_index_at_every_stage() -> None:
     assert decoded.table.num_rows == 2
 
 
+def test_a_hash_does_not_hide_that_a_number_was_rounded(key_file: str) -> None:
+    good = {"prediction_id": "1", "prediction_ts": 1_763_850_000, "prediction_score": 0.5}
+    rows = messages(*(good | {"card": card} for card in (2**64, 2**64 + 1, 2.0**64, 2**64 - 1, [{"a": [2**65]}])))
+    rows.append(Message(json.dumps(good)[:-1].encode() + b', "card": ' + b"[" * 1_000 + b"1e20" + b"]" * 1_000 + b"}"))
+    rows.append(Message(json.dumps(good)[:-1].encode() + b', "card": 1e20, "n": ' + b"9" * 25 + b"}"))
+    decoded = Judge(config(hash=["card"], hash_key_file=key_file, exclude=["n"]), lambda: NOW_S).judge(rows)
+    assert {fault.index: fault.code for fault in decoded.rejected} == {
+        0: "integer_past_64_bits",
+        1: "integer_past_64_bits",
+        4: "integer_past_64_bits",
+        5: "nested_too_deep",
+    }
+    assert len(set(decoded.table.column("card").to_pylist())) == 3
+
+
 @pytest.mark.parametrize(
     ("schema", "said"),
     [

@@ -108,3 +108,11 @@ def test_what_is_no_timestamp_is_refused_without_its_value() -> None:
     assert [(row, code) for row, code, _ in found.faults] == [(0, "bad_timestamp")]
     assert "secret" not in found.faults[0][2]
     assert found.unit == "iso8601"
+
+
+def test_kafkas_timestamp_fills_gaps_beside_any_number() -> None:
+    table = pa.RecordBatch.from_pydict({"at": pa.array([2**63 - 1, None], pa.int64())})
+    found = complete(
+        table, [Message(), Message()], Schema(timestamp="at", timestamp_unit="s", timestamp_from_kafka=True)
+    )
+    assert found.table.column("at").to_pylist()[1] == 1_763_850_000.123

@@ -76,3 +76,11 @@ def test_what_is_none_is_not_read(values: list[object], unit: Unit) -> None:
     found = read(pa.array(values), unit)
     assert found.unread == (0,)
     assert found.array.to_pylist() == [None]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("number", [1e300, -1e300, 2.0**63])
+def test_a_number_past_64_bits_is_not_read_and_breaks_nothing(unit: Unit, number: float) -> None:
+    found = read(pa.array([number, 1e12]), unit)
+    assert found.unread == (0,)
+    assert found.array.cast(pa.int64()).to_pylist() == [None, 10**12]
