@@ -160,9 +160,12 @@ class RoutedPartition(RuleBasedStateMachine):
         self.left.add(data.draw(st.integers(0, self.count - 1)))
 
     @precondition(lambda self: self.left)
-    @rule(size=st.integers(1, 15), ahead=st.booleans(), data=st.data())
-    def catch_up(self, size: int, ahead: bool, data: st.DataObject) -> None:  # noqa: FBT001
+    @rule(size=st.integers(1, 15), ahead=st.booleans(), at_once=st.booleans(), data=st.data())
+    def catch_up(self, size: int, ahead: bool, at_once: bool, data: st.DataObject) -> None:  # noqa: FBT001
+        in_hand = len(self.open)
         self.read_again(data.draw(st.sampled_from(sorted(self.left))), size, data, ahead=ahead)
+        while at_once and len(self.open) > in_hand:
+            self.let_go(in_hand)
 
     def read_again(self, route: int, size: int, data: st.DataObject | None, *, ahead: bool) -> None:
         """`ahead`: the second reading knows where the next message is, and goes on past the first one's position."""
@@ -189,16 +192,15 @@ class RoutedPartition(RuleBasedStateMachine):
 
     # --- what happens to it --------------------------------------------------------------------
 
-    @rule(further=st.integers(1, 15))
-    def retention(self, further: int) -> None:
-        """Messages vanish from the front, also those left behind; the reader is told where the log begins now."""
+    @rule(further=st.integers(1, 15), gone=st.none() | st.sets(st.integers(0, 120), max_size=30))
+    def retention_or_compaction(self, further: int, gone: set[int] | None) -> None:
+        """Messages vanish, also those left behind; if from the front, the reader is told where the log begins now."""
+        if gone is not None:
+            self.remove(gone & set(self.log))
+            return
         low = min(self.tracker.position + further, self.end)
         self.remove({offset for offset in self.log if offset < low})
         self.tracker.advance(low)
-
-    @rule(gone=st.sets(st.integers(0, 120), max_size=30))
-    def compaction(self, gone: set[int]) -> None:
-        self.remove(gone & set(self.log))
 
     def remove(self, gone: set[int]) -> None:
         self.removed |= bool(gone)
