@@ -118,6 +118,7 @@ class UploadStarted(Event):
 
     level: ClassVar[Level] = "debug"
     batch: int
+    route: str = ""
     rows: int
     bytes: int
     spans: tuple[Span, ...]
@@ -129,6 +130,7 @@ class UploadAcknowledged(Event):
 
     level: ClassVar[Level] = "debug"
     batch: int
+    route: str = ""
     rows: int
     attempts: int
     seconds: float
@@ -140,6 +142,7 @@ class UploadRetried(Event):
 
     level: ClassVar[Level] = "warning"
     batch: int
+    route: str = ""
     rows: int
     attempt: int
     error: str
@@ -152,6 +155,7 @@ class UploadSplit(Event):
 
     level: ClassVar[Level] = "warning"
     batch: int
+    route: str = ""
     rows: int
     status: int
     error: str
@@ -163,10 +167,27 @@ class UploadRejected(Event):
 
     level: ClassVar[Level] = "error"
     batch: int
+    route: str = ""
     rows: int
     status: int
     error: str
     requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteLeftBehind(Event):
+    """A route can't keep up: its messages are left behind, and read again later. The others go on."""
+
+    level: ClassVar[Level] = "warning"
+    route: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteCaughtUp(Event):
+    """A route has caught up with the others: all it had left behind is in its batches."""
+
+    route: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

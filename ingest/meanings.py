@@ -145,6 +145,9 @@ class Schema(Section):
     hash: tuple[str, ...] = Field(default=(), description="paths of which only a keyed hash may leave")
     hash_key_file: Path | None = Field(default=None, description="the secret key of the hashes")
     kafka: dict[str, Column] = Field(default_factory=dict, description='"partition", "headers.NAME", ... -> tag')
+    tombstones: Literal["dead_letter", "ignore"] = Field(
+        default="dead_letter", description="messages without a value; ignore: passed over, and counted"
+    )
     constants: dict[str, str | bool | int | float] = Field(default_factory=dict, description="tags of every message")
     types: dict[str, Type] = Field(default_factory=dict, description="column -> its type, for good; * is a wildcard")
     conflicts: dict[str, OnConflict] = Field(default_factory=dict, description='column -> what a conflict does; "*"')

@@ -85,6 +85,17 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Destination:
+    """Where rows go: a model of Arize's, its version and environment. `batch_id` is one of environment validation."""
+
+    space_id: str
+    model_name: str
+    model_version: str
+    environment: str
+    batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Messages as polled, in arrival order.
 

@@ -2,7 +2,8 @@
 
 Each turn of the loop, in this order: take acknowledgements -> commit if due -> flush if due -> poll if there is
 room, else pause the partitions and poll for nothing. Acknowledgements come before new messages, so the work in hand
-never grows while it could shrink; the bound on batches in flight is the only backpressure.
+never grows while it could shrink; the bound on batches in flight is the only backpressure. Each route has batches and
+uploads of its own; one that can't keep up is left behind and read again (`pipeline.behind`).
 
 Not obvious:
 - There is room until the next batch is full and no upload is free. For up to a second the loop then just waits for
@@ -15,11 +16,11 @@ Not obvious:
 """
 
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -32,19 +33,17 @@ from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Repeats
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.batch import Limits
-from ingest.pipeline.commit import Committer
+from ingest.pipeline.behind import Behind
+from ingest.pipeline.commit import Committer, fits
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
-from ingest.pipeline.intake import Intake
-from ingest.pipeline.judge import Judge
-from ingest.pipeline.log import ArizeLog
+from ingest.pipeline.delivery import Delivery, too_many
+from ingest.pipeline.intake import Intake, Taken
+from ingest.pipeline.judge import Judges
 from ingest.pipeline.poll import Polled, Reader
-from ingest.pipeline.refetch import refetch
-from ingest.pipeline.refused import RefusedBatches
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.start import after_hole, first_offset
 from ingest.pipeline.too_many import TooMany
-from ingest.pipeline.uploads import Uploads
 from ingest.records import Chunk, Counts, PartitionProgress
 
 _REPORT_S = 0.5
@@ -104,28 +103,31 @@ class _Worker:
         self._task = task
         self._emit = emit
         self._control = control
-        backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
         self._trackers: dict[int, PartitionTracker] = {}
-        self._judge = Judge(config, time.time)
-        self._unit_told = config.columns.timestamp_unit != "auto"
+        self._judges = Judges(config, time.time)
+        self._units_told: set[str] = set()
         self._intake = Intake(
             self._trackers,
-            self._judge,
+            self._judges,
             Limits(config.batch.max_events, config.batch.max_bytes, config.batch.linger_s),
+            tombstones=config.columns.tombstones == "dead_letter",
         )
-        self._uploads = Uploads(
-            ArizeLog(config).send,
-            in_flight=config.arize.in_flight,
-            timeout_s=config.arize.timeout_s,
-            backoff=backoff,
-            emit=emit,
-            worker=task.worker,
+        self._answer = threading.Event()
+        self._deliveries = {
+            number: Delivery(route, self._intake.batches[number], emit=emit, worker=task.worker, answer=self._answer)
+            for number, route in enumerate(self._judges.routes)
+            if route.deliver
+        }
+        self._behind = Behind(
+            config.kafka, self._trackers, emit=emit, worker=task.worker, on_trouble=self._kafka_trouble
         )
-        self._refused = RefusedBatches(partial(refetch, config.kafka), backoff, config.kafka.topic)
+        self._brimful = False  # a commit can't carry what is settled out of order
+        backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
         self._dead_letters = DeadLetterQueue(sink(config), backoff)
-        limits = (config.dead_letters.max_share, config.dead_letters.share_events, config.dead_letters.max_consecutive)
-        self._undecodable, self._refusals = TooMany(*limits), TooMany(*limits)
-        self._committer = Committer(config.delivery.commit_interval_s, config.arize.in_flight)
+        dead = config.dead_letters
+        self._undecodable = TooMany(dead.max_share, dead.share_events, dead.max_consecutive)
+        most = sum(route.config.arize.in_flight for route in self._judges.routes if route.deliver)
+        self._committer = Committer(config.delivery.commit_interval_s, most)
         self._consumed = dict.fromkeys(task.partitions, 0)
         self._reading = set(task.partitions)
         self._repeats = Repeats()
@@ -155,7 +157,7 @@ class _Worker:
             offset, why = first_offset(kafka, mark, bounds.get(partition))
             if mark is not None:
                 self._committer.found(partition, mark)
-            self._trackers[partition] = PartitionTracker(partition, offset, mark)
+            self._trackers[partition] = PartitionTracker(partition, offset, mark, self._judges.router.identity)
             self._emit(events.PartitionAssigned(worker=task.worker, partition=partition, next_offset=offset, why=why))
         self._commit_starts(unknown)
         self._reader.assign({partition: tracker.position for partition, tracker in self._trackers.items()})
@@ -182,7 +184,7 @@ class _Worker:
             self._loops += 1
             if self._drain_at is None and self._control.wish() == "drain":
                 self._drain_at = now
-            leaving = self._drain_at is not None or not self._reading
+            leaving = self._drain_at is not None or not (self._reading or self._behind.routes)
             self._settle(now)
             self._commit(now, leaving=leaving)
             self._flush(now, leaving=leaving)
@@ -195,7 +197,7 @@ class _Worker:
 
     def _idle(self) -> bool:
         """Nothing is in hand, and Kafka has confirmed all that may be committed."""
-        busy = self._intake.rows or len(self._uploads) or len(self._refused) or len(self._dead_letters)
+        busy = any(delivery.busy for delivery in self._deliveries.values()) or len(self._dead_letters)
         return not busy and not self._committer.outstanding and not self._committer.moved(self._marks())
 
     def _finish(self, now: float, code: ExitCode) -> ExitCode:
@@ -211,8 +213,6 @@ class _Worker:
 
     def _settle(self, now: float) -> None:
         self._take_answers(now)
-        for letters in self._refused.turn(now):
-            self._dead_letters.put(letters)
         durable, blocked = self._dead_letters.turn(now, random.random())
         for letters in durable:
             for ticket, dead in letters.tickets:
@@ -224,26 +224,21 @@ class _Worker:
 
     def _take_answers(self, now: float) -> None:
         stop: FatalError | None = None
-        for settled in self._uploads.turn(now):
-            if too_many := self._refusals.judged(settled.dead()):
-                stop = self._too_many(f"Arize refuses {too_many}, the last with {settled.refused[-1].error}")
-            if settled.refused_rows < settled.batch.rows:
+        for delivery in self._deliveries.values():
+            try:
+                answers = delivery.turn(now)
+            except FatalError as halt:
+                stop = halt  # once the answers of the other routes are in
+                continue
+            for _ in range(answers.acknowledged):
                 self._committer.acknowledged()
-            free = [ticket for part in settled.batch.parts for ticket in part.tickets]
-            if settled.refused:
-                free = self._refused.add(settled.batch, settled.refused)
-            for ticket in free:
+            for ticket in answers.free:
                 self._trackers[ticket.span.partition].release(ticket)
+            for letters in answers.letters:
+                self._dead_letters.put(letters)
+            stop = answers.halt or stop
         if stop is not None:
             raise stop
-
-    def _too_many(self, what: str) -> FatalError:
-        return FatalError(
-            f"topic {self._task.config.kafka.topic}: {what}. They are not written to the dead letters and stay "
-            "uncommitted. See what is wrong (ingest debug, ingest dead-letters list), then start again; to let them "
-            "pass set the limit higher or off",
-            exit_code=ExitCode.TOO_MANY_DEAD,
-        )
 
     def _tell_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         if letters:
@@ -264,6 +259,7 @@ class _Worker:
 
     def _commit(self, now: float, *, leaving: bool) -> None:
         if self._committer.may_commit(now, leaving=leaving) and (moved := self._committer.moved(self._marks())):
+            self._brimful = bool(self._behind.routes) and not all(map(fits, self._marks().values()))
             self._committer.sent(moved, now)
             self._reader.commit(moved)
 
@@ -292,22 +288,21 @@ class _Worker:
     # --- upload --------------------------------------------------------------------------------
 
     def _flush(self, now: float, *, leaving: bool) -> None:
-        # While no upload is free, the open batch goes on filling up to its limit.
-        if self._may_send() and not self._intake.ready:
-            self._intake.close_batch(now, leaving=leaving)
-        while self._intake.ready and self._may_send():
-            self._uploads.start(self._intake.ready.popleft(), now)
+        if not self._committer.behind:
+            for delivery in self._deliveries.values():
+                delivery.flush(now, leaving=leaving)
 
-    def _may_send(self) -> bool:
-        # Batches whose refused rows are being read again are not settled yet: a crash would repeat them too.
-        in_flight = len(self._uploads) + len(self._refused)
-        return in_flight < self._task.config.arize.in_flight and not self._committer.behind
+    @property
+    def _in_flight(self) -> int:
+        return sum(delivery.in_flight for delivery in self._deliveries.values())
 
     # --- poll and decode -----------------------------------------------------------------------
 
     def _read(self, now: float, *, leaving: bool) -> None:
-        blocked = leaving or self._dead_letters.full or len(self._refused)
-        room = 0 if blocked else self._intake.room()
+        blocked = leaving or self._dead_letters.full
+        if not blocked:
+            self._read_again(now)
+        room = 0 if blocked else self._room(now)
         if room:
             if self._full_since is not None:
                 self._full_since = None
@@ -318,7 +313,9 @@ class _Worker:
             if self._full_since is None:
                 self._full_since = now
             if not leaving and now - self._full_since < _STALL_S and not self._committer.outstanding:
-                self._uploads.wait(_BUSY_POLL_S)
+                if not self._behind.reading:
+                    self._answer.wait(_BUSY_POLL_S)
+                    self._answer.clear()
                 return
             self._reader.pause()
             polled = self._reader.poll(1, _BUSY_POLL_S)
@@ -329,11 +326,36 @@ class _Worker:
         if room and now - self._heard_at >= _SILENCE_S:
             self._break_silence(now)
 
+    def _room(self, now: float) -> int:
+        """Messages that may be polled, whatever their routes."""
+        rooms = {number: delivery.room() for number, delivery in self._deliveries.items()}
+        for number in self._behind.leave(rooms, now):
+            delivery = self._deliveries[number]
+            self._emit(events.RouteLeftBehind(worker=self._task.worker, route=delivery.name, why=delivery.trouble))
+        if self._brimful or self._behind.joining(self._task.config.batch.chunk_events, now):
+            return 0
+        return min(room for number, room in rooms.items() if number not in self._behind.routes)
+
+    def _read_again(self, now: float) -> None:
+        for number in self._behind.routes:
+            delivery = self._deliveries[number]
+            room = delivery.room()
+            if not room or delivery.failing:
+                continue
+            polled = self._behind.poll(number, min(room, self._task.config.batch.chunk_events), now)
+            if polled.chunk is not None:
+                self._taken(self._intake.take_again(number, polled.chunk, now), polled.chunk)
+            self._behind.reached(number, polled.ends)
+            if self._behind.caught_up(number):
+                self._emit(events.RouteCaughtUp(worker=self._task.worker, route=delivery.name))
+
     def _patience(self, now: float) -> float:
-        """How long a poll may wait: acknowledgements and the batch's age must not."""
-        longest = _BUSY_POLL_S if len(self._uploads) or self._committer.outstanding else _IDLE_POLL_S
+        """How long a poll may wait: acknowledgements, the batch's age and a second reading must not."""
+        longest = _BUSY_POLL_S if self._in_flight or self._committer.outstanding else _IDLE_POLL_S
+        if self._behind.reading:
+            longest = 0.0
         due = self._intake.due_in_s(now)
-        return longest if due is None else max(min(longest, due), 0.001)
+        return longest if due is None else min(longest, max(due, 0.001))
 
     def _take_in(self, polled: Polled, now: float) -> None:
         ends = dict(polled.ends)
@@ -356,23 +378,26 @@ class _Worker:
     def _take(self, chunk: Chunk, now: float) -> None:
         for partition, count in zip(*np.unique(chunk.partitions, return_counts=True), strict=True):
             self._consumed[int(partition)] += int(count)
-        taken = self._intake.take(chunk, now)
-        if not self._unit_told and self._judge.unit is not None:
-            self._unit_told = True
-            column = self._task.config.columns.timestamp
-            self._emit(events.TimestampsRead(worker=self._task.worker, column=column, unit=self._judge.unit))
+        self._taken(self._intake.take(chunk, now, self._behind.routes), chunk)
+        for partition in np.unique(chunk.partitions).tolist():
+            self._check_end(partition)
+
+    def _taken(self, taken: Taken, chunk: Chunk) -> None:
+        for column, unit in self._judges.units():
+            if column not in self._units_told:
+                self._units_told.add(column)
+                self._emit(events.TimestampsRead(worker=self._task.worker, column=column, unit=unit))
         for column, old, new in taken.widened:
             self._emit(events.ColumnWidened(worker=self._task.worker, column=column, old=old, new=new))
         letters = taken.letters.letters
-        if too_many := self._undecodable.judged(_dead(chunk, letters)):
+        if too_much := self._undecodable.judged(_dead(chunk, letters)):
             last = letters[-1]
-            raise self._too_many(
-                f"no row can be made of {too_many}, the last at partition {last.message.partition()} offset "
-                f"{last.message.offset()}: {last.reason}"
+            raise too_many(
+                self._task.config.kafka.topic,
+                f"no row can be made of {too_much}, the last at partition {last.message.partition()} offset "
+                f"{last.message.offset()}: {last.reason}",
             )
         self._dead_letters.put(taken.letters)
-        for partition in np.unique(chunk.partitions).tolist():
-            self._check_end(partition)
 
     def _check_end(self, partition: int) -> None:
         until = self._task.until
@@ -428,7 +453,7 @@ class _Worker:
                 worker=self._task.worker,
                 loops=self._loops,
                 state="draining" if self._drain_at is not None and not last else self._state,
-                uploads_in_flight=len(self._uploads),
+                uploads_in_flight=self._in_flight,
                 rss_bytes=self._process.memory_info().rss,
                 partitions={partition: self._progress(partition) for partition in self._trackers},
             )
@@ -447,8 +472,9 @@ class _Worker:
 
     def close(self) -> None:
         """Leave everything: what is open stays uncommitted."""
-        self._uploads.close()
-        self._refused.close()
+        for delivery in self._deliveries.values():
+            delivery.close()
+        self._behind.close()
         self._dead_letters.close()
         self._reader.close()
 

@@ -8,8 +8,9 @@
    partitions and offsets its rows carry the letters' numbers, instead of a commit there are marks.
 """
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from ingest.pipeline.bisect import numbers
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter
 from ingest.pipeline.intake import Intake
-from ingest.pipeline.judge import Judge
+from ingest.pipeline.judge import Judges
 from ingest.pipeline.log import ArizeLog
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.uploads import Settled, Uploads
@@ -47,7 +48,9 @@ class PipelineReplay:
         self._emit = emit
         # Without an end to wait for, only size closes a batch.
         limits = Limits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
-        self._intake = Intake({_ONE: PartitionTracker(_ONE, 0)}, Judge(config, time.time), limits)
+        self._judges = Judges(config, time.time)
+        self._intake = Intake({_ONE: PartitionTracker(_ONE, 0)}, self._judges, limits)
+        self._answer = threading.Event()
         self._sink = sink(config)
         self._next = 0
 
@@ -62,39 +65,56 @@ class PipelineReplay:
     def run(self, outcome: Outcome) -> None:
         """Replay to the end. `outcome` is kept up to date, also when this raises FatalError."""
         config = self._config
-        uploads = Uploads(
-            ArizeLog(config).send,
-            in_flight=config.arize.in_flight,
-            timeout_s=config.arize.timeout_s,
-            backoff=Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s),
-            emit=self._emit,
-            worker=0,
-        )
+        uploads = {
+            number: Uploads(
+                ArizeLog(route.config).send,
+                in_flight=route.config.arize.in_flight,
+                timeout_s=route.config.arize.timeout_s,
+                backoff=Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s),
+                emit=self._emit,
+                worker=0,
+                route=route.name,
+                answer=self._answer,
+            )
+            for number, route in enumerate(self._judges.routes)
+            if route.deliver
+        }
         try:
             while self._turn(uploads, outcome):
                 pass
         finally:
-            uploads.close()
+            for each in uploads.values():
+                each.close()
             self._sink.close()
 
-    def _turn(self, uploads: Uploads, outcome: Outcome) -> bool:
+    def _turn(self, uploads: Mapping[int, Uploads], outcome: Outcome) -> bool:
         now = time.monotonic()
-        for settled in uploads.turn(now):
-            self._settle(settled, outcome)
-        while self._intake.ready and not uploads.full:
-            uploads.start(self._intake.ready.popleft(), now)
-        if self._next < len(self._entries) and self._intake.room():
+        for number, each in uploads.items():
+            for settled in each.turn(now):
+                self._settle(settled, outcome)
+            ready = self._intake.batches[number].ready
+            while ready and not each.full:
+                each.start(ready.popleft(), now)
+        left = self._next < len(self._entries)
+        if left and self._intake.room():
             self._fail(self._take_lot(), outcome)
-        elif self._intake.rows and not self._intake.ready:
-            self._intake.close_batch(now, leaving=True)
-        elif len(uploads):
-            uploads.wait(_WAIT_S)
-        return bool(self._next < len(self._entries) or self._intake.rows or len(uploads))
+        elif not self._close_batches(now) and any(map(len, uploads.values())):
+            self._answer.wait(_WAIT_S)
+            self._answer.clear()
+        return bool(left or self._intake.rows or any(map(len, uploads.values())))
+
+    def _close_batches(self, now: float) -> bool:
+        """Close one batch of each route that has none waiting; True if there was any."""
+        waiting = [batches for batches in self._intake.batches if batches.rows and not batches.ready]
+        for batches in waiting:
+            batches.close(now, leaving=True)
+        return bool(waiting)
 
     def _forget_rows(self) -> None:
         while self._intake.rows:
-            self._intake.close_batch(time.monotonic(), leaving=True)
-            self._intake.ready.clear()
+            for batches in self._intake.batches:
+                batches.close(time.monotonic(), leaving=True)
+                batches.ready.clear()
 
     def _take_lot(self) -> Sequence[DeadLetter]:
         """Read and decode the next letters; those that fail."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from ingest.config import Config, Kafka
+from ingest.config import Config, Kafka, Route, routes
 from ingest.debug.findings import Sent, Settled
 from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline import poll
@@ -24,6 +24,7 @@ from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter, Letters
 from ingest.pipeline.log import ArizeLog
 from ingest.pipeline.transport import Attempt
+from ingest.records import Destination
 
 _GRACE_S = 1.0  # the request's own timeout is given this much to speak first
 _COMMIT_S = 30.0
@@ -35,20 +36,22 @@ class Sender:
     """Hands batches to Arize, one attempt each."""
 
     def __init__(self, config: Config) -> None:
-        """Raises ConfigError when the space or the key is missing."""
-        self._timeout_s = config.arize.timeout_s
-        self._log = ArizeLog(config)
+        """Raises ConfigError when the space or the key of a route is missing."""
+        self._logs = {route.name: ArizeLog(route.config) for route in routes(config) if route.deliver}
 
-    def send(self, table: pa.Table) -> tuple[Sent, ExitCode]:
-        """Send all rows in one request; what Arize answered, and the exit code that it calls for."""
+    def send(self, route: Route, table: pa.Table, destination: Destination | None) -> tuple[Sent, ExitCode]:
+        """Send all rows in one request, as `route` says.
+
+        Returns what Arize answered, and the exit code that it calls for.
+        """
         attempt = Attempt()
-        deadline = threading.Timer(self._timeout_s + _GRACE_S, attempt.cut)
+        deadline = threading.Timer(route.config.arize.timeout_s + _GRACE_S, attempt.cut)
         deadline.daemon = True
         deadline.start()
         began = time.monotonic()
         answer, text, now_what, code = "acknowledged", "", "", ExitCode.DONE
         try:
-            self._log.send(table, attempt)
+            self._logs[route.name].send(table, attempt, destination)
         except RetryableError as fault:
             answer, text, code = "RetryableError", str(fault), ExitCode.DRAIN_DEADLINE
             asked = f" (not before {fault.retry_after_s:g} s have passed)" if fault.retry_after_s else ""

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from ingest.records import KafkaMessage
 
-Verdict = Literal["accepted", "rejected", "settled"]
+Verdict = Literal["accepted", "rejected", "settled", "filtered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSeen:
-    """One message: accepted with its decoded `cells`, rejected with `code` and `reason`, or settled before."""
+    """One message: accepted with its decoded `cells`, rejected with `code` and `reason`, settled before, or filtered.
+
+    `route` is the one that it took, empty if there is only one.
+    """
 
     message: KafkaMessage
     verdict: Verdict
     code: str = ""
     reason: str = ""
+    route: str = ""
     cells: Sequence[Cell] = ()
 
 

@@ -25,6 +25,7 @@ from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline import poll
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.dead_letters import DeadLetter
+from ingest.pipeline.routing import Router
 from ingest.pipeline.start import after_hole, first_offset
 from ingest.status import spelling
 
@@ -154,7 +155,12 @@ class _Session:
 
     def read(self, start: int, carried: Watermark | None, *, send: bool, commit: bool) -> ExitCode:
         """Turn until the limit, the end, or somebody wants to leave."""
-        tracker = PartitionTracker(self._partition, start if carried is None else carried.next_offset, carried)
+        tracker = PartitionTracker(
+            self._partition,
+            start if carried is None else carried.next_offset,
+            carried,
+            Router(config.routes(self._settings)).identity,
+        )
         tracker.advance(start)
         settled = () if carried is None else carried.ranges
         watch = Watch(self._settings, tracker, settled, self._show, limit=self._limit, at_bad=self._stop_at_bad)
@@ -166,7 +172,7 @@ class _Session:
             on_trouble=lambda text: self._show.show(Note(text=f"Kafka: {text}", bad=True)),
             on_committed=lambda *_: None,
         )
-        steps = Steps(self._settings, watch, sender, commits, self._show)
+        steps = Steps(watch, sender, commits, self._show)
         try:
             reader.assign({self._partition: tracker.position})
             steps.stopped = self._turn(reader, tracker, watch, steps)

@@ -2,7 +2,7 @@
 
 import time
 
-from ingest import config
+from ingest.config import Route
 from ingest.debug.deliver import Commits, Sender
 from ingest.debug.findings import Show
 from ingest.debug.watch import Watch, seen_batch
@@ -23,10 +23,7 @@ class Stop(Exception):  # noqa: N818  not always an error
 class Steps:
     """Carries batches on; `timings` maps a step to its rows and wall seconds, `stopped` says why it ended."""
 
-    def __init__(
-        self, settings: config.Config, watch: Watch, sender: Sender | None, commits: Commits | None, show: Show
-    ) -> None:
-        self._settings = settings
+    def __init__(self, watch: Watch, sender: Sender | None, commits: Commits | None, show: Show) -> None:
         self._watch = watch
         self._sender = sender
         self._commits = commits
@@ -46,23 +43,23 @@ class Steps:
 
     def flush(self, *, leaving: bool) -> None:
         """Show, send and commit the batches that are due. Raises Stop when one is not acknowledged or committed."""
-        for batch in self._watch.batches(leaving=leaving):
-            self._batch(batch)
+        for route, batch in self._watch.batches(leaving=leaving):
+            self._batch(route, batch)
         if leaving and self._commits is not None and self._commits.waiting:
             self._settle([])
 
-    def _batch(self, batch: Batch) -> None:
+    def _batch(self, route: Route, batch: Batch) -> None:
         table = batch.table()
         began = time.monotonic()
         log.to_frame(table)
         frame_s = time.monotonic() - began
         self._took("to DataFrame", batch.rows, frame_s)
-        self._show.show(seen_batch(self._settings, batch, table, frame_s))
+        self._show.show(seen_batch(route.config, batch, table, frame_s))
         if self._sender is None:
             return
         if self._commits is not None and (why := self._commits.moved_by_others()):
             raise Stop(f"nothing more is sent: {why}", ExitCode.DRAIN_DEADLINE)
-        sent, code = self._sender.send(table)
+        sent, code = self._sender.send(route, table, batch.destination)
         self._show.show(sent)
         self._took("log", batch.rows, sent.seconds)
         if code is not ExitCode.DONE:

@@ -104,7 +104,8 @@ class TextShow:
         message = seen.message
         value = message.value()
         size = "no value" if value is None else amount(len(value), "byte")
-        style = {"accepted": "bold green", "rejected": "bold red", "settled": "bold yellow"}[seen.verdict]
+        styles = {"accepted": "green", "rejected": "red", "settled": "yellow", "filtered": "yellow"}
+        style = f"bold {styles[seen.verdict]}"
         self._print()
         self._print(
             (f"offset {message.offset()}", "bold"), (f"  {size}  {_when(message)}  ", ""), (seen.verdict.upper(), style)
@@ -113,6 +114,10 @@ class TextShow:
             self._print((f"  why      {seen.code}: {payload.escape(seen.reason)}", "red"))
         elif seen.verdict == "settled":
             self._print(("  why      an earlier process delivered it already; it is skipped, as a worker would", ""))
+        elif seen.verdict == "filtered":
+            self._print(("  why      the configuration leaves it out; it is counted, and passed over", ""))
+        elif seen.route:
+            self._print((f"  route    {payload.escape(seen.route)}", ""))
         self._print((f"  key      {payload.line(message.key())}", ""))
         for name, raw in payload.header_pairs(message.headers()):
             self._print((f"  header   {payload.line(name)} = {payload.line(raw)}", ""))

@@ -7,44 +7,67 @@ verdict, its decoded values and their types.
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.config import Config, api_key, space_id
+from ingest.config import Config, Route, api_key, space_id
 from ingest.debug.findings import BatchSeen, Cell, ChunkSeen, ColumnSeen, MessageSeen, Note, Show
 from ingest.errors import ConfigError, DecodeError
 from ingest.pipeline import log
 from ingest.pipeline.ack import PartitionTracker, SettledRange
 from ingest.pipeline.batch import Batch, Limits
 from ingest.pipeline.dead_letters import DeadLetter
-from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.intake import Intake, Taken
-from ingest.pipeline.judge import Judge
+from ingest.pipeline.judge import Judged, Judges
+from ingest.pipeline.routing import Sorted
 from ingest.pipeline.schema import Roles
-from ingest.records import Chunk, KafkaMessage
+from ingest.records import Chunk, Destination, KafkaMessage
 
 EACH = 50  # up to so many messages are shown one by one
 BAD_ONES = 20  # past that, so many of the bad ones, and the first good one
 
 
-class _Caught(Judge):
-    """A judge that keeps its last result and how long it took."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the row of a message is, and what route it took."""
+
+    table: pa.RecordBatch
+    row: int
+    route: str
+
+
+class _Caught(Judges):
+    """Judges that keep where each message's row is, and how long they took."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, time.time)
         self.forget()
 
     def forget(self) -> None:
-        self.last: Decoded | None = None
+        self.rows: dict[int, _Place] = {}
         self.seconds = 0.0
 
-    def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
+    def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
         began = time.monotonic()
-        self.last = super().judge(messages)
-        self.seconds = time.monotonic() - began
-        return self.last
+        found = super().sort(messages)
+        self.seconds += time.monotonic() - began
+        return found
+
+    def judge(
+        self, route: int, found: Sorted, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
+    ) -> Iterator[Judged]:
+        began = time.monotonic()
+        for judged in super().judge(route, found, messages, chosen):
+            self.seconds += time.monotonic() - began
+            name = self.routes[route].name if route < len(self.routes) else ""
+            for row, index in enumerate(judged.decoded.accepted.tolist()):
+                self.rows[index] = _Place(judged.decoded.table, row, name)
+            yield judged
+            began = time.monotonic()
 
 
 class Watch:
@@ -67,7 +90,9 @@ class Watch:
         self._config = config
         self._decoder = _Caught(config)
         limits = Limits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
-        self.intake = Intake({tracker.partition: tracker}, self._decoder, limits)
+        self.intake = Intake(
+            {tracker.partition: tracker}, self._decoder, limits, tombstones=config.columns.tombstones == "dead_letter"
+        )
         self._settled = settled
         self._show = show
         self._at_bad = at_bad
@@ -89,16 +114,16 @@ class Watch:
         except Exception:
             self._name_culprit(chunk.messages)
             raise
-        decoded = self._decoder.last
+        rows = self._decoder.rows
         bad = {letter.message.offset(): letter for letter in taken.letters.letters}
         codes = Counter(letter.code for letter in bad.values())
-        accepted = 0 if decoded is None else len(decoded.accepted)
+        accepted = len(rows)
         self.messages += len(chunk.messages)
         self.accepted += accepted
         self.settled += sum(settled)
         self.rejected.update(codes)
         self.decode_s += self._decoder.seconds
-        self._show_messages(chunk, settled, bad, None if decoded is None else decoded.table)
+        self._show_messages(chunk, settled, bad)
         self._show.show(
             ChunkSeen(
                 messages=len(chunk.messages),
@@ -115,29 +140,25 @@ class Watch:
         )
         return taken
 
-    def batches(self, *, leaving: bool) -> list[Batch]:
-        """The batches that are to leave now; when `leaving`, whatever there is."""
-        closed = -1
-        while closed != len(self.intake.ready):
-            closed = len(self.intake.ready)
-            self.intake.close_batch(time.monotonic(), leaving=leaving)
-        found = list(self.intake.ready)
-        self.intake.ready.clear()
+    def batches(self, *, leaving: bool) -> list[tuple[Route, Batch]]:
+        """The batches that are to leave now, each with its route; when `leaving`, whatever there is."""
+        found = []
+        for route, batches in zip(self._decoder.routes, self.intake.batches, strict=True):
+            closed = -1
+            while closed != len(batches.ready):
+                closed = len(batches.ready)
+                batches.close(time.monotonic(), leaving=leaving)
+            found += [(route, batch) for batch in batches.ready]
+            batches.ready.clear()
         return found
 
     def _is_settled(self, offset: int) -> bool:
         return any(settled.first <= offset < settled.next_offset for settled in self._settled)
 
-    def _show_messages(
-        self, chunk: Chunk, settled: Sequence[bool], bad: Mapping[int | None, DeadLetter], table: pa.RecordBatch | None
-    ) -> None:
-        row = 0
-        for message, skipped in zip(chunk.messages, settled, strict=True):
+    def _show_messages(self, chunk: Chunk, settled: Sequence[bool], bad: Mapping[int | None, DeadLetter]) -> None:
+        for index, (message, skipped) in enumerate(zip(chunk.messages, settled, strict=True)):
             letter = bad.get(message.offset())
-            if skipped:
-                if self._each:
-                    self._show.show(MessageSeen(message=message, verdict="settled"))
-            elif letter is not None:
+            if letter is not None:
                 self._bad_shown += 1
                 if self._each or self._bad_shown <= BAD_ONES:
                     seen = MessageSeen(message=message, verdict="rejected", code=letter.code, reason=letter.reason)
@@ -145,21 +166,30 @@ class Watch:
                 elif self._bad_shown == BAD_ONES + 1:
                     self._show.show(Note(text=f"{BAD_ONES} bad messages shown; the others are only counted"))
                 self._at_bad(letter)
-            else:
-                if table is not None and (self._each or not self._good_shown):
+            elif (place := self._decoder.rows.get(index)) is not None:
+                if self._each or not self._good_shown:
                     self._good_shown = True
-                    self._show.show(MessageSeen(message=message, verdict="accepted", cells=_cells(table, row)))
-                row += 1
+                    cells = _cells(place.table, place.row)
+                    self._show.show(MessageSeen(message=message, verdict="accepted", route=place.route, cells=cells))
+            elif self._each:
+                self._show.show(MessageSeen(message=message, verdict="settled" if skipped else "filtered"))
 
     def _name_culprit(self, messages: Sequence[KafkaMessage]) -> None:
         """A message that decoding itself fails on crashes every worker: find it, message by message."""
         for message in messages:
             try:
-                Judge(self._config, time.time).judge([message])
+                self._try(message)
             except Exception as defect:  # noqa: BLE001  whatever it is, it is told, and raised by the caller
                 name = type(defect).__name__
                 text = f"offset {message.offset()}: decoding fails with {name}; a worker crashes on this message"
                 self._show.show(Note(text=f"{text}. That is a defect of ingest: please report it", bad=True))
+
+    def _try(self, message: KafkaMessage) -> None:
+        judges = Judges(self._config, time.time)
+        found = judges.sort([message])
+        route = int(found.routes[0])
+        if route == len(judges.routes) or judges.routes[route].deliver:
+            list(judges.judge(route, found, [message], np.zeros(1, dtype=np.int64)))
 
 
 def seen_batch(config: Config, batch: Batch, table: pa.Table, frame_s: float) -> BatchSeen:
@@ -172,7 +202,7 @@ def seen_batch(config: Config, batch: Batch, table: pa.Table, frame_s: float) ->
         raw_bytes=batch.raw_bytes,
         columns=[_column(name, table.column(name), meant) for name in table.column_names],
         schema={name: value for name, value in schema.items() if value},
-        upload=_upload(config),
+        upload=_upload(config, batch.destination),
         frame_s=frame_s,
     )
 
@@ -201,8 +231,11 @@ def _column(name: str, column: pa.ChunkedArray, meant: Roles) -> ColumnSeen:
     )
 
 
-def _upload(config: Config) -> dict[str, str]:
+def _upload(config: Config, destination: Destination | None) -> dict[str, str]:
     arize = config.arize
+    to = destination or Destination(
+        space_id(config), arize.model_name, arize.model_version, arize.environment, arize.batch_id
+    )
     try:
         endpoint = log.endpoint()
     except ConfigError as error:
@@ -213,10 +246,10 @@ def _upload(config: Config) -> dict[str, str]:
         key = f"MISSING: {error}"
     return {
         "endpoint": endpoint,
-        "space_id": space_id(config) or "MISSING: set [arize] space_id or ARIZE_SPACE_ID",
+        "space_id": to.space_id or "MISSING: set [arize] space_id or ARIZE_SPACE_ID",
         "api_key": key,
-        "model_name": arize.model_name or "MISSING: set [arize] model_name",
-        "model_version": arize.model_version,
+        "model_name": to.model_name or "MISSING: set [arize] model_name",
+        "model_version": to.model_version,
         "model_type": arize.model_type,
-        "environment": arize.environment,
+        "environment": to.environment,
     }

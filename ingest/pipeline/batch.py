@@ -8,14 +8,15 @@ Rules
    `max_events`.
 3. Chunks whose column types differ (an int column that became float, timestamps of another unit) never share a batch:
    the older rows leave first, unchanged.
-4. Rows of different shapes (a number each row is given) never share a batch either: each shape has an open batch of its
-   own. All of them together hold at most `max_events` rows; when they do, the largest leaves.
+4. Rows of different shapes (a number each row is given) or destinations never share a batch either: each has an open
+   batch of its own. All of a route's together hold at most `max_events` rows; when they do, the largest leaves.
 5. Once taken, a batch is frozen: every attempt sends the identical rows.
 
 Theory: one batch may hold several partitions. The tickets of their spans travel with the rows and are released
 together; each row keeps its partition and offset, so that a refused row can be named and read again.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,7 +26,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.pipeline.ack import Ticket
-from ingest.records import Span
+from ingest.records import Destination, Span
 
 # A column that a chunk lacks becomes nulls in the batch: 8 bytes a cell bounds what that takes.
 _BYTES_A_CELL = 8
@@ -73,12 +74,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Frozen rows and where each came from. `number` counts up within a worker."""
+    """Frozen rows, where each came from and where all go. `number` counts up within a worker."""
 
     number: int
     parts: tuple[Part, ...]
     rows: int
     raw_bytes: int
+    destination: Destination | None = None
 
     def table(self) -> pa.Table:
         """All rows as one table, columns that a chunk lacks filled with nulls; buffers are shared, not copied."""
@@ -101,6 +103,7 @@ class Batcher:
 
     limits: Limits
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    destination: Destination | None = None
     _parts: list[Part] = field(default_factory=list)
     _columns: dict[str, pa.DataType] = field(default_factory=dict)
     _rows: int = 0
@@ -153,50 +156,63 @@ class Batcher:
         """The frozen batch; the next one begins empty. Raises ValueError when there are no rows."""
         if self._rows == 0:
             raise ValueError("an empty batch can't be taken")
-        batch = Batch(next(self.numbers), tuple(self._parts), self._rows, self._raw_bytes)
+        batch = Batch(next(self.numbers), tuple(self._parts), self._rows, self._raw_bytes, self.destination)
         self._parts, self._columns, self._since = [], {}, None
         self._rows = self._raw_bytes = 0
         return batch
 
 
 class Batches:
-    """The open batches, one a shape. Times are monotonic seconds."""
+    """The batches of one route: the open ones, one a shape and destination, and in `ready` those that are closed.
 
-    def __init__(self, limits: Limits) -> None:
+    Times are monotonic seconds. `numbers` counts the batches of a worker.
+    """
+
+    def __init__(self, limits: Limits, numbers: Iterator[int] | None = None) -> None:
         self._limits = limits
-        self._numbers = count(1)
-        self._open: dict[int, Batcher] = {}
+        self._numbers = numbers if numbers is not None else count(1)
+        self._open: dict[tuple[int, Destination | None], Batcher] = {}
+        self.ready: deque[Batch] = deque()
 
     @property
     def rows(self) -> int:
-        """Rows collected so far."""
+        """Rows that are not on their way yet."""
+        return self._open_rows + sum(batch.rows for batch in self.ready)
+
+    @property
+    def _open_rows(self) -> int:
         return sum(batcher.rows for batcher in self._open.values())
 
     def room(self) -> int:
-        """Messages that may still be polled; 0 when a batch, or all of them together, is full."""
+        """Messages that may still be polled; 0 while a closed batch waits, or when one, or all of them, is full."""
+        if self.ready:
+            return 0
         rooms = [batcher.room() for batcher in self._open.values()]
-        return max(min([*rooms, self._limits.max_events - self.rows]), 0)
+        return max(min([*rooms, self._limits.max_events - self._open_rows]), 0)
 
     def due_in_s(self, now: float) -> float | None:
         """Seconds until age makes a batch due; None while all are empty."""
         return min((due for batcher in self._open.values() if (due := batcher.due_in_s(now)) is not None), default=None)
 
-    def add(self, shape: int, part: Part, raw_bytes: int, now: float) -> Batch | None:
-        """Take in rows of one shape. Returns the batch that had to leave because their column types differ from its."""
-        batcher = self._open.setdefault(shape, Batcher(self._limits, self._numbers))
-        older = batcher.take() if batcher.rows and not batcher.fits(part.table.schema) else None
+    def add(
+        self, part: Part, raw_bytes: int, now: float, *, shape: int = 0, destination: Destination | None = None
+    ) -> None:
+        """Take in rows of one shape and destination."""
+        batcher = self._open.setdefault((shape, destination), Batcher(self._limits, self._numbers, destination))
+        if batcher.rows and not batcher.fits(part.table.schema):
+            # The older rows keep the types they were decoded with: they leave in a batch of their own.
+            self.ready.append(batcher.take())
         batcher.add(part, raw_bytes, now)
-        return older
 
-    def take_due(self, now: float, *, leaving: bool) -> Batch | None:
-        """The next batch that is due, or when `leaving`, any that has rows; None without one."""
-        for shape, batcher in self._open.items():
+    def close(self, now: float, *, leaving: bool) -> None:
+        """Close an open batch that is due, or when `leaving`, one that has any rows."""
+        for key, batcher in self._open.items():
             if batcher.due(now) or (leaving and batcher.rows):
-                return self._take(shape)
-        if self.rows >= self._limits.max_events:
-            return self._take(max(self._open, key=lambda shape: self._open[shape].rows))
-        return None
+                self._close(key)
+                return
+        if self._open_rows >= self._limits.max_events:
+            self._close(max(self._open, key=lambda key: self._open[key].rows))
 
-    def _take(self, shape: int) -> Batch:
-        # An empty batcher is not kept: shapes may come and go.
-        return self._open.pop(shape).take()
+    def _close(self, key: tuple[int, Destination | None]) -> None:
+        # An empty batcher is not kept: shapes and destinations may come and go.
+        self.ready.append(self._open.pop(key).take())

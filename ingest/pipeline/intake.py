@@ -1,33 +1,43 @@
-"""The way of a chunk: every message tracked, the good ones decoded into the batch, the bad ones named.
+"""The way of a chunk: every message tracked, the good ones decoded into their route's batch, the bad ones named.
 
 Nothing is sent, written or committed here.
 """
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from ingest.config import Route
 from ingest.pipeline.ack import PartitionTracker, Ticket
-from ingest.pipeline.batch import Batch, Batches, Limits, Part
+from ingest.pipeline.batch import Batches, Limits, Part
 from ingest.pipeline.dead_letters import DeadLetter, Letters
-from ingest.pipeline.decoded import Decoded
-from ingest.records import Chunk, KafkaMessage
+from ingest.pipeline.judge import Judged
+from ingest.pipeline.routing import Sorted
+from ingest.records import Chunk, KafkaMessage, Rejected
+
+TOMBSTONE = "tombstone"
 
 
 class Judging(Protocol):
-    """What decides about messages: `ingest.pipeline.judge.Judge`."""
+    """What decides about messages: `ingest.pipeline.judge.Judges`."""
 
-    def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
-        """Each of `messages` is accepted, as a row, or rejected by its index."""
+    @property
+    def routes(self) -> Sequence[Route]:
+        """By number; past the last one is what no route takes."""
         ...
 
-    def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
-        """A number for each row; rows of different numbers must not share a batch."""
+    def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
+        """The route of each message."""
+        ...
+
+    def judge(
+        self, route: int, found: Sorted, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
+    ) -> Iterator[Judged]:
+        """Each of the `chosen` messages is accepted, as a row, or rejected by its index."""
         ...
 
 
@@ -40,70 +50,119 @@ class Taken:
 
 
 class Intake:
-    """Takes chunks in; `ready` holds the batches that are closed and wait for an upload."""
+    """Takes chunks in; `batches` holds the open and the closed ones of each route.
 
-    def __init__(self, trackers: Mapping[int, PartitionTracker], judge: Judging, limits: Limits) -> None:
+    With `tombstones` false a message without a value is passed over, and counted; else it is a dead letter.
+    """
+
+    def __init__(
+        self, trackers: Mapping[int, PartitionTracker], judges: Judging, limits: Limits, *, tombstones: bool = True
+    ) -> None:
         self._trackers = trackers
-        self._judge = judge
-        self._batches = Batches(limits)
-        self.ready: deque[Batch] = deque()
+        self._judges = judges
+        self._tombstones = tombstones
+        numbers = count(1)
+        self.batches = tuple(Batches(limits, numbers) for _ in judges.routes)
 
-    def room(self) -> int:
-        """Messages that may be polled now; 0 while a closed batch waits or the open one is full."""
-        return 0 if self.ready else self._batches.room()
+    def room(self, besides: Collection[int] = ()) -> int:
+        """Messages that may be polled now, whatever their routes; those of the routes `besides` find room elsewhere."""
+        rooms = [batches.room() for route, batches in enumerate(self.batches) if route not in besides]
+        return min(rooms, default=0)
 
     @property
     def rows(self) -> int:
         """Rows that are not on their way yet."""
-        return self._batches.rows + sum(batch.rows for batch in self.ready)
+        return sum(batches.rows for batches in self.batches)
 
     def due_in_s(self, now: float) -> float | None:
-        """Seconds until the open batch's age makes it due, None while it is empty."""
-        return self._batches.due_in_s(now)
+        """Seconds until an open batch's age makes it due, None while all are empty."""
+        return min((due for batches in self.batches if (due := batches.due_in_s(now)) is not None), default=None)
 
-    def close_batch(self, now: float, *, leaving: bool) -> None:
-        """Close an open batch that is due, or when `leaving`, one that has any rows."""
-        batch = self._batches.take_due(now, leaving=leaving)
-        if batch is not None:
-            self.ready.append(batch)
+    def take(self, chunk: Chunk, now: float, left: frozenset[int] = frozenset()) -> Taken:
+        """Track every message of `chunk` and decode those that no former process has settled.
 
-    def take(self, chunk: Chunk, now: float) -> Taken:
-        """Track every message of `chunk` and decode those that no former process has settled."""
-        fresh, tickets = self._track(chunk)
-        if not len(fresh):
-            return Taken(Letters((), ()))
-        messages = chunk.messages
-        decoded = self._judge.judge([messages[index] for index in fresh.tolist()])
-        rows = fresh[decoded.accepted]
-        accepted = Part(decoded.table, chunk.partitions[rows], chunk.offsets[rows], tickets)
-        counts = accepted.rows_by_ticket()
-        shapes = self._judge.shapes(decoded.table)
-        for shape in np.unique(shapes).tolist():
-            self._add(shape, accepted.of_rows(shapes == shape), chunk.raw_bytes // len(messages), now)
-        return Taken(
-            Letters(
-                tuple(DeadLetter(messages[int(fresh[r.index])], r.code, r.reason) for r in decoded.rejected),
-                tuple((ticket, ticket.span.count - count) for ticket, count in counts),
-            ),
-            tuple(decoded.widened),
-        )
-
-    def _add(self, shape: int, part: Part, message_bytes: int, now: float) -> None:
-        for ticket in part.tickets:
-            self._trackers[ticket.span.partition].hold(ticket)
-        older = self._batches.add(shape, part, message_bytes * part.table.num_rows, now)
-        if older is not None:
-            # The older rows keep the types they were decoded with: they leave in a batch of their own.
-            self.ready.append(older)
-
-    def _track(self, chunk: Chunk) -> tuple[npt.NDArray[np.int64], list[Ticket]]:
-        """The indices still to be delivered, and the tickets of their spans, each with the chunk's own hold."""
+        Those of the routes in `left` are left behind.
+        """
+        found = self._judges.sort(chunk.messages)
         fresh = np.ones(len(chunk.messages), dtype=np.bool_)
         tickets: list[Ticket] = []
         for partition in np.unique(chunk.partitions).tolist():
             own = np.flatnonzero(chunk.partitions == partition)
-            new, mask = self._trackers[partition].arrive(chunk.offsets[own])
-            tickets.extend(new)
+            new, mask = self._trackers[partition].arrive(chunk.offsets[own], found.routes[own], left)
+            tickets += new
             if mask is not None:
                 fresh[own] = mask
-        return np.flatnonzero(fresh), tickets
+        return self._decode(chunk, found, np.flatnonzero(fresh), tickets, now)
+
+    def take_again(self, route: int, chunk: Chunk, now: float) -> Taken:
+        """A second reading of what `route` has left behind: decode that, and nothing else."""
+        found = self._judges.sort(chunk.messages)
+        fresh = np.zeros(len(chunk.messages), dtype=np.bool_)
+        tickets: list[Ticket] = []
+        for partition in np.unique(chunk.partitions).tolist():
+            own = np.flatnonzero(chunk.partitions == partition)
+            offsets = chunk.offsets[own]
+            new, mask = self._trackers[partition].again(route, offsets, found.routes[own], int(offsets[-1]) + 1)
+            tickets += new
+            fresh[own] = mask
+        return self._decode(chunk, found, np.flatnonzero(fresh), tickets, now)
+
+    def _decode(
+        self, chunk: Chunk, found: Sorted, fresh: npt.NDArray[np.int64], tickets: Sequence[Ticket], now: float
+    ) -> Taken:
+        letters: list[DeadLetter] = []
+        released: list[tuple[Ticket, int]] = []
+        widened: list[tuple[str, str, str]] = []
+        routes = found.routes[fresh]
+        for route in np.unique(routes).tolist():
+            own = [ticket for ticket in tickets if ticket.route == route]
+            if route < len(self._judges.routes) and not self._judges.routes[route].deliver:
+                for ticket in own:
+                    self._trackers[ticket.span.partition].release(ticket, filtered=ticket.span.count)
+                continue
+            rejected: list[Rejected] = []
+            for judged in self._judges.judge(route, found, chunk.messages, fresh[routes == route]):
+                self._add(route, judged, own, chunk, now)
+                rejected += judged.decoded.rejected
+                widened += judged.decoded.widened
+            dead = self._without_tombstones(rejected, own, chunk)
+            letters += (DeadLetter(chunk.messages[r.index], r.code, r.reason) for r in dead)
+            counts = _by_ticket(own, chunk, [r.index for r in dead])
+            released += zip(own, counts, strict=True)
+        return Taken(Letters(tuple(letters), tuple(released)), tuple(widened))
+
+    def _add(self, route: int, judged: Judged, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
+        decoded = judged.decoded
+        part = Part(decoded.table, chunk.partitions[decoded.accepted], chunk.offsets[decoded.accepted], tickets)
+        for lot in judged.lots:
+            rows = part.of_rows(lot.chosen)
+            for ticket in rows.tickets:
+                self._trackers[ticket.span.partition].hold(ticket)
+            raw_bytes = chunk.raw_bytes // len(chunk.messages) * rows.table.num_rows
+            self.batches[route].add(rows, raw_bytes, now, shape=lot.shape, destination=lot.destination)
+
+    def _without_tombstones(
+        self, rejected: Sequence[Rejected], tickets: Sequence[Ticket], chunk: Chunk
+    ) -> Sequence[Rejected]:
+        if self._tombstones or not (empty := [fault.index for fault in rejected if fault.code == TOMBSTONE]):
+            return rejected
+        for ticket, number in zip(tickets, _by_ticket(tickets, chunk, empty), strict=True):
+            tracker = self._trackers[ticket.span.partition]
+            tracker.hold(ticket)
+            tracker.release(ticket, tombstones=number)
+        return [fault for fault in rejected if fault.code != TOMBSTONE]
+
+
+def _by_ticket(tickets: Sequence[Ticket], chunk: Chunk, indices: Sequence[int]) -> list[int]:
+    """How many of these messages each ticket has."""
+    partitions, offsets = chunk.partitions[list(indices)], chunk.offsets[list(indices)]
+    return [
+        int(
+            np.count_nonzero(
+                (partitions == ticket.span.partition)
+                & (offsets >= ticket.span.first)
+                & (offsets < ticket.span.next_offset)
+            )
+        )
+        for ticket in tickets
+    ]

@@ -1,29 +1,32 @@
-"""Decode, complete and validate in one go: what comes out is what Arize takes, and everything else by its reason."""
+"""Route, decode, complete and validate: what comes out is what Arize takes, and everything else by its reason."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.config import Config, max_past_years
+from ingest.config import Config, Route, max_past_years, routes
 from ingest.meanings import Unit
 from ingest.pipeline.columns import Contract
-from ingest.pipeline.decode import Decoder
+from ingest.pipeline.decode import Decoder, Parsed
 from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.look import Limits
 from ingest.pipeline.names import Names
 from ingest.pipeline.privacy import privacy_of
 from ingest.pipeline.provenance import complete
+from ingest.pipeline.routing import Router, Sorted
 from ingest.pipeline.rules import rules
 from ingest.pipeline.schema import shapes
 from ingest.pipeline.validate import validated
-from ingest.records import KafkaMessage, Rejected
+from ingest.records import Destination, KafkaMessage, Rejected
+
+_NO_ROWS = pa.RecordBatch.from_arrays([], names=[])
 
 
 class Judge:
-    """Turns the messages of a chunk into rows that Arize takes. `clock` gives the seconds since 1970.
+    """Turns messages of one route into rows that Arize takes. `clock` gives the seconds since 1970.
 
     `unit` is that of the timestamps last read, None before the first. Raises ConfigError when the configuration can't
     be applied.
@@ -40,9 +43,15 @@ class Judge:
         ruled = rules(schema, config.arize.model_type)
         self._decoder = Decoder(Contract(ruled, names=names, privacy=self.privacy, unknown=schema.unknown))
 
-    def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
-        """Every message is accepted, as a row of the table, or rejected by its index and reason."""
-        decoded = self._decoder.decode([message.value() for message in messages])
+    def judge(self, messages: Sequence[KafkaMessage], parsed: Parsed | None = None) -> Decoded:
+        """Every message is accepted, as a row of the table, or rejected by its index and reason.
+
+        `parsed` are the same messages, if somebody has parsed them already.
+        """
+        if parsed is None:
+            decoded = self._decoder.decode([message.value() for message in messages])
+        else:
+            decoded = self._decoder.build(parsed)
         accepted = [messages[index] for index in decoded.accepted.tolist()]
         done = complete(decoded.table, accepted, self._schema)
         self.unit = done.unit or self.unit
@@ -53,3 +62,91 @@ class Judge:
     def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """A number for each row; rows of different numbers must not share a batch (rule 6 of `schema`)."""
         return shapes(table, self._schema, self._limits.model_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Rows of a table that may share a batch with others of the same `shape` and `destination`."""
+
+    chosen: npt.NDArray[np.bool_]
+    shape: int
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What messages of one route have become. Indices are those of the chunk."""
+
+    decoded: Decoded
+    lots: Sequence[Lot]
+
+
+class Judges:
+    """The routes of a topic, with a judge for each; one for each environment where messages say theirs."""
+
+    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+        """Raises ConfigError when the configuration can't be applied."""
+        self.routes: tuple[Route, ...] = routes(config)
+        self.router = Router(self.routes)
+        self._clock = clock
+        self._judges: dict[tuple[int, str], Judge] = {}
+        for number, route in enumerate(self.routes):
+            if route.deliver:  # so that what can't be applied shows at the start
+                self._judge(number, route.config.arize.environment)
+
+    def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
+        """The route of each message."""
+        return self.router.sort(messages)
+
+    def judge(
+        self, route: int, found: Sorted, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
+    ) -> Iterator[Judged]:
+        """What becomes of the `chosen` messages of a chunk, all of them of `route`, which is delivered."""
+        if route == len(self.routes):
+            rejected = [found.rejected[index] for index in chosen.tolist()]
+            yield Judged(Decoded(_NO_ROWS, chosen[:0], rejected), ())
+            return
+        destinations = self.router.destinations
+        numbers = found.destinations[chosen]
+        environments: dict[str, list[int]] = {}
+        for number in np.unique(numbers).tolist():
+            environments.setdefault(destinations[number].environment, []).append(number)
+        for environment, members in environments.items():
+            own = chosen if len(environments) == 1 else chosen[np.isin(numbers, members)]
+            yield self._judged(self._judge(route, environment), found, messages, own)
+
+    def _judged(
+        self, judge: Judge, found: Sorted, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
+    ) -> Judged:
+        indices = chosen.tolist()
+        parsed = None if found.parsed is None else found.parsed.choose(indices)
+        decoded = judge.judge([messages[index] for index in indices], parsed)
+        of_chunk = Decoded(
+            decoded.table,
+            chosen[decoded.accepted],
+            [replace(fault, index=indices[fault.index]) for fault in decoded.rejected],
+            decoded.widened,
+        )
+        shape_of = judge.shapes(decoded.table)
+        number_of = found.destinations[of_chunk.accepted]
+        lots = [
+            Lot((number_of == number) & (shape_of == shape), shape, self.router.destinations[number])
+            for number in np.unique(number_of).tolist()
+            for shape in np.unique(shape_of[number_of == number]).tolist()
+        ]
+        return Judged(of_chunk, lots)
+
+    def _judge(self, route: int, environment: str) -> Judge:
+        judge = self._judges.get((route, environment))
+        if judge is None:
+            config = self.routes[route].config
+            arize = config.arize.model_copy(update={"environment": environment})
+            judge = self._judges[route, environment] = Judge(config.model_copy(update={"arize": arize}), self._clock)
+        return judge
+
+    def units(self) -> Iterator[tuple[str, Unit]]:
+        """The timestamp columns whose unit the messages told, and the unit last read."""
+        for (route, _), judge in self._judges.items():
+            schema = self.routes[route].config.columns
+            if judge.unit is not None and schema.timestamp_unit == "auto":
+                yield schema.timestamp, judge.unit

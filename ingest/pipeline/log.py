@@ -45,6 +45,7 @@ from ingest.config import Config, api_key, space_id
 from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline import transport
 from ingest.pipeline.schema import Roles, roles
+from ingest.records import Destination
 
 _REJECTED = {400, 413, 422}
 _MESSAGE_CHARACTERS = 300
@@ -56,7 +57,10 @@ class ArizeLog:
     def __init__(self, config: Config) -> None:
         """Raises ConfigError when the space or the key is missing, or the SDK refuses the endpoint's settings."""
         self._config = config
-        self._space_id = space_id(config)
+        arize = config.arize
+        self._destination = Destination(
+            space_id(config), arize.model_name, arize.model_version, arize.environment, arize.batch_id
+        )
         self._client, self._key = self._connect()
         # The SDK's own log lines repeat what the events say, and may quote column values.
         logging.getLogger("arize").setLevel(logging.CRITICAL)
@@ -64,7 +68,7 @@ class ArizeLog:
 
     def _connect(self) -> tuple[ArizeClient, SecretStr]:
         key = api_key(self._config)
-        if key is None or not self._space_id:
+        if key is None or not self._destination.space_id:
             raise ConfigError("no Arize API key or space: set ARIZE_API_KEY and ARIZE_SPACE_ID in the environment")
         try:
             # 1,000,000 rows a record batch: our chunks stay as they are.
@@ -77,9 +81,10 @@ class ArizeLog:
         """Where batches are sent to."""
         return str(self._client.sdk_config.files_url)
 
-    def send(self, table: pa.Table, attempt: transport.Attempt) -> None:
+    def send(self, table: pa.Table, attempt: transport.Attempt, destination: Destination | None = None) -> None:
         """Send all rows of `table` in one request; returning means that Arize has acknowledged them.
 
+        Without a `destination` they go where the configuration says.
         Raises RetryableError, RejectedError or FatalError as the module's table says.
         """
         frame = to_frame(table)
@@ -88,7 +93,7 @@ class ArizeLog:
         transport.begin(attempt)
         try:
             try:
-                self._log(client, frame, arize_schema(meant))
+                self._log(client, frame, arize_schema(meant), destination or self._destination)
             except AuthenticationError as refused:
                 if not self._key_rotated(key):
                     raise FatalError(
@@ -107,16 +112,16 @@ class ArizeLog:
         finally:
             transport.end()
 
-    def _log(self, client: ArizeClient, frame: pd.DataFrame, schema: ArizeSchema) -> None:
+    def _log(self, client: ArizeClient, frame: pd.DataFrame, schema: ArizeSchema, to: Destination) -> None:
         arize = self._config.arize
         with _spool() as path:
             response = client.ml.log(
-                space_id=self._space_id,
-                model_name=arize.model_name,
-                model_version=arize.model_version,
+                space_id=to.space_id,
+                model_name=to.model_name,
+                model_version=to.model_version,
                 model_type=ModelTypes[arize.model_type.upper()],
-                environment=Environments[arize.environment.upper()],
-                batch_id=arize.batch_id,
+                environment=Environments[to.environment.upper()],
+                batch_id=to.batch_id,
                 dataframe=frame,
                 schema=schema,
                 validate=False,

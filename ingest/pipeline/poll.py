@@ -103,6 +103,10 @@ class Reader:
         if self._paused:
             self._consumer.pause([TopicPartition(self._topic, partition)])
 
+    def add(self, partition: int, next_offset: int) -> None:
+        """Read one more partition, from this offset on."""
+        self._consumer.incremental_assign([TopicPartition(self._topic, partition, next_offset)])
+
     def rebuild(self, positions: Mapping[int, int]) -> None:
         """Replace a consumer that has gone silent (an assigned one can stay dead after a broker restart)."""
         self._consumer.close()

@@ -43,15 +43,15 @@ def complete(table: pa.RecordBatch, messages: Sequence[KafkaMessage], schema: Sc
         unit = found.unit
         columns[schema.timestamp] = found.array
         for row in found.unread:
-            text = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
-            faults.setdefault(row, (row, "bad_timestamp", text))
+            reason = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
+            faults.setdefault(row, (row, "bad_timestamp", reason))
     if schema.timestamp and schema.timestamp_from_kafka:
         _from_kafka(columns, messages, schema.timestamp, faults)
     for name, array in _extra(messages, schema).items():
         if name in columns:
             for row in pc.indices_nonzero(columns[name].is_valid()).to_pylist():
-                text = f'it has "{name}" itself, which [schema] adds to every message'
-                faults.setdefault(row, (row, "reserved_column", text))
+                reason = f'it has "{name}" itself, which [schema] adds to every message'
+                faults.setdefault(row, (row, "reserved_column", reason))
         columns[name] = array
     table = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
     return Complete(table, [faults[row] for row in sorted(faults)], unit)
@@ -73,8 +73,8 @@ def _from_kafka(
         filled = pc.coalesce(numbers, pc.divide(times.cast(pa.int64()).cast(pa.float64()), 1000.0))
     columns[name] = filled
     for row in pc.indices_nonzero(filled.is_null()).to_pylist():
-        text = f'no value in "{name}", and the message has no timestamp in Kafka either'
-        faults.setdefault(row, (row, "missing_column", text))
+        reason = f'no value in "{name}", and the message has no timestamp in Kafka either'
+        faults.setdefault(row, (row, "missing_column", reason))
 
 
 def _times(messages: Sequence[KafkaMessage]) -> pa.Array:
@@ -94,16 +94,17 @@ def _extra(messages: Sequence[KafkaMessage], schema: Schema) -> dict[str, pa.Arr
         elif source == "timestamp":
             columns[name] = _times(messages).cast(pa.int64())
         elif source == "key":
-            columns[name] = pa.array([_text(message.key()) for message in messages], pa.string())
+            columns[name] = pa.array([text(message.key()) for message in messages], pa.string())
         else:
-            header = source.removeprefix("headers.")
-            columns[name] = pa.array([_text(_header(m.headers(), header)) for m in messages], pa.string())
+            wanted = source.removeprefix("headers.")
+            columns[name] = pa.array([text(header(m.headers(), wanted)) for m in messages], pa.string())
     for name, value in schema.constants.items():
         columns[name] = pa.array([value] * len(messages))
     return columns
 
 
-def _header(headers: Headers, wanted: str) -> bytes | str | None:
+def header(headers: Headers, wanted: str) -> bytes | str | None:
+    """The value of a header, the last one of that name; None without one."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     found = None
     for name, value in pairs:
@@ -112,7 +113,8 @@ def _header(headers: Headers, wanted: str) -> bytes | str | None:
     return found
 
 
-def _text(raw: bytes | str | None) -> str | None:
+def text(raw: bytes | str | None) -> str | None:
+    """A key or a header as text; None where it is not UTF-8."""
     if raw is None or isinstance(raw, str):
         return raw
     try:

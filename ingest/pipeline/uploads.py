@@ -29,8 +29,9 @@ from ingest.pipeline.batch import Batch
 from ingest.pipeline.bisect import Bisect, RefusedRows, Rows, count
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.transport import Attempt
+from ingest.records import Destination
 
-Send = Callable[[pa.Table, Attempt], None]
+Send = Callable[[pa.Table, Attempt, Destination | None], None]
 
 _GRACE_S = 1.0  # the request's own timeout is given this much to speak first
 
@@ -74,8 +75,18 @@ class Uploads:
     """Batches in flight. All times are monotonic seconds. Not for use from several threads."""
 
     def __init__(
-        self, send: Send, *, in_flight: int, timeout_s: float, backoff: Backoff, emit: Emit, worker: int
+        self,
+        send: Send,
+        *,
+        in_flight: int,
+        timeout_s: float,
+        backoff: Backoff,
+        emit: Emit,
+        worker: int,
+        route: str = "",
+        answer: threading.Event | None = None,
     ) -> None:
+        """`answer` is set whenever an attempt has ended; several pools may share one."""
         self._send = send
         self._in_flight = in_flight
         self._timeout_s = timeout_s
@@ -83,7 +94,8 @@ class Uploads:
         self._emit = emit
         self._worker = worker
         self._open: list[_Upload] = []
-        self._answer = threading.Event()
+        self._route = route
+        self._answer = answer if answer is not None else threading.Event()
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="upload")
 
     def __len__(self) -> int:
@@ -112,7 +124,12 @@ class Uploads:
         upload = _Upload(batch, table, table)
         self._emit(
             UploadStarted(
-                worker=self._worker, batch=batch.number, rows=batch.rows, bytes=batch.raw_bytes, spans=batch.spans()
+                worker=self._worker,
+                route=self._route,
+                batch=batch.number,
+                rows=batch.rows,
+                bytes=batch.raw_bytes,
+                spans=batch.spans(),
             )
         )
         self._open.append(upload)
@@ -124,7 +141,6 @@ class Uploads:
         Raises what an attempt raised beyond RetryableError and RejectedError: FatalError, or a defect; but only when
         nothing is settled, so that no acknowledgement goes under with it.
         """
-        self._answer.clear()
         settled = []
         halting: Future[None] | None = None
         for upload in list(self._open):
@@ -146,8 +162,9 @@ class Uploads:
         return settled
 
     def wait(self, timeout_s: float) -> None:
-        """Return when an attempt has ended, or after `timeout_s`."""
+        """Return when an attempt has ended since the last call, or after `timeout_s`."""
         self._answer.wait(timeout_s)
+        self._answer.clear()
 
     def close(self) -> None:
         """Cut all attempts; what is open stays unacknowledged."""
@@ -159,7 +176,7 @@ class Uploads:
         upload.attempt = Attempt()
         upload.attempts += 1
         upload.started_at = now
-        upload.future = self._pool.submit(self._send, upload.asked, upload.attempt)
+        upload.future = self._pool.submit(self._send, upload.asked, upload.attempt, upload.batch.destination)
         upload.future.add_done_callback(lambda _: self._answer.set())
 
     def _outcome(self, upload: _Upload, future: Future[None], now: float) -> Settled | None:
@@ -195,6 +212,7 @@ class Uploads:
         self._emit(
             UploadRetried(
                 worker=self._worker,
+                route=self._route,
                 batch=upload.batch.number,
                 rows=upload.asked.num_rows,
                 attempt=upload.failures,
@@ -208,7 +226,12 @@ class Uploads:
         if batch.rows > 1:
             self._emit(
                 UploadSplit(
-                    worker=self._worker, batch=batch.number, rows=batch.rows, status=refused.status, error=str(refused)
+                    worker=self._worker,
+                    route=self._route,
+                    batch=batch.number,
+                    rows=batch.rows,
+                    status=refused.status,
+                    error=str(refused),
                 )
             )
         upload.search = Bisect(batch.rows, refused)
@@ -223,6 +246,7 @@ class Uploads:
             self._emit(
                 UploadRejected(
                     worker=self._worker,
+                    route=self._route,
                     batch=upload.batch.number,
                     rows=settled.refused_rows,
                     status=last.status,
@@ -236,6 +260,7 @@ class Uploads:
         self._emit(
             UploadAcknowledged(
                 worker=self._worker,
+                route=self._route,
                 batch=upload.batch.number,
                 rows=rows,
                 attempts=upload.attempts,

@@ -115,20 +115,20 @@ def _(event: events.TimestampsRead) -> str:
 
 @sentence.register
 def _(event: events.UploadStarted) -> str:
-    return f"batch {event.batch}: sending {spelling.amount(event.rows, 'row')}, {spelling.size(event.bytes)}"
+    return f"{_batch(event)}: sending {spelling.amount(event.rows, 'row')}, {spelling.size(event.bytes)}"
 
 
 @sentence.register
 def _(event: events.UploadAcknowledged) -> str:
     attempts = "" if event.attempts == 1 else f" at attempt {event.attempts}"
     rows = spelling.amount(event.rows, "row")
-    return f"batch {event.batch}: Arize acknowledged {rows} in {spelling.seconds(event.seconds)}{attempts}"
+    return f"{_batch(event)}: Arize acknowledged {rows} in {spelling.seconds(event.seconds)}{attempts}"
 
 
 @sentence.register
 def _(event: events.UploadRetried) -> str:
     return (
-        f"batch {event.batch}: attempt {event.attempt} failed: {event.error}; the same "
+        f"{_batch(event)}: attempt {event.attempt} failed: {event.error}; the same "
         f"{spelling.amount(event.rows, 'row')} go again in {spelling.seconds(event.retry_in_s)}"
     )
 
@@ -136,7 +136,7 @@ def _(event: events.UploadRetried) -> str:
 @sentence.register
 def _(event: events.UploadRejected) -> str:
     return (
-        f"batch {event.batch}: Arize refused {spelling.amount(event.rows, 'row')} for good with "
+        f"{_batch(event)}: Arize refused {spelling.amount(event.rows, 'row')} for good with "
         f"{event.status}: {event.error}; they go to the dead letters, found in "
         f"{spelling.amount(event.requests, 'request')}"
     )
@@ -145,9 +145,22 @@ def _(event: events.UploadRejected) -> str:
 @sentence.register
 def _(event: events.UploadSplit) -> str:
     return (
-        f"batch {event.batch}: Arize refused {spelling.amount(event.rows, 'row')} with {event.status}: {event.error}; "
+        f"{_batch(event)}: Arize refused {spelling.amount(event.rows, 'row')} with {event.status}: {event.error}; "
         "looking for the rows it will not take, the others are delivered"
     )
+
+
+@sentence.register
+def _(event: events.RouteLeftBehind) -> str:
+    return (
+        f"route {event.route} can't keep up, {event.why}: its messages are left behind and read again later, the other "
+        "routes go on"
+    )
+
+
+@sentence.register
+def _(event: events.RouteCaughtUp) -> str:
+    return f"route {event.route} has caught up"
 
 
 @sentence.register
@@ -250,3 +263,13 @@ def _(event: events.Draining) -> str:
         f"{event.reason}: draining for up to {spelling.seconds(event.deadline_s)}; "
         "a second stop leaves at once, and what is open stays in Kafka"
     )
+
+
+def _batch(
+    event: events.UploadStarted
+    | events.UploadAcknowledged
+    | events.UploadRetried
+    | events.UploadRejected
+    | events.UploadSplit,
+) -> str:
+    return f"batch {event.batch} of route {event.route}" if event.route else f"batch {event.batch}"

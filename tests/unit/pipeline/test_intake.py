@@ -1,5 +1,6 @@
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.config import Config, Route
 from ingest.pipeline.ack import PartitionTracker, SettledRange, Watermark
 from ingest.pipeline.batch import Batch, Limits
 from ingest.pipeline.columns import Contract
@@ -15,7 +17,11 @@ from ingest.pipeline.dead_letters import Letters
 from ingest.pipeline.decode import Decoder
 from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.intake import Intake
-from ingest.records import Chunk, Counts, KafkaMessage
+from ingest.pipeline.judge import Judged, Lot
+from ingest.pipeline.routing import Sorted
+from ingest.records import Chunk, Counts, Destination, KafkaMessage
+
+TO = Destination("space", "model", "1", "production", "")
 
 
 class Message:
@@ -58,13 +64,26 @@ def good(partition: int, offset: int) -> Message:
 
 
 class Decoding:
-    """Judges by what can be decoded alone: these messages need not be predictions."""
+    """Judges one route by what can be decoded alone: these messages need not be predictions."""
+
+    routes = (Route("", {}, deliver=True, config=Config()),)
 
     def __init__(self) -> None:
         self._decoder = Decoder(Contract())
 
-    def judge(self, messages: Sequence[KafkaMessage]) -> Decoded:
-        return self._decoder.decode([message.value() for message in messages])
+    def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
+        zeros = np.zeros(len(messages), dtype=np.int64)
+        return Sorted(zeros, zeros, None, {})
+
+    def judge(
+        self, route: int, found: Sorted, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
+    ) -> Iterator[Judged]:
+        assert (route, found.parsed) == (0, None)
+        decoded = self._decoder.decode([messages[index].value() for index in chosen.tolist()])
+        shapes = self.shapes(decoded.table)
+        lots = [Lot(shapes == shape, shape, TO) for shape in np.unique(shapes).tolist()]
+        rejected = [replace(fault, index=int(chosen[fault.index])) for fault in decoded.rejected]
+        yield Judged(Decoded(decoded.table, chosen[decoded.accepted], rejected, decoded.widened), lots)
 
     def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
         return np.zeros(table.num_rows, dtype=np.int64)
@@ -117,10 +136,10 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
         taken = one.take(chunk(messages), 0.0)
         dead += [(letter.message.partition(), letter.message.offset()) for letter in taken.letters.letters]
         waiting.append(taken.letters)
-    one.close_batch(0.0, leaving=True)
-    waiting += one.ready
-    assert one.rows == sum(batch.rows for batch in one.ready)
-    for batch in one.ready:
+    one.batches[0].close(0.0, leaving=True)
+    waiting += one.batches[0].ready
+    assert one.rows == sum(batch.rows for batch in one.batches[0].ready)
+    for batch in one.batches[0].ready:
         for part in batch.parts:
             sent += zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)
         assert batch.table().num_rows == batch.rows
@@ -145,8 +164,8 @@ def test_rows_name_their_own_partition_and_offset() -> None:
     trackers = {p: PartitionTracker(p, 0) for p in (0, 1)}
     one = intake(trackers)
     one.take(chunk([good(1, 7), Message(0, 3, b"["), good(0, 5), Message(1, 9, None), good(1, 11)]), 0.0)
-    one.close_batch(0.0, leaving=True)
-    (part,) = one.ready[0].parts
+    one.batches[0].close(0.0, leaving=True)
+    (part,) = one.batches[0].ready[0].parts
     places = [f"{p}/{o}" for p, o in zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)]
     assert part.table["at"].to_pylist() == places == ["1/7", "0/5", "1/11"]
 
@@ -155,9 +174,9 @@ def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() ->
     trackers = {0: PartitionTracker(0, 0)}
     one = intake(trackers)
     letters = one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0).letters
-    one.close_batch(0.0, leaving=True)
+    one.batches[0].close(0.0, leaving=True)
     assert trackers[0].watermark() == Watermark(0)
-    settle_batch(trackers, one.ready[0])
+    settle_batch(trackers, one.batches[0].ready[0])
     assert trackers[0].watermark() == Watermark(0)
     settle_letters(trackers, letters)
     assert trackers[0].watermark() == Watermark(3, Counts(2, 1))
@@ -167,11 +186,11 @@ def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> No
     trackers = {0: PartitionTracker(0, 0, Watermark(0, Counts(), (SettledRange(1, 3, Counts(1, 1)),)))}
     one = intake(trackers)
     taken = one.take(chunk([good(0, 0), good(0, 1), Message(0, 2, b"{"), good(0, 3)]), 0.0)
-    one.close_batch(0.0, leaving=True)
+    one.batches[0].close(0.0, leaving=True)
     assert taken.letters.letters == ()
-    assert one.ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
+    assert one.batches[0].ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
     settle_letters(trackers, taken.letters)
-    settle_batch(trackers, one.ready[0])
+    settle_batch(trackers, one.batches[0].ready[0])
     assert trackers[0].watermark() == Watermark(4, Counts(3, 1))
 
 
@@ -190,8 +209,8 @@ def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:
     taken = one.take(chunk([Message(0, 1, b'{"n":2.5}')]), 1.0)
     assert [(column, old) for column, old, _ in taken.widened] == [("n", "integer")]
     assert one.room() == 0, "no poll while a closed batch waits"
-    one.close_batch(1.0, leaving=True)
-    assert [batch.table()["n"].to_pylist() for batch in one.ready] == [[1], [2.5]]
+    one.batches[0].close(1.0, leaving=True)
+    assert [batch.table()["n"].to_pylist() for batch in one.batches[0].ready] == [[1], [2.5]]
 
 
 def test_the_room_shrinks_with_the_rows() -> None:
@@ -199,18 +218,18 @@ def test_the_room_shrinks_with_the_rows() -> None:
     assert one.room() == 5
     one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0)
     assert (one.room(), one.rows) == (3, 2)
-    one.close_batch(9.0, leaving=False)
-    assert not one.ready
+    one.batches[0].close(9.0, leaving=False)
+    assert not one.batches[0].ready
     one.take(chunk([good(0, n) for n in range(3, 6)]), 9.0)
     assert one.room() == 0
-    one.close_batch(9.0, leaving=False)
-    assert [batch.rows for batch in one.ready] == [5]
+    one.batches[0].close(9.0, leaving=False)
+    assert [batch.rows for batch in one.batches[0].ready] == [5]
 
 
 def test_leaving_with_nothing_in_hand_makes_no_batch() -> None:
     one = intake({0: PartitionTracker(0, 0)})
-    one.close_batch(10**9, leaving=True)
-    assert not one.ready
+    one.batches[0].close(10**9, leaving=True)
+    assert not one.batches[0].ready
     assert one.due_in_s(0.0) is None
 
 
@@ -240,13 +259,13 @@ def test_shapes_never_share_a_batch_and_together_keep_the_limit(sizes: list[int]
         settle_letters(trackers, taking.take(chunk(rows), 0.0).letters)
         assert taking.rows <= max_events
         while not taking.room():
-            taking.close_batch(0.0, leaving=False)
-            batches.extend(taking.ready)
-            taking.ready.clear()
+            taking.batches[0].close(0.0, leaving=False)
+            batches.extend(taking.batches[0].ready)
+            taking.batches[0].ready.clear()
     while taking.rows:
-        taking.close_batch(0.0, leaving=True)
-        batches.extend(taking.ready)
-        taking.ready.clear()
+        taking.batches[0].close(0.0, leaving=True)
+        batches.extend(taking.batches[0].ready)
+        taking.batches[0].ready.clear()
     for batch in batches:
         assert len({len(at) % 3 for at in batch.table().column("at").to_pylist()}) == 1
         assert trackers[0].watermark().next_offset < offset

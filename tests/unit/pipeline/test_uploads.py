@@ -14,6 +14,7 @@ from ingest.pipeline.batch import Batch, Part
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.transport import Attempt
 from ingest.pipeline.uploads import Settled, Uploads
+from ingest.records import Destination
 
 PATIENCE_S = 20.0
 TIMEOUT_S = 60.0
@@ -36,7 +37,8 @@ class Endpoint:
         self._news = threading.Condition()
         self.at_once = self.most_at_once = 0
 
-    def send(self, table: pa.Table, attempt: Attempt) -> None:
+    def send(self, table: pa.Table, attempt: Attempt, destination: Destination | None) -> None:
+        assert destination is None, "that of its batch"
         call = Call(table, attempt)
         with self._news:
             self.calls.append(call)

@@ -25,6 +25,8 @@ ONE_OF_EACH: list[Event] = [
     events.UploadRetried(worker=3, batch=1, rows=10, attempt=1, error="503", retry_in_s=2.0),
     events.UploadSplit(worker=3, batch=1, rows=10, status=400, error="bad column"),
     events.UploadRejected(worker=3, batch=1, rows=10, status=400, error="bad column", requests=5),
+    events.RouteLeftBehind(worker=1, route="fraud", why="as Arize does not take its batches"),
+    events.RouteCaughtUp(worker=1, route="fraud"),
     events.Paused(worker=3, why="uploads"),
     events.Resumed(worker=3),
     events.Committed(worker=3, next_offsets={0: 7, 1: 9}),

@@ -1,0 +1,226 @@
+"""Routing: which route a message takes, and where its rows go.
+
+Rules
+1. The first route whose `when` holds takes a message. All entries must hold, and an entry holds if the message has one
+   of its values, of the same type: 1 is neither "1" nor true. `*` in a string stands for any characters.
+2. `headers.NAME`, `key` and `partition` are Kafka's, everything else is a field by its dotted path, as it stands in
+   the message, before any renaming. Keys and headers are text where they are UTF-8; of several headers of a name the
+   last one counts.
+3. What no route takes, and what is no JSON object, is on the route past the last one: dead letters, all of it.
+4. A destination is what [arize] says, its places filled by each message: strings as they are, numbers and booleans as
+   JSON writes them. A message that has nothing to fill a place with has no destination: a dead letter.
+5. More than `MAX_DESTINATIONS` of them are no destinations but data: an upload for each event is nobody's wish.
+
+Theory: events of a topic have few models and versions. A chunk's values of a field are numbered once, and every
+question is asked of the different ones only.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.combinations import faults
+from ingest.config import Config, Route, space_id
+from ingest.meanings import Environment
+from ingest.pipeline.decode import Parsed, parse
+from ingest.pipeline.flatten import Row
+from ingest.pipeline.names import NOTHING
+from ingest.pipeline.provenance import header, text
+from ingest.records import Destination, KafkaMessage, Rejected
+from ingest.templates import Place
+from ingest.templates import parse as parts_of
+
+MAX_DESTINATIONS = 1_000
+
+Ints = npt.NDArray[np.int64]
+_KEYS = ("space_id", "model_name", "model_version", "environment", "batch_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """A chunk by route: the number of each message's route, and of its destination.
+
+    `parsed` is None if nobody had to look into the messages; `rejected` has those of the route past the last one.
+    """
+
+    routes: Ints
+    destinations: Ints
+    parsed: Parsed | None
+    rejected: Mapping[int, Rejected]
+
+
+class Router:
+    """Sorts messages by `routes`. `destinations` has all that were met so far, by number."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = routes
+        self._schemes = [_Scheme(route) for route in routes]
+        self._plain = len(routes) == 1 and not routes[0].when and not self._schemes[0].places
+        self.destinations: list[Destination] = []
+        self._numbers: dict[tuple[int, Destination], int] = {}
+        if self._plain and isinstance(fixed := self._schemes[0].fill([]), Destination):
+            self.destinations.append(fixed)
+
+    @property
+    def nowhere(self) -> int:
+        """The route of what no route takes; that of everything if there is but one for everything."""
+        return 0 if self._plain else len(self._routes)
+
+    @property
+    def identity(self) -> str:
+        """Tells these routes from others: what a commit says of open routes means these. Empty for a single one."""
+        if self._plain:
+            return ""
+        rules = [
+            [route.name, sorted((path, list(values)) for path, values in route.when.items())] for route in self._routes
+        ]
+        return hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:12]
+
+    def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
+        """The route and the destination of each message."""
+        if self._plain:
+            zeros = np.zeros(len(messages), dtype=np.int64)
+            return Sorted(zeros, zeros, None, {})
+        parsed = parse([message.value() for message in messages])
+        indices = np.asarray(parsed.indices, dtype=np.int64)
+        values = _Values(parsed.rows, [messages[index] for index in parsed.indices])
+        routes = np.full(len(messages), self.nowhere, dtype=np.int64)
+        destinations = np.full(len(messages), -1, dtype=np.int64)
+        rejected = dict(parsed.rejected)
+        for number in range(len(self._routes) - 1, -1, -1):
+            routes[indices[self._holds(self._routes[number], values)]] = number
+        for number, scheme in enumerate(self._schemes):
+            rows = np.flatnonzero(routes[indices] == number)
+            for own, filled in self._filled(scheme, rows, values) if self._routes[number].deliver else ():
+                found = self._number(number, filled) if isinstance(filled, Destination) else filled
+                if isinstance(found, int):
+                    destinations[indices[own]] = found
+                else:
+                    routes[indices[own]] = self.nowhere
+                    rejected |= {index: Rejected(index, *found) for index in indices[own].tolist()}
+        for index in indices[routes[indices] == self.nowhere].tolist():
+            reason = "no route takes it: none of [routes.*] has a when that holds for it"
+            rejected.setdefault(index, Rejected(index, "no_route", reason))
+        return Sorted(routes, destinations, parsed, rejected)
+
+    @staticmethod
+    def _holds(route: Route, values: "_Values") -> npt.NDArray[np.bool_]:
+        found = np.ones(values.count, dtype=np.bool_)
+        for path, wanted in route.when.items():
+            codes, known = values.of(path)
+            holds = _wanted(wanted)
+            found &= np.fromiter((holds(value) for value in known), dtype=np.bool_, count=len(known))[codes]
+        return found
+
+    @staticmethod
+    def _filled(
+        scheme: "_Scheme", rows: Ints, values: "_Values"
+    ) -> Iterator[tuple[Ints, "Destination | tuple[str, str]"]]:
+        """The rows of each destination, or of what stands in the way of one."""
+        columns = [values.of(path) for path in scheme.places]
+        if not columns or not len(rows):
+            yield rows, scheme.fill([])
+            return
+        codes = np.stack([codes[rows] for codes, _ in columns])
+        found, which = np.unique(codes, axis=1, return_inverse=True)
+        for combination in range(found.shape[1]):
+            filled = [known[code] for (_, known), code in zip(columns, found[:, combination], strict=True)]
+            yield rows[which.reshape(-1) == combination], scheme.fill(filled)
+
+    def _number(self, route: int, destination: Destination) -> int | tuple[str, str]:
+        number = self._numbers.get((route, destination))
+        if number is None:
+            if len(self.destinations) >= MAX_DESTINATIONS:
+                reason = (
+                    f"there are {MAX_DESTINATIONS:,} models and versions already; is what [arize] is filled with data?"
+                )
+                return "too_many_destinations", reason
+            number = self._numbers[route, destination] = len(self.destinations)
+            self.destinations.append(destination)
+        return number
+
+
+class _Scheme:
+    """How a route's destinations are filled: `places` are the paths that messages must have a value under."""
+
+    def __init__(self, route: Route) -> None:
+        self._config: Config = route.config
+        arize = route.config.arize
+        self._parts: dict[str, Sequence[str | Place]] = {key: parts_of(getattr(arize, key)) for key in _KEYS}
+        if not arize.space_id:
+            self._parts["space_id"] = (space_id(route.config),)
+        self.places = list(
+            dict.fromkeys(p.path for parts in self._parts.values() for p in parts if isinstance(p, Place))
+        )
+
+    def fill(self, values: Sequence[Any]) -> Destination | tuple[str, str]:
+        """The destination that `values`, in the order of `places`, make; else the code and reason of a dead letter."""
+        known = dict(zip(self.places, map(_spell, values), strict=True))
+        for path, spelled in known.items():
+            if not spelled:
+                return "no_destination", f'"{path}" has no text or number in it, which [arize] is to be filled with'
+        filled = {
+            key: "".join(known[part.path] or "" if isinstance(part, Place) else part for part in parts)
+            for key, parts in self._parts.items()
+        }
+        if filled["environment"] not in get_args(Environment):
+            return "no_destination", f"what fills [arize] environment is none of {', '.join(get_args(Environment))}"
+        if filled["environment"] != "validation":
+            filled["batch_id"] = ""
+        arize = self._config.arize.model_copy(update=filled)
+        wrong = faults(self._config.columns, arize) if self.places else []
+        if wrong:
+            return "no_destination", wrong[0]
+        return Destination(**filled)
+
+
+class _Values:
+    """The values under a path, numbered: each row's number, and the different values by it."""
+
+    def __init__(self, rows: Sequence[Row], messages: Sequence[KafkaMessage]) -> None:
+        self.count = len(rows)
+        self._rows = rows
+        self._messages = messages
+        self._found: dict[str, tuple[Ints, list[Any]]] = {}
+
+    def of(self, path: str) -> tuple[Ints, list[Any]]:
+        if path not in self._found:
+            self._found[path] = self._numbered(self._column(path))
+        return self._found[path]
+
+    def _column(self, path: str) -> Iterable[Any]:
+        if path == "key":
+            return (text(message.key()) for message in self._messages)
+        if path == "partition":
+            return (message.partition() for message in self._messages)
+        if path.startswith("headers."):
+            name = path.removeprefix("headers.")
+            return (text(header(message.headers(), name)) for message in self._messages)
+        return (row.get(path) for row in self._rows)
+
+    def _numbered(self, column: Iterable[Any]) -> tuple[Ints, list[Any]]:
+        numbers: dict[tuple[type, Any], int] = {}
+        codes = np.zeros(self.count, dtype=np.int64)
+        for row, value in enumerate(column):
+            known = None if isinstance(value, list | dict) else value  # of no use to a route
+            codes[row] = numbers.setdefault((type(known), known), len(numbers))
+        return codes, [value for _, value in numbers]
+
+
+def _wanted(values: Sequence[Any]) -> Callable[[Any], bool]:
+    exact = {(type(value), value) for value in values if not (isinstance(value, str) and "*" in value)}
+    wild = [".*".join(map(re.escape, value.split("*"))) for value in values if isinstance(value, str) and "*" in value]
+    pattern = re.compile("|".join(wild) or NOTHING, re.DOTALL)
+    return lambda value: (type(value), value) in exact or (isinstance(value, str) and bool(pattern.fullmatch(value)))
+
+
+def _spell(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value)
