@@ -3,8 +3,9 @@
 Nothing is sent, written or committed here.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
@@ -43,10 +44,15 @@ class Judging(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a chunk left behind: its dead letters with the tickets they release, and the columns that changed type."""
+    """What a chunk left behind: its dead letters with the tickets they release, and what became of columns.
+
+    `widened`, `nulled` and `ignored` are as in `Decoded`.
+    """
 
     letters: Letters
     widened: tuple[tuple[str, str, str], ...] = ()
+    nulled: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 class Intake:
@@ -113,6 +119,7 @@ class Intake:
         letters: list[DeadLetter] = []
         released: list[tuple[Ticket, int]] = []
         widened: list[tuple[str, str, str]] = []
+        nulled, ignored = Counter[str](), Counter[str]()
         routes = found.routes[fresh]
         for route in np.unique(routes).tolist():
             own = [ticket for ticket in tickets if ticket.route == route]
@@ -125,11 +132,13 @@ class Intake:
                 self._add(route, judged, own, chunk, now)
                 rejected += judged.decoded.rejected
                 widened += judged.decoded.widened
+                nulled.update(judged.decoded.nulled)
+                ignored.update(judged.decoded.ignored)
             dead = self._without_tombstones(rejected, own, chunk)
             letters += (DeadLetter(chunk.messages[r.index], r.code, r.reason) for r in dead)
             counts = _by_ticket(own, chunk, [r.index for r in dead])
             released += zip(own, counts, strict=True)
-        return Taken(Letters(tuple(letters), tuple(released)), tuple(widened))
+        return Taken(Letters(tuple(letters), tuple(released)), tuple(widened), nulled, ignored)
 
     def _add(self, route: int, judged: Judged, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
         decoded = judged.decoded

@@ -121,11 +121,10 @@ class Judges:
         indices = chosen.tolist()
         parsed = None if found.parsed is None else found.parsed.choose(indices)
         decoded = judge.judge([messages[index] for index in indices], parsed)
-        of_chunk = Decoded(
-            decoded.table,
-            chosen[decoded.accepted],
-            [replace(fault, index=indices[fault.index]) for fault in decoded.rejected],
-            decoded.widened,
+        of_chunk = replace(
+            decoded,
+            accepted=chosen[decoded.accepted],
+            rejected=[replace(fault, index=indices[fault.index]) for fault in decoded.rejected],
         )
         shape_of = judge.shapes(decoded.table)
         number_of = found.destinations[of_chunk.accepted]

@@ -28,9 +28,9 @@ import numpy.typing as npt
 from ingest.combinations import faults
 from ingest.config import Config, Route, space_id
 from ingest.meanings import Environment
+from ingest.patterns import NOTHING
 from ingest.pipeline.decode import Parsed, parse
 from ingest.pipeline.flatten import Row
-from ingest.pipeline.names import NOTHING
 from ingest.pipeline.provenance import header, text
 from ingest.records import Destination, KafkaMessage, Rejected
 from ingest.templates import Place
