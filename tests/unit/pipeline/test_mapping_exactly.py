@@ -284,8 +284,7 @@ def delivered(
         shapes = judge.shapes(decoded.table)
         whole = Part(decoded.table, np.zeros(len(shapes), np.int32), decoded.accepted + begin, [])
         for shape in np.unique(shapes).tolist():
-            older = batches.add(shape, whole.of_rows(shapes == shape), 0, 0.0)
-            closed += [older] if older is not None else []
+            batches.add(whole.of_rows(shapes == shape), 0, 0.0, shape=shape)
         begin, turn = begin + len(chunk), turn + 1
         if turn % 3 == 0:
             closed += _taken(batches)
@@ -300,9 +299,12 @@ def delivered(
 
 
 def _taken(batches: Batches) -> list[Batch]:
-    found = []
-    while (one := batches.take_due(0.0, leaving=True)) is not None:
-        found.append(one)
+    closed = -1
+    while closed != len(batches.ready):
+        closed = len(batches.ready)
+        batches.close(0.0, leaving=True)
+    found = list(batches.ready)
+    batches.ready.clear()
     return found
 
 
