@@ -33,6 +33,7 @@ from ingest.meanings import Schema
 from ingest.overlays import RouteOverlay, Routes, Scalar, Topics, laid_over, quoted, standing
 from ingest.sections import (
     RESERVED_OPTIONS,
+    Account,
     Arize,
     Batch,
     DeadLetters,
@@ -45,6 +46,7 @@ from ingest.sections import (
 __all__ = [
     "DEFAULT_FILE",
     "RESERVED_OPTIONS",
+    "Account",
     "Arize",
     "Batch",
     "Config",
@@ -84,6 +86,7 @@ class Config(BaseSettings):
     columns: Schema = Field(default=Schema(), alias="schema")
     delivery: Delivery = Delivery()
     dead_letters: DeadLetters = DeadLetters()
+    account: Account = Account()
     supervisor: Supervisor = Supervisor()
     topics: Topics = Field(default_factory=dict)
     routes: Routes = Field(default_factory=dict)

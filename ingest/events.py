@@ -304,11 +304,21 @@ class DuplicatesPossible(Event):
     """Messages that were sent and not committed when their worker, or the whole run before this one, was lost.
 
     Each that was sent lies in one of `ranges` (in which others may lie, too); a `count` is the most that may be sent
-    twice of a range.
+    twice of a range. The supervisor's own are of `topic`.
     """
 
     level: ClassVar[Level] = "warning"
     ranges: tuple[Span, ...]
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBlocked(Event):
+    """The account file can't be written: delivery goes on, the rows wait and are tried again."""
+
+    level: ClassVar[Level] = "warning"
+    error: str
+    retry_in_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

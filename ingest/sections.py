@@ -138,6 +138,12 @@ class DeadLetters(Section):
         return self
 
 
+class Account(Section):
+    """The account of what was consumed, per partition and hour."""
+
+    directory: str = Field(default="account", description='a file a day is kept there; "" keeps none')
+
+
 class Supervisor(Section):
     """The pool of workers."""
 

@@ -5,16 +5,21 @@
 3. The account compares Kafka's own record of the committed progress at the start with that at the end. A run that
    had an end to reach and left something of it uncommitted is not done, whatever the workers said.
 4. Each topic has an account of its own, and the run one exit code.
+5. What Kafka confirms is noted in the account's files as it comes, and before the first worker what a former run may
+   have left in flight. A run that ends by an exception notes no end: the next one says so.
 """
 
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ingest import config
+from ingest.account.files import AccountFiles, Nowhere
+from ingest.account.keep import Keeper, Opening
 from ingest.errors import ExitCode, FatalError
-from ingest.events import Emit, Notice, SupervisorStarted
+from ingest.events import Emit, Event, Notice, SupervisorStarted
 from ingest.pipeline import poll, produce
 from ingest.pipeline.ack import Watermark
 from ingest.pool import partitions as sets
@@ -24,6 +29,7 @@ from ingest.pool.signals import SignalQueue
 from ingest.pool.supervisor import Supervisor
 from ingest.status import spelling
 from ingest.status.account import Account
+from ingest.templates import has_places
 
 
 def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[[], None]) -> tuple[Account, ...]:
@@ -43,23 +49,37 @@ def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[
     if settings.dead_letters.topic:
         produce.check_topic(settings.kafka, settings.dead_letters.topic, "[dead_letters] topic")
     shares = sets.allot({topic: reading.partitions for topic, reading in found.items()}, settings.supervisor.workers)
-    _tell(found, shares, settings.supervisor.workers, emit)
 
     def start_worker(worker: int, share: sets.Share) -> process.Process:
         reading = found[share.topic]
         return process.Process(worker, share.partitions, reading.settings, until=reading.until_of(share.partitions))
 
+    files = AccountFiles(Path(settings.account.directory)) if settings.account.directory else Nowhere()
+    keeper = Keeper(files, emit)
+    keeper.begin([_opening(reading) for reading in found.values()])
+
+    def noting(event: Event) -> None:
+        emit(event)
+        keeper.take(event)
+
+    def ticking() -> None:
+        keeper.tick()
+        tick()
+
+    _tell(found, shares, settings.supervisor.workers, noting)
     supervisor = Supervisor(
         shares,
         start_worker,
         settings.supervisor,
-        emit=emit,
+        emit=noting,
         clock=time.monotonic,
         jitter=random.random,
         ends=until_end,
     )
-    loop(supervisor, tick)
-    return _accounts(found.values(), supervisor, started, emit)
+    loop(supervisor, ticking)
+    accounts = _accounts(found.values(), supervisor, keeper, started, emit)
+    keeper.end()
+    return accounts
 
 
 def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
@@ -100,8 +120,27 @@ def _tell(found: Mapping[str, Reading], shares: Sequence[sets.Share], asked: int
         first += workers
 
 
-def _accounts(found: Collection[Reading], supervisor: Supervisor, started: float, emit: Emit) -> tuple[Account, ...]:
-    accounts = tuple(_account(reading, supervisor, started, emit) for reading in found)
+def _opening(reading: Reading) -> Opening:
+    kafka = reading.settings.kafka
+    ends = {partition: end for partition, (_, end) in reading.marks.items()}
+    begins = reading.starting_points()
+    return Opening(kafka.topic, kafka.group, reading.start, begins, ends, _most_in_flight(reading.settings))
+
+
+def _most_in_flight(settings: config.Config) -> int | None:
+    """How many messages of a worker may be sent and not committed at once; None if that has no bound known here."""
+    arize = settings.arize
+    if any(has_places(text) for text in (arize.space_id, arize.model_name, arize.model_version, arize.environment)):
+        return None
+    # Per route the uploads on their way, and the acknowledged batches whose commit isn't confirmed: see commit, rule 5.
+    delivered = sum(route.deliver for route in config.routes(settings))
+    return delivered * (2 * arize.in_flight - 1) * settings.batch.max_events
+
+
+def _accounts(
+    found: Collection[Reading], supervisor: Supervisor, keeper: Keeper, started: float, emit: Emit
+) -> tuple[Account, ...]:
+    accounts = tuple(_account(reading, supervisor, keeper, started, emit) for reading in found)
     code = supervisor.exit_code
     if code is ExitCode.DONE:
         for reading, account in zip(found, accounts, strict=True):
@@ -112,13 +151,14 @@ def _accounts(found: Collection[Reading], supervisor: Supervisor, started: float
     return tuple(replace(account, exit_code=code) for account in accounts)
 
 
-def _account(reading: Reading, supervisor: Supervisor, started: float, emit: Emit) -> Account:
+def _account(reading: Reading, supervisor: Supervisor, keeper: Keeper, started: float, emit: Emit) -> Account:
     kafka, chosen = reading.settings.kafka, reading.partitions
     end: Mapping[int, Watermark | None] | None = None
     marks: Mapping[int, tuple[int, int]] = {}
     try:
         marks = poll.watermarks(kafka, chosen)
         end = poll.committed_progress(kafka, chosen)
+        keeper.found(kafka.topic, kafka.group, end)
     except FatalError as error:
         emit(Notice(text=f"the account is taken from the workers' last words, as Kafka can't be asked: {error}"))
     if reading.until is not None:

@@ -234,8 +234,16 @@ def _(event: events.WorkerExited) -> str:
 def _(event: events.DuplicatesPossible) -> str:
     count = sum(span.count for span in event.ranges)
     return (
-        f"{spelling.amount(count, 'message')} sent and not yet committed may reach Arize twice: "
-        f"{spelling.spans(event.ranges)}"
+        f"{spelling.amount(count, 'message')} {f'of {event.topic} ' if event.topic else ''}sent and not yet committed "
+        f"may reach Arize twice: {spelling.spans(event.ranges)}"
+    )
+
+
+@sentence.register
+def _(event: events.AccountBlocked) -> str:
+    return (
+        f"the account can't be written, delivery goes on without it: {event.error}; next try in "
+        f"{spelling.seconds(event.retry_in_s)}, and the next row heals what is missing"
     )
 
 

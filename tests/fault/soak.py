@@ -168,7 +168,7 @@ def soak(rig: Rig, plan: Plan) -> Result:
     deaths = job.worker_kills + job.supervisor_kills * plan.workers
     # Per worker that dies: the uploads on their way, and the acknowledged batches whose commit isn't confirmed.
     most = deaths * (2 * plan.in_flight - 1) * plan.max_events
-    findings = rig.findings(most_duplicates=most)
+    findings = [*rig.findings(most_duplicates=most), *rig.unlisted()]
     if code != ExitCode.DONE:
         findings.append(Finding("END", f"the command left with exit code {code}: {run.last_words()}"))
     if set(rig.reasons) != rig.truth.bad:

@@ -44,6 +44,7 @@ def test_a_kill_at(point: str, most_duplicates: int, rig: Callable[..., Rig]) ->
     assert main.evidence.duplicates <= totals["duplicates_possible"]
     listed = {row["partition"]: row["possible_duplicates"] for row in run.account["partitions"]}
     told = [span for event in run.all("duplicates_possible") for span in event["ranges"]]
+    assert main.unlisted() == []
     for partition, offset in main.evidence.twice():
         assert any(each["first"] <= offset < each["next_offset"] for each in listed[partition])
         assert any(each["partition"] == partition and each["first"] <= offset < each["next_offset"] for each in told)

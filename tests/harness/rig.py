@@ -266,6 +266,27 @@ class Rig:
             values=values,
         )
 
+    def listed_twice(self) -> dict[int, list[tuple[int, int]]]:
+        """The ranges (first, next offset) of each partition that the account says may be at Arize twice."""
+        found: dict[int, list[tuple[int, int]]] = {partition: [] for partition in self.partitions}
+        for path in (self.directory / "account").glob("*.jsonl"):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                row = json.loads(line)
+                if row["kind"] == "possible_duplicates" and row["topic"] == self.kafka.topic:
+                    found[row["partition"]].append((row["first"], row["next_offset"]))
+        return found
+
+    def unlisted(self) -> list[Finding]:
+        """Events that are stored twice, and that no range in the account names."""
+        self.evidence.update()
+        listed = self.listed_twice()
+        missing = [
+            (partition, offset)
+            for partition, offset in self.evidence.twice()
+            if not any(first <= offset < next_offset for first, next_offset in listed[partition])
+        ]
+        return [Finding("I3", f"{len(missing)} stored twice, listed nowhere: {missing[:5]}")] if missing else []
+
     @property
     def reasons(self) -> dict[tuple[int, int], str]:
         """The dead letters: (partition, offset) -> reason."""

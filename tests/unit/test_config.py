@@ -131,7 +131,7 @@ def test_every_fault_is_told_at_once_with_its_section_and_key(monkeypatch: pytes
         ("[supervisor]\nworker = 2", "did you mean workers?"),
         ('[kafak]\nbrokers = "x"', "did you mean kafka?"),
         ("[batch]\nzzz = 1", "known: max_events, max_bytes, linger_s, chunk_events"),
-        ("[columns]\ntags = []", "known: kafka, batch, arize, schema"),
+        ("[xyz]\ntags = []", "known: kafka, batch, arize, schema"),
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one(text: str, hint: str) -> None:
