@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ingest.audit.command import audit
 from ingest.dead_letters.commands import app as dead_letters
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
 from ingest.flags import Brokers, ConfigFile, Group, Topic, given
@@ -168,6 +169,7 @@ def debug(
     )
 
 
+app.command()(audit)
 app.command()(lag)
 
 

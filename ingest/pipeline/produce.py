@@ -177,6 +177,11 @@ def _why(kafka: Kafka, topic: str, setting: str, error: KafkaError) -> str:
     return f"{setting} = {topic}: Kafka at {kafka.brokers} can't be asked: {error.str()}; check brokers and network"
 
 
+def cleanup_policy(kafka: Kafka, topic: str) -> str:
+    """The topic's cleanup.policy; "" where this user may not ask."""
+    return _cleanup_policy(AdminClient(admin_options(kafka)), topic)
+
+
 def _cleanup_policy(admin: AdminClient, topic: str) -> str:
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
     try:

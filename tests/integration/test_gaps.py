@@ -1,7 +1,7 @@
 """Offsets with gaps: aborted transactions, control records, compaction, deleted records. Each event comes once."""
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import orjson
@@ -9,34 +9,9 @@ from confluent_kafka import Producer
 
 from ingest.errors import ExitCode
 from tests.harness.rig import Rig
+from tests.harness.transactions import transaction
 
 WITHIN_S = 60.0
-
-
-def transaction(main: Rig, partition: int, sequences: Iterable[int], *, commit: bool, name: str) -> None:
-    """One transaction with the generator's events; the truth learns their offsets, or that they never come."""
-    producer = Producer({"bootstrap.servers": main.kafka.brokers, "transactional.id": name, "log_level": 0})
-    producer.init_transactions(WITHIN_S)
-    producer.begin_transaction()
-    offsets: dict[int, int] = {}
-    for sequence in sequences:
-
-        def delivered(_error: object, message: object, sequence: int = sequence) -> None:
-            offsets[sequence] = message.offset()  # type: ignore[attr-defined]
-
-        value = main.generator.event(partition, sequence)
-        producer.produce(main.kafka.topic, value, partition=partition, on_delivery=delivered)
-    producer.flush(WITHIN_S)
-    if commit:
-        producer.commit_transaction(WITHIN_S)
-    else:
-        producer.abort_transaction(WITHIN_S)
-    known = main.truth.offsets.get(partition, np.zeros(0, np.int64))
-    grown = np.full(max(len(known), max(offsets) + 1), -1, np.int64)
-    grown[: len(known)] = known
-    if commit:
-        grown[list(offsets)] = list(offsets.values())
-    main.truth.offsets[partition] = grown
 
 
 def test_aborted_transactions_never_arrive_and_control_records_at_the_end_are_passed(rig: Callable[..., Rig]) -> None:
