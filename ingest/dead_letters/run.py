@@ -1,14 +1,14 @@
 """`ingest dead-letters replay`: one replay from the letters that are meant to the account of it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ingest.config import Config, check_delivery
+from ingest.config import Config, check_delivery, topics
 from ingest.dead_letters import text
 from ingest.dead_letters.choose import Filter
 from ingest.dead_letters.letter import Entry, Store
@@ -16,9 +16,9 @@ from ingest.dead_letters.outcome import PIPELINE, Outcome, hold_back
 from ingest.dead_letters.replay import PipelineReplay
 from ingest.dead_letters.send_back import send_back
 from ingest.dead_letters.session import open_store
-from ingest.errors import ExitCode
+from ingest.errors import ConfigError, ExitCode
 from ingest.events import Event
-from ingest.status import lines
+from ingest.status import lines, spelling
 
 _REFRESH_A_SECOND = 4
 
@@ -42,7 +42,8 @@ def replay(config: Config, wanted: Filter, *, to: str, max_replays: int, dry_run
             return outcome.exit_code
         with _bar(len(free)) as (advance, emit):
             if to == PIPELINE:
-                PipelineReplay(config, store, free, emit, advance).run(outcome)
+                for settings, letters in by_topic(config, free):
+                    PipelineReplay(settings, store, letters, emit, advance).run(outcome)
             else:
                 send_back(config.kafka, store, free, outcome, advance)
     except KeyboardInterrupt:
@@ -56,9 +57,28 @@ def replay(config: Config, wanted: Filter, *, to: str, max_replays: int, dry_run
     return outcome.exit_code
 
 
+def by_topic(config: Config, entries: Sequence[Entry]) -> list[tuple[Config, Sequence[Entry]]]:
+    """The letters with what holds for the topic they come from; without [topics.*] one configuration is for all.
+
+    Raises ConfigError for letters of a topic that [topics.*] says nothing of.
+    """
+    if not config.topics:
+        return [(config, entries)]
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.origin.topic, []).append(entry)
+    if strangers := sorted(found.keys() - config.topics.keys()):
+        raise ConfigError(
+            f"dead letters of {spelling.names('topic', strangers)}: no [topics.*] says how they are delivered. Add "
+            "one, or choose others with --topic"
+        )
+    return [(each, found[each.kafka.topic]) for each in topics(config) if each.kafka.topic in found]
+
+
 def _dry_run(config: Config, store: Store, entries: list[Entry], outcome: Outcome) -> None:
     if outcome.to == PIPELINE:
-        PipelineReplay(config, store, entries, lambda _: None, lambda _: None).try_out(outcome)
+        for settings, letters in by_topic(config, entries):
+            PipelineReplay(settings, store, letters, lambda _: None, lambda _: None).try_out(outcome)
     else:
         outcome.replayed = len(entries)
 

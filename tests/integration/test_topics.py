@@ -1,6 +1,10 @@
 """One supervisor over two topics of different mappings and models."""
 
+import json
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +26,17 @@ class Both:
         self.predictions = rig(partitions=4, model="fraud")
         self.outcomes = rig(partitions=2, model="fraud-late", group=self.predictions.kafka.group)
         self.rigs = (self.predictions, self.outcomes)
+        self.schemas: tuple[dict[str, Any], dict[str, Any]] = (
+            {},
+            {
+                "prediction_label": "",
+                "prediction_score": "",
+                "actual_label": "prediction_label",
+                "actual_score": "prediction_score",
+                "tags": ["tag_region", "years"],
+                "rename": {"age": "years"},
+            },
+        )
 
     def produce(self, predictions: int, outcomes: int, *, bad_share: float) -> None:
         self.predictions.produce(predictions, bad_share=bad_share)
@@ -35,28 +50,35 @@ class Both:
 
         self.outcomes.truth.row = as_mapped
 
-    def start(self, *arguments: str, workers: int, until_end: bool = True) -> Supervise:
-        mapping = {
-            "prediction_label": "",
-            "prediction_score": "",
-            "actual_label": "prediction_label",
-            "actual_score": "prediction_score",
-            "tags": ["tag_region", "years"],
-            "rename": {"age": "years"},
-        }
-        return self.predictions.start(
-            *arguments,
-            workers=workers,
-            until_end=until_end,
-            kafka={"topic": None},
-            topics={
-                self.predictions.kafka.topic: {"partitions": "0-3"},
-                self.outcomes.kafka.topic: {
-                    "schema": mapping,
-                    "arize": {"model_name": "fraud-late", "model_version": "late"},
-                },
+    @property
+    def settings(self) -> dict[str, Any]:
+        ours, theirs = self.schemas
+        late = {"model_name": "fraud-late", "model_version": "late"}
+        return {
+            "kafka": {"topic": None},
+            "topics": {
+                self.predictions.kafka.topic: {"partitions": "0-3", "schema": ours},
+                self.outcomes.kafka.topic: {"schema": theirs, "arize": late},
             },
+        }
+
+    def start(self, *arguments: str, workers: int, until_end: bool = True) -> Supervise:
+        return self.predictions.start(*arguments, workers=workers, until_end=until_end, **self.settings)
+
+    def run(self, *command: str) -> list[dict[str, Any]]:
+        """Another command with the same settings; its JSON."""
+        self.predictions.write_settings(self.settings)
+        done = subprocess.run(
+            [sys.executable, "-m", "ingest", *command, "--json"],
+            cwd=self.predictions.directory,
+            env=self.predictions.environment(),
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
         )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture
@@ -123,3 +145,31 @@ def test_one_topic_of_several_is_chosen_by_a_flag(both: Both) -> None:
     assert both.predictions.stored == 0
     assert both.outcomes.committed_at(0) is None
     assert both.outcomes.committed_at(1) == both.outcomes.ends()[1] == both.outcomes.stored
+
+
+def test_debug_looks_at_a_topic_with_its_own_settings(both: Both) -> None:
+    both.produce(40, 40, bad_share=0.0)
+    for one, model in zip(both.rigs, ("fraud", "fraud-late"), strict=True):
+        found = both.run("debug", "--topic", one.kafka.topic, "--partition", "1", "--limit", "5")
+        (batch,) = [finding for finding in found if "upload" in finding]
+        assert batch["upload"]["model_name"] == model
+        names = {column["name"] for column in batch["columns"]}
+        assert ("years" in names, "age" in names) == ((model == "fraud-late"), (model == "fraud"))
+
+
+def test_dead_letters_are_replayed_each_with_the_settings_of_its_topic(both: Both) -> None:
+    for one, own_id in zip(both.rigs, ("id", "name"), strict=True):
+        event = {"prediction_ts": int(time.time()), "prediction_label": "fraud", "prediction_score": 0.5}
+        one.put([json.dumps({**event, own_id: one.kafka.topic}).encode()])
+    run = both.start(workers=2)
+    assert run.wait() == ExitCode.DONE
+    assert [one.reasons for one in both.rigs] == [{(0, 0): "missing_column"}] * 2
+    # Either cause is cured by what the other topic could not bear.
+    for schema, own_id in zip(both.schemas, ("id", "name"), strict=True):
+        schema["prediction_id"] = own_id
+    (tried,) = both.run("dead-letters", "replay", "--dry-run")
+    assert (tried["replayed"], tried["failed"]) == (2, {})
+    (replayed,) = both.run("dead-letters", "replay")
+    assert (replayed["replayed"], replayed["failed"]) == (2, {})
+    for one, own_id in zip(both.rigs, ("id", "name"), strict=True):
+        assert [row[own_id] for row in one.evidence.journal.rows()] == [one.kafka.topic]
