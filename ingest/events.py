@@ -50,10 +50,11 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStarted(Event):
-    """The worker's loop begins. `start_s` is the time since the process was asked for, if known."""
+    """The worker's loop begins. `lane` is what decodes: "orjson" alone, or "fast" before it."""
 
     pid: int
     partitions: tuple[int, ...]
+    lane: str = "orjson"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,9 @@ class Batch(Section):
     max_bytes: Positive = Field(default=64 * 2**20, description="raw bytes of the messages in one batch")
     linger_s: Seconds = 10.0
     chunk_events: Positive = Field(default=5_000, description="messages decoded at a time")
+    lane: Literal["auto", "orjson"] = Field(
+        default="auto", description="decode with the compiled fast lane where it is installed, or with orjson alone"
+    )
 
 
 class Arize(Section):

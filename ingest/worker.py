@@ -40,6 +40,7 @@ from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
 from ingest.pipeline.delivery import Delivery, too_many
 from ingest.pipeline.intake import Intake, Taken
 from ingest.pipeline.judge import Judges
+from ingest.pipeline.lane import chosen
 from ingest.pipeline.poll import Polled, Reader
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.start import after_hole, first_offset
@@ -148,7 +149,9 @@ class _Worker:
     def start(self) -> None:
         """Find each partition's start, commit those that were never committed, begin to read."""
         task, kafka = self._task, self._task.config.kafka
-        self._emit(events.WorkerStarted(worker=task.worker, pid=self._process.pid, partitions=task.partitions))
+        lane = chosen(task.config.batch.lane)
+        pid, partitions = self._process.pid, task.partitions
+        self._emit(events.WorkerStarted(worker=task.worker, pid=pid, partitions=partitions, lane=lane))
         self._report(time.monotonic())
         committed = self._reader.committed()
         unknown = [partition for partition, mark in committed.items() if mark is None]

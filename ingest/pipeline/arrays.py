@@ -106,6 +106,11 @@ def _one_by_one(
     return Fitted(array, misfits, against)
 
 
+def type_of(kind: str) -> pa.DataType:
+    """The Arrow type of a column's kind; null for any other word."""
+    return _TYPES.get(kind, pa.null())
+
+
 def has_kind(array: pa.Array, kind: str) -> bool:
     """The array is of this kind."""
     return bool(array.type.equals(_TYPES[kind]))

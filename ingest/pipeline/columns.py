@@ -36,7 +36,7 @@ from ingest.pipeline.kinds import PAST_64_BITS, Column, Rule, conflict
 from ingest.pipeline.written import Source
 from ingest.records import Rejected
 
-__all__ = ["MAX_COLUMNS", "Built", "Contract", "build"]
+__all__ = ["MAX_COLUMNS", "Built", "Contract", "build", "taught"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,13 @@ def build(rows: Sequence[Row], contract: Contract, raw: Callable[[int], bytes]) 
         {key: len(found) for key, found in chunk.nulled.items()},
         dict(chunk.ignored),
     )
+
+
+def taught(table: pa.RecordBatch, contract: Contract) -> Mapping[str, Column]:
+    """What rows teach of which every value was kept; each column has the kind that the contract knows, or is new."""
+    nothing = Source(lambda _: b"")
+    chunk = _Chunk((), contract, nothing, np.arange(0), dict(zip(table.schema.names, table.columns, strict=True)))
+    return chunk.taught({})[0]
 
 
 class _Chunk:

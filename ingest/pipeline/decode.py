@@ -22,7 +22,7 @@ import numpy.typing as npt
 import orjson
 
 from ingest.errors import DecodeError
-from ingest.pipeline.columns import Contract, build
+from ingest.pipeline.columns import Built, Contract, build
 from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.flatten import Row, flatten
 from ingest.records import Rejected
@@ -92,16 +92,21 @@ class Decoder:
 
     def build(self, parsed: Parsed) -> Decoded:
         """The columns of what was parsed. Every index is accepted or rejected."""
+        decoded, built = self.attempt(parsed)
+        self._contract.learn(built.learned)
+        return decoded
+
+    def attempt(self, parsed: Parsed) -> tuple[Decoded, Built]:
+        """As `build`, without learning from it; and what the columns' own view of it is (indices of `parsed.rows`)."""
         values, indices, rejected = parsed.values, parsed.indices, dict(parsed.rejected)
         built = build(parsed.rows, self._contract, lambda row: values[indices[row]] or b"")
-        self._contract.learn(built.learned)
         for fault in built.rejected:
             index = indices[fault.index]
             rejected[index] = replace(fault, index=index)
         accepted = np.asarray(indices, dtype=np.int64)
         if built.rejected:
             accepted = accepted[np.asarray(built.kept, dtype=np.int64)]
-        return Decoded(
+        decoded = Decoded(
             built.table,
             accepted,
             [rejected[index] for index in sorted(rejected)],
@@ -109,6 +114,7 @@ class Decoder:
             built.nulled,
             built.ignored,
         )
+        return decoded, built
 
 
 def _parse(values: Sequence[bytes | None], rejected: dict[int, Rejected]) -> tuple[list[Row], list[int]]:

@@ -10,8 +10,9 @@ import pyarrow as pa
 from ingest.config import Config, Route, max_past_years, routes
 from ingest.meanings import Unit
 from ingest.pipeline.columns import Contract
-from ingest.pipeline.decode import Decoder, Parsed
+from ingest.pipeline.decode import Parsed
 from ingest.pipeline.decoded import Decoded
+from ingest.pipeline.lane import Lanes, chosen
 from ingest.pipeline.look import Limits
 from ingest.pipeline.names import Names
 from ingest.pipeline.privacy import privacy_of
@@ -41,7 +42,8 @@ class Judge:
         self._clock = clock
         names = Names(schema.rename, schema.exclude)
         ruled = rules(schema, config.arize.model_type)
-        self._decoder = Decoder(Contract(ruled, names=names, privacy=self.privacy, unknown=schema.unknown))
+        contract = Contract(ruled, names=names, privacy=self.privacy, unknown=schema.unknown)
+        self._decoder = Lanes(contract, chosen(config.batch.lane))
 
     def judge(self, messages: Sequence[KafkaMessage], parsed: Parsed | None = None) -> Decoded:
         """Every message is accepted, as a row of the table, or rejected by its index and reason.

@@ -73,7 +73,8 @@ def sentence(event: Event) -> str:
 
 @sentence.register
 def _(event: events.WorkerStarted) -> str:
-    return f"started, pid {event.pid}, partitions {spelling.partitions(event.partitions)}"
+    lane = "the fast lane" if event.lane == "fast" else "orjson"
+    return f"started, pid {event.pid}, partitions {spelling.partitions(event.partitions)}, decoding with {lane}"
 
 
 @sentence.register

@@ -65,8 +65,8 @@ def fetched(poll: Any) -> None:
     after(poll.Reader, "poll", lambda polled, *_: polled.chunk is not None)
 
 
-def decoding(decode: Any) -> None:
-    before(decode.Decoder, "decode")
+def decoding(lane: Any) -> None:
+    before(lane.Lanes, "decode")
 
 
 def batched(batch: Any) -> None:
@@ -125,7 +125,7 @@ def leaving(worker: Any) -> None:
 
 CRASHES = {
     "fetched": ("ingest.pipeline.poll", fetched),
-    "decoding": ("ingest.pipeline.decode", decoding),
+    "decoding": ("ingest.pipeline.lane", decoding),
     "batched": ("ingest.pipeline.batch", batched),
     "uploading": ("ingest.pipeline.log", uploading),
     "stored": ("ingest.pipeline.log", stored),
@@ -188,11 +188,11 @@ def swallows_a_dead_letter(dead_letters: Any) -> None:
     dead_letters.DeadLetterFiles.write = lambda self, letters: write(self, list(letters)[1:])
 
 
-def changes_a_value(decode: Any) -> None:
+def changes_a_value(lane: Any) -> None:
     """2.5 becomes 2 on the way, as `pa.array([2.5], type=int64)` does."""
     import pyarrow as pa  # noqa: PLC0415  not before the product does
 
-    decoded = decode.Decoder.decode
+    decoded = lane.Lanes.decode
 
     def truncating(self: Any, values: Any) -> Any:
         found = decoded(self, values)
@@ -201,7 +201,7 @@ def changes_a_value(decode: Any) -> None:
         cut = pa.array([None if v is None else float(int(v)) for v in table.column(place).to_pylist()], pa.float64())
         return type(found)(table.set_column(place, "amount", cut), found.accepted, found.rejected, found.widened)
 
-    decode.Decoder.decode = truncating
+    lane.Lanes.decode = truncating
 
 
 def sends_twice(log: Any) -> None:
@@ -226,7 +226,7 @@ BUGS = {
     "ignores_errors": ("ingest.pipeline.poll", ignores_errors),
     "follows_redirects": ("ingest.pipeline.transport", follows_redirects),
     "swallows_a_dead_letter": ("ingest.pipeline.dead_letters", swallows_a_dead_letter),
-    "changes_a_value": ("ingest.pipeline.decode", changes_a_value),
+    "changes_a_value": ("ingest.pipeline.lane", changes_a_value),
     "sends_twice": ("ingest.pipeline.log", sends_twice),
     "counts_over_gaps": ("ingest.pipeline.ack", counts_over_gaps),
 }
@@ -242,19 +242,19 @@ def tells_the_key(log: Any) -> None:
     log.ArizeLog._log = told
 
 
-def tells_an_event(decode: Any) -> None:
+def tells_an_event(lane: Any) -> None:
     def told(self: Any, values: Any) -> Any:
         sys.stderr.write(f"{values[0]}\n")
         sys.stderr.flush()
         return decoded(self, values)
 
-    decoded = decode.Decoder.decode
-    decode.Decoder.decode = told
+    decoded = lane.Lanes.decode
+    lane.Lanes.decode = told
 
 
 NOISES = {
     "tells_the_key": ("ingest.pipeline.log", tells_the_key),
-    "tells_an_event": ("ingest.pipeline.decode", tells_an_event),
+    "tells_an_event": ("ingest.pipeline.lane", tells_an_event),
 }
 
 
