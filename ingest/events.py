@@ -106,6 +106,26 @@ class ColumnWidened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesNulled(Event):
+    """Values that did not fit their `columns` have become null, as [schema.conflicts] asks for.
+
+    `columns` maps each to how many since the last word of it; `others` counts those of further columns.
+    """
+
+    level: ClassVar[Level] = "warning"
+    columns: Mapping[str, int]
+    others: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnsIgnored(Event):
+    """Values of columns that nothing in [schema] knows are not sent, as [schema] unknown asks for. Counted likewise."""
+
+    columns: Mapping[str, int]
+    others: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimestampsRead(Event):
     """The unit that the first timestamps told (s, ms, us, ns or iso8601), where the configuration leaves it open."""
 

@@ -20,6 +20,7 @@ from ingest.events import Event
 from ingest.status import spelling
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_MOST_COLUMNS = 10  # in a sentence; a JSON line has them all
 _SIGNALS = {-9: "SIGKILL", -11: "SIGSEGV", -6: "SIGABRT", -15: "SIGTERM", -7: "SIGBUS", -4: "SIGILL"}
 
 
@@ -107,6 +108,23 @@ def _(event: events.DeadLettersBlocked) -> str:
 @sentence.register
 def _(event: events.ColumnWidened) -> str:
     return f"column {event.column} is {event.new} from now on, it was {event.old}; every value stays exact"
+
+
+@sentence.register
+def _(event: events.ValuesNulled) -> str:
+    return f"values that don't fit their columns became null ([schema.conflicts]): {_by_column(event)}"
+
+
+@sentence.register
+def _(event: events.ColumnsIgnored) -> str:
+    return f"columns that nothing in [schema] knows are not sent ([schema] unknown): {_by_column(event)}"
+
+
+def _by_column(event: events.ValuesNulled | events.ColumnsIgnored) -> str:
+    most = sorted(event.columns.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{json.dumps(column[:100])} {spelling.count(number)}" for column, number in most[:_MOST_COLUMNS]]
+    others = event.others + sum(number for _, number in most[_MOST_COLUMNS:])
+    return ", ".join([*parts, f"others {spelling.count(others)}"] if others else parts)
 
 
 @sentence.register

@@ -19,6 +19,8 @@ ONE_OF_EACH: list[Event] = [
     events.DeadLettersWritten(worker=3, reasons={"not_json": 2}, example="partition 1 offset 5"),
     events.DeadLettersBlocked(worker=3, error="No space left on device", retry_in_s=1.5),
     events.ColumnWidened(worker=3, column="age", old="int64", new="double"),
+    events.ValuesNulled(worker=3, columns={"age": 2, "a\nb": 1}, others=3),
+    events.ColumnsIgnored(worker=3, columns={f"k{number}": number for number in range(20)}),
     events.TimestampsRead(worker=3, column="prediction_ts", unit="ms"),
     events.UploadStarted(worker=3, batch=1, rows=10, bytes=100, spans=(Span(0, 1, 2, 1),)),
     events.UploadAcknowledged(worker=3, batch=1, rows=10, attempts=2, seconds=0.25),
@@ -101,3 +103,12 @@ def test_a_topic_is_told_where_it_is_given() -> None:
     # What names its topic by itself says it once.
     gone = events.OffsetsExpired(worker=3, topic="rides", partition=1, first=5, next_offset=9)
     assert json.loads(lines.json_line(gone, AT, "rides"))["topic"] == "rides"
+
+
+def test_counts_by_column_name_the_most_and_count_the_others() -> None:
+    ignored = events.ColumnsIgnored(worker=3, columns={f"k{number}": number for number in range(1, 13)}, others=4)
+    assert lines.sentence(ignored).endswith(
+        '"k12" 12, "k11" 11, "k10" 10, "k9" 9, "k8" 8, "k7" 7, "k6" 6, "k5" 5, "k4" 4, "k3" 3, others 7'
+    )
+    nulled = events.ValuesNulled(worker=3, columns={"age": 1200})
+    assert lines.sentence(nulled).endswith(': "age" 1,200')

@@ -1,0 +1,38 @@
+"""Counts are told at once, then seldom, and all of them in the end."""
+
+from ingest.pipeline.tallies import MOST, News, Tally
+
+
+def test_a_column_is_told_at_once_and_then_once_in_a_while() -> None:
+    tally = Tally(every_s=30.0)
+    assert tally.news(0.0) is None
+    tally.add({"a": 2})
+    assert tally.news(1.0) == News({"a": 2}, 0)
+    tally.add({"a": 3, "b": 1})
+    assert tally.news(2.0) == News({"b": 1}, 0)
+    tally.add({"a": 4})
+    assert tally.news(30.9) is None
+    assert tally.news(31.0) == News({"a": 7}, 0)
+    assert tally.news(100.0) is None
+
+
+def test_the_end_tells_what_is_left() -> None:
+    tally = Tally(every_s=30.0)
+    tally.add({"a": 2})
+    tally.news(0.0)
+    tally.add({"a": 5})
+    assert tally.news(0.1, last=True) == News({"a": 5}, 0)
+    assert tally.news(0.2, last=True) is None
+
+
+def test_columns_that_are_data_are_told_together_and_all_counted() -> None:
+    tally = Tally(every_s=30.0)
+    told = others = events = 0
+    for second in range(100):
+        tally.add({f"k{second * 50 + number}": 1 for number in range(50)})
+        if (news := tally.news(float(second), last=second == 99)) is not None:
+            events += 1
+            told += sum(news.columns.values())
+            others += news.others
+    assert (told, others) == (MOST, 100 * 50 - MOST)
+    assert events <= MOST // 50 + 100 // 30 + 2
