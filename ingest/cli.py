@@ -15,6 +15,7 @@ from ingest.audit.command import audit
 from ingest.dead_letters.commands import app as dead_letters
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
 from ingest.flags import Brokers, ConfigFile, Group, Topic, given
+from ingest.infer.commands import app as schema
 from ingest.lag.command import lag
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ sandbox = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(schema, name="schema")
 app.add_typer(sandbox, name="sandbox")
 
 

@@ -25,6 +25,7 @@ def ingest(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complet
     "command",
     [
         ("supervise",),
+        ("schema", "infer"),
         ("dead-letters", "list"),
         ("dead-letters", "show"),
         ("dead-letters", "replay"),

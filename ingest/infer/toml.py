@@ -1,0 +1,44 @@
+"""Writing TOML that `tomllib` reads back as it was; the standard library only reads it."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def key(name: str) -> str:
+    """A key, in quotes where it needs them."""
+    return name if _BARE.fullmatch(name) else text(name)
+
+
+def text(found: Any) -> str:
+    """A string as a basic string, any other value as JSON that may stand in a comment.
+
+    JSON's escapes are TOML's; but DEL must not stand bare.
+    """
+    return json.dumps(found, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def value(found: Any) -> str:
+    """A scalar, or a list of scalars."""
+    if isinstance(found, str):
+        return text(found)
+    if isinstance(found, Sequence):
+        return f"[{', '.join(map(value, found))}]"
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    return repr(found)
+
+
+def table(name: str, found: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of a table and of those in it; each begins with an empty line. Empty ones are left out."""
+    own = {each: inner for each, inner in found.items() if not isinstance(inner, Mapping)}
+    if own:
+        yield ""
+        yield f"[{name}]"
+        yield from (f"{key(each)} = {value(inner)}" for each, inner in own.items())
+    for each, inner in found.items():
+        if isinstance(inner, Mapping):
+            yield from table(f"{name}.{key(each)}", inner)

@@ -1,0 +1,145 @@
+"""`ingest schema infer` as a person runs it: on a live topic, disturbing nobody, and its file taken by the others."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from ingest.errors import ExitCode
+from ingest.sandbox.broker import RealKafka
+from ingest.sandbox.generate import Generator
+from ingest.sandbox.produce import produce
+
+WITHIN_S = 60.0
+SECRET = "hunter2-canary"
+
+
+class Bench:
+    """A directory, a topic of three partitions, and the command in it."""
+
+    def __init__(self, bootstrap: str, topic: str, directory: Path) -> None:
+        self.bootstrap = bootstrap
+        self.topic = topic
+        self.directory = directory
+
+    def ingest(self, *arguments: str, code: int = ExitCode.DONE) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARIZE_", "INGEST_"))}
+        done = subprocess.run(
+            [sys.executable, "-m", "ingest", *arguments],
+            cwd=self.directory,
+            env={**kept, "PYTHONPATH": str(Path.cwd())},
+            capture_output=True,
+            text=True,
+            timeout=WITHIN_S,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def infer(self, *arguments: str, code: int = ExitCode.DONE) -> subprocess.CompletedProcess[str]:
+        return self.ingest("schema", "infer", "--brokers", self.bootstrap, "--topic", self.topic, *arguments, code=code)
+
+    def put(self, *values: bytes | None, partition: int = 0) -> None:
+        producer = Producer({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        for value in values:
+            producer.produce(self.topic, value, partition=partition)
+        assert producer.flush(WITHIN_S) == 0
+
+    def groups(self) -> list[str]:
+        found = AdminClient({"bootstrap.servers": self.bootstrap}).list_consumer_groups().result(WITHIN_S).valid
+        return sorted(group.group_id for group in found)
+
+    def rejected(self, file: str, partition: int) -> dict[str, int]:
+        """What `ingest debug` makes of the partition under that file, by the end it shows."""
+        done = self.ingest(
+            "debug",
+            "--partition",
+            str(partition),
+            "--from",
+            "earliest",
+            "--limit",
+            "100000",
+            "--json",
+            "--config",
+            file,
+        )
+        findings = [json.loads(line) for line in done.stdout.splitlines()]
+        (end,) = [finding for finding in findings if finding["step"] == "end"]
+        found: dict[str, int] = end["rejected"]
+        return found
+
+
+@pytest.fixture
+def bench(real_kafka: RealKafka, topic: Callable[..., str], tmp_path: Path) -> Bench:
+    return Bench(real_kafka.bootstrap, topic(3), tmp_path)
+
+
+def said(text: str) -> dict[str, int]:
+    """The dead letters that the file foretells."""
+    lines = text.split("would be dead letters")[1].split("#\n", maxsplit=1)[0].splitlines()
+    found = [line.removeprefix("#   ").rsplit(" ", 1) for line in lines if line.startswith("#   ")]
+    return {code: int(number.replace(",", "")) for code, number in found}
+
+
+def test_the_contract_of_a_live_topic_is_taken_back_and_keeps_its_word(bench: Bench) -> None:
+    generator = Generator(seed=7, bad_share=0.05)
+    produce(bench.bootstrap, bench.topic, (0, 1, 2), 3_000, generator=generator)
+    before = bench.groups()
+    done = bench.infer("--sample", "100000", "--output", "contract.toml")
+    assert bench.groups() == before
+    assert done.stdout == ""
+    text = (bench.directory / "contract.toml").read_text()
+    foretold = said(text)
+    assert sum(foretold.values()) > 0
+    measured: dict[str, int] = {}
+    for partition in range(3):
+        for code, number in bench.rejected("contract.toml", partition).items():
+            measured[code] = measured.get(code, 0) + number
+    assert measured == foretold
+    pinned = tomllib.loads(text)["schema"]["types"]
+    assert (pinned["age"], pinned["amount"], pinned["city"]) == ("integer", "float", "string")
+    # Written again on top of itself it says the same.
+    again = bench.infer("--sample", "100000", "--config", "contract.toml")
+    assert tomllib.loads(again.stdout)["schema"] == tomllib.loads(text)["schema"]
+    assert said(again.stdout) == foretold
+
+
+def test_the_sample_is_the_newest_part_of_every_partition(bench: Bench) -> None:
+    for partition in range(2):
+        old = [json.dumps({"prediction_id": f"{n}", "old": n}).encode() for n in range(50)]
+        new = [json.dumps({"prediction_id": f"{n}", f"new{partition}": 0.5}).encode() for n in range(10)]
+        bench.put(*old, *new, partition=partition)
+    text = bench.infer("--sample", "20").stdout
+    types = tomllib.loads(text)["schema"]["types"]
+    assert types == {"prediction_id": "string", "new0": "float", "new1": "float"}
+    assert "#   partition 0: offsets 50 to 59\n#   partition 1: offsets 50 to 59\n" in text
+    one = bench.infer("--sample", "1000", "--partitions", "1").stdout
+    assert tomllib.loads(one)["schema"]["types"] == {"prediction_id": "string", "old": "integer", "new1": "float"}
+
+
+def test_values_are_shown_on_request_only_and_no_file_is_overwritten(bench: Bench) -> None:
+    bench.put(json.dumps({"prediction_id": SECRET, "n": 1}).encode(), b"{")
+    assert SECRET not in bench.infer().stdout
+    bench.infer("--examples", "--output", "contract.toml")
+    file = bench.directory / "contract.toml"
+    assert SECRET in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    refused = bench.infer("--output", "contract.toml", code=ExitCode.CONFIGURATION)
+    assert "it is there already" in refused.stderr
+
+
+def test_what_cannot_be_read_is_said(bench: Bench) -> None:
+    assert "but not 7" in bench.infer("--partitions", "7", code=ExitCode.CONFIGURATION).stderr
+    empty = bench.infer().stdout
+    assert "0 messages" in empty
+    assert tomllib.loads(empty)["schema"]["types"] == {}
+    missing = bench.ingest("schema", "infer", code=ExitCode.CONFIGURATION)
+    assert "topic is missing" in missing.stderr
