@@ -7,8 +7,10 @@ Rules
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from ingest.events import ColumnsIgnored, Event, ValuesNulled
 
 MOST = 200
 EVERY_S = 30.0
@@ -53,3 +55,23 @@ class Tally:
             self._told[column] = now
         others = due.pop(_OTHERS, 0)
         return News(due, others)
+
+
+class Losses:
+    """What a worker's rows lose: values that become null, and those of ignored columns."""
+
+    def __init__(self, every_s: float = EVERY_S) -> None:
+        self._nulled = Tally(every_s)
+        self._ignored = Tally(every_s)
+
+    def add(self, nulled: Mapping[str, int], ignored: Mapping[str, int]) -> None:
+        """So many more values, by column."""
+        self._nulled.add(nulled)
+        self._ignored.add(ignored)
+
+    def news(self, worker: int, now: float, *, last: bool = False) -> Iterator[Event]:
+        """What is due to be told; it counts as told now."""
+        if (news := self._nulled.news(now, last=last)) is not None:
+            yield ValuesNulled(worker=worker, columns=news.columns, others=news.others)
+        if (news := self._ignored.news(now, last=last)) is not None:
+            yield ColumnsIgnored(worker=worker, columns=news.columns, others=news.others)

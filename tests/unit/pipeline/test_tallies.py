@@ -1,6 +1,7 @@
 """Counts are told at once, then seldom, and all of them in the end."""
 
-from ingest.pipeline.tallies import MOST, News, Tally
+from ingest.events import ColumnsIgnored, ValuesNulled
+from ingest.pipeline.tallies import MOST, Losses, News, Tally
 
 
 def test_a_column_is_told_at_once_and_then_once_in_a_while() -> None:
@@ -36,3 +37,16 @@ def test_columns_that_are_data_are_told_together_and_all_counted() -> None:
             others += news.others
     assert (told, others) == (MOST, 100 * 50 - MOST)
     assert events <= MOST // 50 + 100 // 30 + 2
+
+
+def test_what_rows_lose_is_told_as_events() -> None:
+    losses = Losses(every_s=30.0)
+    assert list(losses.news(3, 0.0, last=True)) == []
+    losses.add({"age": 1}, {"odd": 2})
+    assert list(losses.news(3, 0.0)) == [
+        ValuesNulled(worker=3, columns={"age": 1}),
+        ColumnsIgnored(worker=3, columns={"odd": 2}),
+    ]
+    losses.add({"age": 1}, {})
+    assert list(losses.news(3, 1.0)) == []
+    assert list(losses.news(3, 1.0, last=True)) == [ValuesNulled(worker=3, columns={"age": 1})]
