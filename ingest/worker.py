@@ -278,6 +278,7 @@ class _Worker:
     def commit_what_is_acknowledged(self) -> None:
         """Before a halt: commit what is settled, for a few seconds; what fails here is only sent again."""
         deadline = time.monotonic() + _LAST_COMMIT_S
+        self._tell_losses(time.monotonic(), last=True)
         try:
             self._reader.pause()
             while time.monotonic() < deadline:
@@ -451,6 +452,7 @@ class _Worker:
         if not last and now - self._reported_at < _REPORT_S:
             return
         self._reported_at = now
+        self._tell_losses(now, last=last)
         self._emit(
             events.Progress(
                 worker=self._task.worker,
@@ -461,6 +463,10 @@ class _Worker:
                 partitions={partition: self._progress(partition) for partition in self._trackers},
             )
         )
+
+    def _tell_losses(self, now: float, *, last: bool) -> None:
+        for event in self._judges.losses.news(self._task.worker, now, last=last):
+            self._emit(event)
 
     def _progress(self, partition: int) -> PartitionProgress:
         mark = self._committer.stored(partition)

@@ -4,7 +4,7 @@ Findings hold payloads, on purpose: they are for the eyes of whoever asked, neve
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ingest.records import KafkaMessage
@@ -66,7 +66,10 @@ class MessageSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkSeen:
-    """One poll and what decoding made of it. `rejected` maps a reason's code to its messages; seconds are wall time."""
+    """One poll and what decoding made of it. `rejected` maps a reason's code to its messages; seconds are wall time.
+
+    `nulled` counts values that became null by column ([schema.conflicts]), `ignored` those of unknown columns.
+    """
 
     messages: int
     first: int
@@ -78,6 +81,8 @@ class ChunkSeen:
     widened: Sequence[tuple[str, str, str]]
     poll_s: float
     decode_s: float
+    nulled: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +163,8 @@ class End:
     lag: int | None
     timings: Sequence[Timing]
     stopped: str
+    nulled: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 Finding = Begin | MessageSeen | ChunkSeen | BatchSeen | Sent | Settled | Note | End

@@ -248,5 +248,7 @@ class _Session:
                 lag=None if found is None else max(end - found.next_offset, 0),
                 timings=timings,
                 stopped=steps.stopped,
+                nulled=watch.nulled,
+                ignored=watch.ignored,
             )
         )

@@ -141,6 +141,7 @@ class TextShow:
                 "accepted": count(chunk.accepted),
                 "rejected": _codes(chunk.rejected),
                 **({"settled": f"{count(chunk.settled)} by an earlier process, skipped"} if chunk.settled else {}),
+                **_lost(chunk),
                 **{
                     f"column {payload.cell(name)}": f"was {old}, is {new} from here on; older rows leave first"
                     for name, old, new in chunk.widened
@@ -199,6 +200,7 @@ class TextShow:
                 "accepted": count(end.accepted),
                 "rejected": _codes(end.rejected),
                 **({"settled": f"{count(end.settled)} by an earlier process, skipped"} if end.settled else {}),
+                **_lost(end),
                 "acknowledged": f"{count(end.acknowledged)} by Arize",
                 "next to read": str(end.next_offset),
                 f"group {end.group}": committed + ("" if end.lag is None else f", lag {count(end.lag)}"),
@@ -238,6 +240,16 @@ def _codes(rejected: Mapping[str, int]) -> str:
         return "0"
     parts = ", ".join(f"{code} {count(number)}" for code, number in sorted(rejected.items()))
     return f"{count(sum(rejected.values()))} ({parts})"
+
+
+def _lost(seen: ChunkSeen | End) -> dict[str, str]:
+    """What [schema] takes from the rows, if it does."""
+    said = {"made null": ("[schema.conflicts]", seen.nulled), "not sent": ("[schema] unknown", seen.ignored)}
+    return {
+        name: f"{_codes({payload.escape(column): number for column, number in columns.items()})} by {key}"
+        for name, (key, columns) in said.items()
+        if columns
+    }
 
 
 def _named(value: Any) -> str:

@@ -49,6 +49,8 @@ class _Caught(Judges):
 
     def forget(self) -> None:
         self.rows: dict[int, _Place] = {}
+        self.nulled: Counter[str] = Counter()
+        self.ignored: Counter[str] = Counter()
         self.seconds = 0.0
 
     def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
@@ -66,6 +68,8 @@ class _Caught(Judges):
             name = self.routes[route].name if route < len(self.routes) else ""
             for row, index in enumerate(judged.decoded.accepted.tolist()):
                 self.rows[index] = _Place(judged.decoded.table, row, name)
+            self.nulled.update(judged.decoded.nulled)
+            self.ignored.update(judged.decoded.ignored)
             yield judged
             began = time.monotonic()
 
@@ -103,6 +107,8 @@ class Watch:
         self.accepted = 0
         self.settled = 0
         self.rejected: Counter[str] = Counter()
+        self.nulled: Counter[str] = Counter()
+        self.ignored: Counter[str] = Counter()
         self.decode_s = 0.0
 
     def take(self, chunk: Chunk, poll_s: float) -> Taken:
@@ -122,6 +128,8 @@ class Watch:
         self.accepted += accepted
         self.settled += sum(settled)
         self.rejected.update(codes)
+        self.nulled.update(self._decoder.nulled)
+        self.ignored.update(self._decoder.ignored)
         self.decode_s += self._decoder.seconds
         self._show_messages(chunk, settled, bad)
         self._show.show(
@@ -136,6 +144,8 @@ class Watch:
                 widened=taken.widened,
                 poll_s=poll_s,
                 decode_s=self._decoder.seconds,
+                nulled=self._decoder.nulled,
+                ignored=self._decoder.ignored,
             )
         )
         return taken

@@ -20,6 +20,7 @@ from ingest.pipeline.provenance import complete
 from ingest.pipeline.routing import Router, Sorted
 from ingest.pipeline.rules import rules
 from ingest.pipeline.schema import shapes
+from ingest.pipeline.tallies import Losses
 from ingest.pipeline.validate import validated
 from ingest.records import Destination, KafkaMessage, Rejected
 
@@ -29,12 +30,13 @@ _NO_ROWS = pa.RecordBatch.from_arrays([], names=[])
 class Judge:
     """Turns messages of one route into rows that Arize takes. `clock` gives the seconds since 1970.
 
-    `unit` is that of the timestamps last read, None before the first. Raises ConfigError when the configuration can't
-    be applied.
+    `unit` is that of the timestamps last read, None before the first. `losses` hears what [schema] takes from the rows.
+    Raises ConfigError when the configuration can't be applied.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+    def __init__(self, config: Config, clock: Callable[[], float], losses: Losses | None = None) -> None:
         schema = config.columns
+        self._losses = losses if losses is not None else Losses()
         self.unit: Unit | None = None
         self.privacy = privacy_of(config)
         self._schema = schema
@@ -54,6 +56,7 @@ class Judge:
             decoded = self._decoder.decode([message.value() for message in messages])
         else:
             decoded = self._decoder.build(parsed)
+        self._losses.add(decoded.nulled, decoded.ignored)
         accepted = [messages[index] for index in decoded.accepted.tolist()]
         done = complete(decoded.table, accepted, self._schema)
         self.unit = done.unit or self.unit
@@ -91,6 +94,7 @@ class Judges:
         self.routes: tuple[Route, ...] = routes(config)
         self.router = Router(self.routes)
         self._clock = clock
+        self.losses = Losses()
         self._judges: dict[tuple[int, str], Judge] = {}
         for number, route in enumerate(self.routes):
             if route.deliver:  # so that what can't be applied shows at the start
@@ -142,7 +146,8 @@ class Judges:
         if judge is None:
             config = self.routes[route].config
             arize = config.arize.model_copy(update={"environment": environment})
-            judge = self._judges[route, environment] = Judge(config.model_copy(update={"arize": arize}), self._clock)
+            judge = Judge(config.model_copy(update={"arize": arize}), self._clock, self.losses)
+            self._judges[route, environment] = judge
         return judge
 
     def units(self) -> Iterator[tuple[str, Unit]]:
