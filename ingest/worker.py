@@ -34,7 +34,7 @@ from ingest.events import Emit, Repeats
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.batch import Limits
 from ingest.pipeline.behind import Behind
-from ingest.pipeline.commit import Committer, fits
+from ingest.pipeline.commit import Committer, Stored, fits
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
 from ingest.pipeline.delivery import Delivery, too_many
@@ -266,7 +266,7 @@ class _Worker:
             self._committer.sent(moved, now)
             self._reader.commit(moved)
 
-    def _commit_answered(self, stored: Mapping[int, int], faults: Sequence[str]) -> None:
+    def _commit_answered(self, stored: Stored, faults: Sequence[str]) -> None:
         news = self._committer.answered(stored)
         if news:
             counts = {p: mark.counts for p in news if (mark := self._committer.stored(p)) is not None}

@@ -9,7 +9,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -19,7 +19,7 @@ from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline import poll
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.batch import Batch
-from ingest.pipeline.commit import decode, encode
+from ingest.pipeline.commit import Stored, decode, encode
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter, Letters
 from ingest.pipeline.log import ArizeLog
@@ -147,7 +147,7 @@ class Commits:
         mark = self._tracker.watermark()
         if self._expected is not None and mark.next_offset < self._expected.next_offset:
             return self._settled(dead_letters, "it would rewind the group")
-        answers: list[tuple[Mapping[int, int], Sequence[str]]] = []
+        answers: list[tuple[Stored, Sequence[str]]] = []
         trouble: list[str] = []
         reader = poll.Reader(
             self._kafka,
@@ -163,7 +163,7 @@ class Commits:
         finally:
             reader.close()
         stored, faults = answers[0] if answers else ({}, trouble[-1:] or [f"no answer within {_COMMIT_S:g} s"])
-        if stored.get(self._partition) != mark.next_offset:
+        if stored.get(self._partition, (None, ""))[0] != mark.next_offset:
             return self._settled(dead_letters, f"Kafka did not take the commit: {'; '.join(faults)}")
         self._expected = decode(mark.next_offset, encode(mark))
         return Settled(

@@ -27,6 +27,9 @@ from ingest.records import Counts
 
 MAX_METADATA_BYTES = 4_095
 
+# By partition: the next offset and the metadata, empty where the client doesn't say it.
+Stored = Mapping[int, tuple[int, str]]
+
 _SURELY = 20  # ranges that fit whatever their numbers are
 _HURRY_S = 0.02  # between the commits of a worker that waits for them
 
@@ -151,12 +154,13 @@ class Committer:
         self._sent_at = now
         self._waiting_unsent = 0
 
-    def answered(self, stored: Mapping[int, int]) -> dict[int, int]:
-        """Kafka answered: `stored` are the partitions and next offsets it took. Returns those that are news."""
+    def answered(self, stored: Stored) -> dict[int, int]:
+        """Kafka answered: `stored` is what it took. Returns the next offsets that are news."""
         news = {}
-        for partition, next_offset in stored.items():
+        for partition, (next_offset, metadata) in stored.items():
             mark = self._outstanding.get(partition)
-            if mark is not None and mark.next_offset == next_offset:
+            # An earlier commit that was given up may have had the same offset, and less in its metadata.
+            if mark is not None and mark.next_offset == next_offset and metadata in {"", encode(mark)}:
                 self._stored[partition] = mark
                 news[partition] = next_offset
         self._refused = news.keys() != self._outstanding.keys()

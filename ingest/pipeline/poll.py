@@ -38,7 +38,7 @@ from ingest.pipeline.client import (
     TopicMetadata,
     TopicPartition,
 )
-from ingest.pipeline.commit import decode, encode
+from ingest.pipeline.commit import Stored, decode, encode
 from ingest.records import Chunk
 
 _T = TypeVar("_T")
@@ -62,8 +62,8 @@ class Polled:
 class Reader:
     """One consumer on fixed partitions of one topic.
 
-    `on_trouble` hears what librdkafka deals with by itself; `on_committed` hears a commit's answer: the stored
-    next offsets by partition, and the error texts of those refused.
+    `on_trouble` hears what librdkafka deals with by itself; `on_committed` hears a commit's answer: what
+    is stored by partition, and the error texts of those refused.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Reader:
         partitions: Sequence[int],
         *,
         on_trouble: Callable[[str], None],
-        on_committed: Callable[[Mapping[int, int], Sequence[str]], None],
+        on_committed: Callable[[Stored, Sequence[str]], None],
     ) -> None:
         self._kafka = kafka
         self._topic = kafka.topic
@@ -191,7 +191,7 @@ class Reader:
         if error is not None:
             self._on_committed({}, [error.str()])
             return
-        stored = {o.partition: o.offset for o in offsets if o.error is None}
+        stored = {o.partition: (o.offset, o.metadata or "") for o in offsets if o.error is None}
         self._on_committed(
             stored, [f"partition {o.partition}: {o.error.str()}" for o in offsets if o.error is not None]
         )

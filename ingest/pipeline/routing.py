@@ -123,8 +123,10 @@ class Router:
         scheme: "_Scheme", rows: Ints, values: "_Values"
     ) -> Iterator[tuple[Ints, "Destination | tuple[str, str]"]]:
         """The rows of each destination, or of what stands in the way of one."""
+        if not len(rows):
+            return
         columns = [values.of(path) for path in scheme.places]
-        if not columns or not len(rows):
+        if not columns:
             yield rows, scheme.fill([])
             return
         codes = np.stack([codes[rows] for codes, _ in columns])

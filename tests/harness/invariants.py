@@ -67,9 +67,9 @@ class Samples:
 
 
 def settled(mark: Watermark, visible: Ints) -> Ints:
-    """Those of the `visible` offsets that a commit calls settled."""
+    """Those of the `visible` offsets that a commit calls settled; of open routes it says nothing."""
     claimed = visible < mark.next_offset
-    for part in mark.ranges:
+    for part in (part for part in mark.ranges if not part.open):
         claimed |= (visible >= part.first) & (visible < part.next_offset)
     return visible[claimed]
 

@@ -107,7 +107,7 @@ def test_one_commit_at_a_time_and_no_more_often_than_asked() -> None:
     assert committer._outstanding
     assert not committer.may_commit(105.0, leaving=False)
     assert not committer.may_commit(105.0, leaving=True)
-    assert committer.answered({0: 1}) == {0: 1}
+    assert committer.answered({0: (1, "")}) == {0: 1}
     assert not committer.outstanding
     assert not committer.may_commit(100.9, leaving=False)
     assert committer.may_commit(101.0, leaving=False)
@@ -124,7 +124,7 @@ def test_an_answer_that_never_comes_is_given_up() -> None:
 def test_only_what_kafka_confirmed_is_stored() -> None:
     committer = Committer(interval_s=1.0)
     committer.sent({0: ONE, 1: ONE}, 0.0)
-    assert committer.answered({0: 1}) == {0: 1}
+    assert committer.answered({0: (1, "")}) == {0: 1}
     assert committer.moved({0: ONE, 1: ONE}) == {1: ONE}
     assert committer.stored(1) is None
     committer.sent({1: TWO}, 1.0)
@@ -136,9 +136,21 @@ def test_the_answer_to_another_commit_confirms_nothing() -> None:
     committer = Committer(interval_s=1.0)
     committer.sent({0: ONE}, 0.0)
     committer.sent({0: TWO}, 30.0)
-    assert committer.answered({0: 1, 5: 9}) == {}
+    assert committer.answered({0: (1, ""), 5: (9, "")}) == {}
     assert committer.stored(0) is None
     assert committer.moved({0: TWO}) == {0: TWO}
+
+
+def test_the_late_answer_to_a_commit_that_was_given_up_confirms_no_other_of_the_same_offset() -> None:
+    committer = Committer(interval_s=1.0)
+    more = Watermark(1, Counts(1), (SettledRange(5, 6, Counts(1)),))
+    committer.sent({0: ONE}, 0.0)
+    committer.sent({0: more}, 30.0)
+    assert committer.answered({0: (1, encode(ONE))}) == {}
+    assert committer.moved({0: more}) == {0: more}
+    committer.sent({0: more}, 31.0)
+    assert committer.answered({0: (1, encode(more))}) == {0: 1}
+    assert committer.stored(0) == more
 
 
 def test_what_moved_is_offset_counts_or_ranges() -> None:
