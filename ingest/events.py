@@ -372,7 +372,11 @@ class WorkerGivenUp(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draining(Event):
-    """A stop was asked for: no more polling, what is in flight has `deadline_s` to be acknowledged."""
+    """A stop was asked for: no more polling, what is in flight has `deadline_s` to be acknowledged.
+
+    With `topic` it is about that one alone, and the others go on.
+    """
 
     reason: str
     deadline_s: float
+    topic: str | None = None

@@ -26,7 +26,7 @@ class Verdict(Enum):
     FINISHED = "finished"  # nothing is left to do there
     CRASHED = "crashed"  # started again, within the intensity
     HALTED = "halted"  # its partitions stop, the others go on
-    HALT_ALL = "halt all"  # every worker would end like this: stop them all
+    HALT_ALL = "halt all"  # every worker of its topic would end like this: stop them all
 
 
 VERDICTS: Mapping[int, Verdict] = MappingProxyType(
@@ -36,7 +36,7 @@ VERDICTS: Mapping[int, Verdict] = MappingProxyType(
         ExitCode.USAGE: Verdict.HALT_ALL,
         ExitCode.CONFIGURATION: Verdict.HALT_ALL,
         ExitCode.KAFKA: Verdict.CRASHED,  # brokers come back
-        ExitCode.CREDENTIALS: Verdict.HALT_ALL,  # one key serves all workers
+        ExitCode.CREDENTIALS: Verdict.HALT_ALL,  # one key serves all workers of a topic
         ExitCode.CRASHING: Verdict.CRASHED,
         ExitCode.DRAIN_DEADLINE: Verdict.CRASHED,  # told to leave by someone else than the supervisor
         ExitCode.EXPIRED: Verdict.HALTED,  # a person must decide about these partitions only

@@ -7,8 +7,9 @@
 3. Time in which the supervisor itself did not turn (stopped, suspended) is not held against a worker.
 4. The end of a worker is judged by `restarts.verdict`, a crash by `restarts.decide`. A worker that left with 0
    although nobody told it to and there was no end to reach is started again as well.
-5. The first stop drains: every worker is asked once, and killed `grace_s` after the deadline that it keeps itself.
-   The second stop kills at once.
+5. The first stop drains: every worker is asked, and killed `grace_s` after the deadline that it keeps itself.
+   The second stop kills at once. A worker that leaves as all of its topic would (its key is refused) takes these with
+   it, after a drain; the other topics go on.
 6. The exit code is the most telling one: what halted all of it, then what was given up, then what was left open.
 
 No process, signal, pipe or sleep is in here: a test replays any history with a clock of its own.
@@ -99,6 +100,7 @@ class _Seat:
     start_at: float | None = 0.0  # None: nobody sits here again
     started_at: float = 0.0
     heard_at: float = 0.0
+    stop_at: float | None = None  # when its drain is over
     turning: bool = False  # it has begun to read
     killed: bool = False
     crashes: tuple[float, ...] = ()
@@ -138,8 +140,7 @@ class Supervisor:
         self._clock = clock
         self._jitter = jitter
         self._ends = ends
-        self._stop_at: float | None = None  # when the drain is over
-        self._stopped_at = float("-inf")  # when somebody asked for it
+        self._stopped_at: float | None = None  # when somebody asked for it
         self._codes: set[ExitCode] = {ExitCode.DONE}
         self._turned_at = clock()
         self.ledgers = {share.topic: Ledger() for share in shares}
@@ -168,9 +169,9 @@ class Supervisor:
     def stop(self, reason: str) -> None:
         """A stop was asked for: the first drains, the second leaves at once."""
         now = self._clock()
-        if self._stop_at is None:
+        if self._stopped_at is None:
             self._stopped_at = now
-            self._drain(reason, now)
+            self._drain(self._seats, Draining(reason=reason, deadline_s=self._policy.drain_s), now)
             return
         if now - self._stopped_at < SAME_STOP_S:
             return
@@ -185,8 +186,8 @@ class Supervisor:
             self._read(seat, now)
         for seat in self._seats:
             self._kill_if_hung(seat, now)
-        if self._stop_at is not None and now > self._stop_at + GRACE_S and any(seat.process for seat in self._seats):
-            self._kill_all()
+            if seat.stop_at is not None and now > seat.stop_at + GRACE_S:
+                self._kill(seat)
         for seat in self._seats:
             self._reap(seat, now)
         for seat in self._seats:
@@ -252,12 +253,12 @@ class Supervisor:
         if kind is Verdict.HALT_ALL:
             seat.start_at = None
             self._codes.add(ExitCode(code))
-            if self._stop_at is None:
-                self._drain(f"worker {seat.index} left with exit code {code}, as every worker would", now)
+            if seat.stop_at is None:
+                self._drain_topic(seat.share.topic, f"worker {seat.index} left with exit code {code}", now)
         elif kind is Verdict.HALTED:
             seat.start_at = None
             self._codes.add(ExitCode(code))
-        elif self._stop_at is not None:
+        elif seat.stop_at is not None:
             seat.start_at = None
             if code != ExitCode.DONE:
                 self._codes.add(ExitCode.DRAIN_DEADLINE)
@@ -302,11 +303,17 @@ class Supervisor:
 
     # --- stops ------------------------------------------------------------------------------------
 
-    def _drain(self, reason: str, now: float) -> None:
-        self._stop_at = now + self._policy.drain_s
-        self._emit(Draining(reason=reason, deadline_s=self._policy.drain_s))
-        for seat in self._seats:
+    def _drain_topic(self, topic: str, reason: str, now: float) -> None:
+        several = len(self.ledgers) > 1
+        reason = f"{reason}, as every worker {f'of {topic} ' if several else ''}would"
+        event = Draining(reason=reason, deadline_s=self._policy.drain_s, topic=topic if several else None)
+        self._drain([seat for seat in self._seats if seat.share.topic == topic], event, now)
+
+    def _drain(self, seats: Sequence[_Seat], event: Draining, now: float) -> None:
+        self._emit(event)
+        for seat in seats:
             seat.start_at = None
+            seat.stop_at = now + event.deadline_s if seat.stop_at is None else seat.stop_at
             if seat.process is not None:
                 seat.process.drain()
 

@@ -95,7 +95,7 @@ class Board:
         match event:
             case events.SupervisorStarted():
                 self._begin(event, now)
-            case events.Draining():
+            case events.Draining(topic=None):
                 self.draining = True
             case events.Progress(worker=int(index)):
                 self._progress(self._worker(index), event, now)

@@ -286,6 +286,10 @@ def _(event: events.WorkerGivenUp) -> str:
 
 @sentence.register
 def _(event: events.Draining) -> str:
+    if event.topic is not None:
+        return (
+            f"{event.reason}: {event.topic} drains for up to {spelling.seconds(event.deadline_s)}, other topics go on"
+        )
     return (
         f"{event.reason}: draining for up to {spelling.seconds(event.deadline_s)}; "
         "a second stop leaves at once, and what is open stays in Kafka"

@@ -16,6 +16,7 @@ VALUES: dict[str, Any] = {
     "int | None": 3,
     "float": 0.5,
     "str": "text",
+    "str | None": "text",
     "tuple[int, ...]": (1, 2),
     "tuple[Span, ...]": (Span(0, 1, 2, 1),),
     "Mapping[int, int]": {0: 1},

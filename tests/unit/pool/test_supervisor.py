@@ -355,6 +355,46 @@ def test_refused_credentials_halt_everything_with_their_code() -> None:
     assert history.supervisor.exit_code is ExitCode.CREDENTIALS
 
 
+def test_refused_credentials_of_one_topic_leave_the_others_alone() -> None:
+    history = History(topics=("rides", "fares", "fares"))
+    history.turn()
+    rides, refused, beside = history.started
+    refused.code = ExitCode.CREDENTIALS
+    history.turn()
+    (told,) = history.emissions(Draining)
+    assert (told.topic, told.reason) == ("fares", "worker 1 left with exit code 5, as every worker of fares would")
+    assert (rides.drains, beside.drains) == (0, 1)
+    # That drain has its own deadline, and is no stop of the others.
+    beside.immortal = True
+    history.passes(10.0 + GRACE_S + 2 * TURN_S)
+    assert (rides.kills, rides.drains) == (0, 0)
+    assert beside.kills > 0
+    beside.code = KILLED
+    history.turn()
+    assert not history.done()
+    rides.code = KILLED
+    history.passes(2.0)
+    assert [worker.share.topic for worker in history.started[3:]] == ["rides"]
+    history.supervisor.stop("SIGTERM")
+    history.running(0).code = 0
+    history.turn()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.CREDENTIALS
+
+
+def test_a_stop_after_refused_credentials_drains_the_rest_first() -> None:
+    history = History(topics=("rides", "fares"))
+    history.turn()
+    history.started[1].code = ExitCode.CREDENTIALS
+    history.turn()
+    history.passes(1.0)
+    history.supervisor.stop("SIGTERM")
+    assert (history.started[0].drains, history.started[0].kills) == (1, 0)
+    history.passes(1.0)
+    history.supervisor.stop("SIGTERM")
+    assert history.started[0].kills == 1
+
+
 def test_expired_offsets_halt_their_partitions_only() -> None:
     history = History(ends=True)
     history.turn()

@@ -118,3 +118,11 @@ def test_topics_are_kept_apart() -> None:
 def test_of_one_topic_nobody_is_told_which(board: Board) -> None:
     assert board.topic_of(events.Resumed(worker=0)) == ""
     assert board.lags() == {"rides": 500}
+
+
+def test_a_topic_that_drains_alone_is_not_the_run() -> None:
+    board = Board()
+    board.take(events.Draining(reason="worker 1 left", deadline_s=30.0, topic="fares"), now=0.0)
+    assert not board.draining
+    board.take(events.Draining(reason="SIGTERM", deadline_s=30.0), now=0.0)
+    assert board.draining

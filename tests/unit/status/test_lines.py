@@ -112,3 +112,8 @@ def test_counts_by_column_name_the_most_and_count_the_others() -> None:
     )
     nulled = events.ValuesNulled(worker=3, columns={"age": 1200})
     assert lines.sentence(nulled).endswith(': "age" 1,200')
+
+
+def test_a_topic_that_drains_alone_is_named() -> None:
+    alone = events.Draining(reason="worker 1 left with exit code 5", deadline_s=30.0, topic="fares")
+    assert lines.sentence(alone).endswith(": fares drains for up to 30 s, other topics go on")
