@@ -7,8 +7,8 @@ Rules
    whose every value stands in its column exactly. It hands back all others, what is malformed included.
 3. The orjson lane decides about what was handed back: rows, dead letters, new columns. If that leaves each known column
    the kind it has, the two parts are put together in order of arrival.
-4. Else, and whenever a value that was handed back is in conflict with its column, the orjson lane gets the whole chunk:
-   values vote for the kind of their column, and those that were taken have votes too.
+4. Values vote for the kind of their column, and those that were taken have votes too: they are counted when the others
+   are looked at. Where the outcome may be another kind (`votes`), the orjson lane gets the whole chunk.
 5. Where keys are not columns as they stand ([schema] rename, exclude, hash, unknown), where a column may be one of
    several kinds of lists, and without the compiled decoder, the orjson lane works alone.
 
@@ -19,7 +19,7 @@ has them, then the others by name.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -33,6 +33,7 @@ from ingest.pipeline.decode import Decoder, Parsed, parse
 from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.flatten import Row
 from ingest.pipeline.kinds import STRUCTURED
+from ingest.pipeline.votes import kind_at_stake
 from ingest.records import Rejected
 
 try:
@@ -121,14 +122,18 @@ class Lanes:
             self._contract.learn(taught(taken.table, self._contract))
             return Decoded(taken.table, taken.rows, ())
         parsed = parse([values[index] for index in indices.tolist()])
-        rest, built = self._orjson.attempt(parsed)
-        if built.widened or built.nulled or any(fault.code not in _UNSEEN for fault in built.rejected):
+        counted = replace(self._contract, columns={**self._contract.columns, **taught(taken.table, self._contract)})
+        rest, built = Decoder(counted).attempt(parsed)
+        conflicts = any(fault.code not in _UNSEEN for fault in built.rejected)
+        if built.widened or built.nulled or (conflicts and kind_at_stake(parsed.rows, counted, self._contract)):
             return None
         first = parsed.rows[built.kept[0]] if built.kept else {}
         table, accepted = _merged(taken, rest.table, indices[rest.accepted], first)
         if len(self._contract.columns.keys() | set(table.schema.names)) > MAX_COLUMNS:
             return None
-        self._contract.learn(taught(table, self._contract))
+        found = {**counted.columns, **built.learned}
+        names = dict.fromkeys((*table.schema.names, *built.learned))
+        self._contract.learn({name: found[name] for name in names if name in found})
         rejected = [Rejected(int(indices[fault.index]), fault.code, fault.reason) for fault in rest.rejected]
         return Decoded(table, accepted, rejected)
 

@@ -6,7 +6,9 @@ do (keys, order, blanks), and differ as those of the world do: keys come and go,
 
 import json
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -175,7 +177,7 @@ class _Stream:
         if dice.random() < self._drift / 4:
             text = text[:-1] + text.replace("{", ",", 1)  # every key twice
         value = text.encode("utf-8", "surrogatepass")
-        return self._damaged(value) if dice.random() < self._damage else value
+        return self.damaged(value) if dice.random() < self._damage else value
 
     def _tree(self, leaves: dict[str, str]) -> dict[str, Any]:
         tree: dict[str, Any] = {}
@@ -256,7 +258,7 @@ class _Stream:
     def _other(self) -> str:
         return self._dice.choice(_OTHERS)
 
-    def _damaged(self, value: bytes) -> bytes:
+    def damaged(self, value: bytes) -> bytes:
         dice = self._dice
         at = dice.randrange(len(value))
         flipped, special = bytes([dice.randrange(256)]), bytes([dice.choice(b'{}[]",:\\ 0-.eEu\n')])
@@ -274,3 +276,47 @@ class _Stream:
                 before + value,
             )
         )
+
+
+# --- for the fuzzer (ingest/fastlane/fuzz) ----------------------------------------------------------
+
+_TAUGHT = {
+    "a": 1,
+    "b": 0.5,
+    "c": "x",
+    "d": True,
+    "e": ["x", None],
+    "f": None,
+    "v": [0.5],
+    "é": 0.5,
+    "g": {"h": 1, "i": {"j": "y"}},
+}
+
+
+def fuzzed(messages: Sequence[bytes]) -> None:
+    """Both lanes make the same of `messages` and of what comes after them. Raises AssertionError."""
+    taught: Chunk = [json.dumps(_TAUGHT).encode()] * 3
+    compare({"v": Rule("embeddings", frozenset({"list of numbers"}))}, [taught, list(messages), taught])
+
+
+def seeds(number: int) -> Iterator[bytes]:
+    """So many inputs to begin with: parts of the taught message, whole and spoilt, with record separators between."""
+    dice = random.Random(number)
+    message = json.dumps(_TAUGHT, ensure_ascii=False).encode()
+    parts = (
+        b'{"a":-7}',
+        b'{"b":1e5,"c":"\\u00e9"}',
+        b'{"g":{"h":null}}',
+        b'{"v":[],"e":[]}',
+        b' { "d" : false } ',
+        message,
+    )
+    stream = _Stream(dice, {})
+    for _ in range(number):
+        chunk = [dice.choice(parts) for _ in range(dice.randrange(1, 4))]
+        yield b"\x1e".join(stream.damaged(part) if dice.random() < 0.3 else part for part in chunk)
+
+
+if __name__ == "__main__":
+    for place, seed in enumerate(seeds(300)):
+        (Path(sys.argv[1]) / f"seed-{place:03}").write_bytes(seed)

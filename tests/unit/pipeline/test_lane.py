@@ -117,6 +117,30 @@ def test_values_taken_have_votes_against_those_handed_back() -> None:
 
 
 @built
+def test_a_few_conflicts_cost_their_own_messages_only() -> None:
+    first = {"a": 1, "b": 0.5, "c": "x"}
+    good = [{"a": number, "b": number / 4, "c": str(number)} for number in range(9)]
+    odds: tuple[Any, ...] = ({"a": "x"}, {"b": True}, {"c": 1}, {"a": [1]}, {"a": [{}]}, {"b": 2**60}, {"a": 2**63})
+    for odd in odds:
+        chunks = [texts(first), texts(*good[:4], odd, *good[4:], {"c": None}), texts(*good)]
+        lanes = Lanes(Contract(), "fast")
+        lanes.decode(chunks[0])
+        found = lanes._take(chunks[1])
+        assert found is not None
+        assert len(found.rows) == 10
+        assert lanes._joined(chunks[1], found) is not None, odd
+        compare({}, chunks)
+
+
+@built
+def test_integers_in_a_float_column_vote_as_integers_and_as_floats() -> None:
+    wide = texts(*({"a": 2**60} for _ in range(4)))
+    for floats in range(1, 6):
+        few = texts(*({"a": 0.5} for _ in range(floats)))
+        compare({}, [few, [*texts({"a": 1}, {"a": 2}, {"a": 3}), *wide], wide, few])
+
+
+@built
 def test_rows_without_their_id_have_votes_too() -> None:
     rules = {"id": Rule("prediction_id", frozenset({"string"}), required=True)}
     compare(rules, [texts({"id": "1", "a": 1}), texts({"id": "2", "a": 2}, *({"a": "x"} for _ in range(9)))])
