@@ -134,6 +134,15 @@ class TimestampsRead(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LateActuals(Event):
+    """So many actuals since this was told last whose timestamps lie before Arize's join window. They are sent."""
+
+    level: ClassVar[Level] = "warning"
+    rows: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadStarted(Event):
     """The first attempt of a batch is about to leave: from now on a crash may repeat `spans`."""
 

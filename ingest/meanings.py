@@ -238,7 +238,8 @@ def _claims(schema: Schema, model_type: str) -> Iterator[Claim]:
     scores = CLASS_SCORES if model_type == "multi_class" else NUMBERS
     ranking = schema.ranking
     yield Claim("prediction_id", schema.prediction_id, IDS, required=True)
-    yield Claim("timestamp", schema.timestamp, _TIMES[schema.timestamp_unit], not schema.timestamp_from_kafka)
+    # Not required here: a delayed actual needs none, and only a whole row shows what it is.
+    yield Claim("timestamp", schema.timestamp, _TIMES[schema.timestamp_unit])
     yield Claim("prediction_label", schema.prediction_label, labels)
     yield Claim("prediction_score", schema.prediction_score, scores)
     # A ranking model's actual label is its relevance labels' fallback.

@@ -31,6 +31,7 @@ from ingest import events
 from ingest.config import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Repeats
+from ingest.pipeline import join_window
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.batch import Limits
 from ingest.pipeline.behind import Behind
@@ -132,6 +133,7 @@ class _Worker:
         self._consumed = dict.fromkeys(task.partitions, 0)
         self._reading = set(task.partitions)
         self._repeats = Repeats()
+        self._late = 0
         self._process = psutil.Process()
         self._loops = 0
         self._state = "starting"
@@ -207,6 +209,7 @@ class _Worker:
         if self._halt is not None:
             raise self._halt
         self._state = "done"
+        self._tell_late(0, now, last=True)
         self._report(now, last=True)
         left = sum(tracker.open_messages for tracker in self._trackers.values())
         self._emit(events.WorkerFinished(worker=self._task.worker, exit_code=code, unacknowledged=left))
@@ -292,9 +295,16 @@ class _Worker:
     # --- upload --------------------------------------------------------------------------------
 
     def _flush(self, now: float, *, leaving: bool) -> None:
-        if not self._committer.behind:
+        if not self._awaits_commit():
             for delivery in self._deliveries.values():
                 delivery.flush(now, leaving=leaving)
+
+    def _awaits_commit(self) -> bool:
+        """As many acknowledged batches wait for their commit as may, and there is one to wait for.
+
+        There is none while rows of the same chunks are in other batches that have yet to be sent.
+        """
+        return self._committer.behind and bool(self._committer.outstanding or self._committer.moved(self._marks()))
 
     @property
     def _in_flight(self) -> int:
@@ -393,6 +403,7 @@ class _Worker:
                 self._emit(events.TimestampsRead(worker=self._task.worker, column=column, unit=unit))
         for column, old, new in taken.widened:
             self._emit(events.ColumnWidened(worker=self._task.worker, column=column, old=old, new=new))
+        self._tell_late(taken.late, time.monotonic())
         letters = taken.letters.letters
         if too_much := self._undecodable.judged(_dead(chunk, letters)):
             last = letters[-1]
@@ -447,6 +458,12 @@ class _Worker:
             self._emit(events.KafkaTrouble(worker=self._task.worker, error=text))
 
     # --- report --------------------------------------------------------------------------------
+
+    def _tell_late(self, rows: int, now: float, *, last: bool = False) -> None:
+        self._late += rows
+        if self._late and (last or self._repeats.news("late actuals", now)):
+            self._emit(events.LateActuals(worker=self._task.worker, rows=self._late, days=join_window.DAYS))
+            self._late = 0
 
     def _report(self, now: float, *, last: bool = False) -> None:
         if not last and now - self._reported_at < _REPORT_S:

@@ -11,7 +11,8 @@ Rules
    confluent-kafka sends a terminating NUL along). Ranges that don't fit are left out from
    the far end: their messages are sent again after a restart, none is lost.
 5. Until a commit has taken in the `most_batches` acknowledged batches that wait for it, nothing more may be sent: what
-   a crash repeats is bounded by that and by the uploads in flight, however small the batches or slow the commits.
+   a crash repeats is bounded by that and by the uploads in flight, however small the batches or slow the commits. Where
+   no watermark has moved there is no commit to wait for: the rows that hold it are in batches that must be sent first.
 6. Metadata of another writer is not read: the offset counts, the rest starts from zero. That of former versions is.
 
 Theory: offset and metadata are stored by Kafka in one record, so counts and ranges can't disagree with the offset,

@@ -17,6 +17,7 @@ class Decoded:
     `accepted` gives the chunk's index of each row; `accepted` and `rejected` together are the whole chunk.
     `widened` lists (column, old type, new type) whose earlier rows can't share a batch with these. `nulled` counts the
     values that became null by column, `ignored` those of columns that are not sent, as the configuration wants it.
+    `late` counts the actuals among the rows that are too late to be joined (see `join_window`).
     """
 
     table: pa.RecordBatch
@@ -25,6 +26,7 @@ class Decoded:
     widened: Sequence[tuple[str, str, str]] = ()
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
+    late: int = 0
 
     def without(self, faults: Sequence[Rejected]) -> "Decoded":
         """With the rows of `faults`, whose indices are rows of `table`, among the rejected ones."""

@@ -46,13 +46,14 @@ class Judging(Protocol):
 class Taken:
     """What a chunk left behind: its dead letters with the tickets they release, and what became of columns.
 
-    `widened`, `nulled` and `ignored` are as in `Decoded`.
+    `widened`, `nulled`, `ignored` and `late` are as in `Decoded`.
     """
 
     letters: Letters
     widened: tuple[tuple[str, str, str], ...] = ()
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
+    late: int = 0
 
 
 class Intake:
@@ -119,7 +120,7 @@ class Intake:
         letters: list[DeadLetter] = []
         released: list[tuple[Ticket, int]] = []
         widened: list[tuple[str, str, str]] = []
-        nulled, ignored = Counter[str](), Counter[str]()
+        nulled, ignored, late = Counter[str](), Counter[str](), 0
         routes = found.routes[fresh]
         for route in np.unique(routes).tolist():
             own = [ticket for ticket in tickets if ticket.route == route]
@@ -134,11 +135,12 @@ class Intake:
                 widened += judged.decoded.widened
                 nulled.update(judged.decoded.nulled)
                 ignored.update(judged.decoded.ignored)
+                late += judged.decoded.late
             dead = self._without_tombstones(rejected, own, chunk)
             letters += (DeadLetter(chunk.messages[r.index], r.code, r.reason) for r in dead)
             counts = _by_ticket(own, chunk, [r.index for r in dead])
             released += zip(own, counts, strict=True)
-        return Taken(Letters(tuple(letters), tuple(released)), tuple(widened), nulled, ignored)
+        return Taken(Letters(tuple(letters), tuple(released)), tuple(widened), nulled, ignored, late)
 
     def _add(self, route: int, judged: Judged, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
         decoded = judged.decoded

@@ -12,6 +12,7 @@ from ingest.meanings import Unit
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.decode import Parsed
 from ingest.pipeline.decoded import Decoded
+from ingest.pipeline.join_window import late
 from ingest.pipeline.lane import Lanes, chosen
 from ingest.pipeline.look import Limits
 from ingest.pipeline.names import Names
@@ -62,7 +63,9 @@ class Judge:
         self.unit = done.unit or self.unit
         whole = replace(decoded, table=done.table)
         faults = [Rejected(row, code, reason) for row, code, reason in done.faults]
-        return validated(whole.without(faults), self._limits, self._clock())
+        now_epoch_s = self._clock()
+        judged = validated(whole.without(faults), self._limits, now_epoch_s)
+        return replace(judged, late=late(judged.table, self._schema, self._limits.model_type, now_epoch_s))
 
     def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """A number for each row; rows of different numbers must not share a batch (rule 6 of `schema`)."""

@@ -6,8 +6,8 @@ Rules
 2. What [schema] gives a meaning of its own (SHAP, embeddings, ranking, boxes, ...) is that and no feature. A column
    is a tag if [schema] tags names it, else a feature; with [schema] features set, only those are features. A `*` in a
    name stands for any characters.
-3. prediction_id and timestamp must have a value in every row: Arize refuses a whole upload for one null in them.
-   A row without one becomes a dead letter, whatever its neighbours have.
+3. prediction_id must have a value in every row, timestamp in every row with a prediction: Arize refuses a whole upload
+   for one null in them. A row without one becomes a dead letter, whatever its neighbours have.
 4. Kinds are those the SDK's validator takes (arize 8.61, batch_validation/validator.py): timestamps what their unit is
    written in, scores numbers, labels of numeric models numbers, a tag no list. The SDK looks away from the scores of
    numeric models, but sends them in the label's place.
@@ -15,6 +15,10 @@ Rules
 6. Some columns must be whole in a batch that has them at all: the SDK refuses the batch for one null in a ranking
    model's rank, a multi_class model's scores, an object_detection model's boxes; and where two columns mean the same,
    it sends one of them and drops the other in silence. Rows whose `shapes` differ never share a batch.
+7. A row without a prediction is delayed: an actual, or SHAP values, that Arize joins to an earlier prediction by its
+   id. The SDK calls a whole batch delayed, or none of it, by the columns that it names (arize 8.61, `is_delayed` in
+   ml/types.py), so these rows have batches of their own, which name no column without a value: Arize must not take the
+   nulls of features for the features' values. They need no timestamp; those without one are apart again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -103,6 +107,8 @@ def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozen
     added = schema.added()
     # One of nulls only may still be called like a SHAP column, which the SDK refuses a whole batch for.
     columns = [name for name in columns if name in present or not name.endswith("_shap")]
+    if not present.intersection(outcome_columns(schema, model_type)[0]):
+        columns = [name for name in columns if name in present]
     tags = tuple(name for name in columns if tag.fullmatch(name) or name in added)
     return Roles(
         **{key: reserved.get(key) for key in RESERVED},
@@ -173,7 +179,32 @@ def shapes(table: pa.RecordBatch, schema: Schema, model_type: str) -> npt.NDArra
         found[ours | ~theirs if (theirs <= ours).all() and ours.any() else ours] |= bit
         found[ours & theirs] |= bit << 1
         bit <<= 2
+    alone = delayed(table, schema, model_type)
+    if alone.any():
+        found[alone] |= bit
+        found[alone & ~_valid(table, schema.timestamp)] |= bit << 1
     return found
+
+
+def delayed(table: pa.RecordBatch, schema: Schema, model_type: str) -> npt.NDArray[np.bool_]:
+    """The rows without a prediction (rule 7)."""
+    return ~_any(table, outcome_columns(schema, model_type)[0])
+
+
+def outcome_columns(schema: Schema, model_type: str) -> tuple[list[str], list[str]]:
+    """The columns of which one makes a prediction, and those of which one makes an actual."""
+    predictions = [schema.prediction_label, schema.prediction_score]
+    actuals = [schema.actual_label, schema.actual_score]
+    if model_type == "ranking":
+        predictions += [schema.ranking.group, schema.ranking.rank]
+        actuals += [schema.ranking.relevance_score, schema.ranking.relevance_labels]
+    elif model_type == "multi_class":
+        predictions, actuals = [schema.prediction_score], [schema.actual_score]
+    elif model_type == "object_detection":
+        images = schema.images()
+        predictions = [first_column(one) for part, one in images.items() if part.endswith(".prediction")]
+        actuals = [first_column(one) for part, one in images.items() if part.endswith(".actual")]
+    return [name for name in predictions if name], [name for name in actuals if name]
 
 
 def _whole(schema: Schema, model_type: str, columns: Sequence[str]) -> Iterator[Sequence[str]]:

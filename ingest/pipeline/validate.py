@@ -3,8 +3,9 @@
 Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, said of one row)
 1. An id, of a prediction or of a ranking group, has 1-512 characters; a timestamp lies within `max_past_years` back and
    1 year ahead; a string tag has at most 20,000 characters.
-2. A production row has a prediction or an actual; SHAP values alone will do but for multi_class and object_detection. A
-   row of training or validation has both. What has no prediction needs an id to be joined by.
+2. A production row has a prediction, which needs a timestamp, or an actual; SHAP values alone will do but for
+   multi_class and object_detection. A row of training or validation has both. What has no prediction needs an id to be
+   joined by.
 3. A prediction is whole: a ranking one has a group and a rank, an image's coordinates have categories, thresholds have
    scores.
 4. An embedding's vector has 2-20,000 finite numbers; its text, which needs a vector, 2,000,000 characters.
@@ -30,7 +31,7 @@ from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.families import CHECKS, id_length
 from ingest.pipeline.geometry import numpy_of, parents_of
 from ingest.pipeline.look import Fault, Limits, Look, outside, where
-from ingest.pipeline.schema import first_column, roles, shadowed
+from ingest.pipeline.schema import outcome_columns, roles, shadowed
 from ingest.records import Rejected
 
 YEAR_S = 365 * 86_400
@@ -58,10 +59,11 @@ def _faults(look: Look, now_epoch_s: float) -> Iterator[Fault]:
     schema, model_type = look.limits.schema, look.limits.model_type
     meant = roles(schema, model_type, list(look.columns))
     yield from _names(look, (*meant.features, *meant.tags))
-    for key in ("prediction_id", "timestamp"):
+    predicted = look.any(outcome_columns(schema, model_type)[0])
+    for key, needed in (("prediction_id", np.ones(look.rows, dtype=np.bool_)), ("timestamp", predicted)):
         if name := getattr(schema, key):
             reason = f'no value in "{name}", which [schema] {key} names'
-            yield np.flatnonzero(~look.valid(name)), "missing_column", reason
+            yield np.flatnonzero(needed & ~look.valid(name)), "missing_column", reason
     yield from id_length(look, schema.prediction_id, "prediction_id")
     yield from _timestamp(look, schema.timestamp, now_epoch_s)
     for tag in meant.tags:
@@ -121,7 +123,7 @@ def _too_long(look: Look, name: str, limit: int, code: str, said: str) -> Iterat
 def _outcomes(look: Look, shap: list[str]) -> Iterator[Fault]:
     """Rule 2."""
     environment = look.limits.environment
-    predictions, actuals = _outcome_columns(look.limits)
+    predictions, actuals = outcome_columns(look.limits.schema, look.limits.model_type)
     predicted, actual, explained = look.any(predictions), look.any(actuals), look.any(shap)
     told = f"none of {', '.join(predictions)}; {', '.join(actuals)}"
     if environment == "production":
@@ -136,23 +138,6 @@ def _outcomes(look: Look, shap: list[str]) -> Iterator[Fault]:
     if not look.limits.schema.prediction_id:
         reason = "without a prediction it is joined by its id; name the column in [schema] prediction_id"
         yield np.flatnonzero(~predicted & (actual | explained)), "no_id", reason
-
-
-def _outcome_columns(limits: Limits) -> tuple[list[str], list[str]]:
-    """The columns of which one makes a prediction, and those of which one makes an actual."""
-    schema = limits.schema
-    predictions = [schema.prediction_label, schema.prediction_score]
-    actuals = [schema.actual_label, schema.actual_score]
-    if limits.model_type == "ranking":
-        predictions += [schema.ranking.group, schema.ranking.rank]
-        actuals += [schema.ranking.relevance_score, schema.ranking.relevance_labels]
-    elif limits.model_type == "multi_class":
-        predictions, actuals = [schema.prediction_score], [schema.actual_score]
-    elif limits.model_type == "object_detection":
-        images = schema.images()
-        predictions = [first_column(one) for part, one in images.items() if part.endswith(".prediction")]
-        actuals = [first_column(one) for part, one in images.items() if part.endswith(".actual")]
-    return [name for name in predictions if name], [name for name in actuals if name]
 
 
 def _vector(look: Look, name: str, setting: str) -> Iterator[Fault]:

@@ -133,6 +133,14 @@ def _(event: events.TimestampsRead) -> str:
 
 
 @sentence.register
+def _(event: events.LateActuals) -> str:
+    return (
+        f"{spelling.amount(event.rows, 'actual')} with a timestamp more than {event.days} days back: sent, but Arize "
+        f"joins them only to predictions of the last {event.days} days, unless its support has widened that"
+    )
+
+
+@sentence.register
 def _(event: events.UploadStarted) -> str:
     return f"{_batch(event)}: sending {spelling.amount(event.rows, 'row')}, {spelling.size(event.bytes)}"
 

@@ -120,10 +120,12 @@ def test_shap_values_by_wildcard(deliver: Deliver) -> None:
             {"prediction_ts": NOW_S, "x_shap": 0.5},
         ]
     )
-    (stored,) = deliver(configured(model, "production"), rows)
+    stored, alone = deliver(configured(model, "production"), rows)
     assert meant(stored)["shap_values"] == {"x": "x_shap", "height": "h_effect"}
     assert meant(stored)["feature"] == ["x"]
-    assert stored_rows([stored]) == {row["prediction_id"]: row for row in rows}
+    assert meant(alone)["shap_values"] == {"x": "x_shap"}
+    assert "feature" not in meant(alone) or meant(alone)["feature"] == []
+    assert stored_rows([stored, alone]) == {row["prediction_id"]: row for row in rows}
 
 
 def test_rankings_and_their_relevance_later(deliver: Deliver) -> None:
@@ -131,7 +133,7 @@ def test_rankings_and_their_relevance_later(deliver: Deliver) -> None:
     prediction = {key: value for key, value in good.items() if key not in {"rs", "rl"}}
     later = {"prediction_ts": NOW_S, "rs": 0.75, "rl": ["click", "buy"]}
     rows = numbered([prediction, later, {**prediction, "r": 100}, later])
-    actual, predicted = deliver(configured(MODELS["ranking"], "production"), rows)
+    predicted, actual = deliver(configured(MODELS["ranking"], "production"), rows)
     assert (actual.table.num_rows, predicted.table.num_rows) == (2, 2)
     assert {key: meant(actual).get(key) for key in ("actual_label", "actual_score", "rank", "prediction_group_id")} == {
         "actual_label": "rl",

@@ -370,7 +370,9 @@ def _time(one: Mapped, row: Row, schema: Schema, must: set[str]) -> None:
     at: int | Fraction | None
     if value is None:
         if not schema.timestamp_from_kafka or one.message.at_ms < 0:
-            must.add("missing_column")
+            # An actual alone needs none, unless the configuration says where to take it from.
+            if schema.timestamp_from_kafka or one.columns.keys() & {schema.prediction_label, schema.prediction_score}:
+                must.add("missing_column")
             return
         at = one.message.at_ms * 10**6
     elif type(value) not in {int, float, str}:

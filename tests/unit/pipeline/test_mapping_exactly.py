@@ -372,6 +372,10 @@ def _same(value: Any, wanted: Any) -> bool:
 def _roles(config: Config, tables: Sequence[pa.Table]) -> str:
     for table in tables:
         empty = frozenset(name for name in table.column_names if table.column(name).null_count == table.num_rows)
+        names = [name for name in (config.columns.prediction_label, config.columns.prediction_score) if name]
+        predicted = {any(row.get(name) is not None for name in names) for row in table.to_pylist()}
+        if len(predicted) > 1:
+            return "a batch has predictions and actuals alone"
         told = _told(roles(config.columns, config.arize.model_type, table.column_names, empty))
         for name in table.column_names:
             said, wanted = told.get(name, set()), role(name, config.columns)

@@ -26,7 +26,7 @@ def test_reserved_columns_take_what_arize_takes() -> None:
     rows = [
         row(prediction_ts=1.5),
         row(prediction_id=None),
-        {"prediction_id": "p"},
+        {"prediction_ts": 1_700_000_000},
         row(prediction_ts="2024-01-01"),
         row(prediction_id=["x"]),
         row(prediction_score="high"),
@@ -80,9 +80,8 @@ def test_only_the_features_named_are_features() -> None:
 
 
 def test_a_reserved_column_of_nulls_has_nothing_to_say() -> None:
-    found = roles(
-        DEFAULT, "binary_classification", ["prediction_id", "actual_label", "a"], frozenset({"actual_label", "a"})
-    )
+    columns = ["prediction_id", "prediction_label", "actual_label", "a"]
+    found = roles(DEFAULT, "binary_classification", columns, frozenset({"actual_label", "a"}))
     assert (found.actual_label, found.features) == (None, ("a",))
 
 

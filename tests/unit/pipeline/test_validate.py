@@ -152,7 +152,8 @@ def test_shap_values_alone(model_type: str, enough: bool) -> None:  # noqa: FBT0
 
 def test_shapes_keep_apart_what_must_be_whole() -> None:
     table = batch(g=["q", None, "q"], r=[1, None, 2], rl=["a", "a", None])
-    assert shapes(table, RANKED, "ranking").tolist() == [1, 0, 1]
+    first, second, third = shapes(table, RANKED, "ranking").tolist()
+    assert first == third != second
     scores = [[{"class_name": "a", "score": 1.0}], None, None]
     classes = batch(prediction_score=scores, actual_score=scores[::-1])
     assert len(set(shapes(classes, Schema(), "multi_class").tolist())) == 3
@@ -161,18 +162,17 @@ def test_shapes_keep_apart_what_must_be_whole() -> None:
     assert len(set(shapes(images, boxes, "object_detection").tolist())) == 2
 
 
-def test_shapes_of_plain_models_are_one_unless_two_columns_mean_the_same() -> None:
+def test_shapes_of_plain_models_part_actuals_alone_and_two_columns_that_mean_the_same() -> None:
     table = batch(
         prediction_label=[1, None, None, 3], prediction_score=[None, 2, None, 3], actual_label=[None, None, 1, 1]
     )
-    assert set(shapes(table, Schema(), "binary_classification").tolist()) == {0}
+    first, second, alone, third = shapes(table, Schema(), "binary_classification").tolist()
+    assert first == second == third != alone
     label_only, score_only, neither, both = shapes(table, Schema(), "regression").tolist()
-    assert len({label_only, score_only, both}) == 3
-    assert neither == score_only
-    # Rows without a prediction stay with the others where nothing conflicts.
-    assert len(set(shapes(table.slice(2, 1), Schema(), "regression").tolist())) == 1
-    labels = batch(prediction_label=[1, None], actual_label=[None, 1])
-    assert len(set(shapes(labels, Schema(), "regression").tolist())) == 1
+    assert len({label_only, score_only, neither, both}) == 4
+    # Where a chunk has no score, rows with a label and rows with neither are alike.
+    actuals = batch(prediction_label=[1, 1], actual_label=[None, 1])
+    assert len(set(shapes(actuals, Schema(), "regression").tolist())) == 1
 
 
 def test_validated_rows_leave_and_are_named_by_their_message() -> None:

@@ -22,6 +22,7 @@ ONE_OF_EACH: list[Event] = [
     events.ValuesNulled(worker=3, columns={"age": 2, "a\nb": 1}, others=3),
     events.ColumnsIgnored(worker=3, columns={f"k{number}": number for number in range(20)}),
     events.TimestampsRead(worker=3, column="prediction_ts", unit="ms"),
+    events.LateActuals(worker=3, rows=7, days=14),
     events.UploadStarted(worker=3, batch=1, rows=10, bytes=100, spans=(Span(0, 1, 2, 1),)),
     events.UploadAcknowledged(worker=3, batch=1, rows=10, attempts=2, seconds=0.25),
     events.UploadRetried(worker=3, batch=1, rows=10, attempt=1, error="503", retry_in_s=2.0),
