@@ -127,7 +127,11 @@ class PipelineReplay:
             offsets=np.arange(first, self._next, dtype=np.int64),
             raw_bytes=sum(len(letter.raw_value or b"") for letter in letters),
         )
-        return self._intake.take(chunk, time.monotonic()).letters.letters
+        now = time.monotonic()
+        taken = self._intake.take(chunk, now)
+        for event in self._judges.losses.news(0, now, last=self._next == len(self._entries)):
+            self._emit(event)
+        return taken.letters.letters
 
     def _settle(self, settled: Settled, outcome: Outcome) -> None:
         ids = _ids(settled.batch)

@@ -91,6 +91,8 @@ def _head(config: Config, sample: Sample) -> Iterable[str]:
     yield f"the newest {spelling.amount(messages, 'message')} of {spelling.amount(partitions, 'partition')}"
     for partition, (first, end) in sample.ranges.items():
         yield f"  partition {partition}: offsets {first} to {end - 1}"
+    if config.routes:
+        yield "[routes] say which model a message is for; here all of them were taken under [schema] alone."
     if sample.cut:
         yield f"The sample was cut short at {MOST_BYTES // 2**20} MiB; a smaller --sample is spread evenly."
 
