@@ -1,6 +1,8 @@
 """Pins, conflicts and unknown columns from Kafka to the endpoint: what is lost on purpose is counted."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -74,3 +76,24 @@ def test_a_message_near_the_largest_that_kafka_takes_arrives_whole(rig: Callable
     assert run.wait() == ExitCode.DONE
     assert main.reasons == {(0, places[-1]): "tag_length"}
     assert [row["text"] == long for row in main.endpoint.journal.rows()] == [True] * 20
+
+
+def test_a_replay_says_what_its_rows_lose(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.put([message(number, '"age": "thirty", "f": {"a": 1}') for number in range(3)])
+    pinned: dict[str, Any] = {"types": {"age": "integer"}}
+    assert main.start(schema=pinned).wait() == ExitCode.DONE
+    assert set(main.reasons.values()) == {"type_conflict"}
+    main.write_settings({"schema": {**pinned, "conflicts": {"age": "null"}}})
+    done = subprocess.run(
+        [sys.executable, "-m", "ingest", "dead-letters", "replay"],
+        cwd=main.directory,
+        env=main.environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+    assert '([schema.conflicts]): "age" 3' in " ".join(done.stderr.split())
+    assert [row.keys() & {"age", "f.a"} for row in main.endpoint.journal.rows()] == [{"f.a"}] * 3

@@ -17,9 +17,9 @@ from pydantic import SecretStr
 
 from ingest.meanings import Embedding, Schema
 from ingest.pipeline.columns import MAX_COLUMNS, Contract
-from ingest.pipeline.decode import Decoder
 from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.flatten import MAX_DEPTH
+from ingest.pipeline.lane import Lanes, chosen
 from ingest.pipeline.names import Names
 from ingest.pipeline.privacy import Privacy
 from ingest.pipeline.rules import rules
@@ -35,14 +35,16 @@ ARROW = {
 }
 
 
-def decoder(schema: Schema) -> Decoder:
+def decoder(schema: Schema) -> Lanes:
+    """By the compiled lane too where it is built: what becomes of a message must not depend on it."""
     ruled = rules(schema, "binary_classification")
     privacy = Privacy(schema.exclude, schema.hash, SecretStr("key"))
     names = Names(schema.rename, schema.exclude)
-    return Decoder(Contract(ruled, names=names, privacy=privacy, unknown=schema.unknown))
+    contract = Contract(ruled, names=names, privacy=privacy, unknown=schema.unknown)
+    return Lanes(contract, chosen("auto"))
 
 
-def of(**said: Any) -> Decoder:
+def of(**said: Any) -> Lanes:
     return decoder(Schema(**{**BARE, **said}))
 
 
@@ -79,10 +81,10 @@ def test_a_pinned_column_has_its_type_from_the_first_message_on(kind: str) -> No
         one = of(types={"x": kind})
         first = one.decode(raw(value))
         assert (len(first.accepted) == 1) == (value in FIT[kind]), value
-        assert first.widened == []
+        assert not first.widened
         again = one.decode(raw("null", *FIT[kind], value))
         assert again.table.schema.field("x").type == ARROW[kind]
-        assert again.widened == []
+        assert not again.widened
         assert len(again.rejected) == (value not in FIT[kind])
 
 
@@ -201,7 +203,7 @@ def test_text_is_what_the_message_wrote(alone: bool) -> None:  # noqa: FBT001
         assert codes(decoded) == {}
         assert column(decoded, "x") == [text for _, text in chunk]
         assert decoded.table.schema.field("x").type == pa.string()
-        assert decoded.widened == []
+        assert not decoded.widened
         assert decoded.nulled == {}
 
 
@@ -330,15 +332,19 @@ SCALARS = st.one_of(
     st.sampled_from(["", "a", "1"]),
 )
 VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.sampled_from("kl"), SCALARS, max_size=2)
+NAMED = {name: st.sampled_from(list(FIT)) for name in "abc"}
+CONFLICTS = st.fixed_dictionaries(
+    {"t": st.just("text")}, optional={name: st.sampled_from(["null", "dead_letter"]) for name in "abc"}
+)
+# Every column is pinned, or not sent at all.
 PINS = st.fixed_dictionaries(
     {
-        "types": st.fixed_dictionaries({name: st.sampled_from(list(FIT)) for name in "abc"}),
-        "conflicts": st.fixed_dictionaries(
-            {"t": st.just("text")},
-            optional={name: st.sampled_from(["null", "dead_letter"]) for name in "abc"},
-        ),
+        "types": st.fixed_dictionaries(NAMED),
+        "conflicts": CONFLICTS,
         "unknown": st.sampled_from(["ignore", "dead_letter"]),
     }
+) | st.fixed_dictionaries(
+    {"types": st.fixed_dictionaries({**NAMED, "*": st.sampled_from(list(FIT))}), "conflicts": CONFLICTS}
 )
 MESSAGES = st.lists(
     st.dictionaries(st.sampled_from("abctz"), VALUES, min_size=1, max_size=5).map(lambda row: json.dumps(row).encode()),
@@ -347,13 +353,13 @@ MESSAGES = st.lists(
 )
 
 
-def outcomes(one: Decoder, chunks: Sequence[Sequence[bytes]]) -> tuple[list[Any], int, int]:
+def outcomes(one: Lanes, chunks: Sequence[Sequence[bytes]]) -> tuple[list[Any], int, int]:
     """What became of each message (its row, or its fault), and how many values were nulled and ignored."""
     found: list[Any] = []
     nulled = ignored = 0
     for chunk in chunks:
         decoded = one.decode(chunk)
-        assert decoded.widened == []
+        assert not decoded.widened
         rows = dict(zip(decoded.accepted.tolist(), decoded.table.to_pylist(), strict=True))
         assert len(rows) + len(decoded.rejected) == len(chunk)
         for index in range(len(chunk)):
