@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ingest.audit.command import audit
+from ingest.check.command import check
 from ingest.dead_letters.commands import app as dead_letters
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
 from ingest.flags import Brokers, ConfigFile, Group, Topic, given
@@ -171,6 +172,7 @@ def debug(
     )
 
 
+app.command()(check)
 app.command()(audit)
 app.command()(lag)
 

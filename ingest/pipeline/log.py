@@ -167,10 +167,19 @@ def endpoint() -> str:
 
     Raises ConfigError when the SDK refuses its settings.
     """
+    return address("none")[0]
+
+
+def address(key: str) -> tuple[str, dict[str, str], bool]:
+    """Where batches are sent to, the SDK's own headers with `key` in them, and whether certificates are verified.
+
+    Raises ConfigError when the SDK refuses its settings.
+    """
     try:
-        return str(ArizeClient(api_key="none").sdk_config.files_url)
+        settings = ArizeClient(api_key=key).sdk_config
     except Exception as error:  # noqa: BLE001  as above
         raise ConfigError(f"the arize SDK refuses its settings (ARIZE_* in the environment): {error}") from None
+    return str(settings.files_url), dict(settings.headers), bool(settings.request_verify)
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

@@ -63,12 +63,17 @@ class Reading:
         return None if self.until is None else {partition: self.until[partition] for partition in partitions}
 
 
+def setting_of(settings: config.Config, topic: config.Config) -> str:
+    """Where the partitions of `topic`, one of those of `settings`, are said."""
+    return f"[topics.{quoted(topic.kafka.topic)}] partitions" if settings.topics else sets.FLAG
+
+
 def wanted(settings: config.Config) -> list[Wanted]:
     """The topics of `settings`. Raises `ConfigError` with every fault that shows without Kafka."""
     topics = config.topics(settings)
 
     def of_one(topic: config.Config) -> Wanted:
-        setting = f"[topics.{quoted(topic.kafka.topic)}] partitions" if settings.topics else sets.FLAG
+        setting = setting_of(settings, topic)
         return Wanted(topic, sets.parse(topic.supervisor.partitions, setting), setting)
 
     faults: list[str] = []

@@ -1,0 +1,148 @@
+"""`ingest check` as a person runs it: all is well, and one fault at a time."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from ingest.errors import ExitCode
+from tests.harness.rig import Rig
+
+WITHIN_S = 120.0
+
+
+def check(main: Rig, *arguments: str, code: int = 0, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The status of each check; those that fail with what they say."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ingest", "check", "--json", *arguments],
+        cwd=main.directory,
+        env={**main.environment(), **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["exit_code"] == code
+    assert found["ok"] is (code == 0)
+    told: dict[str, str] = {}
+    for line in found["checks"]:
+        said = line["status"] if line["status"] != "failed" else f"failed: {line['text']}"
+        told[line["check"]] = said if not told.get(line["check"], "").startswith("failed") else told[line["check"]]
+    return told
+
+
+def test_all_is_well_and_nothing_is_left_behind(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(100)
+    main.write_settings({})
+    before = sorted(path.name for path in main.directory.iterdir())
+    told = check(main)
+    assert told.pop("memory") in {"ok", "warning"}  # of the machine that tests run on
+    assert told.pop("clock") in {"ok", "unchecked"}  # the local endpoint tells no time
+    assert set(told.values()) == {"ok"}, told
+    assert {"configuration", "topic", "read", "group", "start", "dead letters", "account", "arize key"} <= told.keys()
+    assert sorted(path.name for path in main.directory.iterdir()) == before
+    assert set(main.committed().values()) == {None}
+    assert main.stored == 0
+
+
+def test_the_lines_for_people(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.write_settings({"arize": {"model_name": ""}})
+    done = subprocess.run(
+        [sys.executable, "-m", "ingest", "check"],
+        cwd=main.directory,
+        env=main.environment(),
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=False,
+    )
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "failed     configuration: [arize] model_name is missing" in done.stdout
+    assert f"ok         topic ({main.kafka.topic}): 1 partition" in done.stdout
+    assert "unchecked  read" in done.stdout  # the topic is empty
+
+
+Section = Mapping[str, Mapping[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "name", "says"),
+    [
+        ({"batch": {"max_event": 5}}, ExitCode.CONFIGURATION, "configuration", "did you mean max_events?"),
+        ({"kafka.options": {"sasl.mechansim": "PLAIN"}}, ExitCode.CONFIGURATION, "kafka options", "sasl.mechansim"),
+        ({"kafka": {"topic": "no-such-topic"}}, ExitCode.KAFKA, "topic", "no-such-topic"),
+        ({"kafka": {"brokers": "127.0.0.1:1"}}, ExitCode.KAFKA, "topic", "check [kafka] brokers"),
+        ({"supervisor": {"partitions": "0-7"}}, ExitCode.CONFIGURATION, "topic", "but not 2-7"),
+        ({"dead_letters": {"topic": "no-such-topic"}}, ExitCode.CONFIGURATION, "dead letters", "no such topic"),
+        ({"dead_letters": {"directory": "/proc/no"}}, ExitCode.CONFIGURATION, "dead letters", "can't be written"),
+    ],
+)
+def test_a_fault_is_named_and_the_rest_is_checked(
+    settings: Section, code: ExitCode, name: str, says: str, rig: Callable[..., Rig]
+) -> None:
+    main = rig(partitions=2)
+    main.write_settings(settings)
+    told = check(main, code=code)
+    assert told[name].startswith("failed: ")
+    assert says in told[name]
+    if code is not ExitCode.CONFIGURATION or name != "configuration":
+        assert told["arize key"] == "ok"
+
+
+def test_arize_is_asked_without_a_row(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.write_settings({})
+    told = check(main, code=ExitCode.CREDENTIALS, environment={"ARIZE_API_KEY": "wrong"})
+    assert "HTTP 401" in told["arize key"]
+    assert "wrong" not in told["arize key"]
+    told = check(main, code=ExitCode.CREDENTIALS, environment={"ARIZE_API_PORT": "1"})
+    assert "ARIZE_API_HOST" in told["arize endpoint"]
+    main.endpoint.misbehave("redirect", status=302)
+    told = check(main, code=ExitCode.CREDENTIALS)
+    assert "never followed" in told["arize endpoint"]
+    main.endpoint.misbehave("status", status=503)
+    told = check(main)
+    assert told["arize endpoint"] == "warning"
+    assert told["arize key"] == "unchecked"
+    assert main.stored == 0
+
+
+def test_where_a_start_would_halt(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(100)
+    main.write_settings({})
+    consumer = Consumer({"bootstrap.servers": main.kafka.brokers, "group.id": main.kafka.group, "log_level": 0})
+    consumer.commit(offsets=[TopicPartition(main.kafka.topic, 0, 10)], asynchronous=False)
+    consumer.close()
+    main.delete_records(0, 30)
+    told = check(main, code=ExitCode.EXPIRED)
+    assert "offsets 10 to 29" in told["start"]
+    main.write_settings({"kafka": {"on_expired": "continue"}})
+    assert check(main)["start"] == "ok"
+
+
+def test_a_subscribed_member_would_make_our_commits_fail(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.write_settings({})
+    member = Consumer({"bootstrap.servers": main.kafka.brokers, "group.id": main.kafka.group, "log_level": 0})
+    member.subscribe([main.kafka.topic])
+    main.until(lambda: member.poll(0.2) is None and bool(member.assignment()))
+    told = check(main, code=ExitCode.KAFKA)
+    member.close()
+    assert "1 consumer subscribed" in told["group"]
+    assert check(main)["group"] == "ok"
+
+
+def test_an_account_that_can_not_be_kept_is_a_warning(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    (main.directory / "account").write_text("not a directory")
+    main.write_settings({})
+    assert check(main)["account"] == "warning"
