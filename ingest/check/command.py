@@ -10,6 +10,8 @@ from ingest.flags import Brokers, ConfigFile, Group, Topic, given
 
 def check(
     *,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="As for supervise.")] = None,
+    partitions: Annotated[str | None, typer.Option(metavar="SET", help="As for supervise.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
     config: ConfigFile = None,
     brokers: Brokers = None,
@@ -20,7 +22,7 @@ def check(
 
     \b
     Examples:
-      ingest check
+      ingest check --workers 8 --partitions 0-31
       ingest check --config production.toml --json
 
     Messages are read and dropped, a file is written and removed, Arize gets a request without rows. Not checked: the
@@ -33,5 +35,8 @@ def check(
     from ingest.check.session import run  # noqa: PLC0415  see above
     from ingest.config import load  # noqa: PLC0415
 
-    flags = {"kafka": given(brokers=brokers, topic=topic, group=group)}
+    flags = {
+        "kafka": given(brokers=brokers, topic=topic, group=group),
+        "supervisor": given(workers=workers, partitions=partitions),
+    }
     raise typer.Exit(run(lambda: load(config, flags), json=json, stream=sys.stdout))

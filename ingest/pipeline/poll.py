@@ -26,7 +26,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from ingest.config import Kafka
-from ingest.errors import ExitCode, FatalError
+from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.client import (
     OFFSET_INVALID,
@@ -251,10 +251,14 @@ def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
 def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
     """The partitions of the topic.
 
-    Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic.
+    Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic, ConfigError when librdkafka
+    refuses an option.
     """
     heard: list[str] = []
-    consumer = Consumer(consumer_options(kafka, 1) | {"error_cb": lambda error: heard.append(error.str())})
+    try:
+        consumer = Consumer(consumer_options(kafka, 1) | {"error_cb": lambda error: heard.append(error.str())})
+    except KafkaException as refused:
+        raise ConfigError(f"[kafka.options]: librdkafka refuses them: {refused.args[0].str()}") from None
     try:
         topic = _patiently(
             kafka,
