@@ -48,6 +48,8 @@ def _ingest(backlog: Backlog, order: Order) -> list[str]:
         model_name = "benchmark"
         [schema]
         tags = [{tags}]
+        [account]
+        directory = "{order.directory}/account"
         [dead_letters]
         directory = "{order.directory}/dead_letters"
         """

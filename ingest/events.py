@@ -334,12 +334,12 @@ class DuplicatesPossible(Event):
     """Messages that were sent and not committed when their worker, or the whole run before this one, was lost.
 
     Each that was sent lies in one of `ranges` (in which others may lie, too); a `count` is the most that may be sent
-    twice of a range. The supervisor's own are of `topic`.
+    twice of a range.
     """
 
     level: ClassVar[Level] = "warning"
+    topic: str
     ranges: tuple[Span, ...]
-    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -245,7 +245,7 @@ class Supervisor:
             self._emit(WorkerExited(worker=seat.index, pid=process.pid, exit_code=code, ran_s=now - seat.started_at))
             possible = ledger.worker_lost(seat.share.partitions)
             if possible:
-                self._emit(DuplicatesPossible(worker=seat.index, ranges=possible))
+                self._emit(DuplicatesPossible(worker=seat.index, topic=seat.share.topic, ranges=possible))
         self._judge(seat, code, now)
 
     def _judge(self, seat: _Seat, code: int, now: float) -> None:

@@ -63,6 +63,9 @@ commit_interval_s = 0.2
 [schema]
 tags = ["tag_region", "tag_release"]
 
+[account]
+directory = {account}
+
 [dead_letters]
 directory = {directory}
 """
@@ -123,8 +126,10 @@ def say(console: Console, text: str) -> None:
 
 def configuration(directory: Path, brokers: str, batch: int) -> Path:
     """Write the demo's own ingest.toml."""
-    letters = json.dumps(str(directory / "dead_letters"))
-    text = CONFIGURATION.format(brokers=brokers, topic=TOPIC, group=GROUP, directory=letters, batch=batch)
+    account, letters = (json.dumps(str(directory / name)) for name in ("account", "dead_letters"))
+    text = CONFIGURATION.format(
+        brokers=brokers, topic=TOPIC, group=GROUP, account=account, directory=letters, batch=batch
+    )
     file = directory / "ingest.toml"
     file.write_text(text, encoding="utf-8")
     return file

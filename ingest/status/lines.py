@@ -261,7 +261,7 @@ def _(event: events.WorkerExited) -> str:
 def _(event: events.DuplicatesPossible) -> str:
     count = sum(span.count for span in event.ranges)
     return (
-        f"{spelling.amount(count, 'message')} {f'of {event.topic} ' if event.topic else ''}sent and not yet committed "
+        f"{spelling.amount(count, 'message')} of {event.topic} sent and not yet committed "
         f"may reach Arize twice: {spelling.spans(event.ranges)}"
     )
 

@@ -173,3 +173,25 @@ def test_dead_letters_are_replayed_each_with_the_settings_of_its_topic(both: Bot
     assert (replayed["replayed"], replayed["failed"]) == (2, {})
     for one, own_id in zip(both.rigs, ("id", "name"), strict=True):
         assert [row[own_id] for row in one.evidence.journal.rows()] == [one.kafka.topic]
+
+
+def test_every_topic_is_checked_measured_and_audited(both: Both) -> None:
+    both.produce(2_000, 1_000, bad_share=0.01)
+    names = [one.kafka.topic for one in both.rigs]
+    (checked,) = both.run("check", "--workers", "2")
+    assert checked["ok"]
+    assert {line["topic"] for line in checked["checks"]} == {"", *names}
+    before = both.run("lag")
+    assert [(topic["topic"], topic["lag"]) for topic in before] == list(zip(names, (2_000, 1_000), strict=True))
+    run = both.start(workers=2)
+    run.until(lambda: any(one.stored for one in both.rigs))
+    run.kill()
+    assert both.start(workers=2).wait() == ExitCode.DONE
+    assert [topic["lag"] for topic in both.run("lag")] == [0, 0]
+    (audited,) = both.run("audit", "--dead-letters")
+    assert audited["exact"]
+    for topic, one, events in zip(audited["topics"], both.rigs, (2_000, 1_000), strict=True):
+        assert topic["topic"] == one.kafka.topic
+        assert sum(row["total"]["consumed"] for row in topic["partitions"]) == events
+        assert sum(row["total"]["dead_lettered"] for row in topic["partitions"]) == len(one.truth.bad)
+        assert one.unlisted() == []

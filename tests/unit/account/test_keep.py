@@ -97,7 +97,7 @@ def test_a_supervisor_that_was_killed_is_told_at_the_next_start(tmp_path: Path) 
 def test_what_a_killed_worker_may_have_sent_is_written_at_once(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     scene.begin()
-    scene.keeper.take(DuplicatesPossible(worker=0, ranges=(Span(0, 5, 9, 4),)))
+    scene.keeper.take(DuplicatesPossible(worker=0, topic="predictions", ranges=(Span(0, 5, 9, 4),)))
     assert scene.rows[-1] == ("worker_lost", 5)
 
 
@@ -107,7 +107,7 @@ def test_a_full_disk_holds_nothing_up_and_heals(tmp_path: Path) -> None:
     scene.begin()
     scene.commit(0)
     scene.commit(40)
-    scene.keeper.take(DuplicatesPossible(worker=0, ranges=(Span(0, 40, 50, 10),)))
+    scene.keeper.take(DuplicatesPossible(worker=0, topic="predictions", ranges=(Span(0, 40, 50, 10),)))
     (told,) = scene.told
     assert isinstance(told, AccountBlocked)
     assert "No space left" in told.error

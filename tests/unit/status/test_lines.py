@@ -41,7 +41,9 @@ ONE_OF_EACH: list[Event] = [
     events.SupervisorStarted(topic="rides", group="g", workers=2, partitions=(0, 1)),
     events.Notice(text="a plain sentence"),
     events.WorkerExited(worker=3, pid=12, exit_code=-9, ran_s=61.0),
-    events.DuplicatesPossible(worker=3, ranges=(Span(3, 100, 200, 90), Span(3, 250, 260, 10), Span(4, 7, 8, 1))),
+    events.DuplicatesPossible(
+        worker=3, topic="rides", ranges=(Span(3, 100, 200, 90), Span(3, 250, 260, 10), Span(4, 7, 8, 1))
+    ),
     events.AccountBlocked(error="account: No space left on device", retry_in_s=10.0),
     events.WorkerRestarting(worker=3, in_s=0.5, crashes=2),
     events.WorkerHung(worker=3, pid=12, silent_s=31.0),
