@@ -25,32 +25,15 @@ behind in neighbouring stretches becomes one: an outage of hours is one range.
 
 from collections import deque
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from ingest.pipeline.stretch import Stretch, Ticket, joined, split
 from ingest.records import NOTHING, Counts, Span
 
 _NONE: frozenset[int] = frozenset()
-
-
-@dataclass(slots=True)
-class Ticket:
-    """The messages of one route in a stretch, on their way. `holds` counts what still keeps them from being settled."""
-
-    span: Span
-    route: int = 0
-    holds: int = 0
-    dead: int = 0
-    tombstones: int = 0
-    filtered: int = 0
-    stretch: "_Stretch | None" = field(default=None, repr=False)
-
-    def counts(self) -> Counts:
-        """What its messages have become, once it is settled."""
-        lost = self.dead + self.tombstones + self.filtered
-        return Counts(self.span.count - lost, self.dead, self.tombstones, self.filtered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,41 +69,6 @@ class Watermark:
         return replace(self, ranges=tuple(each for each in self.ranges if not each.open), routes=routes)
 
 
-@dataclass(slots=True, eq=False)
-class _Stretch:
-    """Messages that arrived together, or became one since.
-
-    `tickets` are those not settled yet, `open` the routes whose messages must be read again, `reached` how far in such
-    a reading has come. `settled` counts what no restart sends again, `partly` what is settled of the routes that
-    still wait.
-    """
-
-    first: int
-    next_offset: int
-    settled: Counts = NOTHING
-    open: frozenset[int] = _NONE
-    tickets: list[Ticket] = field(default_factory=list)
-    reached: dict[int, int] = field(default_factory=dict)
-    partly: dict[int, Counts] = field(default_factory=dict)
-
-    @property
-    def idle(self) -> bool:
-        """Nothing of it is in hand, but something is left behind."""
-        return bool(self.open) and not self.tickets and not self.reached
-
-    def waiting(self) -> frozenset[int]:
-        """The routes that have something open here."""
-        return self.open.union(ticket.route for ticket in self.tickets)
-
-    def let_go(self, route: int, counts: Counts = NOTHING) -> None:
-        """`counts` more messages of `route` are settled; all of them count once none of it waits here."""
-        counts += self.partly.pop(route, NOTHING)
-        if route in self.waiting():
-            self.partly[route] = counts
-        else:
-            self.settled += counts
-
-
 class PartitionTracker:
     """One partition from `start` on; `carried` is what the last commit says of it."""
 
@@ -132,7 +80,7 @@ class PartitionTracker:
         self._counts = mark.counts
         self._routes = routes
         self._ahead = deque(mark.ranges)
-        self._stretches: deque[_Stretch] = deque()
+        self._stretches: deque[Stretch] = deque()
 
     # --- arrival -------------------------------------------------------------------------------
 
@@ -180,7 +128,7 @@ class PartitionTracker:
         """
         if span.partition != self.partition or span.first < self.position or span.next_offset <= span.first:
             raise ValueError(f"partition {self.partition} at {self.position} can't track {span}")
-        stretch = self._append(_Stretch(span.first, span.next_offset))
+        stretch = self._append(Stretch(span.first, span.next_offset))
         ticket = Ticket(span, holds=1, stretch=stretch)
         stretch.tickets.append(ticket)
         return ticket
@@ -194,7 +142,7 @@ class PartitionTracker:
         """
         fresh = np.zeros(len(offsets), dtype=np.bool_)
         tickets = []
-        found: deque[_Stretch] = deque()
+        found: deque[Stretch] = deque()
         for whole in self._stretches:
             stretch, rest = whole, None
             at = stretch.reached.get(route, stretch.first)
@@ -206,7 +154,7 @@ class PartitionTracker:
             fresh[begin:end] = own
             if upto < stretch.next_offset and not stretch.tickets and not stretch.reached:
                 settled = ~np.isin(routes[begin:end], list(stretch.open))
-                stretch, rest = _split(stretch, upto, seen=int(np.count_nonzero(settled)))
+                stretch, rest = split(stretch, upto, seen=int(np.count_nonzero(settled)))
             if upto >= stretch.next_offset:
                 stretch.open -= {route}
                 stretch.reached.pop(route, None)
@@ -274,7 +222,7 @@ class PartitionTracker:
         """What may be committed now."""
         ranges: list[SettledRange] = []
         joins = False
-        for stretch in self._join():
+        for stretch in self._joined():
             waiting = stretch.waiting()
             if waiting and not stretch.settled.total:
                 joins = False
@@ -293,12 +241,12 @@ class PartitionTracker:
         self, offsets: npt.NDArray[np.int64], routes: npt.NDArray[np.int64], left: AbstractSet[int] = _NONE
     ) -> list[Ticket]:
         # A stretch without messages of a route left behind is open all the same, so that neighbours become one.
-        stretch = self._append(_Stretch(int(offsets[0]), int(offsets[-1]) + 1, open=frozenset(left)))
+        stretch = self._append(Stretch(int(offsets[0]), int(offsets[-1]) + 1, open=frozenset(left)))
         return self._issue(stretch, routes, left)
 
     def _issue(
         self,
-        stretch: _Stretch,
+        stretch: Stretch,
         routes: npt.NDArray[np.int64],
         left: AbstractSet[int] = _NONE,
         *,
@@ -316,18 +264,18 @@ class PartitionTracker:
         stretch.tickets += tickets
         return tickets
 
-    def _append(self, stretch: _Stretch) -> _Stretch:
+    def _append(self, stretch: Stretch) -> Stretch:
         self._stretches.append(stretch)
         self.position = stretch.next_offset
         return stretch
 
-    def _pass_carried(self, upto: int, *, seen: int) -> _Stretch:
+    def _pass_carried(self, upto: int, *, seen: int) -> Stretch:
         """Enter the next carried range up to `upto`; `seen` of its settled messages came by again.
 
         Once the range is passed, all of them count, also those that compaction or retention has removed since.
         """
         carried = self._ahead.popleft()
-        stretch, rest = _split(_Stretch(carried.first, carried.next_offset, carried.counts, carried.open), upto, seen)
+        stretch, rest = split(Stretch(carried.first, carried.next_offset, carried.counts, carried.open), upto, seen)
         if rest is not None:
             self._ahead.appendleft(SettledRange(rest.first, rest.next_offset, rest.settled, rest.open))
         stretch.open = _NONE  # its open messages have come by as well, if they are still there
@@ -338,24 +286,6 @@ class PartitionTracker:
             self._counts += self._stretches.popleft().settled
         self._next_offset = self._stretches[0].first if self._stretches else self.position
 
-    def _join(self) -> deque[_Stretch]:
-        """Neighbours that wait for the same routes, with nothing in hand, become one: their number must not grow."""
-        found: deque[_Stretch] = deque()
-        for stretch in self._stretches:
-            before = found[-1] if found else None
-            if before is not None and before.idle and stretch.idle and before.open == stretch.open:
-                before.next_offset = stretch.next_offset
-                before.settled += stretch.settled
-            else:
-                found.append(stretch)
-        self._stretches = found
-        return found
-
-
-def _split(stretch: _Stretch, upto: int, seen: int) -> tuple[_Stretch, _Stretch | None]:
-    """What of a stretch without tickets lies below `upto`, with `seen` settled messages, and the rest."""
-    if stretch.next_offset <= upto:
-        return stretch, None
-    counts = stretch.settled.part(seen)
-    rest = _Stretch(upto, stretch.next_offset, stretch.settled - counts, stretch.open)
-    return _Stretch(stretch.first, upto, counts, stretch.open), rest
+    def _joined(self) -> deque[Stretch]:
+        self._stretches = joined(self._stretches)
+        return self._stretches

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.pipeline.ack import Ticket
+from ingest.pipeline.stretch import Ticket
 from ingest.records import Destination, Span
 
 # A column that a chunk lacks becomes nulls in the batch: 8 bytes a cell bounds what that takes.

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ingest.errors import RetryableError
-from ingest.pipeline.ack import Ticket
 from ingest.pipeline.retry import Backoff
+from ingest.pipeline.stretch import Ticket
 from ingest.records import Headers, KafkaMessage
 
 _ROTATE_BYTES = 256 * 2**20

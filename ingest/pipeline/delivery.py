@@ -14,13 +14,13 @@ from functools import partial
 from ingest.config import Route
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit
-from ingest.pipeline.ack import Ticket
 from ingest.pipeline.batch import Batches
 from ingest.pipeline.dead_letters import Letters
 from ingest.pipeline.log import ArizeLog
 from ingest.pipeline.refetch import refetch
 from ingest.pipeline.refused import RefusedBatches
 from ingest.pipeline.retry import Backoff
+from ingest.pipeline.stretch import Ticket
 from ingest.pipeline.too_many import TooMany
 from ingest.pipeline.uploads import Uploads
 

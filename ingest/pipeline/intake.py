@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.config import Route
-from ingest.pipeline.ack import PartitionTracker, Ticket
+from ingest.pipeline.ack import PartitionTracker
 from ingest.pipeline.batch import Batches, Limits, Part
 from ingest.pipeline.dead_letters import DeadLetter, Letters
 from ingest.pipeline.judge import Judged
 from ingest.pipeline.routing import Sorted
+from ingest.pipeline.stretch import Ticket
 from ingest.records import Chunk, KafkaMessage, Rejected
 
 TOMBSTONE = "tombstone"

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingest.errors import RejectedError, RetryableError
-from ingest.pipeline.ack import Ticket
 from ingest.pipeline.batch import Batch, Part
 from ingest.pipeline.bisect import RefusedRows, numbers
 from ingest.pipeline.dead_letters import DeadLetter, Letters
 from ingest.pipeline.redact import REDACTED
 from ingest.pipeline.retry import Backoff
+from ingest.pipeline.stretch import Ticket
 from ingest.records import Headers, KafkaMessage
 
 Refetch = Callable[[Mapping[int, Sequence[int]]], list[KafkaMessage]]

@@ -143,8 +143,8 @@ class Evidence:
 
     @property
     def stored_rows(self) -> int:
-        """All rows in the journal, duplicates too."""
-        return len(self.strangers) + sum(int(counts.sum()) for counts in self.stored.values())
+        """All rows in the journal, duplicates too. Another thread may be reading on."""
+        return len(self.strangers) + sum(int(counts.sum()) for counts in [*self.stored.values()])
 
     def twice(self) -> list[tuple[int, int]]:
         """The (partition, offset) of each event that is in the journal more than once."""

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ingest.pipeline import commit
-from ingest.pipeline.ack import PartitionTracker, SettledRange, Ticket, Watermark
+from ingest.pipeline.ack import PartitionTracker, SettledRange, Watermark
+from ingest.pipeline.stretch import Ticket
 from ingest.records import Counts, Span
 
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.pipeline.ack import PartitionTracker, Ticket
+from ingest.pipeline.ack import PartitionTracker
 from ingest.pipeline.batch import Batcher, Limits, Part
+from ingest.pipeline.stretch import Ticket
 from ingest.records import Span
 
 ROOMY = Limits(max_events=1_000, max_bytes=10**9, linger_s=10.0)

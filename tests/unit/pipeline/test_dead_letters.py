@@ -15,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.pipeline.ack import PartitionTracker, Ticket
+from ingest.pipeline.ack import PartitionTracker
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterFiles, DeadLetterQueue, Letters
 from ingest.pipeline.retry import Backoff
+from ingest.pipeline.stretch import Ticket
 from ingest.records import Span
 
 NO_JITTER = 0.999
