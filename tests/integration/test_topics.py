@@ -26,6 +26,7 @@ class Both:
         self.predictions = rig(partitions=4, model="fraud")
         self.outcomes = rig(partitions=2, model="fraud-late", group=self.predictions.kafka.group)
         self.rigs = (self.predictions, self.outcomes)
+        self.late = {"model_name": "fraud-late", "model_version": "late"}
         self.schemas: tuple[dict[str, Any], dict[str, Any]] = (
             {},
             {
@@ -53,12 +54,11 @@ class Both:
     @property
     def settings(self) -> dict[str, Any]:
         ours, theirs = self.schemas
-        late = {"model_name": "fraud-late", "model_version": "late"}
         return {
             "kafka": {"topic": None},
             "topics": {
                 self.predictions.kafka.topic: {"partitions": "0-3", "schema": ours},
-                self.outcomes.kafka.topic: {"schema": theirs, "arize": late},
+                self.outcomes.kafka.topic: {"schema": theirs, "arize": self.late},
             },
         }
 
@@ -195,3 +195,18 @@ def test_every_topic_is_checked_measured_and_audited(both: Both) -> None:
         assert sum(row["total"]["consumed"] for row in topic["partitions"]) == events
         assert sum(row["total"]["dead_lettered"] for row in topic["partitions"]) == len(one.truth.bad)
         assert one.unlisted() == []
+
+
+def test_a_key_that_is_refused_for_one_topic_stops_that_one_alone(both: Both) -> None:
+    both.produce(6_000, 1_000, bad_share=0.0)
+    both.predictions.endpoint.misbehave("latency", seconds=0.2)
+    (both.predictions.directory / "key").write_text("nobody's")
+    both.late["api_key_file"] = "key"
+    run = both.start(workers=2)
+    assert run.wait() == ExitCode.CREDENTIALS
+    assert both.predictions.findings() == []
+    assert both.outcomes.stored == 0
+    assert {both.outcomes.committed_at(partition) for partition in (0, 1)} <= {None, 0}
+    (draining,) = run.all("draining")
+    assert draining["topic"] == both.outcomes.kafka.topic
+    assert [account["exit_code"] for account in run.all("account")] == [ExitCode.CREDENTIALS] * 2
