@@ -371,7 +371,7 @@ def outcomes(one: Lanes, chunks: Sequence[Sequence[bytes]]) -> tuple[list[Any], 
     return found, nulled, ignored
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES // 5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PINS, MESSAGES, st.lists(st.integers(1, 6), min_size=1, max_size=4), st.randoms(use_true_random=False))
 @example(
     {"types": {"a": "float", "b": "string", "c": "integer"}, "conflicts": {"t": "text"}, "unknown": "ignore"},
