@@ -1,11 +1,14 @@
 """One topic, several models: each row reaches its own, and a model that fails does not hold up the others."""
 
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from ingest.errors import ExitCode
 from ingest.sandbox.misbehave import Fault
@@ -26,8 +29,12 @@ ROUTES: dict[str, dict[str, Any]] = {
 FAILING = [Fault(kind="status", status=503, column="tag_region", value=region) for region in REGIONS[:2]]
 
 
-def start(rig: Rig, *, routes: dict[str, dict[str, Any]] | None = None, **settings: Any) -> Supervise:
-    return rig.start(**{"schema": {"tags": ["tag_region", "tag_release"]}, **(routes or ROUTES), **settings})
+def start(
+    rig: Rig, *, routes: dict[str, dict[str, Any]] | None = None, until_end: bool = True, **settings: Any
+) -> Supervise:
+    return rig.start(
+        until_end=until_end, **{"schema": {"tags": ["tag_region", "tag_release"]}, **(routes or ROUTES), **settings}
+    )
 
 
 def region_of(rig: Rig) -> dict[tuple[int, int], str]:
@@ -140,6 +147,56 @@ def test_killed_while_a_model_is_behind_the_others_rows_are_not_sent_again(rig: 
     assert twice <= kills * IN_FLIGHT_ROWS
     assert twice <= 3_000, "what was acknowledged ahead of the failing model was sent again"
     assert settled(main).total == 12_000
+
+
+def test_a_drain_while_a_model_is_behind_leaves_its_messages_uncommitted_and_repeats_nothing(
+    rig: Callable[..., Rig],
+) -> None:
+    main = rig(partitions=2)
+    main.produce(8_000)
+    wanted = region_of(main)
+    america = {place for place, region in wanted.items() if region == "us-east"}
+    main.endpoint.misbehave(FAILING)
+    run = start(main, until_end=False, supervisor={"drain_s": 2.0})
+    run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
+    run.signal(signal.SIGTERM)
+    assert run.wait() == ExitCode.DRAIN_DEADLINE
+    assert settled(main).acknowledged == len(america)
+    main.endpoint.behave()
+    assert start(main).wait() == ExitCode.DONE
+    there = stored(main)
+    assert there[EUROPE] == Counter(place for place, region in wanted.items() if region.startswith("eu"))
+    assert there[AMERICA] == Counter(america)
+    assert settled(main).total == 8_000
+
+
+@pytest.mark.parametrize("on_expired", ["stop", "continue"])
+def test_what_retention_takes_of_a_model_that_is_behind_is_said(rig: Callable[..., Rig], on_expired: str) -> None:
+    main = rig(partitions=1)
+    main.produce(8_000)
+    wanted = region_of(main)
+    america = {place for place, region in wanted.items() if region == "us-east"}
+    europe = {place for place, region in wanted.items() if region.startswith("eu")}
+    main.endpoint.misbehave(FAILING)
+    run = start(main, kafka={"on_expired": on_expired})
+    run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
+    main.delete_records(0, 6_000)
+    main.endpoint.behave()
+    code = run.wait()
+    there = stored(main)
+    assert there[AMERICA] == Counter(america)
+    assert all(count == 1 for count in there[EUROPE].values())
+    if on_expired == "stop":
+        assert code == ExitCode.EXPIRED
+        assert "to 5999" in run.all("worker_failed")[0]["error"]
+        assert main.committed_at(0) != main.ends()[0]
+        return
+    assert code == ExitCode.DONE
+    (expired,) = run.all("offsets_expired")
+    assert expired["next_offset"] == 6_000
+    assert set(there[EUROPE]) >= {place for place in europe if place[1] >= 6_000}
+    assert set(there[EUROPE]) <= {place for place in europe if not expired["first"] <= place[1] < 6_000}
+    assert main.committed_at(0) == main.ends()[0]
 
 
 def test_other_rules_make_a_commit_s_open_routes_mean_nothing(rig: Callable[..., Rig]) -> None:

@@ -1,0 +1,209 @@
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.config import Arize, Config, Route
+from ingest.pipeline import routing
+from ingest.pipeline.routing import Router, Sorted
+from ingest.records import Headers
+
+BASE = Arize(space_id="space", model_name="base", model_version="7")
+
+
+class Message:
+    def __init__(self, value: object, key: bytes | None = None, headers: Headers = None, partition: int = 0) -> None:
+        self._value = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
+        self._key, self._headers, self._partition = key, headers, partition
+
+    def topic(self) -> str:
+        return "t"
+
+    def partition(self) -> int:
+        return self._partition
+
+    def offset(self) -> int:
+        return 0
+
+    def value(self) -> bytes | None:
+        return self._value
+
+    def key(self) -> bytes | None:
+        return self._key
+
+    def headers(self) -> Headers:
+        return self._headers
+
+    def timestamp(self) -> tuple[int, int]:
+        return (0, -1)
+
+
+def route(**arize: Any) -> Route:
+    return when({}, **arize)
+
+
+def when(conditions: dict[str, Any], name: str = "one", *, deliver: bool = True, **arize: str) -> Route:
+    given = {path: tuple(value) if isinstance(value, list) else (value,) for path, value in conditions.items()}
+    return Route(name, given, deliver=deliver, config=Config(arize=BASE.model_copy(update=arize)))
+
+
+def codes(found: Sorted) -> dict[int, str]:
+    return {index: fault.code for index, fault in found.rejected.items()}
+
+
+def taken(routes: Sequence[Route], *messages: Message) -> list[int]:
+    found: list[int] = Router(routes).sort(messages).routes.tolist()
+    return found
+
+
+def test_a_single_route_for_everything_looks_into_nothing() -> None:
+    router = Router([route()])
+    found = router.sort([Message(b"{"), Message(None), Message({"a": 1})])
+    assert (found.routes.tolist(), found.parsed, found.rejected) == ([0, 0, 0], None, {})
+    assert [(to.model_name, to.model_version) for to in router.destinations] == [("base", "7")]
+    assert router.identity == ""
+
+
+def test_the_first_route_that_holds_takes_a_message_and_the_rest_has_none() -> None:
+    routes = [when({"m": "a"}), when({"m": ["a", "b"]}), when({"m": "x-*", "n": 1})]
+    messages = [Message({"m": m, "n": n}) for m, n in [("a", 1), ("b", 1), ("x-", 1), ("x-y", 2), ("c", 1), (None, 1)]]
+    found = Router(routes).sort([*messages, Message(b"{"), Message(None)])
+    assert found.routes.tolist() == [0, 1, 2, 3, 3, 3, 3, 3]
+    assert codes(found) == {3: "no_route", 4: "no_route", 5: "no_route", 6: "not_json", 7: "tombstone"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value", "holds"),
+    [
+        (1, 1, True),
+        (1, "1", False),
+        (1, True, False),
+        (1, 1.0, False),
+        (True, True, True),
+        (True, 1, False),
+        (1.5, 1.5, True),
+        ("1", 1, False),
+        ("*", "", True),
+        ("*", 1, False),
+        ("a*c", "abbc", True),
+        ("a*c", "abbcd", False),
+        ("a.c", "abc", False),
+        ("a*", "a\nb", True),
+        ("a", ["a"], False),
+        ("a", {"a": "a"}, False),
+    ],
+    ids=repr,
+)
+def test_values_are_compared_with_their_type(wanted: Any, value: Any, holds: bool) -> None:  # noqa: FBT001
+    assert taken([when({"m": wanted})], Message({"m": value})) == [0 if holds else 1]
+
+
+def test_kafka_s_own_and_nested_fields_are_looked_at_too() -> None:
+    routes = [
+        when({"key": "k"}),
+        when({"partition": 3}),
+        when({"headers.env": "prod"}),
+        when({"user.kind": "robot"}),
+    ]
+    assert taken(
+        routes,
+        Message({"a": 1}, key=b"k"),
+        Message({"a": 1}, partition=3),
+        Message({"a": 1}, headers=[("env", b"test"), ("env", b"prod")]),
+        Message({"user": {"kind": "robot"}}),
+        Message({"user.kind": "robot"}),
+        Message({"a": 1}, key=b"\xff", headers=[("env", b"\xff")]),
+        Message({"key": "k", "partition": 3, "headers.env": "prod"}),
+    ) == [0, 1, 2, 3, 3, 4, 4]
+
+
+def test_destinations_are_filled_by_each_message() -> None:
+    router = Router([route(model_name="m-{name}", model_version="{headers.v}/{n}", space_id="{{s}}")])
+    header = [("v", b"2")]
+    found = router.sort(
+        [
+            Message({"name": "a", "n": 1}, headers=header),
+            Message({"name": "a", "n": True}, headers=header),
+            Message({"name": "a", "n": 1}, headers=header),
+            Message({"name": "a", "n": 1.5}, headers=header),
+            Message({"name": "", "n": 1}, headers=header),
+            Message({"name": "a", "n": None}, headers=header),
+            Message({"name": "a", "n": [1]}, headers=header),
+            Message({"name": "a", "n": 1}),
+        ]
+    )
+    to = [router.destinations[number] for number in found.destinations[:4].tolist()]
+    assert [one.model_version for one in to] == ["2/1", "2/true", "2/1", "2/1.5"]
+    assert {(one.model_name, one.space_id, one.environment) for one in to} == {("m-a", "{s}", "production")}
+    assert codes(found) == dict.fromkeys(range(4, 8), "no_destination")
+    assert '"n"' in found.rejected[5].reason
+    assert found.routes.tolist() == [0] * 4 + [1] * 4
+
+
+def test_an_environment_is_one_of_arize_s_and_fits_the_schema() -> None:
+    router = Router([route(environment="{env}", batch_id="{batch}")])
+    found = router.sort(
+        [Message({"env": env, "batch": "b"}) for env in ("production", "validation", "training", "staging")]
+    )
+    to = [router.destinations[number] for number in found.destinations[:3].tolist()]
+    assert [(one.environment, one.batch_id) for one in to] == [
+        ("production", ""),
+        ("validation", "b"),
+        ("training", ""),
+    ]
+    assert codes(found) == {3: "no_destination"}
+
+
+def test_data_in_the_place_of_a_model_is_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "MAX_DESTINATIONS", 3)
+    router = Router([route(model_version="{n}")])
+    assert codes(router.sort([Message({"n": n}) for n in range(3)])) == {}
+    found = router.sort([Message({"n": n}) for n in (1, 9, 2)])
+    assert codes(found) == {1: "too_many_destinations"}
+    assert len(router.destinations) == 3
+
+
+def test_what_is_left_out_on_purpose_needs_no_destination() -> None:
+    routes = [when({"kind": "beat"}, deliver=False, model_name="{nothing}"), when({})]
+    found = Router(routes).sort([Message({"kind": "beat"}), Message({"kind": "x"})])
+    assert (found.routes.tolist(), codes(found)) == ([0, 1], {})
+
+
+def test_the_identity_changes_with_the_rules_and_with_nothing_else() -> None:
+    def identity(*routes: Route) -> str:
+        return Router(routes).identity
+
+    one, two = when({"m": "a"}, "one"), when({}, "two")
+    assert identity(one, two) == identity(when({"m": "a"}, "one", model_name="other"), two)
+    assert len({identity(one, two), identity(two, one), identity(when({"m": "b"}, "one"), two), identity(one), ""}) == 5
+    assert identity(when({"m": "a", "n": 1})) == identity(when({"n": 1, "m": "a"}))
+
+
+GIVEN = st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b", "ab", "1", "true"])
+VALUES = st.none() | GIVEN
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["x", "y"]), st.lists(VALUES.filter(lambda v: v is not None), min_size=1))
+    ),
+    st.lists(st.dictionaries(st.sampled_from(["x", "y", "z"]), VALUES, min_size=1), max_size=20),
+)
+def test_routes_are_as_one_looks_at_message_after_message(
+    rules: list[dict[str, list[Any]]], rows: list[dict[str, Any]]
+) -> None:
+    routes = [when(rule, str(number)) for number, rule in enumerate(rules)] + [when({"z": "last"})]
+
+    def holds(rule: dict[str, list[Any]], row: dict[str, Any]) -> bool:
+        return all(
+            any(type(value) is type(row.get(path)) and value == row[path] for value in values)
+            for path, values in rule.items()
+        )
+
+    wanted = [next((n for n, rule in enumerate(rules) if holds(rule, row)), None) for row in rows]
+    last = [len(rules) if row.get("z") == "last" else len(routes) for row in rows]
+    found = taken(routes, *(Message(row) for row in rows)) if rows else []
+    assert found == [number if number is not None else other for number, other in zip(wanted, last, strict=True)]
