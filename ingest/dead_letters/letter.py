@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from ingest.pipeline import dead_letter_topic as names
 from ingest.pipeline.dead_letters import pairs
+from ingest.pipeline.redact import REDACTED
 from ingest.records import KafkaMessage
 
 REPLAYED = "ingest.replayed"  # a message's header: how often it was replayed
@@ -32,7 +33,8 @@ class Entry:
     """What the index knows of one dead letter.
 
     `place` is where its store keeps it: (file, byte) or (partition, offset). `written_at` is ISO 8601 in UTC with
-    milliseconds, so texts compare as times. `replays` counts how often the message was replayed before.
+    milliseconds, so texts compare as times. `replays` counts how often the message was replayed before. A
+    `redacted` one has hashes in its value, or, if `withheld`, has none.
     """
 
     origin: Origin
@@ -43,6 +45,8 @@ class Entry:
     replays: int
     place: tuple[int, int]
     replayed_to: str | None = None
+    redacted: bool = False
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,12 @@ class Letter:
 
     def replayed_again(self) -> "Letter":
         """The same, with one more replay counted in its headers."""
+        return self.replayed(self.entry.replays + 1)
+
+    def replayed(self, times: int) -> "Letter":
+        """The same, with so many replays counted in its headers."""
         kept = [(name, value) for name, value in self.raw_headers if name != REPLAYED]
-        return replace(self, raw_headers=[*kept, (REPLAYED, str(self.entry.replays + 1).encode())])
+        return replace(self, raw_headers=[*kept, *([(REPLAYED, str(times).encode())] if times else [])])
 
 
 class Store(Protocol):
@@ -161,6 +169,8 @@ def of_line(line: bytes, place: tuple[int, int]) -> Letter | None:
             written_at=str(record["written_at"]),
             replays=_replays(headers),
             place=place,
+            redacted=_is_redacted(headers),
+            withheld=_is_redacted(headers) and _raw(record, "value") is None,
         )
         return Letter(entry, _raw(record, "key"), headers, _raw(record, "value"))
     except (ValueError, KeyError, TypeError):
@@ -186,6 +196,8 @@ def of_message(message: KafkaMessage) -> Letter | Mark | None:
             written_at=said[names.WRITTEN_AT],
             replays=_replays(own),
             place=(cast("int", message.partition()), cast("int", message.offset())),
+            redacted=_is_redacted(own),
+            withheld=_is_redacted(own) and message.value() is None,
         )
     except (KeyError, ValueError):
         return None
@@ -204,6 +216,10 @@ def _column(said: object, reason: object, detail: object) -> str | None:
 def _replays(headers: Sequence[tuple[str, bytes | None]]) -> int:
     counts = [value for name, value in headers if name == REPLAYED and value]
     return int(counts[-1]) if counts and counts[-1].isdigit() and len(counts[-1]) <= _MOST_REPLAYS_DIGITS else 0
+
+
+def _is_redacted(headers: Sequence[tuple[str, bytes | None]]) -> bool:
+    return any(name == REDACTED for name, _ in headers)
 
 
 def _raw(record: Mapping[str, Any], name: str) -> bytes | None:

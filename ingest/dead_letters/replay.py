@@ -40,7 +40,17 @@ _PAUSE_S = 0.5
 class PipelineReplay:
     """One replay of `entries` of `store` through decode and Arize."""
 
-    def __init__(self, config: Config, store: Store, entries: Sequence[Entry], emit: Emit, progress: Progress) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        entries: Sequence[Entry],
+        emit: Emit,
+        progress: Progress,
+        *,
+        hashed: bool = False,
+    ) -> None:
+        """`hashed`: the letters hold hashes already."""
         self._config = config
         self._store = store
         self._entries = entries
@@ -48,7 +58,7 @@ class PipelineReplay:
         self._emit = emit
         # Without an end to wait for, only size closes a batch.
         limits = Limits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
-        self._judges = Judges(config, time.time)
+        self._judges = Judges(config, time.time, hashed=hashed)
         self._intake = Intake({_ONE: PartitionTracker(_ONE, 0)}, self._judges, limits)
         self._answer = threading.Event()
         self._sink = sink(config)

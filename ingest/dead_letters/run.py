@@ -9,15 +9,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingest.config import Config, check_delivery, topics
-from ingest.dead_letters import text
+from ingest.dead_letters import originals, text
 from ingest.dead_letters.choose import Filter
 from ingest.dead_letters.letter import Entry, Store
 from ingest.dead_letters.outcome import PIPELINE, Outcome, hold_back
+from ingest.dead_letters.outcome import Progress as Advance
 from ingest.dead_letters.replay import PipelineReplay
 from ingest.dead_letters.send_back import send_back
 from ingest.dead_letters.session import open_store
 from ingest.errors import ConfigError, ExitCode
-from ingest.events import Event
+from ingest.events import Emit, Event
 from ingest.status import lines, spelling
 
 _REFRESH_A_SECOND = 4
@@ -35,17 +36,19 @@ def replay(config: Config, wanted: Filter, *, to: str, max_replays: int, dry_run
         store.lock()
     entries = [entry for entry in store.index() if wanted.takes(entry)]
     free, held_back = hold_back(entries, max_replays)
-    outcome = Outcome(len(entries), held_back=held_back, to=to, dry_run=dry_run)
+    found = originals.sort(config.kafka, free, to)
+    whole = originals.Originals(store, config.kafka, to)
+    outcome = Outcome(len(entries), held_back=held_back, gone=found.gone, to=to, dry_run=dry_run)
     try:
         if dry_run:
-            _dry_run(config, store, free, outcome)
+            _dry_run(config, whole, found, outcome)
             return outcome.exit_code
-        with _bar(len(free)) as (advance, emit):
+        with _bar(len(free) - found.gone) as (advance, emit):
             if to == PIPELINE:
-                for settings, letters in by_topic(config, free):
-                    PipelineReplay(settings, store, letters, emit, advance).run(outcome)
+                for each in _replays(config, whole, found, emit, advance):
+                    each.run(outcome)
             else:
-                send_back(config.kafka, store, free, outcome, advance)
+                send_back(config.kafka, whole, found.whole, outcome, advance)
     except KeyboardInterrupt:
         outcome.interrupted = True
     finally:
@@ -75,12 +78,21 @@ def by_topic(config: Config, entries: Sequence[Entry]) -> list[tuple[Config, Seq
     return [(each, found[each.kafka.topic]) for each in topics(config) if each.kafka.topic in found]
 
 
-def _dry_run(config: Config, store: Store, entries: list[Entry], outcome: Outcome) -> None:
+def _replays(
+    config: Config, store: Store, found: originals.Sorted, emit: Emit, advance: Advance
+) -> Iterator[PipelineReplay]:
+    for letters, hashed in ((found.whole, False), (found.hashed, True)):
+        for settings, own in by_topic(config, letters):
+            if own:
+                yield PipelineReplay(settings, store, own, emit, advance, hashed=hashed)
+
+
+def _dry_run(config: Config, store: Store, found: originals.Sorted, outcome: Outcome) -> None:
     if outcome.to == PIPELINE:
-        for settings, letters in by_topic(config, entries):
-            PipelineReplay(settings, store, letters, lambda _: None, lambda _: None).try_out(outcome)
+        for each in _replays(config, store, found, lambda _: None, lambda _: None):
+            each.try_out(outcome)
     else:
-        outcome.replayed = len(entries)
+        outcome.replayed = len(found.whole)
 
 
 @contextmanager

@@ -101,6 +101,8 @@ def outcome_lines(outcome: Outcome, place: str) -> Iterator[str]:
         yield f"  {number:>11,}  {'would fail' if outcome.dry_run else 'failed'} again: {reason}"
     if outcome.held_back:
         yield f"  {outcome.held_back:>11,}  were replayed too often already and left alone (--max-replays)"
+    if outcome.gone:
+        yield f"  {outcome.gone:>11,}  are redacted ([schema] exclude, hash), and gone from their topic: not for replay"
     if outcome.left:
         yield f"  {outcome.left:>11,}  are left; run the same command again to go on"
 
@@ -115,6 +117,7 @@ def outcome_json(outcome: Outcome, place: str) -> str:
         "replayed": outcome.replayed,
         "failed": dict(outcome.failed),
         "held_back": outcome.held_back,
+        "gone": outcome.gone,
         "left": outcome.left,
         "exit_code": int(outcome.exit_code),
     }

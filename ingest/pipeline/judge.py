@@ -16,7 +16,7 @@ from ingest.pipeline.join_window import late
 from ingest.pipeline.lane import Lanes, chosen
 from ingest.pipeline.look import Limits
 from ingest.pipeline.names import Names
-from ingest.pipeline.privacy import privacy_of
+from ingest.pipeline.privacy import Privacy, privacy_of
 from ingest.pipeline.provenance import complete
 from ingest.pipeline.routing import Router, Sorted
 from ingest.pipeline.rules import rules
@@ -32,10 +32,13 @@ class Judge:
     """Turns messages of one route into rows that Arize takes. `clock` gives the seconds since 1970.
 
     `unit` is that of the timestamps last read, None before the first. `losses` hears what [schema] takes from the rows.
+    With `hashed` the messages hold hashes already, and are not hashed again.
     Raises ConfigError when the configuration can't be applied.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], float], losses: Losses | None = None) -> None:
+    def __init__(
+        self, config: Config, clock: Callable[[], float], losses: Losses | None = None, *, hashed: bool = False
+    ) -> None:
         schema = config.columns
         self._losses = losses if losses is not None else Losses()
         self.unit: Unit | None = None
@@ -45,7 +48,8 @@ class Judge:
         self._clock = clock
         names = Names(schema.rename, schema.exclude)
         ruled = rules(schema, config.arize.model_type)
-        contract = Contract(ruled, names=names, privacy=self.privacy, unknown=schema.unknown)
+        privacy = Privacy() if hashed else self.privacy
+        contract = Contract(ruled, names=names, privacy=privacy, unknown=schema.unknown)
         self._decoder = Lanes(contract, chosen(config.batch.lane))
 
     def judge(self, messages: Sequence[KafkaMessage], parsed: Parsed | None = None) -> Decoded:
@@ -92,8 +96,9 @@ class Judged:
 class Judges:
     """The routes of a topic, with a judge for each; one for each environment where messages say theirs."""
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
-        """Raises ConfigError when the configuration can't be applied."""
+    def __init__(self, config: Config, clock: Callable[[], float], *, hashed: bool = False) -> None:
+        """`hashed`: the messages hold hashes already. Raises ConfigError when the configuration can't be applied."""
+        self._hashed = hashed
         self.routes: tuple[Route, ...] = routes(config)
         self.router = Router(self.routes)
         self._clock = clock
@@ -149,7 +154,8 @@ class Judges:
         if judge is None:
             config = self.routes[route].config
             arize = config.arize.model_copy(update={"environment": environment})
-            judge = Judge(config.model_copy(update={"arize": arize}), self._clock, self.losses)
+            applied = config.model_copy(update={"arize": arize})
+            judge = Judge(applied, self._clock, self.losses, hashed=self._hashed)
             self._judges[route, environment] = judge
         return judge
 

@@ -57,7 +57,8 @@ def test_there_are_cases_of_every_model_type_and_environment_both_ways() -> None
         (kind, environment) for kind in types for environment in ("production", "training", "validation")
     }
     assert len(ALL) >= 60
-    assert {good for _, _, good in kinds} == {True, False}
+    environments = ("production", "training", "validation")
+    assert kinds == {(kind, place, good) for kind in types for place in environments for good in (True, False)}
 
 
 @pytest.mark.parametrize("case", ALL, ids=[f"{number:03}-{case}" for number, case in enumerate(ALL)])

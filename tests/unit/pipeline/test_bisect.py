@@ -103,6 +103,14 @@ def test_many_spread_rows_cost_about_log2_of_their_distance_each() -> None:
     assert arize.sent_rows <= 10 * 100_000
 
 
+def test_hundreds_of_single_rows_are_found_each_by_itself() -> None:
+    bad = set(random.Random(3).sample(range(100_000), 400))
+    _, search = deliver(100_000, refuses(bad))
+    assert dead(search) == sorted(bad)
+    assert max(together for _, _, together in numbers(search.dead)) == 0
+    assert search.requests < bisect.MAX_REQUESTS
+
+
 def test_when_everything_is_refused_the_search_ends_soon() -> None:
     arize, search = deliver(100_000, lambda _: BAD)
     assert arize.stored == []
