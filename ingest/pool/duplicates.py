@@ -6,6 +6,8 @@
 """
 
 from collections.abc import Iterable
+from functools import reduce
+from itertools import pairwise
 
 from ingest.records import Span
 
@@ -20,10 +22,11 @@ def merged(spans: Iterable[Span], most: int = MOST_RANGES) -> list[Span]:
             found[-1] = _joined(found[-1], span)
         else:
             found.append(span)
-    while len(found) > most:
-        nearest = min(range(1, len(found)), key=lambda index: found[index].first - found[index - 1].next_offset)
-        found[nearest - 1 : nearest + 1] = [_joined(found[nearest - 1], found[nearest])]
-    return found
+    if len(found) <= most:
+        return found
+    widest = sorted(range(1, len(found)), key=lambda index: found[index - 1].next_offset - found[index].first)
+    bounds = [0, *sorted(widest[: most - 1]), len(found)]
+    return [reduce(_joined, found[begin:end]) for begin, end in pairwise(bounds)]
 
 
 def _joined(before: Span, after: Span) -> Span:

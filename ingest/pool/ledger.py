@@ -20,6 +20,9 @@ from ingest.pool.duplicates import merged
 from ingest.records import Counts, PartitionProgress, Span
 from ingest.status.account import PartitionAccount, PossibleDuplicates
 
+# Where one route is held up for days, the others go on above the committed offset: their spans become ranges.
+_MOST_OPEN = 2_000
+
 
 @dataclass(slots=True)
 class _Page:
@@ -48,7 +51,10 @@ class Ledger:
                     page.committed = max(page.committed, progress.next_offset)
             case UploadStarted(spans=spans):
                 for span in spans:
-                    self._page(span.partition).open.append(span)
+                    page = self._page(span.partition)
+                    page.open.append(span)
+                    if len(page.open) > _MOST_OPEN:
+                        page.open = merged(page.open)
             case Committed(next_offsets=next_offsets):
                 for partition, next_offset in next_offsets.items():
                     page = self._page(partition)

@@ -93,13 +93,17 @@ def keep(main: Rig, states: Sequence[tuple[int, Counts]]) -> None:
 
 def test_all_of_several_runs_and_a_kill_adds_up(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=3)
-    main.produce(6_000, bad_share=0.02)
+    main.produce(3_000, bad_share=0.02)
     run = main.start(workers=2, until_end=False, dead_letters=OFF)
     run.until(lambda: main.stored > 1_500)
     next(iter(run.workers().values())).send_signal(signal.SIGKILL)
     run.until_event("worker_restarting")
-    run.until(lambda: main.stored > 3_000)
+    run.until(lambda: main.stored > 2_000)
+    main.endpoint.misbehave("status", status=503)  # so that the kill finds messages that are not committed
+    main.produce(3_000, bad_share=0.02)
+    run.until_event("upload_retried")
     run.kill()
+    main.endpoint.behave()
     assert main.start(workers=2, dead_letters=OFF).wait() == ExitCode.DONE
     found = audit(main, "--dead-letters")
     assert sums(found, "consumed") == [2_000] * 3

@@ -88,6 +88,20 @@ def test_ranges_of_several_crashes_are_in_the_account() -> None:
     assert row.duplicates_possible == 140
 
 
+def test_a_commit_that_is_held_up_for_days_takes_no_memory() -> None:
+    ledger = Ledger()
+    sent(ledger, 0, 10)
+    for first in range(20, 200_020, 20):
+        sent(ledger, first, first + 15)
+    assert len(ledger._pages[0].open) <= 2_000
+    ledger.take(Committed(worker=0, next_offsets={0: 100}))
+    possible = ledger.worker_lost((0,))
+    assert len(possible) <= 100
+    assert possible[0].first == 100
+    assert possible[-1].next_offset == 200_015
+    assert sum(span.count for span in possible) >= 10_000 * 15 - 100
+
+
 def test_a_group_that_was_moved_back_hides_nothing() -> None:
     ledger = Ledger()
     ledger.take(Committed(worker=0, next_offsets={0: 1_000}))
