@@ -9,6 +9,7 @@
    have left in flight. A run that ends by an exception notes no end: the next one says so.
 """
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -129,12 +130,12 @@ def _opening(reading: Reading) -> Opening:
 
 def _most_in_flight(settings: config.Config) -> int | None:
     """How many messages of a worker may be sent and not committed at once; None if that has no bound known here."""
-    arize = settings.arize
-    if any(has_places(text) for text in (arize.space_id, arize.model_name, arize.model_version, arize.environment)):
+    arizes = [route.config.arize for route in config.routes(settings) if route.deliver]
+    texts = ((one.space_id, one.model_name, one.model_version, one.environment, one.batch_id) for one in arizes)
+    if any(map(has_places, itertools.chain.from_iterable(texts))):
         return None
-    # Per route the uploads on their way, and the acknowledged batches whose commit isn't confirmed: see commit, rule 5.
-    delivered = sum(route.deliver for route in config.routes(settings))
-    return delivered * (2 * arize.in_flight - 1) * settings.batch.max_events
+    # The uploads on their way, and the acknowledged batches whose commit isn't confirmed: see commit, rule 5.
+    return (2 * sum(one.in_flight for one in arizes) - 1) * settings.batch.max_events
 
 
 def _accounts(
