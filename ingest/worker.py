@@ -314,20 +314,21 @@ class _Worker:
 
     def _read(self, now: float, *, leaving: bool) -> None:
         blocked = leaving or self._dead_letters.full
-        if not blocked:
-            self._read_again(now)
+        again = not blocked and self._read_again(now)
         room = 0 if blocked else self._room(now)
         if room:
             if self._full_since is not None:
                 self._full_since = None
                 self._heard_at = now
                 self._reader.resume()
-            polled = self._reader.poll(min(room, self._task.config.batch.chunk_events), self._patience(now))
+            polled = self._reader.poll(
+                min(room, self._task.config.batch.chunk_events), 0.0 if again else self._patience(now)
+            )
         else:
             if self._full_since is None:
                 self._full_since = now
             if not leaving and now - self._full_since < _STALL_S and not self._committer.outstanding:
-                if not self._behind.reading:
+                if not again:
                     self._answer.wait(_BUSY_POLL_S)
                     self._answer.clear()
                 return
@@ -350,24 +351,26 @@ class _Worker:
             return 0
         return min(room for number, room in rooms.items() if number not in self._behind.routes)
 
-    def _read_again(self, now: float) -> None:
+    def _read_again(self, now: float) -> bool:
+        """A turn of the second readings; False if there was none to be made."""
+        read = False
         for number in self._behind.routes:
             delivery = self._deliveries[number]
             room = delivery.room()
             if not room or delivery.failing:
                 continue
+            read = True
             polled = self._behind.poll(number, min(room, self._task.config.batch.chunk_events), now)
             if polled.chunk is not None:
                 self._taken(self._intake.take_again(number, polled.chunk, now), polled.chunk)
             self._behind.reached(number, polled.ends)
             if self._behind.caught_up(number):
                 self._emit(events.RouteCaughtUp(worker=self._task.worker, route=delivery.name))
+        return read
 
     def _patience(self, now: float) -> float:
-        """How long a poll may wait: acknowledgements, the batch's age and a second reading must not."""
+        """How long a poll may wait: acknowledgements and the batch's age must not."""
         longest = _BUSY_POLL_S if self._in_flight or self._committer.outstanding else _IDLE_POLL_S
-        if self._behind.reading:
-            longest = 0.0
         due = self._intake.due_in_s(now)
         return longest if due is None else min(longest, max(due, 0.001))
 

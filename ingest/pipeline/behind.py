@@ -65,11 +65,6 @@ class Behind:
         """Those that are left behind."""
         return frozenset(self._left)
 
-    @property
-    def reading(self) -> bool:
-        """One of them is being read again."""
-        return any(left.reader is not None for left in self._left.values())
-
     def leave(self, rooms: Mapping[int, int], now: float) -> list[int]:
         """Rule 1: the routes that are to be left behind from now on, by the room that each route has."""
         keeping = {route: room for route, room in rooms.items() if route not in self._left}

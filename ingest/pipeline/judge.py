@@ -115,13 +115,12 @@ class Judges:
     def judge(
         self, route: int, found: Sorted, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
     ) -> Iterator[Judged]:
-        """What becomes of the `chosen` messages of a chunk, all of them of `route`, which is delivered."""
-        if route == len(self.routes):
-            rejected = [found.rejected[index] for index in chosen.tolist()]
-            yield Judged(Decoded(_NO_ROWS, chosen[:0], rejected), ())
-            return
+        """What becomes of the `chosen` messages of a chunk, all of `route`: one that is delivered, or past the last."""
         destinations = self.router.destinations
         numbers = found.destinations[chosen]
+        if (lost := chosen[numbers < 0]).size or not chosen.size:
+            yield Judged(Decoded(_NO_ROWS, chosen[:0], [found.rejected[index] for index in lost.tolist()]), ())
+            chosen, numbers = chosen[numbers >= 0], numbers[numbers >= 0]
         environments: dict[str, list[int]] = {}
         for number in np.unique(numbers).tolist():
             environments.setdefault(destinations[number].environment, []).append(number)

@@ -8,8 +8,10 @@ Rules
    last one counts.
 3. What no route takes, and what is no JSON object, is on the route past the last one: dead letters, all of it.
 4. A destination is what [arize] says, its places filled by each message: strings as they are, numbers and booleans as
-   JSON writes them. A message that has nothing to fill a place with has no destination: a dead letter.
+   JSON writes them. A message that has nothing to fill a place with has no destination: a dead letter of its route.
 5. More than `MAX_DESTINATIONS` of them are no destinations but data: an upload for each event is nobody's wish.
+6. The route of a message depends on nothing but the message and the rules: a commit speaks of routes, and a later
+   process must find the same.
 
 Theory: events of a topic have few models and versions. A chunk's values of a field are numbered once, and every
 question is asked of the different ones only.
@@ -25,6 +27,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ingest import __version__
 from ingest.combinations import faults
 from ingest.config import Config, Route, space_id
 from ingest.meanings import Environment
@@ -44,9 +47,9 @@ _KEYS = ("space_id", "model_name", "model_version", "environment", "batch_id")
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """A chunk by route: the number of each message's route, and of its destination.
+    """A chunk by route: the number of each message's route, and of its destination, -1 without one.
 
-    `parsed` is None if nobody had to look into the messages; `rejected` has those of the route past the last one.
+    `parsed` is None if nobody had to look into the messages; `rejected` has those without a destination.
     """
 
     routes: Ints
@@ -74,13 +77,16 @@ class Router:
 
     @property
     def identity(self) -> str:
-        """Tells these routes from others: what a commit says of open routes means these. Empty for a single one."""
+        """Tells these routes from others: what a commit says of open routes means these. Empty for a single one.
+
+        Another version of ingest may parse what this one can't, and find another route.
+        """
         if self._plain:
             return ""
         rules = [
             [route.name, sorted((path, list(values)) for path, values in route.when.items())] for route in self._routes
         ]
-        return hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps([__version__, rules]).encode()).hexdigest()[:12]
 
     def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
         """The route and the destination of each message."""
@@ -102,7 +108,6 @@ class Router:
                 if isinstance(found, int):
                     destinations[indices[own]] = found
                 else:
-                    routes[indices[own]] = self.nowhere
                     rejected |= {index: Rejected(index, *found) for index in indices[own].tolist()}
         for index in indices[routes[indices] == self.nowhere].tolist():
             reason = "no route takes it: none of [routes.*] has a when that holds for it"

@@ -140,7 +140,8 @@ def test_destinations_are_filled_by_each_message() -> None:
     assert {(one.model_name, one.space_id, one.environment) for one in to} == {("m-a", "{s}", "production")}
     assert codes(found) == dict.fromkeys(range(4, 8), "no_destination")
     assert '"n"' in found.rejected[5].reason
-    assert found.routes.tolist() == [0] * 4 + [1] * 4
+    assert found.routes.tolist() == [0] * 8, "a dead letter of its route"
+    assert found.destinations.tolist()[4:] == [-1] * 4
 
 
 def test_an_environment_is_one_of_arize_s_and_fits_the_schema() -> None:
@@ -163,6 +164,7 @@ def test_data_in_the_place_of_a_model_is_refused_in_the_end(monkeypatch: pytest.
     assert codes(router.sort([Message({"n": n}) for n in range(3)])) == {}
     found = router.sort([Message({"n": n}) for n in (1, 9, 2)])
     assert codes(found) == {1: "too_many_destinations"}
+    assert found.routes.tolist() == [0, 0, 0], "another process may still have room for it"
     assert len(router.destinations) == 3
 
 
