@@ -6,11 +6,6 @@ never grows while it could shrink; the bound on batches in flight is the only ba
 uploads of its own; one that can't keep up is left behind and read again (`pipeline.behind`).
 
 Not obvious:
-- There is room until the next batch is full and no upload is free. For up to a second the loop then just waits for
-  an answer: pausing throws away what librdkafka has fetched ahead. Past that second it pauses and polls for nothing,
-  so that commits and errors are still served.
-- Every message that a poll returns is tracked, also one that slips through while paused: an untracked message would
-  be a gap, and watermarks pass over gaps.
 - A partition without a committed offset has its start committed before anything else. A crash before the first
   acknowledgement would else start again at a newer `latest`, and lose what lies between.
 """
@@ -23,8 +18,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import psutil
 
 from ingest import events
@@ -34,25 +27,20 @@ from ingest.events import Emit, Repeats
 from ingest.pipeline import join_window
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.batch import Limits
-from ingest.pipeline.behind import Behind
 from ingest.pipeline.commit import Committer, Stored, fits
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
-from ingest.pipeline.delivery import Delivery, too_many
+from ingest.pipeline.delivery import Delivery
 from ingest.pipeline.intake import Intake, Taken
 from ingest.pipeline.judge import Judges
 from ingest.pipeline.lane import chosen
-from ingest.pipeline.poll import Polled, Reader
+from ingest.pipeline.poll import Reader
+from ingest.pipeline.reading import BUSY_POLL_S, Reading
 from ingest.pipeline.retry import Backoff
-from ingest.pipeline.start import after_hole, first_offset
-from ingest.pipeline.too_many import TooMany
-from ingest.records import Chunk, Counts, PartitionProgress
+from ingest.pipeline.start import first_offset
+from ingest.records import Counts, PartitionProgress
 
 _REPORT_S = 0.5
-_IDLE_POLL_S = 0.25
-_BUSY_POLL_S = 0.05  # while uploads are out: their answers are taken between polls
-_STALL_S = 1.0  # no room for this long: pause
-_SILENCE_S = 60.0  # no message for this long, though the log has more: replace the consumer
 _LAST_COMMIT_S = 5.0  # a halting worker's last try to commit what is already acknowledged
 
 
@@ -120,30 +108,35 @@ class _Worker:
             for number, route in enumerate(self._judges.routes)
             if route.deliver
         }
-        self._behind = Behind(
-            config.kafka, self._trackers, emit=emit, worker=task.worker, on_trouble=self._kafka_trouble
-        )
         self._brimful = False  # a commit can't carry what is settled out of order
         backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
         self._dead_letters = DeadLetterQueue(sink(config), backoff)
-        dead = config.dead_letters
-        self._undecodable = TooMany(dead.max_share, dead.share_events, dead.max_consecutive)
         most = sum(route.config.arize.in_flight for route in self._judges.routes if route.deliver)
         self._committer = Committer(config.delivery.commit_interval_s, most)
-        self._consumed = dict.fromkeys(task.partitions, 0)
-        self._reading = set(task.partitions)
         self._repeats = Repeats()
         self._late = 0
         self._process = psutil.Process()
         self._loops = 0
-        self._state = "starting"
+        self._state: str | None = "starting"  # or that of the reading
         self._reported_at = float("-inf")
-        self._full_since: float | None = None
-        self._heard_at = time.monotonic()
         self._drain_at: float | None = None
-        self._halt: FatalError | None = None  # to be raised once what is in hand is delivered
         self._reader = Reader(
             config.kafka, task.partitions, on_trouble=self._kafka_trouble, on_committed=self._commit_answered
+        )
+        self._reading = Reading(
+            config,
+            task.partitions,
+            task.until,
+            reader=self._reader,
+            trackers=self._trackers,
+            intake=self._intake,
+            deliveries=self._deliveries,
+            dead_letters=self._dead_letters,
+            emit=emit,
+            worker=task.worker,
+            on_taken=self._taken,
+            on_trouble=self._kafka_trouble,
+            answer=self._answer,
         )
 
     # --- start ---------------------------------------------------------------------------------
@@ -165,10 +158,8 @@ class _Worker:
             self._trackers[partition] = PartitionTracker(partition, offset, mark, self._judges.router.identity)
             self._emit(events.PartitionAssigned(worker=task.worker, partition=partition, next_offset=offset, why=why))
         self._commit_starts(unknown)
-        self._reader.assign({partition: tracker.position for partition, tracker in self._trackers.items()})
-        for partition in task.partitions:
-            self._check_end(partition)
-        self._heard_at = time.monotonic()
+        self._reading.begin(time.monotonic())
+        self._state = None
 
     def _commit_starts(self, unknown: Sequence[int]) -> None:
         """Before anything is assigned, so that no message can come of these polls."""
@@ -177,7 +168,7 @@ class _Worker:
             self._commit(now, leaving=True)
             if self._control.wish() == "drain":
                 return
-            self._reader.poll(1, _BUSY_POLL_S)
+            self._reader.poll(1, BUSY_POLL_S)
             self._report(now)
 
     # --- the loop ------------------------------------------------------------------------------
@@ -189,7 +180,7 @@ class _Worker:
             self._loops += 1
             if self._drain_at is None and self._control.wish() == "drain":
                 self._drain_at = now
-            leaving = self._drain_at is not None or not (self._reading or self._behind.routes)
+            leaving = self._drain_at is not None or self._reading.done
             self._settle(now)
             self._commit(now, leaving=leaving)
             self._flush(now, leaving=leaving)
@@ -198,7 +189,10 @@ class _Worker:
                 return self._finish(now, ExitCode.DONE)
             if self._drain_at is not None and now - self._drain_at >= self._task.config.supervisor.drain_s:
                 return self._finish(now, ExitCode.DRAIN_DEADLINE)
-            self._read(now, leaving=leaving)
+            committing = self._committer.outstanding
+            self._reading.turn(now, leaving=leaving, committing=committing, brimful=self._brimful)
+            if self._reading.halt is not None and self._drain_at is None:
+                self._drain_at = now
 
     def _idle(self) -> bool:
         """Nothing is in hand, and Kafka has confirmed all that may be committed."""
@@ -206,8 +200,8 @@ class _Worker:
         return not busy and not self._committer.outstanding and not self._committer.moved(self._marks())
 
     def _finish(self, now: float, code: ExitCode) -> ExitCode:
-        if self._halt is not None:
-            raise self._halt
+        if self._reading.halt is not None:
+            raise self._reading.halt
         self._state = "done"
         self._tell_late(0, now, last=True)
         self._report(now, last=True)
@@ -265,7 +259,7 @@ class _Worker:
 
     def _commit(self, now: float, *, leaving: bool) -> None:
         if self._committer.may_commit(now, leaving=leaving) and (moved := self._committer.moved(self._marks())):
-            self._brimful = bool(self._behind.routes) and not all(map(fits, self._marks().values()))
+            self._brimful = self._reading.behind and not all(map(fits, self._marks().values()))
             self._committer.sent(moved, now)
             self._reader.commit(moved)
 
@@ -288,7 +282,7 @@ class _Worker:
                 self._commit(time.monotonic(), leaving=True)
                 if not self._committer.outstanding and not self._committer.moved(self._marks()):
                     return
-                self._reader.poll(1, _BUSY_POLL_S)
+                self._reader.poll(1, BUSY_POLL_S)
         except FatalError:
             return  # Kafka itself is why we halt
 
@@ -310,96 +304,9 @@ class _Worker:
     def _in_flight(self) -> int:
         return sum(delivery.in_flight for delivery in self._deliveries.values())
 
-    # --- poll and decode -----------------------------------------------------------------------
+    # --- what reading tells --------------------------------------------------------------------
 
-    def _read(self, now: float, *, leaving: bool) -> None:
-        blocked = leaving or self._dead_letters.full
-        again = not blocked and self._read_again(now)
-        room = 0 if blocked else self._room(now)
-        if room:
-            if self._full_since is not None:
-                self._full_since = None
-                self._heard_at = now
-                self._reader.resume()
-            polled = self._reader.poll(
-                min(room, self._task.config.batch.chunk_events), 0.0 if again else self._patience(now)
-            )
-        else:
-            if self._full_since is None:
-                self._full_since = now
-            if not leaving and now - self._full_since < _STALL_S and not self._committer.outstanding:
-                if not again:
-                    self._answer.wait(_BUSY_POLL_S)
-                    self._answer.clear()
-                return
-            self._reader.pause()
-            polled = self._reader.poll(1, _BUSY_POLL_S)
-            if leaving:
-                return  # whatever slipped through stays untracked, and nothing is committed past it
-        self._state = "reading" if room else "paused"
-        self._take_in(polled, now)
-        if room and now - self._heard_at >= _SILENCE_S:
-            self._break_silence(now)
-
-    def _room(self, now: float) -> int:
-        """Messages that may be polled, whatever their routes."""
-        rooms = {number: delivery.room() for number, delivery in self._deliveries.items()}
-        for number in self._behind.leave(rooms, now):
-            delivery = self._deliveries[number]
-            self._emit(events.RouteLeftBehind(worker=self._task.worker, route=delivery.name, why=delivery.trouble))
-        if self._brimful or self._behind.joining(self._task.config.batch.chunk_events, now):
-            return 0
-        return min(room for number, room in rooms.items() if number not in self._behind.routes)
-
-    def _read_again(self, now: float) -> bool:
-        """A turn of the second readings; False if there was none to be made."""
-        read = False
-        for number in self._behind.routes:
-            delivery = self._deliveries[number]
-            room = delivery.room()
-            if not room or delivery.failing:
-                continue
-            read = True
-            polled = self._behind.poll(number, min(room, self._task.config.batch.chunk_events), now)
-            if polled.chunk is not None:
-                self._taken(self._intake.take_again(number, polled.chunk, now), polled.chunk)
-            self._behind.reached(number, polled.ends)
-            if self._behind.caught_up(number):
-                self._emit(events.RouteCaughtUp(worker=self._task.worker, route=delivery.name))
-        return read
-
-    def _patience(self, now: float) -> float:
-        """How long a poll may wait: acknowledgements and the batch's age must not."""
-        longest = _BUSY_POLL_S if self._in_flight or self._committer.outstanding else _IDLE_POLL_S
-        due = self._intake.due_in_s(now)
-        return longest if due is None else min(longest, max(due, 0.001))
-
-    def _take_in(self, polled: Polled, now: float) -> None:
-        ends = dict(polled.ends)
-        if polled.chunk is not None:
-            chunk = polled.chunk
-            if self._task.until is not None:
-                chunk, past = chunk.up_to(self._task.until)
-                # What comes at or past the end proves that nothing more comes before it.
-                ends |= {partition: self._task.until[partition] for partition in past}
-            self._take(chunk, now)
-        for partition, end in ends.items():
-            until = self._task.until
-            self._trackers[partition].advance(end if until is None else min(end, until[partition]))
-            self._check_end(partition)
-        if polled.chunk is not None or ends:
-            self._heard_at = now
-        for partition, offset in polled.outside.items():
-            self._outside(partition, offset)
-
-    def _take(self, chunk: Chunk, now: float) -> None:
-        for partition, count in zip(*np.unique(chunk.partitions, return_counts=True), strict=True):
-            self._consumed[int(partition)] += int(count)
-        self._taken(self._intake.take(chunk, now, self._behind.routes), chunk)
-        for partition in np.unique(chunk.partitions).tolist():
-            self._check_end(partition)
-
-    def _taken(self, taken: Taken, chunk: Chunk) -> None:
+    def _taken(self, taken: Taken) -> None:
         for column, unit in self._judges.units():
             if column not in self._units_told:
                 self._units_told.add(column)
@@ -407,54 +314,6 @@ class _Worker:
         for column, old, new in taken.widened:
             self._emit(events.ColumnWidened(worker=self._task.worker, column=column, old=old, new=new))
         self._tell_late(taken.late, time.monotonic())
-        letters = taken.letters.letters
-        if too_much := self._undecodable.judged(_dead(chunk, letters)):
-            last = letters[-1]
-            raise too_many(
-                self._task.config.kafka.topic,
-                f"no row can be made of {too_much}, the last at partition {last.message.partition()} offset "
-                f"{last.message.offset()}: {last.reason}",
-            )
-        self._dead_letters.put(taken.letters)
-
-    def _check_end(self, partition: int) -> None:
-        until = self._task.until
-        if until is not None and partition in self._reading and self._trackers[partition].position >= until[partition]:
-            self._reading.discard(partition)
-            self._reader.drop(partition)
-
-    def _outside(self, partition: int, offset: int) -> None:
-        kafka = self._task.config.kafka
-        tracker = self._trackers[partition]
-        bounds = self._reader.watermarks([partition])[partition]
-        try:
-            go_on = after_hole(kafka, partition, offset, bounds)
-        except FatalError as halt:
-            if offset > bounds[1]:
-                raise  # another topic by the same name: nothing more is committed for it
-            # What is in hand may be gone from Kafka too: it is delivered first.
-            self._halt, self._drain_at = halt, time.monotonic()
-            return
-        if go_on > tracker.position:
-            self._emit(
-                events.OffsetsExpired(
-                    worker=self._task.worker,
-                    topic=kafka.topic,
-                    partition=partition,
-                    first=tracker.position,
-                    next_offset=go_on,
-                )
-            )
-            tracker.advance(go_on)
-        self._reader.reassign(partition, tracker.position)
-
-    def _break_silence(self, now: float) -> None:
-        """An assigned consumer can stay dead after a broker restart (librdkafka#5153): it is replaced."""
-        self._heard_at = now
-        positions = {partition: self._trackers[partition].position for partition in self._reading}
-        if self._reader.behind(positions):
-            self._kafka_trouble(f"no message for {_SILENCE_S:g} s although there are more: connecting anew")
-            self._reader.rebuild(positions)
 
     def _kafka_trouble(self, text: str) -> None:
         if self._repeats.news(text, time.monotonic()):
@@ -477,7 +336,7 @@ class _Worker:
             events.Progress(
                 worker=self._task.worker,
                 loops=self._loops,
-                state="draining" if self._drain_at is not None and not last else self._state,
+                state="draining" if self._drain_at is not None and not last else self._state or self._reading.state,
                 uploads_in_flight=self._in_flight,
                 rss_bytes=self._process.memory_info().rss,
                 partitions={partition: self._progress(partition) for partition in self._trackers},
@@ -495,7 +354,7 @@ class _Worker:
             next_offset=mark.next_offset if mark is not None else position,
             position=position,
             end_offset=max(self._reader.end_offset(partition), position),
-            consumed=self._consumed[partition],
+            consumed=self._reading.consumed[partition],
             counts=mark.counts if mark is not None else Counts(),
         )
 
@@ -503,15 +362,5 @@ class _Worker:
         """Leave everything: what is open stays uncommitted."""
         for delivery in self._deliveries.values():
             delivery.close()
-        self._behind.close()
         self._dead_letters.close()
-        self._reader.close()
-
-
-def _dead(chunk: Chunk, letters: Sequence[DeadLetter]) -> npt.NDArray[np.bool_]:
-    """Which messages of the chunk these letters are."""
-    if not letters:
-        return np.zeros(len(chunk.messages), dtype=np.bool_)
-    places = {(letter.message.partition(), letter.message.offset()) for letter in letters}
-    own = zip(chunk.partitions.tolist(), chunk.offsets.tolist(), strict=True)
-    return np.fromiter((place in places for place in own), dtype=np.bool_, count=len(chunk.messages))
+        self._reading.close()
