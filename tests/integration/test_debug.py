@@ -204,12 +204,12 @@ def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
     bench.findings("--send", "--commit", "--limit", "25")
     bad = [sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence)]
     dead = sum(sequence < 25 for sequence in bad)
-    assert bench.committed() == (25, f"ingest/1 {25 - dead} {dead}")
+    assert bench.committed() == (25, f"ingest/2 {25 - dead}:{dead}")
     assert [letter["offset"] for letter in bench.dead_letters()] == [sequence for sequence in bad if sequence < 25]
 
     found = bench.findings("--send", "--commit", "--limit", "1000")
     assert steps(found, "begin")[0]["start"] == 25
-    assert bench.committed() == (EVENTS, f"ingest/1 {EVENTS - len(bad)} {len(bad)}")
+    assert bench.committed() == (EVENTS, f"ingest/2 {EVENTS - len(bad)}:{len(bad)}")
     letters = bench.dead_letters()
     assert [letter["offset"] for letter in letters] == bad
     assert [letter["reason"] for letter in letters] == [CODES[str(BAD.bad(PARTITION, sequence))] for sequence in bad]
@@ -226,7 +226,7 @@ def test_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> No
     verdicts = {message["offset"]: message["verdict"] for message in steps(found, "message")}
     assert [offset for offset, verdict in verdicts.items() if verdict == "settled"] == list(ahead)
     rejected = sum(BAD.bad(PARTITION, sequence) is not None for sequence in range(10, 50))
-    assert bench.committed() == (50, f"ingest/1 {8 + 40 - rejected} {2 + rejected}")
+    assert bench.committed() == (50, f"ingest/2 {8 + 40 - rejected}:{2 + rejected}")
     sent = {sequence for _, sequence in bench.endpoint.journal.received()}
     assert sent == {sequence for sequence in good(10, 50) if sequence not in ahead}
 
