@@ -9,6 +9,7 @@
 import functools
 import itertools
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +28,10 @@ from tests.harness.rig import Rig
 settings.register_profile("quick", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=10_000)
 settings.load_profile("quick")
+
+# A shell's background job begins with SIGINT ignored, and hands that down to every process the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
