@@ -14,7 +14,7 @@ from rich.console import Console
 
 from benchmarks import machine, profile_worker, report, suite, tables
 from benchmarks.backlog import Backlog
-from benchmarks.contenders import INGEST
+from benchmarks.contenders import INGEST, LOOP
 from benchmarks.figures import Outcome, Results, Tell
 from ingest.errors import IngestError
 
@@ -70,6 +70,7 @@ def main() -> int:
     finally:
         report.save(html, results)
         tables.show(console, results.outcome)
+        tables.show_beside(console, LOOP.name, results.outcome)
         console.print(f"{results.about['command']}\nJSON: {path}\nreport: {html}", markup=False)
     return int(bool(results.outcome.faults))
 

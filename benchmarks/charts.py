@@ -208,4 +208,6 @@ def _stacks(curves: Sequence[Curve]) -> Iterator[Stack]:
         segments: dict[str, dict[str, float]] = {}
         for curve in own:
             segments.setdefault(curve.name, {})[curve.case] = sum(y for _, y in curve.points)
-        yield Stack(unit_, unit_, list(dict.fromkeys(curve.case for curve in own)), segments, _commands(own))
+        yield Stack(
+            "one on the other", unit_, list(dict.fromkeys(curve.case for curve in own)), segments, _commands(own)
+        )

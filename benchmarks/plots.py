@@ -2,26 +2,27 @@
 
 1. The page's own colour of text is used for all that isn't data, so that a plot is readable on light and on dark.
 2. Whiskers go from the least to the most sample, the mark is their median. Where they would hide, there is none.
-3. An axis begins at zero unless its values span more than `LOG_SPAN` times; then it is logarithmic.
+3. An axis begins at zero unless its values span more than so many times; then it is logarithmic. What was recorded over
+   time begins at zero always.
 4. Identifiers are made unique by a prefix: many plots stand in one page.
 """
 
 import io
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from benchmarks.charts import Bars, Chart, Curves, Lines, Point, Stack
 from benchmarks.spelling import spell
 
-LOG_SPAN = 60
+BARS_LOG_SPAN, LOG_SPAN = 60, 20
 COLOURS = ("#3d8bd4", "#e08a2e", "#3fa66b", "#a06fd0", "#d9574f", "#2fa3a3", "#c4a01a", "#c768a8", "#7c8894", "#6b7fe0")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH = 6.4  # inches of 72 units each
@@ -89,7 +90,7 @@ def _bars(figure: Figure, axes: Axes, chart: Bars) -> None:
     count = len(chart.series)
     thick = 0.8 / count
     points = [point for own in chart.series.values() for point in own.values()]
-    log = _is_log(points)
+    log = _is_log(points, BARS_LOG_SPAN)
     most = max((point.high for point in points), default=1.0)
     places = {category: place for place, category in enumerate(chart.categories)}
     for number, (name, own) in enumerate(chart.series.items()):
@@ -175,7 +176,7 @@ def _lines(axes: Axes, chart: Lines) -> None:
     elif len(ats) <= 10:
         axes.set_xticks(ats)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.10g}"))
-    _upright(axes, points, chart.unit)
+    _upright(axes, points, chart.unit, log=_is_log(points, LOG_SPAN))
     axes.set_xlabel(chart.over)
     if chart.ratio:
         axes.axhline(1.0, color=_INK, linewidth=1.0, linestyle=(0, (4, 3)))
@@ -189,14 +190,13 @@ def _curves(axes: Axes, chart: Curves) -> None:
     ys = [Point(y, y, y) for points in chart.series.values() for _, y in points]
     if xs and min(xs) > 0 and max(xs) / min(xs) > LOG_SPAN:
         axes.set_xscale("log")
-    _plain(axes, "x", log=axes.get_xscale() == "log")
-    _upright(axes, ys, chart.unit)
+    log = axes.get_xscale() == "log"
+    _plain(axes, "x", log=log)
+    _upright(axes, ys, chart.unit, log=log and _is_log(ys, LOG_SPAN))
     axes.set_xlabel(chart.over)
 
 
-def _upright(axes: Axes, points: Iterable[Point], unit: str) -> None:
-    points = list(points)
-    log = _is_log(points)
+def _upright(axes: Axes, points: Sequence[Point], unit: str, *, log: bool) -> None:
     if log:
         axes.set_yscale("log")
     elif all(point.low >= 0 for point in points):
@@ -209,8 +209,7 @@ def _upright(axes: Axes, points: Iterable[Point], unit: str) -> None:
 def _plain(axes: Axes, which: str, *, log: bool) -> None:
     """Numbers as people write them, and not too many."""
     axis = axes.xaxis if which == "x" else axes.yaxis
-    if not log:
-        axis.set_major_locator(MaxNLocator(6))
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9) if log else MaxNLocator(6))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -224,9 +223,9 @@ def _whisker(axes: Axes, point: Point, at: float, most: float, *, horizontal: bo
     axes.errorbar(x, y, xerr=xerr, yerr=yerr, color=colour, elinewidth=1.0, capsize=2.5, fmt="none")
 
 
-def _is_log(points: Iterable[Point]) -> bool:
+def _is_log(points: Iterable[Point], span: float) -> bool:
     middles = [point.at for point in points]
-    return len(middles) > 1 and min(middles) > 0 and max(middles) / min(middles) > LOG_SPAN
+    return len(middles) > 1 and min(middles) > 0 and max(middles) / min(middles) > span
 
 
 def _apart(ats: list[float]) -> list[float]:

@@ -8,7 +8,7 @@ from benchmarks import plots
 from benchmarks.blocks import Block, blocks, parts
 from benchmarks.charts import Chart, charts
 from benchmarks.figures import Curve, Figure, Results
-from benchmarks.spelling import samples, spell, spread, unit
+from benchmarks.spelling import counted, samples, spell, spread, unit
 from benchmarks.suite import PARTS
 
 _PAGE = """<!doctype html>
@@ -35,8 +35,9 @@ body { font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; max-width: 78rem; ma
 h1 { margin: 0; font-size: 1.6rem; } h2 { margin: 3rem 0 .2rem; padding-top: .6rem; border-top: 2px solid var(--line); }
 h3 { margin: 0 0 .4rem; font-size: 1rem; } p { margin: .3rem 0; }
 code { font: .85em ui-monospace, "DejaVu Sans Mono", monospace; background: var(--soft); padding: .1em .3em; }
-nav { border: 1px solid var(--line); border-radius: 6px; padding: .6rem 1rem; margin: 1rem 0; columns: 2; }
-nav a { color: inherit; display: block; break-inside: avoid; } nav a span { opacity: .7; }
+nav { border: 1px solid var(--line); border-radius: 6px; padding: .6rem 1rem; margin: 1rem 0; }
+nav a { color: inherit; display: block; text-decoration: none; } nav a:hover { text-decoration: underline; }
+nav a span { opacity: .7; margin-left: .6rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0; }
 dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
 .faults { border: 2px solid var(--bad); border-radius: 6px; padding: .6rem 1rem; margin: 1rem 0; }
@@ -151,7 +152,7 @@ def _table(block: Block) -> str:
         lines.append(f"<tr>{f'<th>{escape(row)}</th>' if by_case else head(row)}{cells}</tr>")
     heads = "".join(head(column) if by_case else f"<th>{escape(column)}</th>" for column in columns)
     return (
-        f'<div class="wide"><table><caption>median, and from the least to the most sample; '
+        f'<div class="wide"><table><caption>{counted(*block.sample_counts())}; '
         f"{_commands(block.commands())}</caption>"
         f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )

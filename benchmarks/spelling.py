@@ -27,6 +27,13 @@ def unit(figure: Figure) -> str:
     return f"{figure.unit}, ratio" if figure.ratio and figure.unit not in ("", "ratio") else figure.unit or "ratio"
 
 
+def counted(least: int, most: int) -> str:
+    """What a table's cells hold, where figures have from `least` to `most` samples."""
+    if most == 1:
+        return "one sample each"
+    return f"median (least - most) of {samples(most) if least == most else f'{least} to {samples(most)}'}"
+
+
 def samples(count: int) -> str:
     """How many there are."""
     return "1 sample" if count == 1 else f"{count} samples"

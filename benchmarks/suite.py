@@ -9,7 +9,7 @@ import importlib
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.figures import Outcome, Tell
@@ -68,9 +68,16 @@ def run(
 
 def _measured(each: Part, *, quick: bool, given: Mapping[str, int], tell: Tell) -> Outcome:
     try:
-        return each.measure(quick=quick, tell=tell, **given)
+        return _counted(each.measure(quick=quick, tell=tell, **given))
     except IngestError as error:
         return Outcome(faults=[f"{each.name}: {error}"])
     except Exception as error:  # noqa: BLE001  whatever it is, the other parts are worth measuring
         tell(traceback.format_exc())
         return Outcome(faults=[f"{each.name} broke off: {type(error).__name__}: {error}"])
+
+
+def _counted(found: Outcome) -> Outcome:
+    """Only figures that have samples; nobody could compare the others."""
+    empty = [f"{each.part}: {each.case}: {each.name} has no samples" for each in found.figures if not each.samples]
+    figures = [each for each in found.figures if each.samples]
+    return replace(found, figures=figures, faults=(*found.faults, *empty))

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from benchmarks.blocks import Block, blocks, parts
 from benchmarks.figures import Figure, Outcome
-from benchmarks.spelling import samples, spell, spread, unit
+from benchmarks.spelling import counted, spell, spread, unit
 
 _MARGIN = 3  # between columns
 
@@ -24,6 +24,16 @@ def show(console: Console, outcome: Outcome) -> None:
         console.print(f"note: {note}", markup=False)
     for fault in outcome.faults:
         console.print(f"FAULT: {fault}", markup=False, style="bold red")
+
+
+def show_beside(console: Console, peer: str, outcome: Outcome) -> None:
+    """The ratios to one peer alone: what a reader of a long output looks for at its end."""
+    ratios = [each for each in outcome.figures if each.ratio and each.case.endswith(f" beside {peer}")]
+    if ratios:
+        console.print(f"\n[bold]beside the {peer}[/bold]")
+    for block in blocks(ratios):
+        for table in tables(block, console.width):
+            console.print(table)
 
 
 def tables(block: Block, width: int) -> Iterator[Table]:
@@ -59,11 +69,7 @@ def _cell(figure: Figure | None, block: Block) -> str:
 
 def _caption(block: Block) -> str:
     least, most = block.sample_counts()
-    said = "one sample each" if most == 1 else "median (least - most)"
-    if least < most:
-        said += " /samples"
-    elif most > 1:
-        said += f" of {samples(most)}"
+    said = counted(least, most) + (", their number behind the /" if least < most else "")
     return f"{said}; {', '.join(block.commands())}"
 
 
