@@ -55,7 +55,8 @@ def main() -> int:
     path = given.json or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.json"
     html = given.html or path.with_suffix(".html")
     results = Results(_about(given, names))
-    console.print(f"{results.about['machine']}\n{results.about['versions']}", markup=False)
+    for told in ("machine", "versions"):
+        console.print(", ".join(f"{name} {value}" for name, value in results.about[told].items()), markup=False)
 
     def keep(outcome: Outcome, took_s: Mapping[str, float]) -> None:
         nonlocal results

@@ -2,7 +2,8 @@
 
 1. A block has cases and names, and nearly all combinations have a figure. Cases that share a name are in one block.
 2. Where too many combinations would stay empty, names with the very same cases make a block of their own.
-3. The order is that of measuring.
+3. Several cases with names all of their own (`lone`) are better listed than put in a table each.
+4. The order is that of measuring.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,6 +56,15 @@ def blocks(figures: Sequence[Figure]) -> Iterator[Block]:
             of_name = block.of_name(name)
             by_cases.setdefault(frozenset(figure.case for figure in of_name), []).extend(of_name)
         yield from map(_block, by_cases.values())
+
+
+def lone(found: Sequence[Block]) -> tuple[list[Block], list[Figure]]:
+    """The blocks for a table each, and the figures that are better listed."""
+    single = [block for block in found if len(block.cases) == 1]
+    if len(single) < 2:
+        return list(found), []
+    rest = [block for block in found if len(block.cases) > 1]
+    return rest, [figure for block in single for figure in block.figures.values()]
 
 
 def _block(figures: Sequence[Figure]) -> Block:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from benchmarks.blocks import Block, blocks
+from benchmarks.blocks import Block, blocks, lone
 from benchmarks.figures import Curve, Figure
 from benchmarks.spelling import unit
 
@@ -87,10 +87,22 @@ Chart = Bars | Lines | Curves | Stack
 
 def charts(figures: Sequence[Figure], curves: Sequence[Curve]) -> Iterator[Chart]:
     """The plots of one part."""
-    for block in blocks(figures):
+    found, listed = lone(list(blocks(figures)))
+    for block in found:
         for names in _together(block):
             yield from _of_names(block, names)
+    yield from _listed(listed)
     yield from _curves(curves)
+
+
+def _listed(figures: Sequence[Figure]) -> Iterator[Bars]:
+    """Figures of one unit on an axis, each with its case and name."""
+    units: dict[tuple[str, bool], list[Figure]] = {}
+    for figure in figures:
+        units.setdefault((figure.unit, figure.ratio), []).append(figure)
+    for own in units.values():
+        points = {f"{figure.case}: {figure.name}": _point(figure) for figure in own}
+        yield Bars(own[0].unit, unit(own[0]), list(points), {"": points}, own[0].ratio, _commands(own))
 
 
 def _together(block: Block) -> list[list[str]]:

@@ -99,7 +99,7 @@ def _bars(figure: Figure, axes: Axes, chart: Bars) -> None:
         colour = COLOURS[number % len(COLOURS)]
         axes.barh(at, medians, height=thick * 0.88, color=colour, alpha=0.85, label=name)
         for y, point in zip(at, own.values(), strict=True):
-            _whisker(axes, point, y, most, horizontal=True)
+            _whisker(axes, point, y, most, horizontal=True, log=log)
             axes.annotate(
                 spell(point.at),
                 (max(point.high, point.at), y),
@@ -157,13 +157,14 @@ def _stack(figure: Figure, axes: Axes, chart: Stack) -> None:
 def _lines(axes: Axes, chart: Lines) -> None:
     points = [point for own in chart.series.values() for point in own.values()]
     most = max(point.high for point in points)
+    log = _is_log(points, LOG_SPAN)
     ats = sorted({at for own in chart.series.values() for at in own})
     for number, (name, own) in enumerate(chart.series.items()):
         over = sorted(own)
         colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
         axes.plot(over, [own[at].at for at in over], color=colour, marker=mark, markersize=5, linewidth=1.6, label=name)
         for at in over:
-            _whisker(axes, own[at], at, most, horizontal=False, colour=colour)
+            _whisker(axes, own[at], at, most, horizontal=False, log=log, colour=colour)
     positive = [at for at in ats if at > 0]
     if positive and positive[-1] / positive[0] >= 8:
         if ats[0] > 0:
@@ -176,7 +177,7 @@ def _lines(axes: Axes, chart: Lines) -> None:
     elif len(ats) <= 10:
         axes.set_xticks(ats)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,.10g}"))
-    _upright(axes, points, chart.unit, log=_is_log(points, LOG_SPAN))
+    _upright(axes, points, chart.unit, log=log)
     axes.set_xlabel(chart.over)
     if chart.ratio:
         axes.axhline(1.0, color=_INK, linewidth=1.0, linestyle=(0, (4, 3)))
@@ -209,13 +210,20 @@ def _upright(axes: Axes, points: Sequence[Point], unit: str, *, log: bool) -> No
 def _plain(axes: Axes, which: str, *, log: bool) -> None:
     """Numbers as people write them, and not too many."""
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9) if log else MaxNLocator(6))
+    axis.set_major_locator(_decades(*axis.get_view_interval()) if log else MaxNLocator(6))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-def _whisker(axes: Axes, point: Point, at: float, most: float, *, horizontal: bool, colour: str = _INK) -> None:
-    if point.high - point.low < most / 500:
+def _decades(low: float, high: float) -> LogLocator:
+    return LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,), numticks=9)
+
+
+def _whisker(
+    axes: Axes, point: Point, at: float, most: float, *, horizontal: bool, log: bool, colour: str = _INK
+) -> None:
+    hidden = point.high < point.low * 1.02 if log else point.high - point.low < most / 500
+    if hidden:
         return
     reach = [[point.at - point.low], [point.high - point.at]]
     x, y = ([point.at], [at]) if horizontal else ([at], [point.at])

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from benchmarks import plots
-from benchmarks.blocks import Block, blocks, parts
+from benchmarks.blocks import Block, blocks, lone, parts
 from benchmarks.charts import Chart, charts
 from benchmarks.figures import Curve, Figure, Results
 from benchmarks.spelling import counted, samples, spell, spread, unit
@@ -89,6 +89,10 @@ def _body(results: Results) -> Iterator[str]:
     links = (f'<a href="#{name}">{name} <span>{escape(PARTS.get(name, ""))}</span></a>' for name in map(escape, names))
     yield f"<nav>{''.join(links)}</nav>"
     yield from _about(results)
+    yield (
+        "<p>In the plots a bar or a mark is the median of the samples, and so is the number beside it; whiskers go "
+        "from the least to the most sample. Ratios have a dashed line at 1.</p>"
+    )
     if outcome.notes:
         yield f"<h3>Notes</h3>{_list(outcome.notes)}"
     for name in names:
@@ -118,8 +122,11 @@ def _part(name: str, figures: Sequence[Figure], curves: Sequence[Curve]) -> Iter
     yield f'<section id="{escape(name)}"><h2>{escape(name)}</h2><p>{escape(PARTS.get(name, ""))}</p>'
     drawn = (_plot(chart, f"{name}-{number}") for number, chart in enumerate(charts(figures, curves)))
     yield f'<div class="plots">{"".join(drawn)}</div>'
-    for block in blocks(figures):
+    found, listed = lone(list(blocks(figures)))
+    for block in found:
         yield _table(block)
+    if listed:
+        yield _listed(listed)
     if figures:
         yield _every_sample(figures)
     yield "</section>"
@@ -155,6 +162,20 @@ def _table(block: Block) -> str:
         f'<div class="wide"><table><caption>{counted(*block.sample_counts())}; '
         f"{_commands(block.commands())}</caption>"
         f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _listed(figures: Sequence[Figure]) -> str:
+    rows = "".join(
+        f'<tr><th>{escape(figure.case)}</th><td class="words">{escape(figure.name)}</td>{_cell(figure)}'
+        f'<td class="words">{escape(unit(figure))}</td></tr>'
+        for figure in figures
+    )
+    commands = _commands(list(dict.fromkeys(figure.command for figure in figures)))
+    counts = [len(figure.samples) for figure in figures]
+    return (
+        f'<div class="wide"><table><caption>{counted(min(counts), max(counts))}; {commands}</caption>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 

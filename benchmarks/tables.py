@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.blocks import Block, blocks, parts
+from benchmarks.blocks import Block, blocks, lone, parts
 from benchmarks.figures import Figure, Outcome
 from benchmarks.spelling import counted, spell, spread, unit
 
@@ -16,14 +16,33 @@ def show(console: Console, outcome: Outcome) -> None:
     """A table for each block of each part, then the notes and the faults."""
     for name, figures in parts(outcome.figures).items():
         console.print(f"\n[bold]{name}[/bold]")
-        for block in blocks(figures):
+        found, listed = lone(list(blocks(figures)))
+        for block in found:
             for table in tables(block, console.width):
                 console.print(table)
             console.print(_caption(block), markup=False, style="dim")
+        if listed:
+            console.print(_listed(listed))
     for note in outcome.notes:
         console.print(f"note: {note}", markup=False)
     for fault in outcome.faults:
         console.print(f"FAULT: {fault}", markup=False, style="bold red")
+
+
+def _listed(figures: Sequence[Figure]) -> Table:
+    """A row a figure: for cases that have no name in common."""
+    table = Table(header_style="")
+    for heading in ("", "", "median", "least - most", "unit", "samples"):
+        table.add_column(heading, justify="right" if heading in ("median", "least - most", "samples") else "left")
+    case = None
+    for figure in figures:
+        head = figure.case if figure.case != case else ""
+        if head and case is not None:
+            table.add_section()
+        cells = (spell(figure.median), spread(figure), unit(figure), str(len(figure.samples)))
+        table.add_row(head, figure.name, *cells)
+        case = figure.case
+    return table
 
 
 def show_beside(console: Console, peer: str, outcome: Outcome) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from benchmarks.micro import CHUNK
 from ingest.config import Arize, Config
 from ingest.meanings import Schema
 from ingest.pipeline.columns import Contract
@@ -12,8 +13,6 @@ from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.lane import Lanes
 from ingest.pipeline.rules import rules
 from ingest.sandbox.generate import TAGS, Generator
-
-CHUNK = 5_000  # messages, as a worker polls them
 
 
 @pytest.fixture(scope="session")

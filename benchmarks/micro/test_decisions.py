@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.micro.conftest import CHUNK
+from benchmarks.micro import CHUNK
 from ingest.config import Config, Route
 from ingest.errors import RejectedError
 from ingest.pipeline.batch import Batcher, Limits, Part
@@ -51,7 +51,7 @@ def test_restart_after_5_crashes(benchmark: BenchmarkFixture) -> None:
 
 
 @pytest.mark.benchmark(group="refused rows")
-@pytest.mark.parametrize("bad", [1, 100])
+@pytest.mark.parametrize("bad", [pytest.param(1, id="1 bad"), pytest.param(100, id="100 bad")])
 def test_bisect_100000_rows(benchmark: BenchmarkFixture, bad: int) -> None:
     """The search alone, no request: `bad` rows of 100,000, evenly spread."""
     refused = np.arange(bad) * (BATCH // bad) + 17
@@ -105,6 +105,6 @@ def test_sort_by_two_routes(benchmark: BenchmarkFixture, config: Config, values:
         Route("rest", {}, deliver=True, config=config),
     ]
     messages: list[KafkaMessage] = [_Message(offset, value) for offset, value in enumerate(values)]
-    benchmark.extra_info["calls"] = CHUNK
+    benchmark.extra_info.update(calls=CHUNK, of="message")
     found = benchmark(Router(routes).sort, messages)
     assert set(found.routes.tolist()) == {0, 1}

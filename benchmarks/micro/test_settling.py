@@ -1,19 +1,17 @@
 """What is settled, what may be committed, and what a commit says. One call each, unless the name says more."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.micro import CHUNK
 from ingest.pipeline import commit
 from ingest.pipeline.ack import PartitionTracker, SettledRange, Watermark
 from ingest.pipeline.stretch import Ticket
 from ingest.records import Counts
 
-CHUNK = 5_000
+CHUNKS = 20
 OUT_OF_ORDER = 50  # ranges above the watermark
-
-Offsets = npt.NDArray[np.int64]
 
 
 def _mark() -> Watermark:
@@ -25,53 +23,41 @@ def _mark() -> Watermark:
 
 
 @pytest.mark.benchmark(group="ack tracker")
-def test_arrive_a_chunk(benchmark: BenchmarkFixture) -> None:
-    def fresh() -> tuple[tuple[PartitionTracker, Offsets], dict[str, int]]:
-        return (PartitionTracker(0, 0), np.arange(CHUNK, dtype=np.int64)), {}
+@pytest.mark.parametrize("routes", [pytest.param(1, id="1 route"), pytest.param(2, id="2 routes")])
+def test_arrive(benchmark: BenchmarkFixture, routes: int) -> None:
+    """Chunks of 5,000 messages, one partition."""
+    chunks = [np.arange(at * CHUNK, (at + 1) * CHUNK, dtype=np.int64) for at in range(CHUNKS)]
+    taken = np.arange(CHUNK, dtype=np.int64) % routes
+    benchmark.extra_info.update(calls=CHUNKS, of="chunk")
 
-    def arrive(tracker: PartitionTracker, offsets: Offsets) -> list[Ticket]:
-        return tracker.arrive(offsets)[0]
+    def fresh() -> tuple[tuple[PartitionTracker], dict[str, int]]:
+        return (PartitionTracker(0, 0),), {}
 
-    tickets = benchmark.pedantic(arrive, setup=fresh, rounds=2_000)
-    assert [ticket.span.count for ticket in tickets] == [CHUNK]
+    def arrive(tracker: PartitionTracker) -> list[Ticket]:
+        return [ticket for chunk in chunks for ticket in tracker.arrive(chunk, taken)[0]]
 
-
-@pytest.mark.benchmark(group="ack tracker")
-def test_arrive_a_chunk_of_two_routes(benchmark: BenchmarkFixture) -> None:
-    routes = np.arange(CHUNK, dtype=np.int64) % 2
-
-    def fresh() -> tuple[tuple[PartitionTracker, Offsets], dict[str, int]]:
-        return (PartitionTracker(0, 0), np.arange(CHUNK, dtype=np.int64)), {}
-
-    def arrive(tracker: PartitionTracker, offsets: Offsets) -> list[Ticket]:
-        return tracker.arrive(offsets, routes)[0]
-
-    tickets = benchmark.pedantic(arrive, setup=fresh, rounds=2_000)
-    assert [ticket.span.count for ticket in tickets] == [CHUNK // 2, CHUNK // 2]
+    tickets = benchmark.pedantic(arrive, setup=fresh, rounds=500)
+    assert [ticket.span.count for ticket in tickets] == [CHUNK // routes] * CHUNKS * routes
 
 
 @pytest.mark.benchmark(group="ack tracker")
-def test_release_20_chunks_in_order(benchmark: BenchmarkFixture) -> None:
-    _release(benchmark, backwards=False)
+@pytest.mark.parametrize("order", ["in order", "backwards"])
+def test_release(benchmark: BenchmarkFixture, order: str) -> None:
+    """The same chunks."""
+    benchmark.extra_info.update(calls=CHUNKS, of="chunk")
 
-
-@pytest.mark.benchmark(group="ack tracker")
-def test_release_20_chunks_backwards(benchmark: BenchmarkFixture) -> None:
-    _release(benchmark, backwards=True)
-
-
-def _release(benchmark: BenchmarkFixture, *, backwards: bool) -> None:
     def fresh() -> tuple[tuple[PartitionTracker, list[Ticket]], dict[str, int]]:
         tracker = PartitionTracker(0, 0)
-        tickets = [tracker.arrive(np.arange(at * CHUNK, (at + 1) * CHUNK, dtype=np.int64))[0][0] for at in range(20)]
-        return (tracker, tickets[::-1] if backwards else tickets), {}
+        chunks = (np.arange(at * CHUNK, (at + 1) * CHUNK, dtype=np.int64) for at in range(CHUNKS))
+        tickets = [tracker.arrive(chunk)[0][0] for chunk in chunks]
+        return (tracker, tickets if order == "in order" else tickets[::-1]), {}
 
     def release(tracker: PartitionTracker, tickets: list[Ticket]) -> int:
         for ticket in tickets:
             tracker.release(ticket)
         return tracker.watermark().next_offset
 
-    assert benchmark.pedantic(release, setup=fresh, rounds=500) == 20 * CHUNK
+    assert benchmark.pedantic(release, setup=fresh, rounds=500) == CHUNKS * CHUNK
 
 
 @pytest.mark.benchmark(group="ack tracker")

@@ -1,7 +1,7 @@
 """The pure parts by themselves: pytest-benchmark over `benchmarks/micro`, in a process of its own.
 
-1. A figure's case is the benchmark's group, its name the test's. Its samples are microseconds of CPU of a call, or of a
-   message where the test says how many messages a call takes. The collector is off, as it is in a worker's chunk.
+1. A figure's case is the benchmark's group, its name the test's. Its samples are microseconds of CPU of a call, or of
+   what the test says that a call is made of: messages, chunks. The collector is off, as it is in a worker's chunk.
 2. Rounds by the thousand are no independent samples: a figure's are the medians of `SAMPLES` stretches of them, one
    after the other.
 3. A test that fails is a fault: what it measured was something else than what it was to measure.
@@ -32,9 +32,9 @@ def measure(*, quick: bool, tell: Tell) -> Outcome:
         ended = subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", str(TESTS), "--quiet", "-p", "no:cacheprovider", "--no-header"),
-                *("--benchmark-json", str(written), "--benchmark-disable-gc", "--benchmark-timer", "time.process_time"),
+                *("--benchmark-json", str(written), "--benchmark-timer", "time.process_time", "--benchmark-disable-gc"),
                 *("--benchmark-max-time", str(_MAX_TIME_QUICK_S if quick else _MAX_TIME_S)),
-                *("--benchmark-min-rounds", str(SAMPLES)),
+                *("--benchmark-min-time", "0.001", "--benchmark-min-rounds", str(SAMPLES)),
             ],
             cwd=TESTS.parents[1],
             capture_output=True,
@@ -50,12 +50,13 @@ def measure(*, quick: bool, tell: Tell) -> Outcome:
 
 def figure(measured: Mapping[str, Any], command: str) -> Figure:
     """What pytest-benchmark wrote of one test."""
-    calls = measured["extra_info"].get("calls", 1)
+    told = measured["extra_info"]
+    calls = told.get("calls", 1)
     return Figure(
         part="micro",
         case=measured["group"],
         name=measured["name"].removeprefix("test_").replace("_", " ").replace("[", ", ").rstrip("]"),
-        unit="CPU µs" if calls == 1 else "CPU µs a message",
+        unit=f"CPU µs a {told.get('of', 'call')}",
         samples=samples([seconds / calls * 1e6 for seconds in measured["stats"]["data"]]),
         command=command,
     )

@@ -96,6 +96,12 @@ def test_too_many_series_go_on_in_another_plot() -> None:
     assert [len(chart.series) for chart in several] == [MOST_SERIES, 1]
 
 
+def test_cases_that_have_no_name_in_common_are_listed() -> None:
+    (bars,) = made([figure("ack", "arrive"), figure("retry", "wait")])
+    assert isinstance(bars, Bars)
+    assert list(bars.categories) == ["ack: arrive", "retry: wait"]
+
+
 def test_ratios_beside_their_peers_make_a_table_of_their_own() -> None:
     figures = [figure(case, name) for case in ("ingest", "loop") for name in ("rate", "cost")]
     found = list(blocks([*figures, figure("ingest beside loop", "cost, peer / ingest", ratio=True)]))

@@ -10,7 +10,7 @@ def test_a_test_becomes_a_figure_per_message() -> None:
         {
             "group": "messages",
             "name": "test_decode[fast]",
-            "extra_info": {"calls": 5_000},
+            "extra_info": {"calls": 5_000, "of": "message"},
             "stats": {"data": [0.05, 0.06, 0.07]},
         },
         "benchmarks/run --part micro",
