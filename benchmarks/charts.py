@@ -130,7 +130,7 @@ def _of_names(block: Block, names: Sequence[str]) -> Iterator[Chart]:
     title = names[0] if len(names) == 1 else _QUANTILE.sub("", names[0]).strip(" ,") or figures[0].unit
     if len(names) > 1 and len({_QUANTILE.sub("", name) for name in names}) > 1:
         title = ""
-    over, numbers = _varies(block.cases)
+    over, numbers = _varies(dict.fromkeys(figure.case for figure in figures))
     lined = [figure for figure in figures if figure.case in numbers]
     barred = [figure for figure in figures if figure.case not in numbers]
     lines: dict[str, dict[float, Point]] = {}

@@ -68,7 +68,7 @@ def svg(chart: Chart, prefix: str) -> str:
         else:
             _curves(axes, chart)
             figure.set_size_inches(WIDTH, 3.4)
-        if len(chart.series) > 1:
+        if any(chart.series):  # a single one without a name needs no legend
             columns = 3 if max(map(len, chart.series)) < 28 else 1 if max(map(len, chart.series)) > 44 else 2
             rows = math.ceil(len(chart.series) / columns)
             figure.set_size_inches(WIDTH, figure.get_figheight() + 0.2 * rows)
@@ -222,8 +222,7 @@ def _decades(low: float, high: float) -> LogLocator:
 def _whisker(
     axes: Axes, point: Point, at: float, most: float, *, horizontal: bool, log: bool, colour: str = _INK
 ) -> None:
-    hidden = point.high < point.low * 1.02 if log else point.high - point.low < most / 500
-    if hidden:
+    if point.high < point.low * 1.02 if log else point.high - point.low < most / 500:
         return
     reach = [[point.at - point.low], [point.high - point.at]]
     x, y = ([point.at], [at]) if horizontal else ([at], [point.at])

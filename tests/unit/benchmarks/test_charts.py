@@ -40,6 +40,13 @@ def test_cases_that_differ_in_one_number_are_lines_over_it() -> None:
     assert bars.categories == ["narrow"]
 
 
+def test_a_name_that_only_one_case_of_a_line_has_is_a_bar() -> None:
+    cases = ["usual, 1 worker", "usual, 2 workers", "usual, 4 workers"]
+    rate, memory = made([*(figure(case, "rate") for case in cases), figure(cases[0], "memory", "MB")])
+    assert isinstance(rate, Lines)
+    assert isinstance(memory, Bars)
+
+
 def test_of_two_numbers_the_one_with_most_cases_is_the_axis() -> None:
     cases = [f"batches of {size}, {ms} ms" for size in ("5,000", "100,000") for ms in (5, 50, 500)]
     (lines,) = made([figure(case, "rate") for case in [*cases, "batches of 5,000, 7 ms"]])
