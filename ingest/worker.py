@@ -6,9 +6,9 @@ never grows while it could shrink; the bound on batches in flight is the only ba
 uploads of its own; one that can't keep up is left behind and read again (`pipeline.behind`).
 
 Not obvious:
-- Garbage in cycles is collected once a second, between two turns, when no chunk is in hand: by itself the collector would
-  look through the thousands of objects of a chunk in the making, again and again (a tenth of the worker's CPU), and what
-  a failed upload leaves behind could stay for minutes.
+- Garbage in cycles is collected once a second, between two turns, when no chunk is in hand. By itself the collector
+  would look through the objects of each chunk in the making, again and again (a tenth of the CPU of the orjson lane),
+  and what a failed upload leaves behind could stay for minutes.
 - A partition without a committed offset has its start committed before anything else. A crash before the first
   acknowledgement would else start again at a newer `latest`, and lose what lies between.
 """

@@ -13,8 +13,8 @@ import signal
 for _stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(_stop, signal.SIG_IGN)
 
-# Nothing of the imports is garbage: a collector that scans them costs time (an eighth of the imports'), and later writes to
-# pages that the workers share with the forkserver.
+# Nothing of the imports is garbage: a collector that scans them costs time (an eighth of what the imports take), and
+# later writes to pages that the workers share with the forkserver.
 gc.disable()
 
 import ingest.worker  # noqa: E402, F401  the signals above come first; it imports all the heavy packages
