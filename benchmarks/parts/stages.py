@@ -43,8 +43,8 @@ WITHIN: Mapping[str, str] = {
     "judging, fast": "fast decode, complete, validation, and what joins them",
 }
 _NOTE = (
-    "A stage runs alone; the whole worker shares cores and caches with the broker and the endpoint. So a part of the gap "
-    "is not the worker's."
+    "A stage runs alone; the whole worker shares cores and caches with the broker and the endpoint. So a part of the "
+    "gap is not the worker's."
 )
 CONTENDERS: Mapping[Lane, Contender] = {"fast lane": INGEST, "orjson lane": INGEST_ORJSON}
 
