@@ -26,6 +26,7 @@ LOW_LINGER_S = 0.2  # what a user sets who wants low latency: five uploads a sec
 DEFAULT_LINGER_S = 10.0
 WINDOW_EVENTS = 100_000  # open events while the worker's capacity is measured
 GRACE_S = 1.0  # beyond its linger, an event that is open for longer is late
+FIRST_EVENTS = 20_000
 PATIENCE_S = 120.0
 SLOWEST = 5_000  # events a second that a worker catches up with at the least
 LOOK_S = 0.1
@@ -128,13 +129,16 @@ class _Run:
         return outcome
 
     def _measure_capacity(self, standing: Standing) -> Outcome:
+        standing.fed(standing.feed(events=FIRST_EVENTS))  # so that the worker has begun to read
+        if (fault := standing.settled(PATIENCE_S)) is not None:
+            return Outcome(faults=(f"capacity: {fault}",))
         seconds = self._size.warm_s + self._size.capacity_s
         fed = standing.fed(standing.feed(seconds=seconds, window=WINDOW_EVENTS))
         fault = standing.settled(PATIENCE_S)
         acknowledged, _ = standing.acknowledged()
         begin, end = fed.began_s + self._size.warm_s, fed.began_s + fed.seconds
         stored = np.unique(acknowledged[(acknowledged >= begin) & (acknowledged <= end)], return_counts=True)
-        if fault is not None or len(stored[0]) < 3:
+        if fault is not None or len(stored[0]) < 2:
             return Outcome(faults=(f"capacity: {fault or 'too few uploads to tell'}",))
         # From the first upload's moment to the last one's; the first one's rows were made before.
         self._capacity = float(stored[1][1:].sum() / (stored[0][-1] - stored[0][0]))
@@ -211,6 +215,7 @@ class _Run:
         points = [(float(moments[i] - started_s), float(done[i])) for i in range(0, len(done), len(done) // POINTS + 1)]
         figures = (
             self._figure(name, "caught up after, from the worker's start", "s", at_s - started_s),
+            self._figure(name, "caught up after, from the first acknowledgement", "s", at_s - float(moments[0])),
             self._figure(name, "events a second from the first acknowledgement on", "1/s", rate, more=True),
         )
         return Outcome(
@@ -222,12 +227,12 @@ class _Run:
 
 
 def caught_up(acknowledged: Floats, produced: Floats, *, grace_s: float, since_s: float) -> float:
-    """The first moment from `since_s` on when no event is open that was produced more than `grace_s` before.
+    """The first moment from `since_s` on when no event is late: open for over `grace_s`, or since before `since_s`.
 
     When each event was acknowledged, and when it was produced; all in seconds of the same clock.
     """
     order = np.argsort(produced)
-    late_from = produced[order] + grace_s
+    late_from = np.where(produced[order] < since_s, -np.inf, produced[order] + grace_s)
     # An event is late from then until it is acknowledged; up to `reached[i]` the events before i leave no gap.
     reached = np.maximum.accumulate(np.concatenate(([since_s], acknowledged[order])))
     gaps = np.flatnonzero(late_from >= reached[:-1])

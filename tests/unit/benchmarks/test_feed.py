@@ -77,3 +77,7 @@ def test_events_out_of_order_count_until_the_last_of_them() -> None:
 
 def test_a_worker_that_was_never_behind_has_caught_up_at_once() -> None:
     assert caught_up(np.array([10.5, 11.5]), np.array([10.2, 11.2]), grace_s=2.0, since_s=10.0) == 10.0
+
+
+def test_what_was_produced_just_before_the_worker_came_is_of_the_backlog() -> None:
+    assert caught_up(np.array([14.0, 14.0]), np.array([9.0, 9.5]), grace_s=2.0, since_s=10.0) == 14.0
