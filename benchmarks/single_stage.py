@@ -10,118 +10,41 @@
 """
 
 import argparse
-import contextlib
 import gc
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
+from benchmarks.bench import PASS_EVENTS, Bench, Watch, polled
 from benchmarks.null_endpoint import NullEndpoint
 from ingest.config import Arize, Batch, Config, Kafka
 from ingest.meanings import Schema
 from ingest.pipeline import lane
 from ingest.pipeline.ack import PartitionTracker, Watermark
-from ingest.pipeline.columns import Contract
-from ingest.pipeline.commit import Committer, Stored
+from ingest.pipeline.commit import Committer
 from ingest.pipeline.decode import Decoder, parse
 from ingest.pipeline.join_window import late
 from ingest.pipeline.judge import Judges
-from ingest.pipeline.look import Limits
-from ingest.pipeline.poll import Reader
 from ingest.pipeline.provenance import complete
 from ingest.pipeline.reading import BUSY_POLL_S
-from ingest.pipeline.rules import rules
 from ingest.pipeline.schema import shapes
 from ingest.pipeline.stretch import Ticket
 from ingest.pipeline.validate import faults
 from ingest.records import Chunk
 from ingest.sandbox.generate import TAGS
 
-PASS_EVENTS = 100_000
 COMMITS = 10  # a pass of `commit`: one for each batch of 100,000 acknowledged events
-POLL_S = 0.25
-PATIENCE_S = 60.0
-
-
-@dataclass(slots=True)
-class Watch:
-    """CPU seconds spent under it: of the process, and of the calling thread."""
-
-    process_s: float = 0.0
-    thread_s: float = 0.0
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Count what is spent within."""
-        process_s, thread_s = time.process_time(), time.thread_time()
-        yield
-        self.thread_s += time.thread_time() - thread_s
-        self.process_s += time.process_time() - process_s
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What a stage works on. `end` is how many events the topic has."""
-
-    config: Config
-    partitions: int
-    end: int
-    closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-
-    def reader(self, on_committed: Callable[[Stored, Sequence[str]], None] = lambda *_: None) -> Reader:
-        """A worker's consumer, not yet assigned."""
-        numbers = tuple(range(self.partitions))
-        return Reader(self.config.kafka, numbers, on_trouble=_trouble, on_committed=on_committed)
-
-    def chunks(self) -> list[Chunk]:
-        """A pass's worth of messages, with no consumer left running."""
-        reader = self.reader()
-        reader.assign(dict.fromkeys(range(self.partitions), 0))
-        try:
-            return list(_polled(reader, self.config.batch.chunk_events, PASS_EVENTS))
-        finally:
-            reader.close()
-
-    def values(self) -> list[list[bytes | None]]:
-        """The raw messages of those chunks."""
-        return [[message.value() for message in chunk.messages] for chunk in self.chunks()]
-
-    def contract(self) -> Contract:
-        """What is known of the columns before the first message."""
-        return Contract(rules(self.config.columns, self.config.arize.model_type))
-
-    def limits(self) -> Limits:
-        """What Arize takes."""
-        return Limits(self.config.columns, self.config.arize.model_type, self.config.arize.environment)
-
 
 _Piece = TypeVar("_Piece")
 
 # One pass: does the stage's work under the watch, and returns the number of events.
 Pass = Callable[[Watch], int]
-
-
-def _trouble(text: str) -> None:
-    raise RuntimeError(f"Kafka: {text}")
-
-
-def _polled(reader: Reader, most: int, events: int) -> Iterator[Chunk]:
-    """Chunks of together `events` messages. Raises TimeoutError when they don't come."""
-    deadline = time.monotonic() + PATIENCE_S
-    while events > 0:
-        chunk = reader.poll(min(most, events), POLL_S).chunk
-        if chunk is not None:
-            events -= len(chunk.messages)
-            yield chunk
-        elif time.monotonic() > deadline:
-            raise TimeoutError(f"{events:,} more messages were expected, and none came for {PATIENCE_S:g} s")
 
 
 # --- Kafka ---------------------------------------------------------------------------------------
@@ -138,10 +61,10 @@ def _consume(bench: Bench) -> Pass:
         if position + PASS_EVENTS > bench.end:
             reader.assign(dict.fromkeys(range(bench.partitions), 0))
             position = sum(
-                len(chunk.messages) for chunk in _polled(reader, bench.config.batch.chunk_events, 20_000)
+                len(chunk.messages) for chunk in polled(reader, bench.config.batch.chunk_events, 20_000)
             )  # so that the queue has filled when the watch begins
         with watch.running():
-            for chunk in _polled(reader, bench.config.batch.chunk_events, PASS_EVENTS):
+            for chunk in polled(reader, bench.config.batch.chunk_events, PASS_EVENTS):
                 for message in chunk.messages:
                     message.value()
         position += PASS_EVENTS
