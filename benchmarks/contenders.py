@@ -4,7 +4,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.backlog import TOPIC, Backlog
 
@@ -33,7 +35,7 @@ def environment(backlog: Backlog) -> Mapping[str, str]:
     return {**kept, **backlog.arize, "NO_COLOR": "1"}
 
 
-def _ingest(backlog: Backlog, order: Order) -> list[str]:
+def _ingest(backlog: Backlog, order: Order, *, lane: Literal["auto", "orjson"] = "auto") -> list[str]:
     tags = ", ".join(f'"{tag}"' for tag in backlog.tags)
     config = order.directory / "ingest.toml"
     config.write_text(
@@ -44,6 +46,7 @@ def _ingest(backlog: Backlog, order: Order) -> list[str]:
         group = "{order.group}"
         [batch]
         max_events = {order.batch_events}
+        lane = "{lane}"
         [arize]
         model_name = "benchmark"
         [schema]
@@ -71,5 +74,10 @@ def _loop(validate: str) -> Callable[[Backlog, Order], list[str]]:
 
 
 INGEST = Contender("ingest", "ingest supervise, one worker; supervisor and helpers included", _ingest)
+INGEST_ORJSON = Contender(
+    "ingest, orjson",
+    "the same with the orjson lane, whether or not the fast lane is there",
+    partial(_ingest, lane="orjson"),
+)
 LOOP = Contender("loop", "the documented loop, repaired", _loop("yes"))
 LOOP_UNCHECKED = Contender("loop, validate=False", "the same without the SDK's validation", _loop("no"))
