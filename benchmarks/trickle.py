@@ -19,7 +19,14 @@ class Trickle:
     """
 
     def __init__(
-        self, brokers: str, topic: str, first: dict[int, int], generator: Generator, rate_per_s: float
+        self,
+        brokers: str,
+        topic: str,
+        first: dict[int, int],
+        generator: Generator,
+        *,
+        rate_per_s: float,
+        linger_ms: int = 0,
     ) -> None:
         self._topic = topic
         self._generator = generator
@@ -31,7 +38,7 @@ class Trickle:
                 "bootstrap.servers": brokers,
                 "acks": "all",
                 "enable.idempotence": True,
-                "linger.ms": 0,
+                "linger.ms": linger_ms,
                 "compression.type": "lz4",
                 "delivery.report.only.error": True,
                 "on_delivery": lambda error, _: self._failed.append(error.str()) if error is not None else None,

@@ -10,13 +10,14 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.backlog import Backlog
-from benchmarks.figures import Better, Curve, Figure, Outcome, Tell
+from benchmarks.figures import Outcome, Tell
 from benchmarks.measure import Run, run
+from benchmarks.samples import Samples
 from benchmarks.supervise import Setup
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.codecs import Codec
@@ -78,6 +79,7 @@ def measure(*, quick: bool, tell: Tell) -> Outcome:
             found.scaling(series)
         for case, done in () if quick else _runs(MEMORY, kafka, tell, found, note="batches of 100,000"):
             found.memory(case, done)
+    found.notes.append(f"{PART}: {os.cpu_count()} cores, shared with the broker and the endpoint")
     return found.outcome()
 
 
@@ -126,21 +128,12 @@ def _told(done: Run) -> str:
     return f"{steady}, {done.pss_peak_bytes / 1e6:.0f} MB, {done.whole.wall_s:.1f} s in all"
 
 
-@dataclass(slots=True)
-class _Found:
-    """What the runs have shown so far; samples of one case and name become one figure."""
+class _Found(Samples):
+    """What the runs have shown so far."""
 
-    command: str
-    samples: dict[tuple[str, str, str, Better, bool], list[float]] = field(default_factory=lambda: defaultdict(list))
-    runs: dict[str, dict[int, list[Run]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
-    curves: list[Curve] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def take(
-        self, case: str, name: str, unit: str, value: float, better: Better = "less", *, ratio: bool = False
-    ) -> None:
-        self.samples[case, name, unit, better, ratio].append(value)
+    def __init__(self, command: str) -> None:
+        super().__init__(PART, command)
+        self.runs: dict[str, dict[int, list[Run]]] = defaultdict(lambda: defaultdict(list))
 
     def steady(self, case: _Case, done: Run) -> None:
         """The figures of one run."""
@@ -178,9 +171,7 @@ class _Found:
                     rate, cost = many.steady.rate / one.steady.rate, one.steady.cost / many.steady.cost
                     self.take(name, "events/s over 1 worker's", "", rate, "more", ratio=True)
                     self.take(name, "events per CPU second over 1 worker's", "", cost, "more", ratio=True)
-        self.curves.append(
-            Curve(PART, series.name, "events/s by workers", "workers", "events/s", tuple(points), self.command)
-        )
+        self.curve(series.name, "events/s by workers", "workers", "events/s", points)
 
     def memory(self, case: _Case, done: Run) -> None:
         """The figures of a run on a deep backlog, against what a worker may have."""
@@ -194,19 +185,5 @@ class _Found:
             f"{name}: {peak_mb:,.0f} MB PSS at its peak, the whole tree; at most {limit_mb:,} MB were wished for: "
             f"{'kept' if peak_mb <= limit_mb else 'exceeded'}"
         )
-        points = tuple((at_s, size / 1e6) for at_s, size in done.pss)
-        self.curves.append(Curve(PART, name, "memory over time", "s", "MB PSS", points, self.command))
-
-    def outcome(self) -> Outcome:
-        figures = [
-            Figure(PART, case, name, unit, tuple(values), self.command, better, ratio)
-            for (case, name, unit, better, ratio), values in self.samples.items()
-        ]
-        self.notes.append(f"{PART}: {os.cpu_count()} cores, shared with the broker and the endpoint")
-        return Outcome(_sorted(figures), self.curves, self.faults, self.notes)
-
-
-def _sorted(figures: Sequence[Figure]) -> list[Figure]:
-    """By case, in the order in which the cases came."""
-    order = list(dict.fromkeys(figure.case for figure in figures))
-    return sorted(figures, key=lambda figure: order.index(figure.case))
+        points = [(at_s, size / 1e6) for at_s, size in done.pss]
+        self.curve(name, "memory over time", "s", "MB PSS", points)

@@ -13,9 +13,8 @@
 import os
 import signal
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -23,7 +22,8 @@ import pyarrow as pa
 
 from benchmarks.backlog import Backlog
 from benchmarks.contenders import environment
-from benchmarks.figures import Better, Figure, Outcome, Tell
+from benchmarks.figures import Better, Outcome, Tell
+from benchmarks.samples import Samples
 from benchmarks.supervise import Line, Setup, Supervised, SupervisedError
 from benchmarks.trickle import Trickle
 from ingest.sandbox.compare import compare_counts
@@ -34,8 +34,9 @@ BACKLOG_EVENTS = 64_000
 TRICKLE_PER_S = 320
 TIMEOUT_S = 90.0
 BETWEEN_KILLS_S = 1.0
-START_TARGET_S = 6.0
-RESTART_TARGET_S = 2.0
+FETCHING = "until all workers fetch"
+DELIVERING = "from the kill to the first acknowledgement of a new event"
+TARGETS_S = {FETCHING: 6.0, DELIVERING: 2.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def measure(*, quick: bool, tell: Tell) -> Outcome:
     many = f"{size.workers} workers, {size.partitions} partitions"
     with Backlog(BACKLOG_EVENTS, size.partitions) as backlog:
         first = dict.fromkeys(range(size.partitions), BACKLOG_EVENTS // size.partitions)
-        with Trickle(backlog.brokers, backlog.topic, first, backlog.generator, TRICKLE_PER_S) as trickle:
+        with Trickle(backlog.brokers, backlog.topic, first, backlog.generator, rate_per_s=TRICKLE_PER_S) as trickle:
             trial = _Trial(backlog, trickle)
             # The first group on a broker waits for the topic of the offsets to be made: that is not ours to time.
             trial.start(replace(setup, workers=1), "warm-up")
@@ -68,7 +69,7 @@ def measure(*, quick: bool, tell: Tell) -> Outcome:
                 for what in ("a new group", "a group with commits"):
                     noted.start(f"{many}, {what}", lambda: trial.start(setup, f"start-{number}"))  # noqa: B023
             noted.restarts(f"{many}, one killed", lambda: trial.kills(setup, size.kills))
-    return noted.outcome()
+    return noted.held()
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,14 +271,12 @@ def _tree_cpu_s(pid: int) -> float:
     return sum(each.user + each.system + each.children_user + each.children_system for each in times)
 
 
-@dataclass(slots=True)
-class _Noted:
-    """Samples by case and name, and what is said about them."""
+class _Noted(Samples):
+    """What the trials have shown so far; `tell` hears of each."""
 
-    command: str
-    tell: Tell
-    samples: dict[tuple[str, str, str, Better], list[float]] = field(default_factory=lambda: defaultdict(list))
-    faults: list[str] = field(default_factory=list)
+    def __init__(self, command: str, tell: Tell) -> None:
+        super().__init__(PART, command)
+        self._tell = tell
 
     def start(self, case: str, trial: Callable[[], _Start]) -> None:
         """Run one start and keep its figures."""
@@ -286,17 +285,17 @@ class _Noted:
         except SupervisedError as failed:
             self.faults.append(f"{PART}: {case}: {failed}")
             return
-        self.tell(
+        self._tell(
             f"{PART}: {case}: all fetch after {began.fetching_s:.2f} s, first acknowledgement after "
             f"{began.first_ack_s:.2f} s, {began.cpu_s:.1f} CPU s"
         )
-        self._take(case, "to the supervisor's first word", began.imported_s, "neither")
-        self._take(case, "to the last worker's first word", began.forked_s, "neither")
-        self._take(case, "to the last partition's start", began.assigned_s, "neither")
-        self._take(case, "until all workers fetch", began.fetching_s)
-        self._take(case, "to the first acknowledgement", began.first_ack_s)
-        self._take(case, "to an acknowledgement of each worker", began.all_acked_s)
-        self._take(case, "CPU until all workers fetch", began.cpu_s)
+        self._seconds(case, "to the supervisor's first word", began.imported_s, "neither")
+        self._seconds(case, "to the last worker's first word", began.forked_s, "neither")
+        self._seconds(case, "to the last partition's start", began.assigned_s, "neither")
+        self._seconds(case, FETCHING, began.fetching_s)
+        self._seconds(case, "to the first acknowledgement", began.first_ack_s)
+        self._seconds(case, "to an acknowledgement of each worker", began.all_acked_s)
+        self._seconds(case, "CPU until all workers fetch", began.cpu_s)
 
     def restarts(self, case: str, trial: Callable[[], list[_Restart]]) -> None:
         """Run the kills and keep their figures."""
@@ -306,33 +305,25 @@ class _Noted:
             self.faults.append(f"{PART}: {case}: {failed}")
             return
         for restart in found:
-            self.tell(
+            self._tell(
                 f"{PART}: {case}: seen after {restart.seen_s:.2f} s, {restart.backoff_s:.2f} s of backoff, started "
                 f"after {restart.started_s:.2f} s, first acknowledgement {restart.first_ack_s:.2f} s"
             )
-            self._take(case, "from the kill until it is seen", restart.seen_s)
-            self._take(case, "backoff", restart.backoff_s, "neither")
-            self._take(case, "from the kill to the new worker's first word", restart.started_s)
-            self._take(case, "from the kill to its last partition's start", restart.assigned_s)
-            self._take(case, "from the kill to the first acknowledgement of a new event", restart.first_ack_s)
+            self._seconds(case, "from the kill until it is seen", restart.seen_s)
+            self._seconds(case, "backoff", restart.backoff_s, "neither")
+            self._seconds(case, "from the kill to the new worker's first word", restart.started_s)
+            self._seconds(case, "from the kill to its last partition's start", restart.assigned_s)
+            self._seconds(case, DELIVERING, restart.first_ack_s)
 
-    def _take(self, case: str, name: str, seconds: float, better: Better = "less") -> None:
-        self.samples[case, name, "s", better].append(seconds)
+    def _seconds(self, case: str, name: str, seconds: float, better: Better = "less") -> None:
+        self.take(case, name, "s", seconds, better)
 
-    def outcome(self) -> Outcome:
-        """All of it, held against the targets."""
-        figures = [
-            Figure(PART, case, name, unit, tuple(values), self.command, better)
-            for (case, name, unit, better), values in self.samples.items()
-        ]
-        targets = {
-            "until all workers fetch": START_TARGET_S,
-            "from the kill to the first acknowledgement of a new event": RESTART_TARGET_S,
-        }
-        notes = [
-            f"{PART}: {figure.case}: {figure.name}: {figure.median:.2f} s, at most {max(figure.samples):.2f} s; "
-            f"wished for: {targets[figure.name]:g} s"
-            for figure in figures
-            if figure.name in targets
-        ]
-        return Outcome(figures, (), self.faults, notes)
+    def held(self) -> Outcome:
+        """All of it, held against what was wished for."""
+        for figure in self.figures():
+            if (target_s := TARGETS_S.get(figure.name)) is not None:
+                self.notes.append(
+                    f"{PART}: {figure.case}: {figure.name}: {figure.median:.2f} s, "
+                    f"at most {max(figure.samples):.2f} s; wished for: {target_s:g} s"
+                )
+        return self.outcome()
