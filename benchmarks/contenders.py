@@ -30,8 +30,12 @@ class Contender:
 
 
 def environment(backlog: Backlog) -> Mapping[str, str]:
-    """The same for all. Settings of ingest in the caller's environment must not bend a measurement."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
+    """The same for all. Settings of ingest in the caller's environment must not bend a measurement.
+
+    Nor must it keep Python from storing bytecode: a start would compile all that it imports, every time.
+    """
+    bends = ("INGEST_", "ARIZE_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(bends)}
     return {**kept, **backlog.arize, "NO_COLOR": "1"}
 
 
