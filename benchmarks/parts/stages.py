@@ -33,13 +33,13 @@ Lane = Literal["fast lane", "orjson lane"]
 _BOTH = ("complete", "validation", "tracker", "log", "commit")
 LIMIT: Mapping[Lane, Sequence[str]] = {
     "fast lane": ("consume", "fast decode", *_BOTH),
-    "orjson lane": ("consume", "parse", "columns", *_BOTH),
+    "orjson lane": ("consume", "gather", "columns", *_BOTH),
 }
 # What is a part of another stage, or made of several, and which.
 WITHIN: Mapping[str, str] = {
-    "orjson.loads": "within parse",
+    "orjson.loads": "within gather",
     "frame": "within log",
-    "judging, orjson": "parse, columns, complete, validation, and what joins them",
+    "judging, orjson": "gather, columns, complete, validation, and what joins them",
     "judging, fast": "fast decode, complete, validation, and what joins them",
 }
 _NOTE = (

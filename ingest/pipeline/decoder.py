@@ -49,17 +49,26 @@ class Decoder:
         return _decoded(built, indices, parsed.rejected.values()), built
 
     def _by_blocks(self, values: _Values) -> Decoded:
-        blocks = Blocks(MAX_COLUMNS - len(self._contract.columns))
-        indices: list[int] = []
-        rejected: list[Rejected] = []
-        for start in range(0, len(values), self._block):
-            parsed = parse(values[start : start + self._block])
-            blocks.add(parsed.rows)
-            indices += [start + index for index in parsed.indices]
-            rejected += [replace(fault, index=start + fault.index) for fault in parsed.rejected.values()]
+        blocks, indices, rejected = gather(values, MAX_COLUMNS - len(self._contract.columns), block=self._block)
         built = build(blocks, self._contract, lambda row: values[indices[row]] or b"")
         self._contract.learn(built.learned)
         return _decoded(built, indices, rejected)
+
+
+def gather(values: _Values, most_columns: int, *, block: int = BLOCK) -> tuple[Blocks, list[int], list[Rejected]]:
+    """Parse `values` and gather them by column. Which of `values` each row was, and the others, by their index.
+
+    Raises RowsNeeded.
+    """
+    blocks = Blocks(most_columns)
+    indices: list[int] = []
+    rejected: list[Rejected] = []
+    for start in range(0, len(values), block):
+        parsed = parse(values[start : start + block])
+        blocks.add(parsed.rows)
+        indices += [start + index for index in parsed.indices]
+        rejected += [replace(fault, index=start + fault.index) for fault in parsed.rejected.values()]
+    return blocks, indices, rejected
 
 
 def _decoded(built: Built, indices: Sequence[int], unparsed: Iterable[Rejected]) -> Decoded:
