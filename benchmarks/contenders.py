@@ -3,10 +3,14 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.backlog import TOPIC, Backlog
+from benchmarks.peers.environments import PeerMissingError
+from ingest.pipeline import lane
+
+CHECKOUT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,30 +24,44 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """`command` makes the arguments that deliver a whole backlog and then end with exit code 0."""
+    """`command` makes the arguments that deliver a whole backlog and then end with exit code 0.
+
+    `prepare` gets what the command needs and is not there yet. It raises `PeerMissingError`: then it can't run here.
+    """
 
     name: str
     what: str
     command: Callable[[Backlog, Order], list[str]]
+    prepare: Callable[[], None] = lambda: None
 
 
 def environment(backlog: Backlog) -> Mapping[str, str]:
     """The same for all. Settings of ingest in the caller's environment must not bend a measurement."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
-    return {**kept, **backlog.arize, "NO_COLOR": "1"}
+    return {**kept, **backlog.arize, "NO_COLOR": "1", "PYTHONPATH": str(CHECKOUT)}
 
 
-def _ingest(backlog: Backlog, order: Order) -> list[str]:
+def _ingest(decoder: str) -> Callable[[Backlog, Order], list[str]]:
+    def command(backlog: Backlog, order: Order) -> list[str]:
+        config = order.directory / "ingest.toml"
+        config.write_text(_configuration(backlog, order, decoder))
+        span = f"0-{backlog.partitions - 1}"
+        options = ["--workers", "1", "--partitions", span, "--until-end", "--log-format", "json"]
+        return [sys.executable, "-m", "ingest", "supervise", *options, "--config", str(config)]
+
+    return command
+
+
+def _configuration(backlog: Backlog, order: Order, decoder: str) -> str:
     tags = ", ".join(f'"{tag}"' for tag in backlog.tags)
-    config = order.directory / "ingest.toml"
-    config.write_text(
-        f"""
+    return f"""
         [kafka]
         brokers = "{backlog.brokers}"
         topic = "{TOPIC}"
         group = "{order.group}"
         [batch]
         max_events = {order.batch_events}
+        lane = "{decoder}"
         [arize]
         model_name = "benchmark"
         [schema]
@@ -53,10 +71,11 @@ def _ingest(backlog: Backlog, order: Order) -> list[str]:
         [dead_letters]
         directory = "{order.directory}/dead_letters"
         """
-    )
-    span = f"0-{backlog.partitions - 1}"
-    options = ["--workers", "1", "--partitions", span, "--until-end", "--log-format", "json", "--config", str(config)]
-    return [sys.executable, "-m", "ingest", "supervise", *options]
+
+
+def _fastlane_installed() -> None:
+    if lane.chosen("auto") != "fast":
+        raise PeerMissingError("the fast lane is not installed: `scripts/fastlane` builds it (it needs Rust)")
 
 
 def _loop(validate: str) -> Callable[[Backlog, Order], list[str]]:
@@ -70,6 +89,28 @@ def _loop(validate: str) -> Callable[[Backlog, Order], list[str]]:
     return command
 
 
-INGEST = Contender("ingest", "ingest supervise, one worker; supervisor and helpers included", _ingest)
+def _peer(module: str, python: Callable[[], str], *options: str) -> Callable[[Backlog, Order], list[str]]:
+    def command(backlog: Backlog, order: Order) -> list[str]:
+        return [
+            *(python(), "-m", f"benchmarks.peers.{module}", "--brokers", backlog.brokers, "--topic", TOPIC),
+            *("--partitions", str(backlog.partitions), "--events", str(backlog.events), "--group", order.group),
+            *("--batch-events", str(order.batch_events), "--tags", ",".join(backlog.tags)),
+            *("--directory", str(order.directory), *options),
+        ]
+
+    return command
+
+
+INGEST = Contender("ingest", "ingest supervise, one worker; supervisor and helpers included", _ingest("auto"))
+INGEST_FAST = replace(INGEST, prepare=_fastlane_installed)
+INGEST_ORJSON = Contender("ingest, orjson lane", 'the same with [batch] lane = "orjson"', _ingest("orjson"))
 LOOP = Contender("loop", "the documented loop, repaired", _loop("yes"))
 LOOP_UNCHECKED = Contender("loop, validate=False", "the same without the SDK's validation", _loop("no"))
+CONFLUENT = Contender(
+    "confluent-kafka loop",
+    "the loop with confluent-kafka, validate=False",
+    _peer("confluent_loop", lambda: sys.executable),
+)
+
+OURS = (INGEST_FAST, INGEST_ORJSON)
+PEERS = (LOOP, LOOP_UNCHECKED, CONFLUENT)

@@ -17,6 +17,7 @@ Steady state is told apart from the start by acknowledgements alone, the same fo
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -84,11 +85,12 @@ class Run:
     uploads: int
     changed_values: int
     checked_rows: int
+    pss: tuple[tuple[float, int], ...] = ()  # seconds since its start, bytes
 
 
 def run(contender: Contender, backlog: Backlog, pair: int, batch_events: int) -> Run:
     """Let `contender` deliver the whole backlog once, and check that it did."""
-    directory = backlog.directory / f"{pair}-{contender.name.replace(', ', '-').replace('=', '-')}"
+    directory = backlog.directory / f"{pair}-{re.sub(r'[^a-zA-Z0-9]+', '-', contender.name)}"
     directory.mkdir()
     backlog.forget()
     order = Order(group=f"benchmark-{directory.name}", batch_events=batch_events, directory=directory)
@@ -115,6 +117,7 @@ def run(contender: Contender, backlog: Backlog, pair: int, batch_events: int) ->
         uploads=len(uploads),
         changed_values=changed,
         checked_rows=checked,
+        pss=tuple((at_s, pss_bytes) for at_s, pss_bytes in measured["pss"]),
     )
     backlog.forget()
     shutil.rmtree(directory)
