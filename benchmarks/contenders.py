@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.backlog import TOPIC, Backlog
-from benchmarks.peers.environments import PeerMissingError
+from benchmarks.peers.environments import Environment, PeerMissingError
 from ingest.pipeline import lane
 
 CHECKOUT = Path(__file__).parents[1]
@@ -111,6 +111,20 @@ CONFLUENT = Contender(
     "the loop with confluent-kafka, validate=False",
     _peer("confluent_loop", lambda: sys.executable),
 )
+QUIX_ENVIRONMENT = Environment("quix")
+QUIX = Contender(
+    "Quix Streams",
+    "a streaming dataframe into a sink with batches, validate=False",
+    _peer("quix_loop", QUIX_ENVIRONMENT.python),
+    QUIX_ENVIRONMENT.prepare,
+)
+BYTEWAX_ENVIRONMENT = Environment("bytewax")
+BYTEWAX = Contender(
+    "Bytewax",
+    "its Kafka source, collect and a sink, with a recovery store, validate=False",
+    _peer("bytewax_flow", BYTEWAX_ENVIRONMENT.python),
+    BYTEWAX_ENVIRONMENT.prepare,
+)
 
 OURS = (INGEST_FAST, INGEST_ORJSON)
-PEERS = (LOOP, LOOP_UNCHECKED, CONFLUENT)
+PEERS = (LOOP, LOOP_UNCHECKED, CONFLUENT, QUIX, BYTEWAX)

@@ -10,7 +10,7 @@ validation on, then a commit. What had to change, and nothing else:
 2. The page takes each partition of each poll for a batch. kafka-python's poll returns what one fetch brought, so its
    micro-batch of 100,000 never comes about. Here polls are collected until there are 100,000 events, or for 10 s.
 3. The page commits one partition by hand with an `OffsetAndMetadata` that today's kafka-python refuses; here `commit()`
-   stores the positions, after the answer was seen to be 200. Any other answer ends the loop (`benchmarks/peers/upload.py`).
+   stores the positions, after the answer was seen to be 200. Any other answer ends the loop (in `peers/upload.py`).
 4. `auto_offset_reset` is earliest: latest, the client's default, skips what was there before the first commit.
 5. Partitions are assigned, and the loop ends at their ends: for a measurement.
 

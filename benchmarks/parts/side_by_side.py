@@ -2,8 +2,8 @@
 
 1. A pair is one run of each contender, one after the other; which one begins changes from pair to pair. Only figures
    of the same pair are divided by each other, so what slows the whole machine for minutes cancels out.
-2. A ratio is peer over ingest for CPU and memory, ingest over peer for the rate: above 1, ingest is ahead. Both lanes of
-   ingest are held against each peer.
+2. A ratio is peer over ingest for CPU and memory, ingest over peer for the rate: above 1, ingest is ahead. Both lanes
+   of ingest are held against each peer.
 3. A void run has no figures, and its pair no ratio. It is a fault.
 4. Who can't run here (an environment that can't be made) is a note; the others go on.
 """

@@ -1,7 +1,14 @@
-"""What every peer is told on its command line. Where to upload is in the ARIZE_ variables."""
+"""What every peer is told on its command line, and librdkafka in some. Where to upload is in the ARIZE_ variables."""
 
 import argparse
 from pathlib import Path
+
+# What somebody who knows librdkafka sets for a backlog: larger fetches (1 MB by default), and a queue of 16 MB a
+# partition (64 MB by default, so 256 MB for the four of the benchmark). CRCs are not checked by default.
+LIBRDKAFKA: dict[str, str | int | float | bool] = {
+    "max.partition.fetch.bytes": 8 * 2**20,
+    "queued.max.messages.kbytes": 16 * 2**10,
+}
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

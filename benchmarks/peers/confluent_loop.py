@@ -2,13 +2,12 @@
 
 What a user writes who finds the page's kafka-python too slow. It differs from benchmarks/loop.py in this:
 
-1. `Consumer.consume` brings a list, of up to 10,000 messages here (1 by default), and it has no deserializer: json.loads
-   is called on each value.
+1. `Consumer.consume` brings a list, of up to 10,000 messages here (1 by default), and it has no deserializer:
+   json.loads is called on each value.
 2. `enable.partition.eof` says when a partition is read to its end: for a measurement.
 3. The SDK's validation is off, as ingest has it: so its like is `loop, validate=False`.
 
-What somebody who knows librdkafka would set: its queue holds 64 MB a partition (that is its default), fetches bring up to
-8 MB a partition (1 MB), `fetch.wait.max.ms` and the rest are left. CRCs are not checked by default.
+What somebody who knows librdkafka would set is `arguments.LIBRDKAFKA`.
 """
 
 import json
@@ -23,7 +22,6 @@ from benchmarks.peers.upload import Uploads
 
 LINGER_S = 10.0
 CONSUMED_EVENTS = 10_000
-FETCH_BYTES = 8 * 2**20
 
 
 def main() -> None:
@@ -36,7 +34,7 @@ def main() -> None:
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
-            "max.partition.fetch.bytes": FETCH_BYTES,
+            **arguments.LIBRDKAFKA,
         }
     )
     consumer.assign([TopicPartition(given.topic, partition) for partition in range(given.partitions)])

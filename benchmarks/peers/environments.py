@@ -1,6 +1,6 @@
 """Makes the environment that a foreign peer runs in: `.cache/peers/NAME`, from its lock alone, by hash.
 
-1. By uv where there is one, else by venv and pip. Only wheels are taken, but for the packages that come as source alone.
+1. By uv where there is one, else by venv and pip. Only wheels are taken, except where a package comes as source alone.
 2. A stamp with the lock's hash and the Python's version makes the second time quick. Without it, nothing that is there
    counts, and it is made anew.
 3. Who can't be made (no network, no wheel for this Python) is missing, and says why. That is no fault of the suite.
