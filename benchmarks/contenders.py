@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.backlog import TOPIC, Backlog
 from benchmarks.peers.environments import Environment, PeerMissingError
+from benchmarks.peers.spark_jars import Spark
 from ingest.pipeline import lane
 
 CHECKOUT = Path(__file__).parents[1]
@@ -89,13 +90,19 @@ def _loop(validate: str) -> Callable[[Backlog, Order], list[str]]:
     return command
 
 
-def _peer(module: str, python: Callable[[], str], *options: str) -> Callable[[Backlog, Order], list[str]]:
+def _nothing() -> list[str]:
+    return []
+
+
+def _peer(
+    module: str, python: Callable[[], str], options: Callable[[], list[str]] = _nothing
+) -> Callable[[Backlog, Order], list[str]]:
     def command(backlog: Backlog, order: Order) -> list[str]:
         return [
             *(python(), "-m", f"benchmarks.peers.{module}", "--brokers", backlog.brokers, "--topic", TOPIC),
             *("--partitions", str(backlog.partitions), "--events", str(backlog.events), "--group", order.group),
             *("--batch-events", str(order.batch_events), "--tags", ",".join(backlog.tags)),
-            *("--directory", str(order.directory), *options),
+            *("--directory", str(order.directory), *options()),
         ]
 
     return command
@@ -125,6 +132,14 @@ BYTEWAX = Contender(
     _peer("bytewax_flow", BYTEWAX_ENVIRONMENT.python),
     BYTEWAX_ENVIRONMENT.prepare,
 )
+SPARK_ENVIRONMENT = Environment("spark", sources=("pyspark",))
+SPARK_PARTS = Spark(SPARK_ENVIRONMENT)
+SPARK = Contender(
+    "Spark",
+    "PySpark, local[2]: Structured Streaming, from_json, foreachBatch, validate=False",
+    _peer("spark_job", SPARK_ENVIRONMENT.python, SPARK_PARTS.options),
+    SPARK_PARTS.prepare,
+)
 
 OURS = (INGEST_FAST, INGEST_ORJSON)
-PEERS = (LOOP, LOOP_UNCHECKED, CONFLUENT, QUIX, BYTEWAX)
+PEERS = (LOOP, LOOP_UNCHECKED, CONFLUENT, QUIX, BYTEWAX, SPARK)
