@@ -60,7 +60,7 @@ def measure(
     )
     if unknown := set(size.contenders) - set(FULL.contenders):
         raise ValueError(f"no contender is called {min(unknown)!r}; there are: {'; '.join(FULL.contenders)}")
-    taking, notes = _prepared([contender for contender in ALL if contender.name in size.contenders], tell)
+    taking, notes = prepared([contender for contender in ALL if contender.name in size.contenders], tell)
     tell(f"producing {size.events:,} events to {PARTITIONS} partitions of a real Kafka")
     runs = []
     with Backlog(size.events, PARTITIONS) as backlog:
@@ -77,7 +77,7 @@ def measure(
     return outcome(runs, event_bytes, command="benchmarks/run --part side_by_side" + " --quick" * quick, notes=notes)
 
 
-def _prepared(wanted: Sequence[Contender], tell: Tell) -> tuple[list[Contender], list[str]]:
+def prepared(wanted: Sequence[Contender], tell: Tell) -> tuple[list[Contender], list[str]]:
     """Those who can run here, and who can't and why."""
     there, notes = [], []
     for contender in wanted:
