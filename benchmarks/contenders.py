@@ -34,6 +34,7 @@ class Contender:
     what: str
     command: Callable[[Backlog, Order], list[str]]
     prepare: Callable[[], None] = lambda: None
+    environment: Environment | None = None  # of its own; None runs in ours
 
 
 def environment(backlog: Backlog) -> Mapping[str, str]:
@@ -124,6 +125,7 @@ QUIX = Contender(
     "a streaming dataframe into a sink with batches, validate=False",
     _peer("quix_loop", QUIX_ENVIRONMENT.python),
     QUIX_ENVIRONMENT.prepare,
+    QUIX_ENVIRONMENT,
 )
 BYTEWAX_ENVIRONMENT = Environment("bytewax")
 BYTEWAX = Contender(
@@ -131,6 +133,7 @@ BYTEWAX = Contender(
     "its Kafka source, collect and a sink, with a recovery store, validate=False",
     _peer("bytewax_flow", BYTEWAX_ENVIRONMENT.python),
     BYTEWAX_ENVIRONMENT.prepare,
+    BYTEWAX_ENVIRONMENT,
 )
 SPARK_ENVIRONMENT = Environment("spark", sources=("pyspark",))
 SPARK_PARTS = Spark(SPARK_ENVIRONMENT)
@@ -139,6 +142,7 @@ SPARK = Contender(
     "PySpark, local[2]: Structured Streaming, from_json, foreachBatch, validate=False",
     _peer("spark_job", SPARK_ENVIRONMENT.python, SPARK_PARTS.options),
     SPARK_PARTS.prepare,
+    SPARK_ENVIRONMENT,
 )
 
 OURS = (INGEST_FAST, INGEST_ORJSON)

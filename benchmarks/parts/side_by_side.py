@@ -32,7 +32,8 @@ class Size:
     contenders: tuple[str, ...]
 
 
-FULL = Size(600_000, 100_000, 5, tuple(contender.name for contender in ALL))
+# Steady state leaves out the first upload and the last three: fewer events would leave too few of them.
+FULL = Size(700_000, 100_000, 5, tuple(contender.name for contender in ALL))
 QUICK = Size(240_000, 30_000, 3, (INGEST.name, INGEST_ORJSON.name, LOOP.name))
 
 WINDOWS: Mapping[str, str] = {"steady": "steady", "to_the_end": "first to last acknowledgement", "whole": "whole"}
@@ -70,6 +71,7 @@ def measure(
                 runs.append(run(contender, backlog, pair, size.batch_events))
                 tell(line(runs[-1]))
             taking.append(taking.pop(0))
+    notes += [f"{each.name} has {each.environment.versions()}" for each in taking if each.environment is not None]
     notes.append(
         f"{size.events:,} events of {event_bytes:.0f} bytes, lz4, {PARTITIONS} partitions, "
         f"batches of {size.batch_events:,}, {size.pairs} pairs"

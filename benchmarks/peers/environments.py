@@ -10,6 +10,7 @@
 import fcntl
 import hashlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,11 @@ class Environment:
             if line.startswith(f"{package}=="):
                 return line.removeprefix(f"{package}==").partition(" ")[0]
         raise PeerMissingError(f"{self.lock} doesn't name {package}: make it again as benchmarks/README.md says")
+
+    def versions(self) -> str:
+        """What it directly needs, and in which versions it gets that."""
+        wanted = re.findall(r"^[\w-]+", self.lock.with_suffix(".in").read_text(), re.MULTILINE)
+        return ", ".join(f"{package} {self.version(package)}" for package in wanted)
 
     def _identity(self) -> str:
         return f"{hashlib.sha256(self.lock.read_bytes()).hexdigest()} {platform.python_version()} {self.directory}\n"

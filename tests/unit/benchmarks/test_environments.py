@@ -81,6 +81,12 @@ def test_a_peer_uploads_with_the_same_sdk_and_pandas_as_ingest(name: str) -> Non
         assert f"\n{package}=={Environment(name).version(package)} " in f"\n{ours}"
 
 
+def test_the_versions_are_those_of_what_it_directly_needs(cache: Path) -> None:
+    (cache / "peer.in").write_text("arize>=8\nbytewax[kafka]>=0.21\n")
+    (cache / "peer.lock").write_text("arize==8.61.0 \\\n    --hash=sha256:00\nbytewax==0.21.1 \\\nnumpy==2 \\\n")
+    assert Environment("peer").versions() == "arize 8.61.0, bytewax 0.21.1"
+
+
 def test_a_version_that_the_lock_does_not_name_is_missing() -> None:
     with pytest.raises(PeerMissingError, match="doesn't name flink"):
         Environment("quix").version("flink")
