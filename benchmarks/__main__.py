@@ -5,80 +5,106 @@ import os
 import shlex
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from benchmarks import machine, profile_worker, report, side_by_side
+from benchmarks import machine, profile_worker, report, suite, tables
 from benchmarks.backlog import Backlog
-from benchmarks.contenders import INGEST
+from benchmarks.contenders import INGEST, LOOP
+from benchmarks.figures import Outcome, Results, Tell
 from ingest.errors import IngestError
 
 RESULTS = Path(__file__).parent / "results"
-PARTITIONS = 4
 WIDE = 150  # columns, where the output is no terminal
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is measured."""
-
-    events: int
-    batch_events: int
-    pairs: int
-
-
-FULL = Size(events=1_000_000, batch_events=100_000, pairs=5)
-QUICK = Size(events=240_000, batch_events=30_000, pairs=3)
+PROFILED_EVENTS, PROFILED_QUICK_EVENTS = 1_000_000, 240_000
+PARTITIONS = 4
 
 
 def parse() -> argparse.Namespace:
+    parts = "\n".join(f"  {name:14}{what}" for name, what in suite.PARTS.items())
     parser = argparse.ArgumentParser(
         prog="benchmarks/run",
-        description="Measures one worker beside the documented loop. It prints figures and never fails on them; "
-        "it fails when a run doesn't deliver every event exactly once.",
-        epilog="example: benchmarks/run --quick --json /tmp/figures.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measures ingest on this machine. It prints figures and never fails on them; it fails (exit 1)\n"
+        f"where a run doesn't deliver every event exactly once.\n\nthe parts, in this order:\n{parts}",
+        epilog="example: benchmarks/run --quick --part side_by_side --part micro --json /tmp/figures.json",
     )
-    parser.add_argument("--quick", action="store_true", help=f"for CI: {QUICK}")
-    parser.add_argument("--events", type=int, help=f"the backlog (default {FULL.events:,})")
-    parser.add_argument("--batch-events", type=int, help=f"events of a micro-batch (default {FULL.batch_events:,})")
-    parser.add_argument("--pairs", type=int, help=f"(default {FULL.pairs})")
+    parser.add_argument("--quick", action="store_true", help="small sizes: a few minutes for all, for CI")
+    parser.add_argument(
+        "--part", action="append", choices=suite.PARTS, metavar="NAME", help="only this; may be repeated"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: benchmarks/results/TIME.json")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="the report with plots (default: beside the JSON)")
+    parser.add_argument("--pairs", type=int, help="of side_by_side")
+    parser.add_argument("--events", type=int, help="the backlog of side_by_side, and of --profile")
+    parser.add_argument("--batch-events", type=int, help="events of a micro-batch, as above")
     parser.add_argument("--profile", action="store_true", help="only profile one worker's loop, by function")
     return parser.parse_args()
 
 
 def main() -> int:
     given = parse()
-    preset = QUICK if given.quick else FULL
-    size = Size(given.events or preset.events, given.batch_events or preset.batch_events, given.pairs or preset.pairs)
     console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
-    about = {
+    if given.profile:
+        return _profile(given)
+    names = [name for name in suite.PARTS if name in (given.part or suite.PARTS)]
+    path = given.json or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.json"
+    html = given.html or path.with_suffix(".html")
+    results = Results(_about(given, names))
+    for told in ("machine", "versions"):
+        console.print(", ".join(f"{name} {value}" for name, value in results.about[told].items()), markup=False)
+
+    def keep(outcome: Outcome, took_s: Mapping[str, float]) -> None:
+        nonlocal results
+        results = replace(results, about={**results.about, "took_s": dict(took_s)}, outcome=outcome)
+        results.save(path)
+
+    keep(Outcome(), {})  # a path that can't be written to is known before the work, not after it
+    tell = _teller(console)
+    try:
+        parts = [suite.part(name) for name in names]
+        suite.run(parts, quick=given.quick, overrides=_overrides(given), tell=tell, keep=keep)
+    finally:
+        report.save(html, results)
+        tables.show(console, results.outcome)
+        tables.show_beside(console, LOOP.name, results.outcome)
+        console.print(f"{results.about['command']}\nJSON: {path}\nreport: {html}", markup=False)
+    return int(bool(results.outcome.faults))
+
+
+def _about(given: argparse.Namespace, names: list[str]) -> dict[str, Any]:
+    return {
         "command": shlex.join(["benchmarks/run", *sys.argv[1:]]),
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": machine.describe(),
         "versions": machine.versions(),
-        "settings": {**asdict(size), "partitions": PARTITIONS},
+        "settings": {"quick": given.quick, **_overrides(given)},
+        "parts": names,
     }
-    console.print(f"{about['machine']}\n{about['versions']}", markup=False)
-    console.print(f"producing {size.events:,} events to {PARTITIONS} partitions of a real Kafka ...")
-    with Backlog(size.events, PARTITIONS) as backlog:
-        if given.profile:
-            return profile_worker.profile(INGEST, backlog, size.batch_events)
-        runs = side_by_side.measure(
-            backlog, size.pairs, size.batch_events, lambda run: console.print(report.line(run), markup=False)
-        )
-        title = (
-            f"{size.events:,} events of {backlog.event_bytes():.0f} bytes, lz4, {PARTITIONS} partitions, "
-            f"batches of {size.batch_events:,}, {size.pairs} pairs"
-        )
-    ratios = side_by_side.ratios(runs)
-    path = given.json or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.json"
-    report.save(path, about, runs, ratios)
-    report.show(console, runs, ratios, title)
-    console.print(f"{about['command']}\nJSON: {path}", markup=False)
-    return int(any(run.void is not None for run in runs))
+
+
+def _overrides(given: argparse.Namespace) -> dict[str, dict[str, int]]:
+    sizes = {"pairs": given.pairs, "events": given.events, "batch_events": given.batch_events}
+    return {"side_by_side": {name: size for name, size in sizes.items() if size is not None}}
+
+
+def _teller(console: Console) -> Tell:
+    began = time.monotonic()
+
+    def tell(line: str) -> None:
+        console.print(f"{time.monotonic() - began:7.0f} s  {line}", markup=False)
+
+    return tell
+
+
+def _profile(given: argparse.Namespace) -> int:
+    events = given.events or (PROFILED_QUICK_EVENTS if given.quick else PROFILED_EVENTS)
+    with Backlog(events, PARTITIONS) as backlog:
+        return profile_worker.profile(INGEST, backlog, given.batch_events or events // 10)
 
 
 if __name__ == "__main__":

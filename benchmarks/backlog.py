@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,9 +15,10 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
+from ingest.sandbox.codecs import Codec
 from ingest.sandbox.compare import Comparison, compare_counts
-from ingest.sandbox.generate import TAGS, Generator
-from ingest.sandbox.journal import Journal
+from ingest.sandbox.generate import TAGS, Fields, Generator
+from ingest.sandbox.journal import Journal, by_partition
 from ingest.sandbox.produce import create_topic, produce
 
 TOPIC = "predictions"
@@ -26,14 +28,28 @@ DIRECTORY_PREFIX = "ingest-benchmark-"
 
 
 class Backlog:
-    """One topic, filled once; each run reads all of it in a group of its own and sends it to the same endpoint."""
+    """One topic, filled once; each run reads all of it in a group of its own and sends it to the same endpoint.
 
-    def __init__(self, events: int, partitions: int) -> None:
+    Backlogs with topics of their own may share a running broker, `kafka`; without one each starts its own.
+    """
+
+    def __init__(
+        self,
+        events: int,
+        partitions: int,
+        *,
+        fields: Fields | int = "usual",
+        codec: Codec = "lz4",
+        topic: str = TOPIC,
+        kafka: RealKafka | None = None,
+    ) -> None:
         self.events = events
         self.partitions = partitions
         self.tags = TAGS
-        self.generator = Generator(seed=1)
-        self.bytes = 0
+        self.generator = Generator(seed=1, fields=fields)
+        self.codec = codec
+        self.topic = topic
+        self._kafka = kafka
         self._end: dict[int, int] = {}
         self._closing = contextlib.ExitStack()
 
@@ -43,12 +59,19 @@ class Backlog:
             self.directory = Path(
                 closing.enter_context(tempfile.TemporaryDirectory(prefix=f"{DIRECTORY_PREFIX}{os.getpid()}-"))
             )
-            broker = closing.enter_context(RealKafka())
+            broker = self._kafka or closing.enter_context(RealKafka())
             self.brokers = broker.bootstrap
             self.broker_pid = broker.pid
-            create_topic(self.brokers, TOPIC, self.partitions)
-            _await_leaders(self.brokers, self.partitions)
-            made = produce(self.brokers, TOPIC, range(self.partitions), self.events, generator=self.generator)
+            create_topic(self.brokers, self.topic, self.partitions)
+            _await_leaders(self.brokers, self.topic, self.partitions)
+            made = produce(
+                self.brokers,
+                self.topic,
+                range(self.partitions),
+                self.events,
+                generator=self.generator,
+                codec=self.codec,
+            )
             self._end = made.end
             endpoint = closing.enter_context(ArizeEndpoint(self.directory / "journal"))
             self.arize = endpoint.environment()
@@ -69,6 +92,11 @@ class Backlog:
     def uploads(self) -> list[int]:
         """Rows of each stored upload, in the order of storing."""
         return [request.table.num_rows for request in self.journal.requests()]
+
+    def senders(self, shares: Sequence[Collection[int]]) -> list[int]:
+        """Which of `shares` (of the partitions) each stored upload is from, in the order of storing."""
+        share_of = {partition: index for index, share in enumerate(shares) for partition in share}
+        return [share_of[next(by_partition(request.table))[0]] for request in self.journal.requests()]
 
     def delivered(self) -> Comparison:
         """What is stored against what is on the topic, by partition and sequence."""
@@ -102,14 +130,14 @@ def _sweep() -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _await_leaders(brokers: str, partitions: int) -> None:
+def _await_leaders(brokers: str, topic: str, partitions: int) -> None:
     """A topic is known a moment before its partitions have leaders, and before that they have no offsets to ask for."""
     deadline = time.monotonic() + LEADERS_S
     with contextlib.closing(Consumer({"bootstrap.servers": brokers, "group.id": "benchmark-setup"})) as consumer:
         for partition in range(partitions):
             while True:
                 try:
-                    consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), timeout=LEADERS_S)
+                    consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=LEADERS_S)
                 except KafkaException:
                     if time.monotonic() > deadline:
                         raise

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.backlog import TOPIC, Backlog
 from benchmarks.peers.environments import Environment, PeerMissingError
@@ -38,12 +39,16 @@ class Contender:
 
 
 def environment(backlog: Backlog) -> Mapping[str, str]:
-    """The same for all. Settings of ingest in the caller's environment must not bend a measurement."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
+    """The same for all. Settings of ingest in the caller's environment must not bend a measurement.
+
+    Nor must it keep Python from storing bytecode: a start would compile all that it imports, every time.
+    """
+    bends = ("INGEST_", "ARIZE_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(bends)}
     return {**kept, **backlog.arize, "NO_COLOR": "1", "PYTHONPATH": str(CHECKOUT)}
 
 
-def _ingest(decoder: str) -> Callable[[Backlog, Order], list[str]]:
+def _ingest(decoder: Literal["auto", "orjson"]) -> Callable[[Backlog, Order], list[str]]:
     def command(backlog: Backlog, order: Order) -> list[str]:
         config = order.directory / "ingest.toml"
         config.write_text(_configuration(backlog, order, decoder))
@@ -54,7 +59,7 @@ def _ingest(decoder: str) -> Callable[[Backlog, Order], list[str]]:
     return command
 
 
-def _configuration(backlog: Backlog, order: Order, decoder: str) -> str:
+def _configuration(backlog: Backlog, order: Order, decoder: Literal["auto", "orjson"]) -> str:
     tags = ", ".join(f'"{tag}"' for tag in backlog.tags)
     return f"""
         [kafka]

@@ -1,4 +1,4 @@
-"""What a part of the suite hands over: figures, curves, and what went wrong. All else (tables, JSON, report) reads these.
+"""What a part of the suite hands over: figures, curves and faults. All else (tables, JSON, report) reads these.
 
 1. A figure is one quantity of one case, with every sample that was taken of it; nobody averages before it is kept.
 2. A figure is known by part, case and name, which are the same from run to run: so two runs can be compared.

@@ -4,15 +4,38 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import confluent_kafka
 import psutil
 
+from ingest.pipeline import lane
 from ingest.sandbox.jars import KAFKA_VERSION
 
-PACKAGES = ("arize", "confluent-kafka", "kafka-python", "lz4", "orjson", "pandas", "pyarrow", "requests")
+# Those of ours that decide a figure, and those of the peers that may be here; peers with environments of their own say
+# their versions in the notes.
+PACKAGES = (
+    "arize",
+    "bytewax",
+    "confluent-kafka",
+    "faust-streaming",
+    "ingest-fastlane",
+    "kafka-python",
+    "lz4",
+    "numpy",
+    "orjson",
+    "pandas",
+    "psutil",
+    "pyarrow",
+    "pyspark",
+    "pytest-benchmark",
+    "quixstreams",
+    "requests",
+)
+_OURS = ("cpu", "cores", "memory_gb")
 
 
 def describe() -> dict[str, Any]:
@@ -33,8 +56,28 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "kafka": KAFKA_VERSION,
         "librdkafka": confluent_kafka.libversion()[0],
-        **{name: importlib.metadata.version(name) for name in PACKAGES},
+        "fast lane": _fast_lane(),
+        **{name: version for name in PACKAGES if (version := _version(name)) is not None},
     }
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Two descriptions are of machines as fast as each other, as far as can be told."""
+    return all(one.get(name) == other.get(name) for name in _OURS)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _fast_lane() -> str:
+    """Whether workers decode by it. It may be installed and speak another interface."""
+    if lane.chosen("auto") == "fast":
+        return "in use"
+    return "installed, but not for this ingest: scripts/fastlane" if find_spec("ingest_fastlane") else "not installed"
 
 
 def _cpu_model() -> str:

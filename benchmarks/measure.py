@@ -4,10 +4,10 @@ Steady state is told apart from the start by acknowledgements alone, the same fo
 
 1. A window begins at the acknowledgement of the first upload and ends at that of another one. Its events are those of
    the uploads acknowledged in it (the first one's not), its CPU and wall time what the whole process tree took
-   meanwhile.
-2. `steady` ends at the last acknowledgement with at least `AHEAD_UPLOADS` uploads' worth of events still to come. A
-   consumer that works ahead (fetches and decodes while it uploads) has then as much in hand as at the window's
-   beginning, so it is charged for as much as it is credited with.
+   meanwhile. Of several workers, it begins when each has had an upload acknowledged: their starts are outside it.
+2. `steady` ends at the last acknowledgement with at least `AHEAD_UPLOADS` uploads' worth of events still to come, for
+   each worker. A consumer that works ahead (fetches and decodes while it uploads) has then as much in hand as at the
+   window's beginning, so it is charged for as much as it is credited with.
 3. `to_the_end` ends at the very last acknowledgement. It credits CPU spent ahead before the window, and its wall time
    has an end in which nothing overlaps any more. It is kept to compare.
 4. `whole` is everything: interpreter start, imports, first fetch, last commit, exit.
@@ -21,7 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,11 +85,20 @@ class Run:
     uploads: int
     changed_values: int
     checked_rows: int
-    pss: tuple[tuple[float, int], ...] = ()  # seconds since its start, bytes
+    pss: tuple[tuple[float, int], ...] = ()  # seconds since the start, bytes of the whole tree
 
 
-def run(contender: Contender, backlog: Backlog, pair: int, batch_events: int) -> Run:
-    """Let `contender` deliver the whole backlog once, and check that it did."""
+def run(
+    contender: Contender,
+    backlog: Backlog,
+    pair: int,
+    batch_events: int,
+    shares: Sequence[Collection[int]] = (),
+) -> Run:
+    """Let `contender` deliver the whole backlog once, and check that it did.
+
+    `shares` are the partitions of each of its workers, where there are several.
+    """
     directory = backlog.directory / f"{pair}-{re.sub(r'[^a-zA-Z0-9]+', '-', contender.name)}"
     directory.mkdir()
     backlog.forget()
@@ -101,14 +110,16 @@ def run(contender: Contender, backlog: Backlog, pair: int, batch_events: int) ->
     uploads = backlog.uploads()
     changed, checked = backlog.changed_values() if uploads else (0, 0)
     acknowledged = measured["acknowledged"]
+    begin = all_started(backlog.senders(shares), len(shares)) if shares and uploads else 1
+    ahead = AHEAD_UPLOADS * batch_events * max(len(shares), 1)
     pss = [pss_bytes for _, pss_bytes in measured["pss"]]
     done = Run(
         contender=contender.name,
         pair=pair,
         void=_why_void(measured, backlog, log),
         whole=Window(backlog.events, measured["wall_s"], measured["cpu_s"]),
-        steady=window(acknowledged, uploads, AHEAD_UPLOADS * batch_events),
-        to_the_end=window(acknowledged, uploads, 0),
+        steady=window(acknowledged, uploads, ahead, begin),
+        to_the_end=window(acknowledged, uploads, 0, begin),
         first_acknowledgement_s=acknowledged[0][0] if acknowledged else 0.0,
         pss_peak_bytes=max(pss, default=0),
         pss_mean_bytes=_mean_while(measured["pss"], acknowledged),
@@ -117,7 +128,7 @@ def run(contender: Contender, backlog: Backlog, pair: int, batch_events: int) ->
         uploads=len(uploads),
         changed_values=changed,
         checked_rows=checked,
-        pss=tuple((at_s, pss_bytes) for at_s, pss_bytes in measured["pss"]),
+        pss=tuple((at_s, size) for at_s, size in measured["pss"]),
     )
     backlog.forget()
     shutil.rmtree(directory)
@@ -159,10 +170,25 @@ def _neighbours(before: tuple[float, ...], after: tuple[float, ...], own_s: floa
     return Neighbours(endpoint_s, broker_s, max(busy_s - endpoint_s - broker_s - own_s, 0.0), idle_s)
 
 
-def window(acknowledged: Sequence[tuple[float, int, float]], uploads: Sequence[int], ahead: int) -> Window | None:
-    """From the first acknowledgement to the last with `ahead` events to come. Two at a single look count as one."""
+def all_started(senders: Sequence[int], count: int) -> int:
+    """How many uploads there were once each of `count` senders had one; all of them if one never had."""
+    seen: set[int] = set()
+    for uploads, sender in enumerate(senders, start=1):
+        seen.add(sender)
+        if len(seen) == count:
+            return uploads
+    return len(senders)
+
+
+def window(
+    acknowledged: Sequence[tuple[float, int, float]], uploads: Sequence[int], ahead: int, begin: int = 1
+) -> Window | None:
+    """From the acknowledgement of upload `begin` (from 1 on) to the last with `ahead` events to come.
+
+    Two at a single look count as one.
+    """
     total = sum(uploads)
-    marks = [(at_s, sum(uploads[:files]), cpu_s) for at_s, files, cpu_s in acknowledged]
+    marks = [(at_s, sum(uploads[:files]), cpu_s) for at_s, files, cpu_s in acknowledged if files >= begin]
     ends = [mark for mark in marks[1:] if total - mark[1] >= ahead]
     if not ends:
         return None

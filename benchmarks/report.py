@@ -1,126 +1,201 @@
-"""Figures for people (tables on the terminal) and for programs (JSON)."""
+"""The report: one HTML file with plots and tables, that needs nothing else and no network."""
 
-import json
-import statistics
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks import plots
+from benchmarks.blocks import Block, blocks, lone, parts
+from benchmarks.charts import Chart, charts
+from benchmarks.figures import Curve, Figure, Results
+from benchmarks.spelling import counted, samples, spell, spread, unit
+from benchmarks.suite import PARTS
 
-from benchmarks.measure import Run, Window
-from benchmarks.side_by_side import Ratio
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>ingest: benchmarks, {at}</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+<h1>ingest: benchmarks</h1>
+<p><code>{command}</code>, {at}</p>
+</header>
+{body}
+</body>
+</html>
+"""
 
-WINDOWS: Mapping[str, str] = {
-    "steady": "steady state",
-    "to_the_end": "first to last acknowledgement",
-    "whole": "whole, with start and exit",
-}
-FIGURES: Mapping[str, str] = {"cpu": "CPU per event, peer / ingest", "rate": "events/s, ingest / peer"}
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --bad: #d9574f; }
+body { font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; max-width: 78rem; margin: 0 auto; padding: 1.5rem; }
+h1 { margin: 0; font-size: 1.6rem; } h2 { margin: 3rem 0 .2rem; padding-top: .6rem; border-top: 2px solid var(--line); }
+h3 { margin: 0 0 .4rem; font-size: 1rem; } p { margin: .3rem 0; }
+code { font: .85em ui-monospace, "DejaVu Sans Mono", monospace; background: var(--soft); padding: .1em .3em; }
+nav { border: 1px solid var(--line); border-radius: 6px; padding: .6rem 1rem; margin: 1rem 0; }
+nav a { color: inherit; display: block; text-decoration: none; } nav a:hover { text-decoration: underline; }
+nav a span { opacity: .7; margin-left: .6rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0; }
+dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
+.faults { border: 2px solid var(--bad); border-radius: 6px; padding: .6rem 1rem; margin: 1rem 0; }
+.faults li { overflow-wrap: anywhere; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(32rem, 100%), 1fr)); gap: 1rem; }
+.plots { margin: 1rem 0; }
+figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; padding: .8rem; }
+figure svg { width: 100%; height: auto; display: block; }
+figcaption, caption { font-size: .8rem; opacity: .8; text-align: left; caption-side: bottom; padding-top: .3rem; }
+.wide { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
+th:first-child, td:first-child { text-align: left; }
+th { font-weight: 600; } tbody th { font-weight: 400; } thead th { vertical-align: bottom; }
+th small, td small { opacity: .7; font-weight: 400; display: block; white-space: nowrap; }
+tbody tr:nth-child(even) { background: var(--soft); }
+td.samples { text-align: left; max-width: 30rem; overflow-wrap: anywhere; } td.words { text-align: left; }
+details { margin: 1rem 0; } summary { cursor: pointer; }
+"""
 
 
-def show(console: Console, runs: Sequence[Run], ratios: Sequence[Ratio], title: str) -> None:
-    """The two tables, and what is void."""
-    console.print(_figures(runs, title))
-    console.print(_ratios(ratios))
-    for run in runs:
-        if run.void is not None:
-            console.print(f"VOID: {run.contender}, pair {run.pair + 1}: {run.void}", markup=False)
-    console.print(_verdict(runs), markup=False)
+_ABOUT = {"machine": "Machine", "versions": "Versions", "settings": "Settings", "took_s": "Seconds that it took"}
 
 
-def line(run: Run) -> str:
-    """One run, as it ends."""
-    if run.void is not None:
-        return f"  pair {run.pair + 1}  {run.contender:20}  VOID: {run.void}"
-    steady = "no steady window" if run.steady is None else f"{_rate(run.steady)}/s, {run.steady.cost:.2f} CPU s / 100k"
+def save(path: Path, results: Results) -> None:
+    """Write the report to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html(results))
+
+
+def html(results: Results) -> str:
+    """The report as a text."""
+    about = results.about
+    body = "\n".join(_body(results))
+    said = {name: escape(str(about.get(name, ""))) for name in ("command", "at")}
+    return _PAGE.format(style=_STYLE, body=body, **said)
+
+
+def _body(results: Results) -> Iterator[str]:
+    outcome = results.outcome
+    figures = parts(outcome.figures)
+    curves: dict[str, list[Curve]] = {}
+    for curve in outcome.curves:
+        curves.setdefault(curve.part, []).append(curve)
+    names = [name for name in PARTS if name in figures or name in curves]
+    names += sorted((figures.keys() | curves.keys()).difference(names))
+    if outcome.faults:
+        yield f'<section class="faults"><h3>Faults</h3>{_list(outcome.faults)}</section>'
+    links = (f'<a href="#{name}">{name} <span>{escape(PARTS.get(name, ""))}</span></a>' for name in map(escape, names))
+    yield f"<nav>{''.join(links)}</nav>"
+    yield from _about(results)
+    yield (
+        "<p>In the plots a bar or a mark is the median of the samples, and so is the number beside it; whiskers go "
+        "from the least to the most sample. Ratios have a dashed line at 1.</p>"
+    )
+    if outcome.notes:
+        yield f"<h3>Notes</h3>{_list(outcome.notes)}"
+    for name in names:
+        yield from _part(name, figures.get(name, []), curves.get(name, []))
+
+
+def _about(results: Results) -> Iterator[str]:
+    for key, title in _ABOUT.items():
+        pairs = results.about.get(key) or {}
+        rows = [f"<dt>{escape(str(name))}</dt><dd>{escape(_said(value))}</dd>" for name, value in pairs.items()]
+        if rows:
+            opened = " open" if key == "machine" else ""
+            yield f"<details{opened}><summary>{title}</summary><dl>{''.join(rows)}</dl></details>"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {each}" for name, each in value.items()) or "as by default"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _list(texts: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
+
+
+def _part(name: str, figures: Sequence[Figure], curves: Sequence[Curve]) -> Iterator[str]:
+    yield f'<section id="{escape(name)}"><h2>{escape(name)}</h2><p>{escape(PARTS.get(name, ""))}</p>'
+    drawn = (_plot(chart, f"{name}-{number}") for number, chart in enumerate(charts(figures, curves)))
+    yield f'<div class="plots">{"".join(drawn)}</div>'
+    found, listed = lone(list(blocks(figures)))
+    for block in found:
+        yield _table(block)
+    if listed:
+        yield _listed(listed)
+    if figures:
+        yield _every_sample(figures)
+    yield "</section>"
+
+
+def _plot(chart: Chart, prefix: str) -> str:
     return (
-        f"  pair {run.pair + 1}  {run.contender:20}  steady {steady}; "
-        f"whole {run.whole.wall_s:.1f} s, {run.whole.cpu_s:.1f} CPU s"
+        f"<figure><h3>{escape(chart.title or chart.unit)}</h3>{plots.svg(chart, prefix)}"
+        f"<figcaption>{_commands(chart.commands)}</figcaption></figure>"
     )
 
 
-def save(path: Path, about: Mapping[str, Any], runs: Sequence[Run], ratios: Sequence[Ratio]) -> None:
-    """Everything, as JSON."""
-    content = {
-        **about,
-        "side_by_side": {
-            "runs": [_with_rates(run) for run in runs],
-            "ratios": [{**asdict(ratio), "median": ratio.median} for ratio in ratios],
-        },
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n")
+def _commands(commands: Sequence[str]) -> str:
+    return ", ".join(f"<code>{escape(command)}</code>" for command in commands)
 
 
-def _with_rates(run: Run) -> dict[str, Any]:
-    told = asdict(run)
-    for name in WINDOWS:
-        window: Window | None = getattr(run, name)
-        if window is not None:
-            told[name] |= {"events_per_s": window.rate, "cpu_s_per_100k": window.cost}
-    return told
+def _table(block: Block) -> str:
+    by_case = len(block.names) <= len(block.cases)
+    rows, columns = (block.cases, block.names) if by_case else (block.names, block.cases)
+    units = {name: unit(block.of_name(name)[0]) for name in block.names}
+
+    def head(text: str) -> str:
+        small = f"<small>{escape(units[text])}</small>" if text in units else ""
+        return f"<th>{escape(text)}{small}</th>"
+
+    lines = []
+    for row in rows:
+        pairs = [(row, column) if by_case else (column, row) for column in columns]
+        cells = "".join(_cell(block.figures.get(pair)) for pair in pairs)
+        lines.append(f"<tr>{f'<th>{escape(row)}</th>' if by_case else head(row)}{cells}</tr>")
+    heads = "".join(head(column) if by_case else f"<th>{escape(column)}</th>" for column in columns)
+    return (
+        f'<div class="wide"><table><caption>{counted(*block.sample_counts())}; '
+        f"{_commands(block.commands())}</caption>"
+        f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
 
 
-def _figures(runs: Sequence[Run], title: str) -> Table:
-    table = Table(title=title, title_justify="left", caption="median (least - most) over the pairs")
-    names = list(dict.fromkeys(run.contender for run in runs))
-    table.add_column("")
-    for name in names:
-        table.add_column(name, justify="right")
-    good = {name: [run for run in runs if run.contender == name and run.void is None] for name in names}
-
-    def row(label: str, spell: str, value: Callable[[Run], float | None]) -> None:
-        cells = [_spread([value(run) for run in good[name]], spell) for name in names]
-        table.add_row(label, *cells)
-
-    row("events/s, steady", ",.0f", lambda run: run.steady.rate if run.steady else None)
-    row("CPU s per 100,000, steady", ".2f", lambda run: run.steady.cost if run.steady else None)
-    row("CPU s per 100,000, first to last ack.", ".2f", lambda run: run.to_the_end.cost if run.to_the_end else None)
-    row("events/s, whole", ",.0f", lambda run: run.whole.rate)
-    row("CPU s per 100,000, whole", ".2f", lambda run: run.whole.cost)
-    row("s to the first acknowledgement", ".1f", lambda run: run.first_acknowledgement_s)
-    row("memory peak, MB PSS", ",.0f", lambda run: run.pss_peak_bytes / 1e6)
-    row("memory mean, MB PSS", ",.0f", lambda run: run.pss_mean_bytes / 1e6)
-    row("endpoint's CPU s per 100,000", ".2f", lambda run: _per_100k(run, run.neighbours.endpoint_s))
-    row("broker's CPU s per 100,000", ".2f", lambda run: _per_100k(run, run.neighbours.broker_s))
-    row("cores taken by others", ".2f", lambda run: run.neighbours.others_s / run.whole.wall_s)
-    row("changed rows of 1,000 sampled", ".0f", lambda run: 1000 * run.changed_values / max(run.checked_rows, 1))
-    return table
+def _listed(figures: Sequence[Figure]) -> str:
+    rows = "".join(
+        f'<tr><th>{escape(figure.case)}</th><td class="words">{escape(figure.name)}</td>{_cell(figure)}'
+        f'<td class="words">{escape(unit(figure))}</td></tr>'
+        for figure in figures
+    )
+    commands = _commands(list(dict.fromkeys(figure.command for figure in figures)))
+    counts = [len(figure.samples) for figure in figures]
+    return (
+        f'<div class="wide"><table><caption>{counted(min(counts), max(counts))}; {commands}</caption>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
 
 
-def _ratios(ratios: Sequence[Ratio]) -> Table:
-    pairs = max((len(ratio.pairs) for ratio in ratios), default=0)
-    table = Table(title="ingest beside its peers, pair by pair", title_justify="left")
-    for heading in ("peer", "window", "figure", "median", "least", "most"):
-        table.add_column(heading, justify="right" if heading in ("median", "least", "most") else "left")
-    for pair in range(pairs):
-        table.add_column(f"{pair + 1}", justify="right")
-    for ratio in ratios:
-        shown = [ratio.median, min(ratio.pairs), max(ratio.pairs), *ratio.pairs]
-        table.add_row(ratio.peer, WINDOWS[ratio.window], FIGURES[ratio.figure], *(f"{value:.2f}" for value in shown))
-    return table
+def _cell(figure: Figure | None) -> str:
+    if figure is None:
+        return "<td>-</td>"
+    said = samples(len(figure.samples))
+    return f'<td title="{said}">{spell(figure.median)}<small>{spread(figure)}</small></td>'
 
 
-def _verdict(runs: Sequence[Run]) -> str:
-    void = sum(run.void is not None for run in runs)
-    if void:
-        return f"{void} of {len(runs)} runs are void: they didn't deliver every event exactly once."
-    return f"Every event of all {len(runs)} runs is at the endpoint exactly once."
-
-
-def _per_100k(run: Run, cpu_s: float) -> float:
-    return cpu_s / run.whole.events * 100_000
-
-
-def _rate(window: Window) -> str:
-    return f"{window.rate:,.0f}"
-
-
-def _spread(values: Sequence[float | None], spell: str) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "-"
-    return f"{statistics.median(known):{spell}} ({min(known):{spell}} - {max(known):{spell}})"
+def _every_sample(figures: Sequence[Figure]) -> str:
+    rows = "".join(
+        f'<tr><td>{escape(figure.case)}</td><td class="words">{escape(figure.name)}</td><td class="words">'
+        f'{escape(unit(figure))}</td><td class="words">{figure.better}</td><td>{spell(figure.median)}</td>'
+        f'<td class="samples">{" ".join(map(spell, figure.samples))}</td>'
+        f'<td class="words"><code>{escape(figure.command)}</code></td></tr>'
+        for figure in figures
+    )
+    heads = "".join(f"<th>{head}</th>" for head in ("case", "figure", "unit", "better", "median", "samples", "command"))
+    return (
+        f"<details><summary>Every sample of all {len(figures)} figures</summary>"
+        f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div></details>'
+    )

@@ -18,7 +18,7 @@ from arize.ml.types import Environments, ModelTypes
 from ingest.config import Arize, Config
 from ingest.meanings import Schema
 from ingest.pipeline.columns import Contract
-from ingest.pipeline.decode import Decoder
+from ingest.pipeline.decoder import Decoder
 from ingest.pipeline.log import arize_schema, meanings, to_frame
 from ingest.pipeline.look import Limits
 from ingest.pipeline.rules import rules

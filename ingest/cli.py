@@ -18,6 +18,8 @@ from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
 from ingest.flags import Brokers, ConfigFile, Group, Topic, given
 from ingest.infer.commands import app as schema
 from ingest.lag.command import lag
+from ingest.sandbox.codecs import Codec
+from ingest.sandbox.generate import Fields
 
 app = typer.Typer(
     name="ingest",
@@ -228,20 +230,24 @@ def sandbox_produce(
     bad_share: Annotated[float, typer.Option(min=0, max=1, help="The share of bad messages.")] = 0.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same events.")] = 0,
     rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second; default: as fast as it goes.")] = None,
+    fields: Annotated[Fields, typer.Option(help="8 fields, 24 or 200; 8 and a vector of 768 numbers.")] = "usual",
+    compression: Annotated[Codec, typer.Option(help="Of Kafka's record batches.")] = "lz4",
 ) -> None:
     """Put generated predictions on a topic.
 
     \b
     Example:
       ingest sandbox produce --brokers localhost:9092 --topic predictions --events 100000 --bad-share 0.01
+      ingest sandbox produce --topic embeddings --partitions 8 --fields embedding --compression zstd
     """  # noqa: D301  click reads \b as "keep these lines"
     from ingest.sandbox.generate import Generator  # noqa: PLC0415
     from ingest.sandbox.produce import create_topic, produce, topic_partitions  # noqa: PLC0415
 
     if partitions:
         create_topic(brokers, topic, partitions)
-    generator = Generator(seed=seed, bad_share=bad_share)
-    done = produce(brokers, topic, topic_partitions(brokers, topic), events, generator=generator, rate_per_s=rate)
+    generator = Generator(seed=seed, fields=fields, bad_share=bad_share)
+    there = topic_partitions(brokers, topic)
+    done = produce(brokers, topic, there, events, generator=generator, rate_per_s=rate, codec=compression)
     bad = sum(done.bad.values())
     typer.echo(f"{done.events:,} events on {topic} in {done.seconds:.1f} s, {bad:,} of them bad")
 

@@ -6,10 +6,14 @@ never grows while it could shrink; the bound on batches in flight is the only ba
 uploads of its own; one that can't keep up is left behind and read again (`pipeline.behind`).
 
 Not obvious:
+- Garbage in cycles is collected once a second, between two turns, when no chunk is in hand. By itself the collector
+  would look through the objects of each chunk in the making, again and again (a tenth of the CPU of the orjson lane),
+  and what a failed upload leaves behind could stay for minutes.
 - A partition without a committed offset has its start committed before anything else. A crash before the first
   acknowledgement would else start again at a newer `latest`, and lose what lies between.
 """
 
+import gc
 import random
 import threading
 import time
@@ -41,6 +45,7 @@ from ingest.pipeline.start import first_offset
 from ingest.records import Counts, PartitionProgress
 
 _REPORT_S = 0.5
+_COLLECT_S = 1.0
 _LAST_COMMIT_S = 5.0  # a halting worker's last try to commit what is already acknowledged
 
 
@@ -71,6 +76,8 @@ def run(task: Task, emit: Emit, control: Control) -> ExitCode:
         worker = _Worker(task, emit, control)
     except (FatalError, ConfigError) as halt:
         return _failed(task, emit, halt)
+    collects = gc.isenabled()
+    gc.disable()
     try:
         worker.start()
         return worker.loop()
@@ -79,6 +86,8 @@ def run(task: Task, emit: Emit, control: Control) -> ExitCode:
         return _failed(task, emit, halt)
     finally:
         worker.close()
+        if collects:
+            gc.enable()
 
 
 def _failed(task: Task, emit: Emit, halt: FatalError | ConfigError) -> ExitCode:
@@ -119,6 +128,7 @@ class _Worker:
         self._loops = 0
         self._state: str | None = "starting"  # or that of the reading
         self._reported_at = float("-inf")
+        self._collect_at = 0.0
         self._drain_at: float | None = None
         self._reader = Reader(
             config.kafka, task.partitions, on_trouble=self._kafka_trouble, on_committed=self._commit_answered
@@ -178,6 +188,9 @@ class _Worker:
         while True:
             now = time.monotonic()
             self._loops += 1
+            if now >= self._collect_at:
+                gc.collect()
+                self._collect_at = now + _COLLECT_S
             if self._drain_at is None and self._control.wish() == "drain":
                 self._drain_at = now
             leaving = self._drain_at is not None or self._reading.done

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ import pyarrow.compute as pc
 
 from ingest.errors import DecodeError
 from ingest.pipeline import arrays
+from ingest.pipeline.blocks import Blocks
 from ingest.pipeline.contract import MAX_COLUMNS, Contract
 from ingest.pipeline.flatten import Row
 from ingest.pipeline.keys import NOTHING_LEFT, Keys
@@ -55,10 +57,11 @@ class Built:
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 
-def build(rows: Sequence[Row], contract: Contract, raw: Callable[[int], bytes]) -> Built:
+def build(rows: Sequence[Row] | Blocks, contract: Contract, raw: Callable[[int], bytes]) -> Built:
     """Columns of `rows` under `contract`, which is only read. Indices refer to `rows`.
 
     `raw(index)` is the message of a row: parsing loses the text of numbers, and makes floats of integers past 64 bits.
+    Raises RowsNeeded where `rows` are blocks and can't tell.
     """
     source = Source(raw)
     kept = np.arange(len(rows))
@@ -104,7 +107,7 @@ class _Chunk:
 
     def __init__(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[Row] | Blocks,
         contract: Contract,
         source: Source,
         indices: npt.NDArray[np.int64],
@@ -161,7 +164,7 @@ class _Chunk:
             for key, array in self.arrays.items()
             if key in columns and key not in self.nulled and arrays.has_kind(array, columns[key].kind)
         }
-        rows = [self.rows[row] for row in np.flatnonzero(stay).tolist()]
+        rows = self.rows.choose(stay) if isinstance(self.rows, Blocks) else list(compress(self.rows, stay.tolist()))
         return _Chunk(rows, self.contract, self.source, self.indices[stay], settled)
 
     def taught(self, against: Mapping[str, Counter[str]]) -> tuple[dict[str, Column], list[tuple[str, str, str]]]:

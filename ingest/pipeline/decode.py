@@ -22,8 +22,6 @@ import numpy.typing as npt
 import orjson
 
 from ingest.errors import DecodeError
-from ingest.pipeline.columns import Built, Contract, build
-from ingest.pipeline.decoded import Decoded
 from ingest.pipeline.flatten import Row, flatten
 from ingest.records import Rejected
 
@@ -78,43 +76,6 @@ def parse(values: Sequence[bytes | None]) -> Parsed:
         rows = [row for row, index in zip(rows, indices, strict=True) if index not in rejected]
         indices = [index for index in indices if index not in rejected]
     return Parsed(values, rows, indices, rejected)
-
-
-class Decoder:
-    """Turns chunks of raw messages into Arrow columns; keeps the column contract from chunk to chunk."""
-
-    def __init__(self, contract: Contract) -> None:
-        self._contract = contract
-
-    def decode(self, values: Sequence[bytes | None]) -> Decoded:
-        """`values` are the raw messages of a chunk, None for a tombstone. Every index is accepted or rejected."""
-        return self.build(parse(values))
-
-    def build(self, parsed: Parsed) -> Decoded:
-        """The columns of what was parsed. Every index is accepted or rejected."""
-        decoded, built = self.attempt(parsed)
-        self._contract.learn(built.learned)
-        return decoded
-
-    def attempt(self, parsed: Parsed) -> tuple[Decoded, Built]:
-        """As `build`, without learning from it; and what the columns' own view of it is (indices of `parsed.rows`)."""
-        values, indices, rejected = parsed.values, parsed.indices, dict(parsed.rejected)
-        built = build(parsed.rows, self._contract, lambda row: values[indices[row]] or b"")
-        for fault in built.rejected:
-            index = indices[fault.index]
-            rejected[index] = replace(fault, index=index)
-        accepted = np.asarray(indices, dtype=np.int64)
-        if built.rejected:
-            accepted = accepted[np.asarray(built.kept, dtype=np.int64)]
-        decoded = Decoded(
-            built.table,
-            accepted,
-            [rejected[index] for index in sorted(rejected)],
-            built.widened,
-            built.nulled,
-            built.ignored,
-        )
-        return decoded, built
 
 
 def _parse(values: Sequence[bytes | None], rejected: dict[int, Rejected]) -> tuple[list[Row], list[int]]:

@@ -16,6 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from ingest.errors import DecodeError
+from ingest.pipeline.blocks import Blocks
 from ingest.pipeline.contract import MAX_COLUMNS, Contract
 from ingest.pipeline.flatten import MAX_DEPTH, Row
 from ingest.pipeline.kinds import PAST_64_BITS, conflict
@@ -28,16 +29,24 @@ _TEXT = {str, type(None)}
 
 
 class Keys:
-    """The columns of `rows`. `indices` gives each row's index in `source`; `built` are the columns not needed again.
+    """The columns of `rows`, by blocks only where keys are columns as they stand.
+
+    `indices` gives each row's index in `source`; `built` are the columns not needed again.
 
     After `columns` was gone through, `rejected` has the rows that can't stay (code and reason), and `ignored` counts
     the values of each ignored column.
     """
 
     def __init__(
-        self, rows: Sequence[Row], contract: Contract, source: Source, indices: Sequence[int], built: Collection[str]
+        self,
+        rows: Sequence[Row] | Blocks,
+        contract: Contract,
+        source: Source,
+        indices: Sequence[int],
+        built: Collection[str],
     ) -> None:
-        self._rows = rows
+        self._blocks = rows if isinstance(rows, Blocks) else None
+        self._rows = () if isinstance(rows, Blocks) else rows
         self._contract = contract
         self._source = source
         self._indices = indices
@@ -50,9 +59,15 @@ class Keys:
 
         Nothing if rows are rejected for their keys.
         """
+        if self._blocks is not None:
+            keyed: Iterable[tuple[str, Values | None]] = (
+                (key, None if key in self._built else values) for key, values in self._blocks.columns().items()
+            )
+        else:
+            keyed = self._by_key()
         if self._contract.plain:
-            return ((key, self._as_text(key, key, values)) for key, values in self._by_key())
-        return self._named(self._by_key()).items()
+            return ((key, self._as_text(key, key, values)) for key, values in keyed)
+        return self._named(keyed).items()
 
     def _by_key(self) -> Iterable[tuple[str, Values | None]]:
         rows, first = self._rows, self._rows[0]

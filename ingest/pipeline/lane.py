@@ -29,8 +29,9 @@ import pyarrow as pa
 from ingest.pipeline.arrays import type_of
 from ingest.pipeline.columns import taught
 from ingest.pipeline.contract import MAX_COLUMNS, Contract
-from ingest.pipeline.decode import Decoder, Parsed, parse
+from ingest.pipeline.decode import Parsed, parse
 from ingest.pipeline.decoded import Decoded
+from ingest.pipeline.decoder import Decoder
 from ingest.pipeline.flatten import Row
 from ingest.pipeline.kinds import STRUCTURED
 from ingest.pipeline.votes import kind_at_stake

@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import arize.ml.client  # noqa: F401  the SDK imports it at the first upload, in each worker; so the forkserver does
 import pandas as pd
 import pyarrow as pa
 import requests

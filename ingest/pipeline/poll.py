@@ -14,9 +14,12 @@ Not obvious, and learned the hard way (librdkafka 2.16):
   number of its partitions, or a backlog fills the memory.
 - `pause` throws away what was fetched ahead and reads it again after `resume`: it is for stalls, not for the gap
   between two uploads.
+- A consumer that knows nothing of its topic looks for the leaders once a second: asked for the topic's metadata just
+  before, it fetches at once.
 - Commits are asynchronous; their answers come from within `consume`. A synchronous commit has no timeout.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,8 +96,13 @@ class Reader:
 
     def assign(self, positions: Mapping[int, int]) -> None:
         """Read each partition from its position (a next offset) on."""
+        self._learn_leaders()
         self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in positions.items()])
         self._paused = False
+
+    def _learn_leaders(self) -> None:
+        with contextlib.suppress(KafkaException):  # it finds out by itself
+            self._consumer.list_topics(self._topic, timeout=_PROBE_S)
 
     def reassign(self, partition: int, next_offset: int) -> None:
         """Read one partition from another offset on, the others go on where they are."""
@@ -114,7 +122,7 @@ class Reader:
         self.assign(positions)
 
     def poll(self, max_messages: int, timeout_s: float) -> Polled:
-        """Up to `max_messages`, waiting at most `timeout_s` for the first; serves the answers of commits.
+        """Up to `max_messages`, waiting at most `timeout_s` for so many; serves the answers of commits.
 
         Raises FatalError (exit code KAFKA) for a corrupt message and for what Kafka refuses for good.
         """

@@ -13,12 +13,14 @@ import signal
 for _stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(_stop, signal.SIG_IGN)
 
+# Nothing of the imports is garbage: a collector that scans them costs time (an eighth of what the imports take), and
+# later writes to pages that the workers share with the forkserver.
+gc.disable()
+
 import ingest.worker  # noqa: E402, F401  the signals above come first; it imports all the heavy packages
 
-# Nothing of the imports is garbage: a collector that scans them costs time, and writes to pages that the
-# workers share with the forkserver.
-gc.collect()
 gc.freeze()
+gc.enable()
 
 # The workers die with the forkserver, so it doesn't tidy up a dozen packages before it leaves.
 atexit.register(os._exit, 0)

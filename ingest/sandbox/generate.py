@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-Fields = Literal["narrow", "usual", "wide"]
+from ingest.sandbox.vectors import Vectors, vectors
+
+Fields = Literal["narrow", "usual", "wide", "embedding"]
 BadKind = Literal[
     "invalid_json",
     "bad_utf8",
@@ -32,7 +34,8 @@ BadKind = Literal[
 BAD_KINDS: tuple[BadKind, ...] = get_args(BadKind)
 TAGS = ("tag_region", "tag_release", "kp", "seq")
 
-WIDTHS: Mapping[Fields, int] = {"narrow": 8, "usual": 24, "wide": 200}
+WIDTHS: Mapping[Fields, int] = {"narrow": 8, "usual": 24, "wide": 200, "embedding": 9}
+VECTOR = "text_vector"
 _HEAD_FIELDS = 6
 _POOL = 61  # alternatives a group has; prime, so that the picks of three groups don't fall into step
 _MASK = (1 << 64) - 1
@@ -106,26 +109,32 @@ def _this_year() -> int:
 class Generator:
     """Makes the events of one topic. Two of the same arguments make the same events, anywhere.
 
-    `fields`: narrow is 8 fields an event, usual 24, wide 200, absent ones included. `bad_share`: 0 to 1.
+    `fields`: narrow is 8 fields an event, usual 24, wide 200, absent ones included; embedding is narrow and a vector
+    of 768 numbers in `text_vector`; a number is so many fields, from 8 on. `bad_share`: 0 to 1.
     `start_s`: the first event's time, seconds since the epoch; by default this year's first second.
-    Raises `ValueError` for a share outside 0 to 1 or an unknown kind.
+    Raises `ValueError` for a share outside 0 to 1, unknown fields or an unknown kind.
     """
 
     seed: int = 0
-    fields: Fields = "usual"
+    fields: Fields | int = "usual"
     bad_share: float = 0.0
     bad_kinds: tuple[BadKind, ...] = BAD_KINDS
     start_s: int = field(default_factory=_this_year)
     _pools: tuple[_Pool, _Pool, _Pool] = field(init=False, repr=False, compare=False)
+    _vectors: Vectors | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.bad_share <= 1:
             raise ValueError(f"bad_share is {self.bad_share}; it lies between 0 and 1")
         if unknown := set(self.bad_kinds) - set(BAD_KINDS):
             raise ValueError(f"unknown kind of bad message {min(unknown)!r}; known: {', '.join(BAD_KINDS)}")
-        if self.fields not in WIDTHS:
-            raise ValueError(f"fields is {self.fields!r}; known: {', '.join(WIDTHS)}")
-        object.__setattr__(self, "_pools", _fill(self.seed, WIDTHS[self.fields] - _HEAD_FIELDS))
+        width = self.fields if isinstance(self.fields, int) else WIDTHS.get(self.fields, 0)
+        if width < WIDTHS["narrow"]:
+            known = ", ".join(WIDTHS)
+            raise ValueError(f"fields is {self.fields!r}; known: {known}, or a number from {WIDTHS['narrow']} on")
+        vector = self.fields == "embedding"
+        object.__setattr__(self, "_pools", _fill(self.seed, width - _HEAD_FIELDS - vector))
+        object.__setattr__(self, "_vectors", vectors(self.seed) if vector else None)
 
     def event(self, partition: int, sequence: int) -> bytes | None:
         """The message's value. None is a tombstone."""
@@ -157,6 +166,7 @@ class Generator:
             **first.rows[mixed % _POOL],
             **second.rows[(mixed >> 8) % _POOL],
             **third.rows[(mixed >> 16) % _POOL],
+            **({VECTOR: self._vectors.vector(mixed)} if self._vectors is not None else {}),
         }
 
     def key(self, partition: int, sequence: int) -> bytes:
@@ -170,7 +180,7 @@ class Generator:
         first, second, third = self._pools
         return (
             b'{"prediction_id": "%x-%x-%016x", "prediction_ts": %d.%03d, "prediction_label": "%s", '
-            b'"prediction_score": %s, "kp": %d, "seq": %d%b%b%b}'
+            b'"prediction_score": %s, "kp": %d, "seq": %d%b%b%b%b}'
         ) % (
             partition,
             sequence,
@@ -184,6 +194,7 @@ class Generator:
             first.texts[mixed % _POOL],
             second.texts[(mixed >> 8) % _POOL],
             third.texts[(mixed >> 16) % _POOL],
+            b"" if self._vectors is None else b', "%b": %b' % (VECTOR.encode(), self._vectors.text(mixed)),
         )
 
 

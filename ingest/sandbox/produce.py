@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from ingest.errors import IngestError
+from ingest.sandbox.codecs import Codec
 from ingest.sandbox.generate import Generator
 
 TURN_EVENTS = 500
@@ -63,12 +64,14 @@ def produce(
     rate_per_s: float | None = None,
     may_produce: Callable[[int], bool] = lambda _: True,
     progress: Progress = lambda _: None,
+    codec: Codec = "lz4",
     options: Mapping[str, str | int | float | bool] | None = None,
 ) -> Produced:
-    """Produce `events` events in all, shared evenly over `partitions`; lz4, acks from all replicas.
+    """Produce `events` events in all, shared evenly over `partitions`; acks from all replicas.
 
     `rate_per_s` limits events a second. `may_produce(produced)` is asked before each turn and holds the producer
-    while it is false: how to pace it by a reader, for a broker that keeps little. `options` go to librdkafka.
+    while it is false: how to pace it by a reader, for a broker that keeps little. `codec` is that of the record
+    batches, `options` go to librdkafka.
     Raises `ProduceError` when a delivery fails or an end offset isn't what was produced.
     """
     made_by = generator or Generator()
@@ -79,7 +82,7 @@ def produce(
         if error is not None:
             failed.append(f"{topic} [{message.partition()}]: {error.str()}")
 
-    producer = _producer(brokers, delivered, options or {})
+    producer = _producer(brokers, delivered, {"compression.type": codec, **(options or {})})
     began_s = time.monotonic()
 
     def may_go_on(produced: int) -> bool:
@@ -93,7 +96,8 @@ def produce(
         while not may_go_on(produced) and not failed:
             producer.poll(0.02)
         _hand_over(producer, topic, partition, made_by, range(start, stop))
-        bad[partition] += sum(made_by.bad(partition, sequence) is not None for sequence in range(start, stop))
+        if made_by.bad_share:
+            bad[partition] += sum(made_by.bad(partition, sequence) is not None for sequence in range(start, stop))
         produced += stop - start
         producer.poll(0)
         if failed:
@@ -127,7 +131,6 @@ def _producer(
             "bootstrap.servers": brokers,
             "acks": "all",
             "enable.idempotence": True,
-            "compression.type": "lz4",
             "linger.ms": 20,
             "queue.buffering.max.messages": 200_000,
             "queue.buffering.max.kbytes": 131_072,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.measure import Neighbours, Run, Window, window
+from benchmarks.measure import Neighbours, Run, Window, all_started, window
 from benchmarks.side_by_side import ratios
 
 ACKNOWLEDGED = [(4.0, 1, 5.0), (6.0, 3, 7.5), (7.0, 4, 8.0), (8.0, 5, 9.0)]  # seconds, files, CPU seconds
@@ -40,6 +40,16 @@ def test_without_two_acknowledgements_there_is_no_window() -> None:
     assert window(ACKNOWLEDGED[:1], UPLOADS[:1], 0) is None
     assert window(ACKNOWLEDGED, UPLOADS, 400) is None
     assert window([], [], 0) is None
+
+
+def test_a_window_of_several_workers_begins_when_each_has_had_an_upload_acknowledged() -> None:
+    begin = all_started([0, 0, 1, 0, 1], 2)
+    assert begin == 3
+    assert window(ACKNOWLEDGED, UPLOADS, 0, begin) == Window(140, 2.0, 1.5)
+
+
+def test_a_worker_that_never_had_one_leaves_no_window() -> None:
+    assert window(ACKNOWLEDGED, UPLOADS, 0, all_started([0] * 5, 2)) is None
 
 
 def test_cost_and_rate_have_the_units_they_say() -> None:

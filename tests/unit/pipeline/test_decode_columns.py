@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingest.pipeline.columns import MAX_COLUMNS, Contract
-from ingest.pipeline.decode import Decoder
 from ingest.pipeline.decoded import Decoded
+from ingest.pipeline.decoder import Decoder
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "2000"))
 thorough = settings(

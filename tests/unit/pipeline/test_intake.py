@@ -14,8 +14,8 @@ from ingest.pipeline.ack import PartitionTracker, SettledRange, Watermark
 from ingest.pipeline.batch import Batch, Limits
 from ingest.pipeline.columns import Contract
 from ingest.pipeline.dead_letters import Letters
-from ingest.pipeline.decode import Decoder
 from ingest.pipeline.decoded import Decoded
+from ingest.pipeline.decoder import Decoder
 from ingest.pipeline.intake import Intake
 from ingest.pipeline.judge import Judged, Lot
 from ingest.pipeline.routing import Sorted

@@ -1,4 +1,4 @@
-"""The two lanes against orjson's alone: identical tables, dead letters and contracts, whatever arrives in what chunks.
+"""All lanes against orjson's, row by row: the same tables, dead letters and contracts, whatever arrives in what chunks.
 
 FASTLANE_MESSAGES raises the number of random messages (20,000), FASTLANE_SEED gives others:
 FASTLANE_MESSAGES=5000000 ./scripts/test tests/unit/pipeline/test_lane.py -k random
@@ -44,7 +44,6 @@ def test_without_the_fast_lane_orjson_decodes() -> None:
     assert [fault.code for fault in decoded.rejected] == ["not_json"]
 
 
-@built
 @pytest.mark.timeout(0)  # as long as the messages asked for take
 def test_random_mutated_and_malformed_messages() -> None:
     done = 0
@@ -56,7 +55,6 @@ def test_random_mutated_and_malformed_messages() -> None:
     assert done >= MESSAGES
 
 
-@built
 @pytest.mark.parametrize("seed", range(2))
 def test_the_corpus_among_good_messages(seed: int) -> None:
     good = texts(*(corpus.good(number) for number in range(50)))
@@ -99,14 +97,12 @@ def test_what_does_not_fit_is_handed_back(odd: bytes | None) -> None:
         compare({}, chunks)
 
 
-@built
 def test_a_message_handed_back_may_bring_columns_before_and_between() -> None:
     compare({}, [texts({"b": 1}), texts({"z": "new", "b": 2, "a": "\x01"}, {"b": 3}, {"y": None, "b": 4})])
     compare({}, [texts({"b": 1}), texts({"b": 3, "c": None}, {"z": "new", "b": 2, "a": 1}, {"b": 4})])
     compare({}, [texts({"b": 1, "n": None}), texts({"b": 3, "n": None}, {"n": 1, "b": 2}, {"b": 4}), texts({"n": 2})])
 
 
-@built
 def test_values_taken_have_votes_against_those_handed_back() -> None:
     ints, words = texts(*({"a": 1} for _ in range(5))), texts(*({"a": "x"} for _ in range(6)))
     compare({}, [ints[:1], [*ints, *words], ints])
@@ -132,7 +128,6 @@ def test_a_few_conflicts_cost_their_own_messages_only() -> None:
         compare({}, chunks)
 
 
-@built
 def test_integers_in_a_float_column_vote_as_integers_and_as_floats() -> None:
     wide = texts(*({"a": 2**60} for _ in range(4)))
     for floats in range(1, 6):
@@ -140,19 +135,16 @@ def test_integers_in_a_float_column_vote_as_integers_and_as_floats() -> None:
         compare({}, [few, [*texts({"a": 1}, {"a": 2}, {"a": 3}), *wide], wide, few])
 
 
-@built
 def test_rows_without_their_id_have_votes_too() -> None:
     rules = {"id": Rule("prediction_id", frozenset({"string"}), required=True)}
     compare(rules, [texts({"id": "1", "a": 1}), texts({"id": "2", "a": 2}, *({"a": "x"} for _ in range(9)))])
 
 
-@built
 def test_lists_that_several_kinds_would_fit_are_left_to_orjson() -> None:
     rules = {"v": Rule("v", frozenset({"list of numbers", "list of lists of numbers"}))}
     compare(rules, [texts({"v": [1.5]}), texts({"v": [2.5]}, {"v": []}, {"v": [[1.5]]})])
 
 
-@built
 def test_the_limit_on_columns_is_the_same() -> None:
     wide = [{f"k{number}_{key}": key for key in range(350)} for number in range(8)]
     compare({}, [texts(wide[0]), texts(*wide), texts(*wide), texts(*wide, *wide)])

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from ingest.patterns import matcher
 from ingest.pipeline.columns import Contract
-from ingest.pipeline.decode import Decoder
+from ingest.pipeline.decoder import Decoder
 from ingest.pipeline.names import Names
 from ingest.pipeline.privacy import Privacy
 

@@ -5,7 +5,7 @@ import pytest
 
 from ingest.meanings import Schema
 from ingest.pipeline.columns import Contract
-from ingest.pipeline.decode import Decoder
+from ingest.pipeline.decoder import Decoder
 from ingest.pipeline.rules import rules
 from ingest.pipeline.schema import roles
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ingest.meanings import Boxes, Embedding, ObjectDetection, Ranking, Schema
 from ingest.pipeline.columns import Contract
-from ingest.pipeline.decode import Decoder
 from ingest.pipeline.decoded import Decoded
+from ingest.pipeline.decoder import Decoder
 from ingest.pipeline.rules import rules
 
 SCHEMA = Schema(

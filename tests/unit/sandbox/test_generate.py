@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from ingest.sandbox.generate import BAD_KINDS, WIDTHS, Fields, Generator
+from ingest.sandbox.generate import BAD_KINDS, VECTOR, WIDTHS, Fields, Generator
 
 
 def exact(value: object) -> str:
@@ -25,6 +25,19 @@ def test_widths_are_those_promised(fields: Fields, width: int) -> None:
     made_by = Generator(fields=fields)
     names = {name for sequence in range(1000) for name in made_by.row(0, sequence)}
     assert len(names) == width
+
+
+def test_an_event_can_have_any_number_of_fields_from_the_narrow_ones_on() -> None:
+    names = {name for sequence in range(1000) for name in Generator(fields=61).row(0, sequence)}
+    assert len(names) == 61
+
+
+def test_an_embedding_is_a_vector_of_768_numbers_of_unit_length_and_hardly_any_come_twice() -> None:
+    made_by = Generator(seed=1, fields="embedding")
+    vectors = [tuple(made_by.row(0, sequence)[VECTOR]) for sequence in range(500)]
+    assert {len(vector) for vector in vectors} == {768}
+    assert all(0.8 < math.hypot(*vector) < 1.2 for vector in vectors)
+    assert len(set(vectors)) == 500
 
 
 def test_a_usual_event_has_the_size_that_the_figures_are_given_for() -> None:
@@ -137,7 +150,12 @@ def test_times_lie_in_this_year_and_grow() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [({"bad_share": 1.5}, "bad_share"), ({"bad_kinds": ("rotten",)}, "rotten"), ({"fields": "broad"}, "broad")],
+    [
+        ({"bad_share": 1.5}, "bad_share"),
+        ({"bad_kinds": ("rotten",)}, "rotten"),
+        ({"fields": "broad"}, "broad"),
+        ({"fields": 7}, "7"),
+    ],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
