@@ -142,10 +142,10 @@ def _figures(case: str, runs: Sequence[Run], event_bytes: float, command: str) -
     yield from figure("time to the first acknowledgement", "s", lambda each: each.first_acknowledgement_s)
     yield from figure("memory, peak PSS", "MB", lambda each: each.pss_peak_bytes / 1e6)
     yield from figure("memory, mean PSS", "MB", lambda each: each.pss_mean_bytes / 1e6)
-    yield from figure("processes", "", lambda each: each.processes, "neither")
-    yield from figure("uploads", "", lambda each: each.uploads, "neither")
+    yield from figure("processes", "processes", lambda each: each.processes, "neither")
+    yield from figure("uploads", "uploads", lambda each: each.uploads, "neither")
     yield from figure(
-        "changed rows of 1,000 sampled", "", lambda each: 1_000 * each.changed_values / max(each.checked_rows, 1)
+        "changed rows of 1,000 sampled", "rows", lambda each: 1_000 * each.changed_values / max(each.checked_rows, 1)
     )
     yield from figure("endpoint's CPU s per 100,000 events", "s", lambda each: _share(each, each.neighbours.endpoint_s))
     yield from figure("broker's CPU s per 100,000 events", "s", lambda each: _share(each, each.neighbours.broker_s))
@@ -165,7 +165,7 @@ def _ratios(runs: Sequence[Run], ours: str, peer: str, command: str) -> Iterator
     def ratio(name: str, value: Callable[[Run, Run], float | None]) -> Iterator[Figure]:
         samples = tuple(sample for mine, theirs in pairs if (sample := value(mine, theirs)) is not None)
         if samples:
-            yield Figure(PART, f"{ours} beside {peer}", name, "x", samples, command, "more", ratio=True)
+            yield Figure(PART, f"{ours} beside {peer}", name, "", samples, command, "more", ratio=True)
 
     for window, label in WINDOWS.items():
         cost, rate = _of(window, lambda seen: seen.cost), _of(window, lambda seen: seen.rate)
