@@ -10,7 +10,7 @@ validation on, then a commit. What had to change, and nothing else:
 2. The page takes each partition of each poll for a batch. kafka-python's poll returns what one fetch brought, so its
    micro-batch of 100,000 never comes about. Here polls are collected until there are 100,000 events, or for 10 s.
 3. The page commits one partition by hand with an `OffsetAndMetadata` that today's kafka-python refuses; here `commit()`
-   stores the positions, after the answer was seen to be 200. Any other answer ends the loop.
+   stores the positions, after the answer was seen to be 200. Any other answer ends the loop (in `peers/upload.py`).
 4. `auto_offset_reset` is earliest: latest, the client's default, skips what was there before the first commit.
 5. Partitions are assigned, and the loop ends at their ends: for a measurement.
 
@@ -21,33 +21,17 @@ with it in pure Python).
 
 import argparse
 import json
-import os
 import time
-from http import HTTPStatus
 from typing import Any
 
 import pandas as pd
-from arize import ArizeClient
-from arize.ml.types import Environments, ModelTypes, Schema
 from kafka import KafkaConsumer, TopicPartition
+
+from benchmarks.peers.upload import Uploads
 
 LINGER_S = 10.0
 POLL_EVENTS = 10_000
 FETCH_BYTES = 8 * 2**20
-
-RESERVED = {"prediction_id", "prediction_ts", "prediction_label", "prediction_score", "actual_label"}
-
-
-def schema_of(frame: pd.DataFrame, tags: list[str]) -> Schema:
-    return Schema(
-        prediction_id_column_name="prediction_id",
-        timestamp_column_name="prediction_ts",
-        prediction_label_column_name="prediction_label",
-        prediction_score_column_name="prediction_score",
-        actual_label_column_name="actual_label",
-        feature_column_names=[name for name in frame.columns if name not in RESERVED and name not in tags],
-        tag_column_names=tags,
-    )
 
 
 def run(given: argparse.Namespace) -> None:
@@ -61,7 +45,7 @@ def run(given: argparse.Namespace) -> None:
         max_partition_fetch_bytes=FETCH_BYTES,
         check_crcs=False,
     )
-    client = ArizeClient(api_key=os.environ["ARIZE_API_KEY"])
+    uploads = Uploads(given.tags.split(","), validate=given.validate == "yes")
     assigned = [TopicPartition(given.topic, partition) for partition in range(given.partitions)]
     consumer.assign(assigned)
     ends = consumer.end_offsets(assigned)
@@ -75,19 +59,7 @@ def run(given: argparse.Namespace) -> None:
                 events.extend(message.value for message in messages)
         if not events:
             continue
-        frame = pd.DataFrame(events)
-        response = client.ml.log(
-            space_id=os.environ["ARIZE_SPACE_ID"],
-            model_name="benchmark",
-            model_version="1",
-            model_type=ModelTypes.BINARY_CLASSIFICATION,
-            environment=Environments.PRODUCTION,
-            dataframe=frame,
-            schema=schema_of(frame, given.tags.split(",")),
-            validate=given.validate == "yes",
-        )
-        if response.status_code != HTTPStatus.OK:
-            raise SystemExit(f"Arize answered {response.status_code}: {response.text}")
+        uploads.log(pd.DataFrame(events))
         consumer.commit()
         left -= len(events)
     consumer.close()

@@ -17,6 +17,7 @@ Steady state is told apart from the start by acknowledgements alone, the same fo
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -98,7 +99,7 @@ def run(
 
     `shares` are the partitions of each of its workers, where there are several.
     """
-    directory = backlog.directory / f"{pair}-{contender.name.replace(', ', '-').replace('=', '-')}"
+    directory = backlog.directory / f"{pair}-{re.sub(r'[^a-zA-Z0-9]+', '-', contender.name)}"
     directory.mkdir()
     backlog.forget()
     order = Order(group=f"benchmark-{directory.name}", batch_events=batch_events, directory=directory)

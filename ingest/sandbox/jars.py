@@ -93,7 +93,11 @@ def missing_tool() -> str | None:
 
 def fetch_jars() -> Path:
     """The directory with Kafka's jars, downloaded if it isn't in the cache. Raises `ToolMissingError`."""
-    jars = _jars_directory()
+    return resolve(POM, _jars_directory())
+
+
+def resolve(pom: str, jars: Path) -> Path:
+    """The directory `jars` with all that `pom` depends on, downloaded if it isn't there. Raises `ToolMissingError`."""
     if jars.is_dir():
         return jars
     mvn = shutil.which("mvn")
@@ -108,14 +112,14 @@ def fetch_jars() -> Path:
         for left in jars.parent.glob(f"{WORK_PREFIX}*"):  # by a download that was killed: the lock is ours now
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=jars.parent) as work:
-            _download(mvn, Path(work), java_home)
+            _download(pom, mvn, Path(work), java_home)
             (Path(work) / "jars").rename(jars)
     return jars
 
 
-def _download(mvn: str, work: Path, java_home: Path) -> None:
+def _download(pom: str, mvn: str, work: Path, java_home: Path) -> None:
     """Copy all dependencies of the pom into `work`/jars. The repository is in `work` too: nothing is left in HOME."""
-    (work / "pom.xml").write_text(POM, encoding="utf-8")
+    (work / "pom.xml").write_text(pom, encoding="utf-8")
     command = [mvn, "--batch-mode", "--quiet", "--strict-checksums", "-Dstyle.color=never", COPY_DEPENDENCIES]
     command += [f"-Dmaven.repo.local={work / 'repository'}", f"-DoutputDirectory={work / 'jars'}"]
     command += ["-DincludeScope=runtime"]
@@ -125,11 +129,11 @@ def _download(mvn: str, work: Path, java_home: Path) -> None:
             command, cwd=work, env=environment, capture_output=True, text=True, timeout=DOWNLOAD_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise ToolMissingError(f"Maven didn't finish the download of Kafka's jars within {DOWNLOAD_S:.0f} s") from None
+        raise ToolMissingError(f"Maven didn't finish the download of the jars within {DOWNLOAD_S:.0f} s") from None
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
         raise ToolMissingError(
-            f"Maven can't download Kafka's jars (exit {done.returncode}); the end of what it says:\n{tail}"
+            f"Maven can't download the jars (exit {done.returncode}); the end of what it says:\n{tail}"
         )
 
 
