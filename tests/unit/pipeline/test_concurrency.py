@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.config import Arize
 from ingest.pipeline.concurrency import Concurrency, Slowdown
+from ingest.pipeline.delivery import concurrency
 
 SIZE = 5_000_000
 BACKOFF_S = 0.25
@@ -113,12 +115,12 @@ def fixed(limit: int) -> Concurrency:
     return Concurrency(limit, least=limit)
 
 
-def rise_to(concurrency: Concurrency, limit: int, now: float) -> float:
+def rise_to(one: Concurrency, limit: int, now: float) -> float:
     """Rounds of answers in time, with a batch waiting in each."""
-    while concurrency.limit < limit:
-        for _ in range(concurrency.limit):
-            concurrency.held_back()
-            concurrency.acknowledged(SIZE, began=now, seconds=1.0, now=now + 1.0)
+    while one.limit < limit:
+        for _ in range(one.limit):
+            one.held_back()
+            one.acknowledged(SIZE, began=now, seconds=1.0, now=now + 1.0)
         now += 1.0
     return now
 
@@ -243,6 +245,12 @@ def test_below_a_tenth_of_a_second_nothing_is_slow() -> None:
         one.held_back()
         assert one.acknowledged(SIZE, began=n, seconds=0.001 if n < 100 else 0.1, now=n + 0.1) is None
     assert one.limit == 8
+
+
+@pytest.mark.parametrize(("adaptive", "limit"), [(True, 1), (False, 6)])
+def test_a_fixed_setting_is_possible(adaptive: bool, limit: int) -> None:  # noqa: FBT001  the setting's own
+    one = concurrency(Arize(in_flight=6, adaptive=adaptive))
+    assert (one.limit, one.most) == (limit, 6)
 
 
 # --- against an endpoint -------------------------------------------------------------------------
