@@ -180,6 +180,20 @@ class UploadRetried(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadsHalved(Event):
+    """Only `limit` uploads may be on their way at once now, `before` it were more: `why` is an error, or slow answers.
+
+    Told once in a while as long as it goes on; `Progress` has the limit of each moment.
+    """
+
+    level: ClassVar[Level] = "warning"
+    route: str = ""
+    before: int
+    limit: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSplit(Event):
     """Arize refused a batch for good: from now on it is searched for the very rows, the others are delivered."""
 
@@ -265,7 +279,7 @@ class Progress(Event):
     """The loop's sign of life, at least twice a second while it turns. Never sent by a side thread.
 
     `loops` grows with each turn. `state` is starting, reading, paused, draining or done.
-    `rss_bytes` is the process's resident memory.
+    `rss_bytes` is the process's resident memory; `uploads_limit` is how many uploads may be in flight now.
     """
 
     level: ClassVar[Level] = "debug"
@@ -273,6 +287,7 @@ class Progress(Event):
     state: str
     uploads_in_flight: int
     rss_bytes: int
+    uploads_limit: int | None = None
     partitions: Mapping[int, PartitionProgress] = field(default_factory=dict)
 
 

@@ -96,7 +96,12 @@ class Arize(Section):
     environment: str = Field(default="production", description="an `Environment`, or a template of one")
     batch_id: str = Field(default="", description="environment validation: the name of its batch")
     timeout_s: Seconds = Field(default=60.0, description="wall-clock limit of one upload attempt, all in all")
-    in_flight: Annotated[int, Field(ge=1, le=64)] = 2
+    in_flight: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2, description="batches sent and not settled, at most: what memory holds and a crash repeats"
+    )
+    adaptive: bool = Field(
+        default=True, description="1 to in_flight uploads at once, as the answers allow; false: always in_flight"
+    )
 
     @field_validator("space_id", "model_name", "model_version", "environment", "batch_id")
     @classmethod

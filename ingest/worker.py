@@ -351,6 +351,7 @@ class _Worker:
                 loops=self._loops,
                 state="draining" if self._drain_at is not None and not last else self._state or self._reading.state,
                 uploads_in_flight=self._in_flight,
+                uploads_limit=sum(delivery.limit for delivery in self._deliveries.values()),
                 rss_bytes=self._process.memory_info().rss,
                 partitions={partition: self._progress(partition) for partition in self._trackers},
             )

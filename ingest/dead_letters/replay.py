@@ -24,6 +24,7 @@ from ingest.pipeline.batch import Batch, Limits
 from ingest.pipeline.bisect import numbers
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter
+from ingest.pipeline.delivery import concurrency
 from ingest.pipeline.intake import Intake
 from ingest.pipeline.judge import Judges
 from ingest.pipeline.log import ArizeLog
@@ -78,7 +79,7 @@ class PipelineReplay:
         uploads = {
             number: Uploads(
                 ArizeLog(route.config).send,
-                in_flight=route.config.arize.in_flight,
+                concurrency=concurrency(route.config.arize),
                 timeout_s=route.config.arize.timeout_s,
                 backoff=Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s),
                 emit=self._emit,
@@ -105,6 +106,8 @@ class PipelineReplay:
             ready = self._intake.batches[number].ready
             while ready and not each.full:
                 each.start(ready.popleft(), now)
+            if ready:
+                each.held_back()
         left = self._next < len(self._entries)
         if left and self._intake.room():
             self._fail(self._take_lot(), outcome)

@@ -2,7 +2,7 @@
 
 Rules
 1. At most `in_flight` batches are under way at once; one whose refused rows are being read again is not settled, so it
-   counts: a crash would repeat it too.
+   counts: a crash would repeat it too. Within that the uploads' own limit says how many go out together.
 2. A route has all of this to itself: its connections, its retries, its limit. What goes wrong in it is its own affair.
 """
 
@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ingest.config import Route
+from ingest.config import Arize, Route
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit
 from ingest.pipeline.batch import Batches
+from ingest.pipeline.concurrency import Concurrency
 from ingest.pipeline.dead_letters import Letters
 from ingest.pipeline.log import ArizeLog
 from ingest.pipeline.refetch import refetch
@@ -51,7 +52,7 @@ class Delivery:
         self._in_flight = config.arize.in_flight
         self._uploads = Uploads(
             ArizeLog(config).send,
-            in_flight=config.arize.in_flight,
+            concurrency=concurrency(config.arize),
             timeout_s=config.arize.timeout_s,
             backoff=backoff,
             emit=emit,
@@ -67,6 +68,11 @@ class Delivery:
     def in_flight(self) -> int:
         """Batches that are sent and not settled."""
         return len(self._uploads) + len(self._refused)
+
+    @property
+    def limit(self) -> int:
+        """Uploads that may be on their way at once."""
+        return self._uploads.limit
 
     @property
     def failing(self) -> bool:
@@ -102,10 +108,16 @@ class Delivery:
 
     def flush(self, now: float, *, leaving: bool) -> None:
         """Send what is due. While no upload is free, the open batches go on filling up to their limits."""
-        if self.in_flight < self._in_flight and not self.batches.ready:
+        if not self._full and not self.batches.ready:
             self.batches.close(now, leaving=leaving)
-        while self.batches.ready and self.in_flight < self._in_flight:
+        while self.batches.ready and not self._full:
             self._uploads.start(self.batches.ready.popleft(), now)
+        if not self.batches.room() or self.batches.due_in_s(now) == 0.0:
+            self._uploads.held_back()
+
+    @property
+    def _full(self) -> bool:
+        return self.in_flight >= self._in_flight or self._uploads.full
 
     def room(self) -> int:
         """Messages that may be polled for it now."""
@@ -119,6 +131,11 @@ class Delivery:
 
     def _too_many(self, what: str) -> FatalError:
         return too_many(self._topic, f"route {self.name}: {what}" if self.name else what)
+
+
+def concurrency(arize: Arize) -> Concurrency:
+    """How many uploads the configuration lets go out together."""
+    return Concurrency(arize.in_flight, least=1 if arize.adaptive else arize.in_flight)
 
 
 def too_many(topic: str, what: str) -> FatalError:

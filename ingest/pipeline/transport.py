@@ -13,6 +13,7 @@ as the SDK asks, proxies and REQUESTS_CA_BUNDLE count as ever.
 
 import socket
 import threading
+import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -36,6 +37,7 @@ class Attempt:
         self.cut_off = False
         self.retry_after: str | None = None
         self.location: str | None = None
+        self.answered_s: float | None = None  # from sending the request until the answer was there
 
     def cut(self) -> None:
         """Break the connection under the attempt: it fails at once, whatever it is waiting for."""
@@ -153,10 +155,12 @@ def end() -> None:
 
 
 def post(url: str, *, timeout: float | None = None, **kwargs: Any) -> requests.Response:
-    """`requests.post` with a kept connection, no redirect and no `.netrc`; notes Retry-After and Location."""
+    """`requests.post` with a kept connection, no redirect, no `.netrc`; notes its time, Retry-After and Location."""
     kwargs["allow_redirects"] = False
+    began = time.monotonic()
     response = _session().post(url, timeout=(_CONNECT_S, timeout), **kwargs)
     if _current.attempt is not None:
+        _current.attempt.answered_s = time.monotonic() - began
         _current.attempt.retry_after = response.headers.get("Retry-After")
         _current.attempt.location = response.headers.get("Location")
     return response

@@ -1,12 +1,14 @@
 """The pool of uploads: frozen batches on their way to Arize, each until it is acknowledged, refused or fatal.
 
 Rules
-1. At most `in_flight` batches are here at once, waiting ones between two attempts included: that bounds the memory,
-   however long the endpoint is away.
+1. At most `concurrency.most` batches are here at once, waiting ones between two attempts included: that bounds the
+   memory, however long the endpoint is away. At most `concurrency.limit` attempts are on their way: that is what the
+   endpoint is spared, and a batch that fails again and again leaves room for the others.
 2. An attempt runs on its own thread, decoding goes on meanwhile. All decisions are taken in the worker's loop, which
    calls `turn`: the threads only send and report.
 3. Each attempt has a wall-clock deadline; past it the connection is cut and the attempt counts as failed.
-4. A retryable fault waits by retry's rules, for ever if need be; every attempt sends the identical rows.
+4. A retryable fault waits by retry's rules, for ever if need be; every attempt sends the identical rows. Where several
+   are due the oldest batch goes first, and before any new one.
 5. A refused batch (400, 413, 422) is searched for the rows that Arize will not take, by bisect's rules. The search
    keeps the batch's one place and sends one request after the other, the other batches go on meanwhile; a retryable
    fault in its midst repeats that one request. The batch is settled when each of its rows is taken or refused: only
@@ -24,9 +26,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.errors import RejectedError, RetryableError
-from ingest.events import Emit, UploadAcknowledged, UploadRejected, UploadRetried, UploadSplit, UploadStarted
+from ingest.events import (
+    Emit,
+    Repeats,
+    UploadAcknowledged,
+    UploadRejected,
+    UploadRetried,
+    UploadsHalved,
+    UploadSplit,
+    UploadStarted,
+)
 from ingest.pipeline.batch import Batch
 from ingest.pipeline.bisect import Bisect, RefusedRows, Rows, count
+from ingest.pipeline.concurrency import Concurrency
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.transport import Attempt
 from ingest.records import Destination
@@ -78,7 +90,7 @@ class Uploads:
         self,
         send: Send,
         *,
-        in_flight: int,
+        concurrency: Concurrency,
         timeout_s: float,
         backoff: Backoff,
         emit: Emit,
@@ -88,7 +100,7 @@ class Uploads:
     ) -> None:
         """`answer` is set whenever an attempt has ended; several pools may share one."""
         self._send = send
-        self._in_flight = in_flight
+        self._concurrency = concurrency
         self._timeout_s = timeout_s
         self._backoff = backoff
         self._emit = emit
@@ -96,7 +108,8 @@ class Uploads:
         self._open: list[_Upload] = []
         self._route = route
         self._answer = answer if answer is not None else threading.Event()
-        self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="upload")
+        self._repeats = Repeats()
+        self._pool = ThreadPoolExecutor(concurrency.most, thread_name_prefix="upload")
 
     def __len__(self) -> int:
         return len(self._open)
@@ -104,7 +117,21 @@ class Uploads:
     @property
     def full(self) -> bool:
         """No further batch can be started."""
-        return len(self._open) >= self._in_flight
+        return len(self._open) >= self._concurrency.most or self._limited
+
+    @property
+    def _limited(self) -> bool:
+        return sum(upload.future is not None for upload in self._open) >= self._concurrency.limit
+
+    @property
+    def limit(self) -> int:
+        """Attempts that may be on their way at once."""
+        return self._concurrency.limit
+
+    def held_back(self) -> None:
+        """There is a batch to start, and no room for it."""
+        if self._limited:
+            self._concurrency.held_back()
 
     @property
     def rows(self) -> int:
@@ -119,7 +146,7 @@ class Uploads:
     def start(self, batch: Batch, now: float) -> None:
         """Send a batch for the first time. Raises ValueError when the pool is full."""
         if self.full:
-            raise ValueError(f"{self._in_flight} batches are in flight already")
+            raise ValueError(f"{len(self._open)} batches are in flight already")
         table = batch.table()
         upload = _Upload(batch, table, table)
         self._emit(
@@ -145,9 +172,8 @@ class Uploads:
         halting: Future[None] | None = None
         for upload in list(self._open):
             if upload.future is None:
-                if now >= upload.retry_at:
-                    self._submit(upload, now)
-            elif upload.future.done():
+                continue
+            if upload.future.done():
                 if not isinstance(upload.future.exception(), RetryableError | RejectedError | None):
                     halting = upload.future
                     continue
@@ -159,7 +185,17 @@ class Uploads:
                 upload.attempt.cut()
         if halting is not None and not settled:
             halting.result()
+        if halting is None:
+            self._send_again(now)
         return settled
+
+    def _send_again(self, now: float) -> None:
+        for upload in self._open:
+            if upload.future is None and now >= upload.retry_at:
+                if self._limited:
+                    self._concurrency.held_back()
+                    return
+                self._submit(upload, now)
 
     def wait(self, timeout_s: float) -> None:
         """Return when an attempt has ended since the last call, or after `timeout_s`."""
@@ -192,6 +228,7 @@ class Uploads:
             else:
                 search.refused(refused)
         else:
+            self._hear(upload, now)
             if search is None:
                 self._acknowledged(upload, upload.batch.rows, now)
                 return Settled(upload.batch)
@@ -200,7 +237,7 @@ class Uploads:
         rows = search.ask()
         if rows is not None:
             upload.asked = _rows(upload.table, rows)
-            self._submit(upload, now)
+            upload.future, upload.retry_at = None, now
             return None
         return self._searched(upload, search, now)
 
@@ -220,6 +257,28 @@ class Uploads:
                 retry_in_s=wait_s,
             )
         )
+        before = self._concurrency.limit
+        if self._concurrency.failed(began=upload.started_at, now=now):
+            self._tell_halved(before, str(fault), now)
+
+    def _hear(self, upload: _Upload, now: float) -> None:
+        """What an acknowledgement says of the endpoint's pace, be it of a part of the batch."""
+        taken_s = upload.attempt.answered_s
+        before = self._concurrency.limit
+        slowdown = self._concurrency.acknowledged(
+            upload.batch.raw_bytes * upload.asked.num_rows // upload.batch.rows,
+            began=upload.started_at,
+            seconds=now - upload.started_at if taken_s is None else taken_s,
+            now=now,
+        )
+        if slowdown is not None:
+            why = f"its answers take {slowdown.recent_s:.3g} s, usual are {slowdown.usual_s:.3g} s"
+            self._tell_halved(before, why, now)
+
+    def _tell_halved(self, before: int, why: str, now: float) -> None:
+        limit = self._concurrency.limit
+        if self._repeats.news(str(limit), now):  # it goes up and down for as long as the trouble lasts
+            self._emit(UploadsHalved(worker=self._worker, route=self._route, before=before, limit=limit, why=why))
 
     def _split(self, upload: _Upload, refused: RejectedError) -> Bisect:
         batch = upload.batch

@@ -1,10 +1,12 @@
 """What the local Arize endpoint knows: its journal, its counters and the faults in force. All threads share it."""
 
+import contextlib
 import random
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import FileIO
 from pathlib import Path
@@ -47,6 +49,7 @@ class Endpoint(ThreadingHTTPServer):
         self.answers: Counter[int] = Counter()
         self.misbehaviour = Misbehaviour()
         self.random = random.Random(0)
+        self._in_hand = 0
 
     @property
     def port(self) -> int:
@@ -64,6 +67,18 @@ class Endpoint(ThreadingHTTPServer):
         """One more of these."""
         with self.lock:
             self.counters[name] += 1
+
+    @contextlib.contextmanager
+    def in_hand(self) -> Iterator[int]:
+        """One more upload in its hands: how many it has, this one included."""
+        with self.lock:
+            self._in_hand += 1
+            at_once = self._in_hand
+        try:
+            yield at_once
+        finally:
+            with self.lock:
+                self._in_hand -= 1
 
     def control(self, wanted: dict[str, Any]) -> None:
         """Replace the faults, the seed of the dice or the key. Raises `ValueError` or `TypeError`, changing nothing."""

@@ -2,12 +2,14 @@
 
 1. The first fault whose conditions all hold is played; with none the endpoint behaves.
 2. Conditions: `skip` requests first, then at most `count` of them, each with `probability`, for `for_s` seconds
-   from when it was told; at least `min_rows` rows or `min_bytes` bytes; a row where `column` equals `value`.
+   from when it was told; at least `min_rows` rows or `min_bytes` bytes; at least `min_at_once` uploads in the
+   endpoint's hands, this one included; a row where `column` equals `value`.
 3. `stored` says whether the rows are in the journal before the fault plays: the answer then is ambiguous.
 
 Pure: the clock, the dice and the request's measures are arguments.
 """
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
@@ -47,6 +49,7 @@ class Fault:
     for_s: float | None = None
     min_rows: int = 0
     min_bytes: int = 0
+    min_at_once: int = 0
     column: str | None = None
     value: Value = None
 
@@ -75,10 +78,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What is known of a request before its body is read. `nbytes` is 0 for a chunked body."""
+    """What is known of a request before its body is read. `nbytes` is 0 for a chunked body.
+
+    `at_once` counts the uploads in the endpoint's hands, this one included.
+    """
 
     rows: int
     nbytes: int
+    at_once: int = 1
 
 
 @dataclass(slots=True)
@@ -122,7 +129,8 @@ class Misbehaviour:
         return None
 
     def _applies(self, fault: Fault, state: _Played, measures: Measures, now_s: float, dice: float) -> bool:
-        if measures.rows < fault.min_rows or measures.nbytes < fault.min_bytes:
+        least = (fault.min_rows, fault.min_bytes, fault.min_at_once)
+        if any(map(operator.lt, (measures.rows, measures.nbytes, measures.at_once), least)):
             return False
         if fault.for_s is not None and now_s - self.since_s >= fault.for_s:
             return False

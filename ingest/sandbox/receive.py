@@ -42,7 +42,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Uploads and control."""
         if self.path == UPLOAD:
-            self._upload()
+            with self.server.in_hand() as at_once:
+                self._upload(at_once)
         elif self.path == "/control":
             self._control()
         else:
@@ -74,9 +75,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, self.server.stats(), counted=False)
 
-    def _upload(self) -> None:
+    def _upload(self, at_once: int) -> None:
         self.server.count("requests")
-        measures = Measures(_number(self.headers.get("number-of-rows")), _number(self.headers.get("Content-Length")))
+        rows, nbytes = (_number(self.headers.get(name)) for name in ("number-of-rows", "Content-Length"))
+        measures = Measures(rows, nbytes, at_once)
         fault = self.server.fault_at_head(measures)
         if fault is not None and fault.kind == "latency" and fault.seconds is not None:
             time.sleep(fault.seconds)

@@ -49,6 +49,7 @@ class WorkerView:
     since: float = 0.0
     restarts: int = 0
     uploads_in_flight: int = 0
+    uploads_limit: int | None = None
     rss_bytes: int = 0
     rate: Rate = field(default_factory=Rate)
 
@@ -183,7 +184,7 @@ class Board:
 
     def _progress(self, worker: WorkerView, event: events.Progress, now: float) -> None:
         worker.state = event.state
-        worker.uploads_in_flight = event.uploads_in_flight
+        worker.uploads_in_flight, worker.uploads_limit = event.uploads_in_flight, event.uploads_limit
         worker.rss_bytes = event.rss_bytes
         worker.rate.take(sum(progress.consumed for progress in event.partitions.values()), now)
         for partition, progress in event.partitions.items():
@@ -213,7 +214,7 @@ class Board:
             case _:
                 return
         worker.since = now
-        worker.uploads_in_flight = 0
+        worker.uploads_in_flight, worker.uploads_limit = 0, None
         worker.rate.stop()
         for partition in worker.partitions:
             if view := self.partitions.get((worker.topic, partition)):

@@ -178,6 +178,15 @@ def _(event: events.UploadSplit) -> str:
 
 
 @sentence.register
+def _(event: events.UploadsHalved) -> str:
+    route = f" of route {event.route}" if event.route else ""
+    return (
+        f"{spelling.amount(event.limit, 'upload')}{route} at once instead of {event.before}, to spare Arize: "
+        f"{event.why}; more again when it answers in time ([arize] adaptive)"
+    )
+
+
+@sentence.register
 def _(event: events.RouteLeftBehind) -> str:
     return (
         f"route {event.route} can't keep up, {event.why}: its messages are left behind and read again later, the other "

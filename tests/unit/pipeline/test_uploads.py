@@ -2,6 +2,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,8 +10,17 @@ import pyarrow as pa
 import pytest
 
 from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
-from ingest.events import Event, UploadAcknowledged, UploadRejected, UploadRetried, UploadSplit, UploadStarted
+from ingest.events import (
+    Event,
+    UploadAcknowledged,
+    UploadRejected,
+    UploadRetried,
+    UploadsHalved,
+    UploadSplit,
+    UploadStarted,
+)
 from ingest.pipeline.batch import Batch, Part
+from ingest.pipeline.concurrency import Concurrency
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.transport import Attempt
 from ingest.pipeline.uploads import Settled, Uploads
@@ -79,18 +89,35 @@ class Pool:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-@pytest.fixture
-def pool() -> Iterator[Pool]:
+@contextmanager
+def pool_of(concurrency: Concurrency) -> Iterator[Pool]:
     endpoint = Endpoint()
     events: list[Event] = []
     uploads = Uploads(
-        endpoint.send, in_flight=2, timeout_s=TIMEOUT_S, backoff=Backoff(1.0, 8.0), emit=events.append, worker=5
+        endpoint.send,
+        concurrency=concurrency,
+        timeout_s=TIMEOUT_S,
+        backoff=Backoff(1.0, 8.0),
+        emit=events.append,
+        worker=5,
     )
     yield Pool(uploads, endpoint, events)
     for call in endpoint.calls:
         if not call.answer.done():
             call.answer.set_exception(RetryableError("the test is over"))
     uploads.close()
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    with pool_of(Concurrency(2, least=2)) as two:
+        yield two
+
+
+@pytest.fixture
+def adaptive() -> Iterator[Pool]:
+    with pool_of(Concurrency(4)) as up_to_four:
+        yield up_to_four
 
 
 def batch(number: int, rows: int = 3) -> Batch:
@@ -325,3 +352,131 @@ def test_closing_cuts_what_is_out(pool: Pool) -> None:
     call = pool.endpoint.call(0)
     pool.uploads.close()
     assert call.attempt.cut_off
+
+
+def answer_all(pool: Pool, first: int, count: int, now: float) -> None:
+    """Start `count` batches, answer each, with a further one waiting."""
+    for number in range(first, first + count):
+        pool.uploads.start(batch(number), now)
+    pool.uploads.held_back()
+    for number in range(first, first + count):
+        pool.endpoint.call(number).answer.set_result(None)
+    pool.turn_until(now + 1.0, lambda settled: len(settled) == count)
+
+
+def at_four(pool: Pool) -> int:
+    """Raise the limit to four; the number of attempts so far."""
+    for number, count, now in ((0, 1, 0.0), (1, 2, 2.0), (3, 3, 4.0)):
+        assert pool.uploads.limit == count
+        answer_all(pool, number, count, now)
+    assert pool.uploads.limit == 4
+    return 6
+
+
+def test_it_begins_with_one_and_takes_one_more_after_a_round_in_which_a_batch_waited(adaptive: Pool) -> None:
+    adaptive.uploads.start(batch(0), 0.0)
+    assert adaptive.uploads.full
+    with pytest.raises(ValueError, match="1 batches are in flight"):
+        adaptive.uploads.start(batch(1), 0.0)
+    adaptive.endpoint.call(0).answer.set_result(None)
+    adaptive.turn_until(1.0, bool)
+    assert adaptive.uploads.limit == 1, "none waited"
+    adaptive.uploads.start(batch(1), 2.0)
+    adaptive.uploads.held_back()
+    adaptive.endpoint.call(1).answer.set_result(None)
+    adaptive.turn_until(3.0, bool)
+    assert adaptive.uploads.limit == 2
+
+
+def test_a_batch_that_waits_for_something_else_does_not_raise_the_limit(adaptive: Pool) -> None:
+    adaptive.uploads.held_back()
+    adaptive.uploads.start(batch(0), 0.0)
+    adaptive.endpoint.call(0).answer.set_result(None)
+    adaptive.turn_until(1.0, bool)
+    assert adaptive.uploads.limit == 1
+
+
+def test_what_failed_goes_again_no_more_than_the_limit_at_once_and_the_oldest_first(adaptive: Pool) -> None:
+    number = at_four(adaptive)
+    for n in range(number, number + 4):
+        adaptive.uploads.start(batch(n), 10.0)
+    for n in range(number, number + 4):
+        adaptive.endpoint.call(n).answer.set_exception(RetryableError("HTTP 429", status=429))
+    adaptive.turn_until(11.0, lambda _: len(adaptive.told(UploadRetried)) == 4)
+    assert adaptive.uploads.limit == 2, "halved once for all four"
+    assert adaptive.told(UploadsHalved) == [UploadsHalved(worker=5, before=4, limit=2, why="HTTP 429")]
+    assert len(adaptive.uploads) == 4
+    adaptive.uploads.turn(30.0)
+    again = [adaptive.endpoint.call(n) for n in range(number + 4, number + 6)]
+    assert sorted(call.table["x"][0].as_py() for call in again) == [100 * number, 100 * (number + 1)]
+    adaptive.uploads.turn(31.0)
+    assert len(adaptive.endpoint.calls) == number + 6
+    assert adaptive.uploads.full
+    for call in again:
+        call.answer.set_result(None)
+    assert len(adaptive.turn_until(32.0, lambda settled: len(settled) == 2)) == 2
+    assert adaptive.uploads.limit == 3, "the others waited"
+    adaptive.endpoint.call(number + 7)
+
+
+def test_a_batch_that_keeps_failing_leaves_the_others_their_room(adaptive: Pool) -> None:
+    adaptive.uploads.start(batch(0), 0.0)
+    adaptive.endpoint.call(0).answer.set_exception(RetryableError("HTTP 500", status=500, retry_after_s=50.0))
+    adaptive.turn_until(1.0, lambda _: adaptive.uploads.failing)
+    assert adaptive.uploads.limit == 1
+    adaptive.uploads.start(batch(1), 1.0)
+    adaptive.endpoint.call(1).answer.set_result(None)
+    (settled,) = adaptive.turn_until(2.0, bool)
+    assert settled.batch.number == 1
+    assert adaptive.told(UploadsHalved) == [], "one at once it was before"
+
+
+def test_slow_answers_halve_it_and_a_person_is_told(adaptive: Pool) -> None:
+    number = at_four(adaptive)
+    now = 10.0
+    while adaptive.uploads.limit == 4:
+        adaptive.uploads.start(batch(number), now)
+        adaptive.endpoint.call(number).answer.set_result(None)
+        now += 20.0
+        adaptive.turn_until(now, bool)
+        number += 1
+    assert adaptive.uploads.limit == 2
+    (told,) = adaptive.told(UploadsHalved)
+    assert isinstance(told, UploadsHalved)
+    assert (told.before, told.limit) == (4, 2)
+    assert told.why.startswith("its answers take ")
+    assert told.why.endswith(" s, usual are 1 s")
+
+
+def test_the_endpoints_own_time_counts_where_it_is_known(adaptive: Pool) -> None:
+    number = at_four(adaptive)
+    for now in range(10, 800, 20):
+        adaptive.uploads.start(batch(number), now)
+        call = adaptive.endpoint.call(number)
+        call.attempt.answered_s = 1.0
+        call.answer.set_result(None)
+        adaptive.turn_until(now + 20.0, bool)
+        number += 1
+    assert adaptive.uploads.limit == 4
+
+
+def test_what_is_refused_for_good_says_nothing_of_the_limit(adaptive: Pool) -> None:
+    number = at_four(adaptive)
+    part = batch(number, rows=1).parts[0]
+    adaptive.uploads.start(Batch(number, (part,), 1, 9), 10.0)
+    refuse(adaptive.endpoint.call(number))
+    adaptive.turn_until(11.0, bool)
+    assert adaptive.uploads.limit == 4
+
+
+def test_what_is_taken_of_a_searched_batch_raises_the_limit_for_the_others(adaptive: Pool) -> None:
+    """Else a topic with a bad row in each batch would have one upload at a time for ever."""
+    adaptive.uploads.start(batch(0), 0.0)
+    refuse(adaptive.endpoint.call(0))
+    adaptive.turn_until(1.0, lambda _: len(adaptive.endpoint.calls) > 1)
+    assert adaptive.uploads.full
+    adaptive.uploads.held_back()
+    adaptive.endpoint.call(1).answer.set_result(None)
+    adaptive.turn_until(2.0, lambda _: len(adaptive.endpoint.calls) > 2)
+    assert adaptive.uploads.limit == 2
+    assert not adaptive.uploads.full

@@ -49,6 +49,12 @@ def test_only_requests_with_enough_bytes() -> None:
     assert Misbehaviour([fault]).at_head(Measures(1, 1001), 0.0, 0.0) is fault
 
 
+def test_only_with_enough_requests_at_once() -> None:
+    fault = Fault(kind="status", status=429, min_at_once=3)
+    assert Misbehaviour([fault]).at_head(Measures(1, 1, 2), 0.0, 0.0) is None
+    assert Misbehaviour([fault]).at_head(Measures(1, 1, 3), 0.0, 0.0) is fault
+
+
 def test_the_first_fault_that_applies_is_played() -> None:
     faults = [Fault(kind="status", status=503, count=1), Fault(kind="reset", count=1)]
     misbehaviour = Misbehaviour(faults)
