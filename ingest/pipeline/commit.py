@@ -5,7 +5,8 @@ Rules
 2. One commit is outstanding at a time; the next one carries the newest watermarks, so a failed one needs no retry
    of its own. One that Kafka never answers is given up after `answer_s`.
 3. A commit is due when a watermark (or what is settled above it) has moved and `interval_s` has passed, or at once
-   when the worker is about to leave or `most_batches` acknowledged batches wait for it.
+   when the worker is about to leave or half of `most_batches` acknowledged batches wait for it: early enough to be
+   answered, with small batches too, before rule 5 holds anything back.
 4. What was settled out of order above the watermark, and the counts below it, ride in the commit's metadata, at most
    4,095 bytes of it (a longer one fails with OFFSET_METADATA_TOO_LARGE: Kafka allows 4,096 by default, and
    confluent-kafka sends a terminating NUL along). Ranges that don't fit are left out from
@@ -132,7 +133,7 @@ class Committer:
         """No commit is outstanding, and it is time for the next."""
         if self._outstanding and now - self._sent_at < self.answer_s:
             return False
-        hurry = leaving or (self.behind and not self._refused)
+        hurry = leaving or (2 * self._waiting >= self.most_batches and not self._refused)
         return now - self._sent_at >= (_HURRY_S if hurry else self.interval_s)
 
     def acknowledged(self) -> None:

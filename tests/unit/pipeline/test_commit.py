@@ -166,3 +166,34 @@ def test_what_moved_is_offset_counts_or_ranges() -> None:
 def test_a_start_is_committed_even_before_anything_is_read() -> None:
     start = Watermark(0)
     assert Committer(interval_s=1.0).moved({0: start}) == {0: start}
+
+
+def test_half_of_the_batches_hurry_a_commit_and_all_of_them_hold_back_what_is_to_be_sent() -> None:
+    committer = Committer(interval_s=1.0, most_batches=8)
+    committer.sent({0: Watermark(10)}, 0.0)
+    committer.answered({0: (10, "")})
+    for _ in range(3):
+        committer.acknowledged()
+    assert not committer.may_commit(0.5, leaving=False)
+    committer.acknowledged()
+    assert committer.may_commit(0.5, leaving=False)
+    assert not committer.behind
+    committer.sent({0: Watermark(20)}, 0.5)
+    behind = []
+    for _ in range(4):
+        committer.acknowledged()
+        behind.append(committer.behind)
+    assert behind == [False, False, False, True], "what the commit on its way holds is not confirmed yet"
+    committer.answered({0: (20, "")})
+    assert [committer.behind, committer.may_commit(0.6, leaving=False)] == [False, True]
+
+
+def test_a_refused_commit_is_tried_again_no_sooner_than_asked_however_many_wait() -> None:
+    committer = Committer(interval_s=1.0, most_batches=2)
+    committer.acknowledged()
+    committer.sent({0: Watermark(10)}, 0.0)
+    committer.answered({})
+    committer.acknowledged()
+    assert committer.behind
+    assert not committer.may_commit(0.5, leaving=False)
+    assert committer.may_commit(1.0, leaving=False)
