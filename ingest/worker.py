@@ -78,6 +78,7 @@ def run(task: Task, emit: Emit, control: Control) -> ExitCode:
         return _failed(task, emit, halt)
     collects = gc.isenabled()
     gc.disable()
+    gc.freeze()  # what a forkserver has loaded is frozen already
     try:
         worker.start()
         return worker.loop()
@@ -87,6 +88,7 @@ def run(task: Task, emit: Emit, control: Control) -> ExitCode:
     finally:
         worker.close()
         if collects:
+            gc.unfreeze()
             gc.enable()
 
 

@@ -10,7 +10,8 @@ Rules
    heard.
 5. Answers are slow when the last ones took more than three times what is usual for batches of about their size (within
    a power of two, in bytes), and a tenth of a second on top: below that it is our own threads that wait for each other.
-   The last ones are a smoothed mean, in which a further answer counts an eighth: a single late one is no slowdown.
+   The last ones are a smoothed mean, in which a further answer counts an eighth, and at most twice what is slow: a
+   single late one, however late, is no slowdown.
 6. What is usual falls with the fastest pace seen. It rises only while the limit is 1, which it stays until the answers
    are no longer slow for that: with one upload at a time there is no queue that could be of our own making, so it is
    the endpoint that has another pace now.
@@ -50,7 +51,7 @@ class _Pace:
 
     def take(self, seconds: float) -> None:
         """One more answer."""
-        self.recent_s += _WEIGHT * (seconds - self.recent_s)
+        self.recent_s += _WEIGHT * (min(seconds, 2 * self.slow_s) - self.recent_s)
         self.usual_s = min(self.usual_s, self.recent_s)
 
     def relearn(self, seconds: float) -> None:

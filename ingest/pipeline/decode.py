@@ -132,19 +132,18 @@ def _json_type(value: object) -> str:
 
 
 class _Text:
-    """The text of a chunk's messages, looked at all at once."""
+    """The text of a few hundred messages, looked at all at once."""
 
     def __init__(self, messages: Sequence[bytes]) -> None:
         self.messages = messages
-        self._text = np.frombuffer(b"".join(messages), dtype=np.uint8)
-        self._ends = np.cumsum(np.fromiter(map(len, messages), dtype=np.int64, count=len(messages)))
+        self._bytes = b"".join(messages)
 
     def nested(self) -> list[int]:
         """The messages with a second opening brace: nested objects, or a brace in a string."""
-        braces = np.flatnonzero(self._text == _BRACE)
-        if len(braces) == len(self.messages):
+        if self._bytes.count(b"{") == len(self.messages):
             return []
-        found: list[int] = np.flatnonzero(self._count(braces) > 1).tolist()
+        text = np.frombuffer(self._bytes, dtype=np.uint8)
+        found: list[int] = np.flatnonzero(self._count(np.flatnonzero(text == _BRACE)) > 1).tolist()
         return found
 
     def beyond(self, keys: npt.NDArray[np.int64]) -> list[int]:
@@ -154,7 +153,7 @@ class _Text:
         neighbour is a quote, so a message with no more of these than keys has no duplicate: that settles all but the
         few that hold such a colon inside a string.
         """
-        text = self._text
+        text = np.frombuffer(self._bytes, dtype=np.uint8)
         colons = np.flatnonzero(text == _COLON)
         before = text[colons - 1]
         after_key = before == _QUOTE
@@ -169,7 +168,8 @@ class _Text:
 
     def _count(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """How many of `positions` each message has."""
-        messages = np.searchsorted(self._ends, positions, side="right")
+        ends = np.cumsum(np.fromiter(map(len, self.messages), dtype=np.int64, count=len(self.messages)))
+        messages = np.searchsorted(ends, positions, side="right")
         return np.bincount(messages, minlength=len(self.messages))
 
 

@@ -23,7 +23,7 @@ from ingest.pipeline.refused import RefusedBatches
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.stretch import Ticket
 from ingest.pipeline.too_many import TooMany
-from ingest.pipeline.uploads import Uploads
+from ingest.pipeline.uploads import Send, Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,20 @@ class Answers:
 class Delivery:
     """The batches of one route on their way. Times are monotonic seconds; `answer` is set when one was answered."""
 
-    def __init__(self, route: Route, batches: Batches, *, emit: Emit, worker: int, answer: threading.Event) -> None:
-        """Raises ConfigError when the space or the key is missing, or the SDK refuses its settings."""
+    def __init__(
+        self,
+        route: Route,
+        batches: Batches,
+        *,
+        emit: Emit,
+        worker: int,
+        answer: threading.Event,
+        send: Send | None = None,
+    ) -> None:
+        """`send` hands a batch to Arize; by default the SDK does.
+
+        Raises ConfigError when the space or the key is missing, or the SDK refuses its settings.
+        """
         config = route.config
         backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
         self.name = route.name
@@ -51,7 +63,7 @@ class Delivery:
         self._topic = config.kafka.topic
         self._in_flight = config.arize.in_flight
         self._uploads = Uploads(
-            ArizeLog(config).send,
+            send if send is not None else ArizeLog(config).send,
             concurrency=concurrency(config.arize),
             timeout_s=config.arize.timeout_s,
             backoff=backoff,
@@ -112,7 +124,7 @@ class Delivery:
             self.batches.close(now, leaving=leaving)
         while self.batches.ready and not self._full:
             self._uploads.start(self.batches.ready.popleft(), now)
-        if not self.batches.room() or self.batches.due_in_s(now) == 0.0:
+        if not self.batches.room() or self.batches.due_in_s(now) == 0.0 or (leaving and self.batches.rows):
             self._uploads.held_back()
 
     @property

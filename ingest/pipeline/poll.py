@@ -52,6 +52,7 @@ _T = TypeVar("_T")
 
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
 _PROBE_S = 2.0  # asked from within the loop, which must go on
+_LEADERS_S = 0.5  # what it saves is a second
 _REACH_S = 15.0  # until the first answer: an address that is wrong should not look like a start
 _PATIENCE_S = 60.0  # a fresh broker may answer NOT_COORDINATOR while it makes the offsets topic
 _QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
@@ -64,6 +65,23 @@ class Polled:
     chunk: Chunk | None
     ends: Mapping[int, int]
     outside: Mapping[int, int]
+
+
+def joined(polled: Sequence[Polled]) -> Polled:
+    """What polls one after the other brought."""
+    chunks = [each.chunk for each in polled if each.chunk is not None]
+    return Polled(
+        Chunk(
+            [message for chunk in chunks for message in chunk.messages],
+            np.concatenate([chunk.partitions for chunk in chunks]),
+            np.concatenate([chunk.offsets for chunk in chunks]),
+            sum(chunk.raw_bytes for chunk in chunks),
+        )
+        if chunks
+        else None,
+        {partition: end for each in polled for partition, end in each.ends.items()},
+        {partition: offset for each in polled for partition, offset in each.outside.items()},
+    )
 
 
 class Reader:
@@ -100,13 +118,14 @@ class Reader:
 
     def assign(self, positions: Mapping[int, int]) -> None:
         """Read each partition from its position (a next offset) on."""
-        self._learn_leaders()
+        if positions:
+            self._learn_leaders()
         self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in positions.items()])
         self._paused = False
 
     def _learn_leaders(self) -> None:
         with contextlib.suppress(KafkaException):  # it finds out by itself
-            self._consumer.list_topics(self._topic, timeout=_PROBE_S)
+            self._consumer.list_topics(self._topic, timeout=_LEADERS_S)
 
     def reassign(self, partition: int, next_offset: int) -> None:
         """Read one partition from another offset on, the others go on where they are."""

@@ -2,15 +2,18 @@
 
 Rules
 1. There is room until the next batch of some route is full and no upload of it is free. For up to a second a turn then
-   just waits for an answer: pausing throws away what librdkafka has fetched ahead. Past that second it pauses and polls
-   for nothing, so that commits and errors are still served.
+   just waits for an answer: pausing throws away what librdkafka has fetched ahead. If a commit is awaited, its answer
+   comes from within a poll: one message a turn is polled, and kept back until there is room for it. Past that second it
+   pauses and polls for nothing, so that commits and errors are still served.
 2. Every message that a poll returns is tracked, also one that slips through while paused: an untracked message would
-   be a gap, and watermarks pass over gaps.
+   be a gap, and watermarks pass over gaps. What is kept back until there is room is no gap: it is tracked before
+   anything that comes after it, and until then nothing is committed past it.
 3. What retention took before it was read ends the run once what is in hand is delivered, or is told and passed over.
 4. A consumer that stays silent though the log has more is replaced (librdkafka#5153).
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
@@ -26,14 +29,16 @@ from ingest.pipeline.behind import Behind
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
 from ingest.pipeline.delivery import Delivery, too_many
 from ingest.pipeline.intake import Intake, Taken
-from ingest.pipeline.poll import Polled, Reader
+from ingest.pipeline.poll import Polled, Reader, joined
 from ingest.pipeline.start import after_hole
 from ingest.pipeline.too_many import TooMany
 from ingest.records import Chunk
 
 IDLE_POLL_S = 0.25
 BUSY_POLL_S = 0.05  # while uploads are out: their answers are taken between polls
+DUE_POLL_S = 0.01
 _STALL_S = 1.0  # no room for this long: pause
+_MOST_KEPT = 100
 _SILENCE_S = 60.0  # no message for this long, though the log has more: replace the consumer
 
 
@@ -79,6 +84,7 @@ class Reading:
         self._undecodable = TooMany(dead.max_share, dead.share_events, dead.max_consecutive)
         self._open = set(partitions)
         self._full_since: float | None = None
+        self._kept: deque[Polled] = deque()  # polled without room, each a message at most
         self._heard_at = 0.0
         self.consumed = dict.fromkeys(partitions, 0)
         self.state: Literal["reading", "paused"] = "reading"
@@ -110,30 +116,43 @@ class Reading:
         blocked = leaving or self._dead_letters.full
         again = not blocked and self._read_again(now)
         room = 0 if blocked else self._room(now, brimful=brimful)
-        if room:
-            if self._full_since is not None:
-                self._full_since = None
-                self._heard_at = now
-                self._reader.resume()
-            polled = self._reader.poll(
-                min(room, self._chunk_events), 0.0 if again else self._patience(now, committing=committing)
-            )
+        if not room:
+            self._wait(now, leaving=leaving, committing=committing, busy=again)
+            return
+        if self._full_since is not None:
+            self._full_since = None
+            self._heard_at = now
+            self._reader.resume()
+        if self._kept:
+            polled = joined([self._kept.popleft() for _ in range(min(room, len(self._kept)))])
         else:
-            if self._full_since is None:
-                self._full_since = now
-            if not leaving and now - self._full_since < _STALL_S and not committing:
-                if not again:
-                    self._answer.wait(BUSY_POLL_S)
-                    self._answer.clear()
-                return
-            self._reader.pause()
-            polled = self._reader.poll(1, BUSY_POLL_S)
-            if leaving:
-                return  # whatever slipped through stays untracked, and nothing is committed past it
-        self.state = "reading" if room else "paused"
+            patience = 0.0 if again else self._patience(now, committing=committing)
+            polled = self._reader.poll(min(room, self._chunk_events), patience)
+        self.state = "reading"
         self._take_in(polled, now)
-        if room and now - self._heard_at >= _SILENCE_S:
+        if now - self._heard_at >= _SILENCE_S:
             self._break_silence(now)
+
+    def _wait(self, now: float, *, leaving: bool, committing: bool, busy: bool) -> None:
+        """There is no room, or nothing more is to be read. `busy`: there is other work, so don't wait long."""
+        if self._full_since is None:
+            self._full_since = now
+        if not leaving and now - self._full_since < _STALL_S and len(self._kept) < _MOST_KEPT:
+            if committing:
+                self._keep_back(self._reader.poll(1, 0.0))
+            if not busy:
+                self._answer.wait(DUE_POLL_S if committing else BUSY_POLL_S)
+                self._answer.clear()
+            return
+        self._reader.pause()
+        polled = self._reader.poll(1, BUSY_POLL_S)
+        if not leaving:  # else it stays untracked, and nothing is committed past it
+            self._keep_back(polled)
+            self.state = "paused"
+
+    def _keep_back(self, polled: Polled) -> None:
+        if polled.chunk is not None or polled.ends or polled.outside:
+            self._kept.append(polled)
 
     def _room(self, now: float, *, brimful: bool) -> int:
         """Messages that may be polled, whatever their routes."""
@@ -166,7 +185,8 @@ class Reading:
         """How long a poll may wait: acknowledgements and the batch's age must not."""
         longest = BUSY_POLL_S if any(d.in_flight for d in self._deliveries.values()) or committing else IDLE_POLL_S
         due = self._intake.due_in_s(now)
-        return longest if due is None else min(longest, max(due, 0.001))
+        # One that is due already waits for an answer, or for its turn.
+        return longest if due is None else min(longest, max(due, 0.001) if due else DUE_POLL_S)
 
     def _take_in(self, polled: Polled, now: float) -> None:
         ends = dict(polled.ends)

@@ -140,7 +140,7 @@ def _workers(board: Board, views: Sequence[WorkerView], now: float) -> Table:
             spelling.seconds(round(max(now - view.since, 0))),
             str(view.restarts),
             spelling.count(view.rate.per_s),
-            str(view.uploads_in_flight) + (f" of {view.uploads_limit}" if view.uploads_limit else ""),
+            str(view.uploads_in_flight) + (f", {view.uploads_limit} at once" if view.uploads_limit else ""),
             spelling.size(view.rss_bytes) if view.rss_bytes else "",
         )
     return table

@@ -57,7 +57,7 @@ def test_a_drain_that_can_not_end_leaves_with_7_at_its_deadline(rig: Callable[..
     main = rig(partitions=2)
     main.produce(5_000)
     main.endpoint.misbehave("status", status=503, skip=3)
-    run = main.start(until_end=False, supervisor={"drain_s": 1.0})
+    run = main.start(until_end=False, supervisor={"drain_s": 3.0})
     run.until_event("upload_retried")
     run.signal(signal.SIGTERM)
     assert run.wait(within_s=20.0) == ExitCode.DRAIN_DEADLINE
