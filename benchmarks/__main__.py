@@ -25,18 +25,19 @@ PARTITIONS = 4
 
 
 def parse() -> argparse.Namespace:
+    known = {**suite.PARTS, **suite.ON_REQUEST}
     parts = "\n".join(f"  {name:14}{what}" for name, what in suite.PARTS.items())
+    further = "\n".join(f"  {name:14}{what}" for name, what in suite.ON_REQUEST.items())
     parser = argparse.ArgumentParser(
         prog="benchmarks/run",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Measures ingest on this machine. It prints figures and never fails on them; it fails (exit 1)\n"
-        f"where a run doesn't deliver every event exactly once.\n\nthe parts, in this order:\n{parts}",
+        f"where a run doesn't deliver every event exactly once.\n\nthe parts, in this order:\n{parts}\n"
+        f"\nonly by --part:\n{further}",
         epilog="example: benchmarks/run --quick --part side_by_side --part micro --json /tmp/figures.json",
     )
     parser.add_argument("--quick", action="store_true", help="small sizes: a few minutes for all, for CI")
-    parser.add_argument(
-        "--part", action="append", choices=suite.PARTS, metavar="NAME", help="only this; may be repeated"
-    )
+    parser.add_argument("--part", action="append", choices=known, metavar="NAME", help="only this; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: benchmarks/results/TIME.json")
     parser.add_argument("--html", type=Path, metavar="FILE", help="the report with plots (default: beside the JSON)")
     parser.add_argument("--pairs", type=int, help="of side_by_side")
@@ -51,7 +52,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
     if given.profile:
         return _profile(given)
-    names = [name for name in suite.PARTS if name in (given.part or suite.PARTS)]
+    names = [name for name in (*suite.PARTS, *suite.ON_REQUEST) if name in (given.part or suite.PARTS)]
     path = given.json or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.json"
     html = given.html or path.with_suffix(".html")
     results = Results(_about(given, names))

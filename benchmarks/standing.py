@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -50,17 +51,20 @@ Floats = npt.NDArray[np.float64]
 class Standing:
     """Topic, endpoint and, once `start` was called, the worker; a context manager."""
 
-    def __init__(self, brokers: str, topic: str, *, linger_s: float) -> None:
+    def __init__(
+        self, brokers: str, topic: str, *, linger_s: float, topic_config: Mapping[str, str] | None = None
+    ) -> None:
         self.topic = topic
         self.linger_s = linger_s
         self.produced = 0
         self._brokers = brokers
+        self._topic_config = topic_config
         self._holder: subprocess.Popen[str] | None = None
-        self._pid = 0
+        self.pid = 0  # the supervisor's, once started
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        create_topic(self._brokers, self.topic, PARTITIONS)
+        create_topic(self._brokers, self.topic, PARTITIONS, config=self._topic_config)
         with contextlib.ExitStack() as closing:
             self.directory = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="ingest-benchmark-")))
             self._log = self.directory / "worker.log"
@@ -93,7 +97,7 @@ class Standing:
                 text=True,
                 start_new_session=True,
             )
-        self._pid = int(self._holder.stdout.readline() or 0) if self._holder.stdout is not None else 0
+        self.pid = int(self._holder.stdout.readline() or 0) if self._holder.stdout is not None else 0
         deadline = time.monotonic() + START_S
         while '"worker_started"' not in self._log.read_text():
             if self._holder.poll() is not None or time.monotonic() > deadline:
@@ -105,11 +109,11 @@ class Standing:
         if self._holder is None:
             return
         if self._holder.poll() is None:
-            os.kill(self._pid, signal.SIGTERM)
+            os.kill(self.pid, signal.SIGTERM)
         try:
             self._holder.communicate(timeout=STOP_S)
         except subprocess.TimeoutExpired:
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
             self._holder.communicate()
         self._holder = None
 

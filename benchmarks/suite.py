@@ -25,6 +25,8 @@ PARTS: Mapping[str, str] = {
     "growth": "what more events, columns, partitions and larger batches cost",
     "micro": "the pure parts by pytest-benchmark",
 }
+# Too long to be among all: only where they are asked for.
+ON_REQUEST: Mapping[str, str] = {"endurance": "an hour at full load: whether memory, rate and cost stay flat"}
 
 
 @dataclass(frozen=True, slots=True)

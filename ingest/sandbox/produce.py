@@ -142,15 +142,21 @@ def _producer(
     )
 
 
-def create_topic(brokers: str, topic: str, partitions: int, *, replication: int = 1) -> bool:
-    """Create the topic; False when it is already there. Raises `ProduceError` when Kafka refuses.
+def create_topic(
+    brokers: str, topic: str, partitions: int, *, replication: int = 1, config: Mapping[str, str] | None = None
+) -> bool:
+    """Create the topic; False when it is already there. `config` are settings of Kafka's for it.
+
+    Raises `ProduceError` when Kafka refuses.
 
     Embedded Kafka doesn't know this request: use `EmbeddedKafka.create_topic`.
     """
     if _known_partitions(brokers, topic):
         return False
     admin = AdminClient({"bootstrap.servers": brokers})
-    asked = admin.create_topics([NewTopic(topic, partitions, replication)], request_timeout=REQUEST_S)
+    asked = admin.create_topics(
+        [NewTopic(topic, partitions, replication, config=dict(config or {}))], request_timeout=REQUEST_S
+    )
     try:
         asked[topic].result(REQUEST_S)
     except KafkaException as error:
