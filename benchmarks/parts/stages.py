@@ -57,10 +57,11 @@ class Size:
     batch_events: int
     rounds: int
     passes: int
+    within: bool = True  # also what does not count towards the limit
 
 
 FULL = Size(events=800_000, batch_events=100_000, rounds=5, passes=3)
-QUICK = Size(events=160_000, batch_events=20_000, rounds=1, passes=2)
+QUICK = Size(events=160_000, batch_events=20_000, rounds=1, passes=2, within=False)
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ def _round(found: _Found, backlog: Backlog, size: Size, number: int, *, fast: bo
     if number % 2:
         turns.reverse()
     known = {stage for lane in turns for stage in LIMIT[lane]} | {
-        stage for stage in WITHIN if fast or stage != "judging, fast"
+        stage for stage in WITHIN if size.within and (fast or stage != "judging, fast")
     }
     costs: dict[Lane, float] = {}
     for turn in turns:

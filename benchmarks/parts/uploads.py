@@ -124,8 +124,8 @@ QUICK = Size(
     partitions=8,
     rounds=1,
     cases=(
-        _waits(5, {Setting(1): 4, Setting(8): 4, ADAPTIVE: 4}),
-        _waits(500, {Setting(1): 1, Setting(8): 8, ADAPTIVE: 8}),
+        _waits(5, {Setting(MOST): 4, ADAPTIVE: 4}),
+        _waits(500, {Setting(MOST): 8, ADAPTIVE: 8}),
         _refuses(4),
     ),
 )
