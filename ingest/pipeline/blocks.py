@@ -18,7 +18,7 @@ alone, and few combinations of them occur.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import compress, repeat
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ class Blocks:
             if key in self._columns:
                 place = self._order.index(key) + 1
                 continue
-            self._columns[key] = list(repeat(None, self._count))
+            self._columns[key] = [None] * self._count
             self._order.insert(place, key)
             place += 1
         if len(self._order) > self._most_columns:
@@ -108,7 +108,7 @@ class Blocks:
         return {key: self._columns[key] for key in (*self._first, *others)}
 
     def choose(self, stay: npt.NDArray[np.bool_]) -> "Blocks":
-        """Only the rows where `stay` is true. Raises RowsNeeded."""
+        """Only the rows where `stay` is true; to be read, not added to. Raises RowsNeeded."""
         if not stay[0]:
             raise RowsNeeded
         chosen = Blocks(self._most_columns)
@@ -120,5 +120,4 @@ class Blocks:
             if key not in first and left.count(None) == len(left):
                 raise RowsNeeded  # is it null in them, or are they without it?
             chosen._columns[key] = left
-        chosen._order = list(chosen._columns)
         return chosen

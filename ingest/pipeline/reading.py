@@ -36,7 +36,7 @@ from ingest.records import Chunk
 
 IDLE_POLL_S = 0.25
 BUSY_POLL_S = 0.05  # while uploads are out: their answers are taken between polls
-DUE_POLL_S = 0.01
+DUE_POLL_S = 0.01  # while a batch is due or a commit awaited: either may be answered any moment
 _STALL_S = 1.0  # no room for this long: pause
 _MOST_KEPT = 100
 _SILENCE_S = 60.0  # no message for this long, though the log has more: replace the consumer
