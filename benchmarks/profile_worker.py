@@ -16,7 +16,7 @@ from benchmarks.backlog import TOPIC, Backlog
 from benchmarks.contenders import Contender, Order, environment
 from ingest import config
 from ingest.events import Event, WorkerFailed
-from ingest.pipeline import poll
+from ingest.pipeline import cluster
 from ingest.worker import Task, run
 
 SHOWN = 25
@@ -39,8 +39,8 @@ def profile(contender: Contender, backlog: Backlog, batch_events: int) -> int:
 
 def main() -> int:
     settings = config.load(Path(sys.argv[1]))
-    partitions = poll.topic_partitions(settings.kafka)
-    until = {partition: end for partition, (_, end) in poll.watermarks(settings.kafka, partitions).items()}
+    partitions = cluster.topic_partitions(settings.kafka)
+    until = {partition: end for partition, (_, end) in cluster.watermarks(settings.kafka, partitions).items()}
 
     def emit(event: Event) -> None:
         if isinstance(event, WorkerFailed):

@@ -21,7 +21,7 @@ from ingest.audit.series import Finding, Seen, Step, Story, follow, within
 from ingest.config import Config, Kafka
 from ingest.dead_letters.session import open_store
 from ingest.errors import ConfigError
-from ingest.pipeline import poll
+from ingest.pipeline import cluster
 from ingest.pipeline.ack import Watermark
 from ingest.records import NOTHING, Counts
 
@@ -114,9 +114,9 @@ def _topic(settings: Config, lines: Sequence[Line], since: float | None, *, dead
                 rows.setdefault(row.key.partition, []).append(Seen(row, line.place))
             elif since is None or row.at.timestamp() >= since:
                 twice.setdefault(row.key.partition, []).append(row)
-    existing = poll.topic_partitions(kafka)
+    existing = cluster.topic_partitions(kafka)
     partitions = sorted({*existing, *rows})
-    now = InKafka(poll.committed_progress(kafka, existing), poll.watermarks(kafka, existing))
+    now = InKafka(cluster.committed_progress(kafka, existing), cluster.watermarks(kafka, existing))
     stories = {
         partition: follow([*within(rows[partition], since), _kafka_now(kafka, partition, now.committed.get(partition))])
         for partition in partitions

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ingest.check.lines import Line, failed, ok, unchecked, warning
 from ingest.config import Config, Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline import poll
+from ingest.pipeline import cluster, poll
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.client import (
     AclOperation,
@@ -19,6 +19,7 @@ from ingest.pipeline.client import (
     KafkaException,
     TopicCollection,
     admin_options,
+    consumer_options,
 )
 from ingest.pipeline.glance import first_messages
 from ingest.pipeline.start import after_hole, first_offset
@@ -34,7 +35,7 @@ _READ_S = 20.0
 def check_options(kafka: Kafka) -> Line:
     """Librdkafka takes the options."""
     try:
-        Consumer(poll.consumer_options(kafka, 1)).close()
+        Consumer(consumer_options(kafka, 1)).close()
     except ConfigError as unusable:
         return failed("kafka options", str(unusable), ExitCode.CONFIGURATION)
     except KafkaException as refused:
@@ -48,7 +49,7 @@ def check_topic(settings: Config, setting: str) -> Iterator[Line]:
     """Everything about one topic; what depends on a failure is unchecked. `setting` is where partitions are said."""
     kafka = settings.kafka
     try:
-        existing = poll.topic_partitions(kafka)
+        existing = cluster.topic_partitions(kafka)
     except FatalError as refused:
         yield failed("topic", str(refused), refused.exit_code, kafka.topic)
         yield unchecked("read, group and start", "Kafka must be reached, and the topic be there", kafka.topic)
@@ -66,11 +67,11 @@ def check_topic(settings: Config, setting: str) -> Iterator[Line]:
     bounds: Mapping[int, tuple[int, int]] = {}
     committed: Mapping[int, Watermark | None] = {}
     try:
-        bounds = poll.watermarks(kafka, chosen)
+        bounds = cluster.watermarks(kafka, chosen)
     except FatalError as refused:
         yield failed("read", f"{refused}. The partition's leader must be reachable", refused.exit_code, kafka.topic)
     try:
-        committed = poll.committed_progress(kafka, chosen)
+        committed = cluster.committed_progress(kafka, chosen)
     except FatalError as refused:
         yield failed("group", str(refused), refused.exit_code, kafka.topic)
     if bounds:

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from ingest.config import Kafka
 from ingest.dead_letters.letter import Entry, Letter, Mark, newest, of_message
 from ingest.errors import ExitCode, FatalError, RetryableError
+from ingest.pipeline import cluster, poll
 from ingest.pipeline import dead_letter_topic as names
-from ingest.pipeline import poll
 from ingest.pipeline.produce import Record, Writer, confirmed
 from ingest.pipeline.refetch import refetch
 
@@ -37,7 +37,7 @@ class TopicStore:
 
     def index(self) -> list[Entry]:
         """Every dead letter up to the ends as they are now. Raises FatalError (exit code KAFKA)."""
-        bounds = poll.watermarks(self._kafka, poll.topic_partitions(self._kafka))
+        bounds = cluster.watermarks(self._kafka, cluster.topic_partitions(self._kafka))
         open_ends = {partition: end for partition, (low, end) in bounds.items() if low < end}
         entries: list[Entry] = []
         marks: list[Mark] = []

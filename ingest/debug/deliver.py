@@ -16,7 +16,7 @@ import pyarrow as pa
 from ingest.config import Config, Kafka, Route, routes
 from ingest.debug.findings import Sent, Settled
 from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
-from ingest.pipeline import poll
+from ingest.pipeline import cluster, poll
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.batch import Batch
 from ingest.pipeline.commit import Stored, decode, encode
@@ -94,7 +94,7 @@ class Commits:
 
     def moved_by_others(self) -> str:
         """Rule 3: why nothing may be committed any more, empty when all is as it was left."""
-        now = poll.committed_progress(self._kafka, [self._partition])[self._partition]
+        now = cluster.committed_progress(self._kafka, [self._partition])[self._partition]
         if now == self._expected:
             return ""
         before = "nothing" if self._expected is None else f"offset {self._expected.next_offset}"

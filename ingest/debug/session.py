@@ -22,7 +22,7 @@ from ingest.debug.steps import Steps, Stop
 from ingest.debug.text import TextShow
 from ingest.debug.watch import Watch, decode_error
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline import poll
+from ingest.pipeline import cluster, poll
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.dead_letters import DeadLetter
 from ingest.pipeline.routing import Router
@@ -100,15 +100,15 @@ class _Session:
         """Find the start and say why it is there; with what the group's commit carries if reading goes on from it."""
         kafka, partition = self._settings.kafka, self._partition
         self._show.show(Note(text=f"asking Kafka at {kafka.brokers}; if it is away, that takes a minute to be sure of"))
-        existing = poll.topic_partitions(self._kafka)
+        existing = cluster.topic_partitions(self._kafka)
         if partition not in existing:
             raise ConfigError(
                 f"--partition {partition}: topic {kafka.topic} has {spelling.amount(len(existing), 'partition')} "
                 f"({spelling.partitions(existing)}), but not {partition}"
             )
-        found = poll.committed_progress(kafka, [partition])[partition]
-        bounds = poll.watermarks(self._kafka, [partition])[partition]
-        at_time = poll.offset_at(self._kafka, partition, wanted.number) if wanted.kind == "time" else None
+        found = cluster.committed_progress(kafka, [partition])[partition]
+        bounds = cluster.watermarks(self._kafka, [partition])[partition]
+        at_time = cluster.offset_at(self._kafka, partition, wanted.number) if wanted.kind == "time" else None
         worker, by = first_offset(kafka, found, bounds)
         lost: FatalError | None = None
         try:
@@ -231,8 +231,8 @@ class _Session:
 
     def _end(self, tracker: PartitionTracker, watch: Watch, steps: Steps) -> None:
         kafka = self._settings.kafka
-        found = poll.committed_progress(kafka, [self._partition])[self._partition]
-        _, end = poll.watermarks(self._kafka, [self._partition])[self._partition]
+        found = cluster.committed_progress(kafka, [self._partition])[self._partition]
+        _, end = cluster.watermarks(self._kafka, [self._partition])[self._partition]
         timings = [Timing(step=step, count=count, seconds=seconds) for step, (count, seconds) in steps.timings.items()]
         timings.insert(1, Timing(step="decode", count=watch.messages, seconds=watch.decode_s))
         self._show.show(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ingest.config import Kafka
 from ingest.errors import ExitCode, FatalError
-from ingest.pipeline import poll
+from ingest.pipeline import cluster, poll
 from ingest.records import KafkaMessage
 
 MOST_BYTES = 256 * 2**20
@@ -49,7 +49,7 @@ def take(kafka: Kafka, partitions: Sequence[int], wanted: int, tell: Callable[[s
     Raises FatalError (exit code KAFKA) when Kafka doesn't answer, or refuses.
     """
     reading = kafka.model_copy(update={"group": f"ingest-infer-{secrets.token_hex(4)}"})
-    bounds = poll.watermarks(reading, partitions)
+    bounds = cluster.watermarks(reading, partitions)
     positions = {partition: bounds[partition][1] - share for partition, share in shares(bounds, wanted).items()}
     ranges = {partition: (first, bounds[partition][1]) for partition, first in positions.items()}
     if not positions:

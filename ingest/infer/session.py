@@ -15,7 +15,7 @@ from ingest.infer.paper import Inferred, Outcome, Paper, inferred
 from ingest.infer.recognise import recognised
 from ingest.infer.sample import MOST_BYTES, Sample, take
 from ingest.infer.seen import Observed
-from ingest.pipeline import poll
+from ingest.pipeline import cluster
 from ingest.pipeline.contract import Contract
 from ingest.pipeline.decode import parse
 from ingest.pipeline.judge import Judge
@@ -46,7 +46,7 @@ def run(
     if output is not None and output.exists():
         raise ConfigError(f"--output {output}: it is there already; name a new file, or remove it")
     _tell(f"asking Kafka at {config.kafka.brokers}; if it is away, that takes a minute to be sure of")
-    existing = poll.topic_partitions(config.kafka)
+    existing = cluster.topic_partitions(config.kafka)
     chosen = sets.choose(sets.parse(partitions or sets.ALL), existing, config.kafka.topic)
     taken = take(config.kafka, chosen, sample, _tell)
     text = contract(config, taken, examples=examples)

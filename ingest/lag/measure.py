@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.config import Kafka
-from ingest.pipeline import poll
+from ingest.pipeline import cluster, poll
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.glance import Glance, first_messages
 from ingest.pipeline.start import first_offset
@@ -57,7 +57,7 @@ class Measure:
         """Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic."""
         self._kafka = kafka
         self._now = now
-        self._partitions = poll.topic_partitions(kafka)
+        self._partitions = cluster.topic_partitions(kafka)
         self._reader = poll.Reader(
             kafka.model_copy(update={"queue_bytes": _QUEUE_BYTES}),
             self._partitions,

@@ -1,7 +1,7 @@
 """The one place that knows confluent_kafka.
 
-It lends its names to those who read (`poll`) and write (`produce`), and says which errors are for good and how a client
-is set up for writing.
+It lends its names to those who ask (`cluster`), read (`poll`) and write (`produce`), and says which errors are for good
+and how a client is set up for each.
 """
 
 from confluent_kafka import (
@@ -33,6 +33,7 @@ __all__ = [
     "TopicMetadata",
     "TopicPartition",
     "admin_options",
+    "consumer_options",
     "producer_options",
 ]
 
@@ -48,9 +49,35 @@ REFUSED = {
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
 }
 
+_QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
 _DELIVERY_MS = 30_000
 _QUEUE_KBYTES = 64 * 1024
 _LARGEST_BYTES = 128 * 2**20
+
+
+def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
+    """Librdkafka's options for a reader of that many partitions; the user's own come last but for the reserved ones."""
+    share = max(partitions, 1)
+    fetch_bytes = max(min(1024 * 1024, kafka.queue_bytes // share), 64 * 1024)
+    return {
+        # Both are per partition: without a share, a backlog of many partitions fills the memory.
+        "queued.min.messages": max(_QUEUED_MESSAGES // share, 500),
+        "queued.max.messages.kbytes": max(kafka.queue_bytes // share // 1024, 64),
+        "fetch.message.max.bytes": fetch_bytes,
+        # By default a partition whose queue is full is left alone for a second: the loop is faster than that.
+        "fetch.queue.backoff.ms": 10,
+        "check.crcs": True,
+        "isolation.level": "read_committed",
+        # Errors come through error_cb; its own lines, twenty a second while a broker is down, would drown them.
+        "log_level": 0,
+        **kafka.client_options(),
+        "bootstrap.servers": kafka.brokers,
+        "group.id": kafka.group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+    }
 
 
 def producer_options(kafka: Kafka) -> dict[str, str | int | float | bool]:

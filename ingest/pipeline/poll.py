@@ -10,8 +10,6 @@ Not obvious, and learned the hard way (librdkafka 2.16):
   only way not to commit past it is to stop.
 - The end of a partition (`_PARTITION_EOF`) carries the next offset to be read: past trailing control records that
   never come as messages.
-- `queued.min.messages` and `queued.max.messages.kbytes` are per partition: the worker's budget is divided by the
-  number of its partitions, or a backlog fills the memory.
 - `pause` throws away what was fetched ahead and reads it again after `resume`: it is for stalls, not for the gap
   between two uploads.
 - A consumer that knows nothing of its topic looks for the leaders once a second: asked for the topic's metadata just
@@ -20,42 +18,34 @@ Not obvious, and learned the hard way (librdkafka 2.16):
 """
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar, cast
+from typing import cast
 
 import numpy as np
 
 from ingest.config import Kafka
-from ingest.errors import ConfigError, ExitCode, FatalError
+from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.client import (
-    OFFSET_INVALID,
     REFUSED,
     Consumer,
     KafkaError,
     KafkaException,
     Message,
-    TopicMetadata,
     TopicPartition,
+    consumer_options,
 )
-from ingest.pipeline.commit import Stored, decode, encode
+from ingest.pipeline.cluster import bounds_of, committed_through, watermarks_through
+from ingest.pipeline.commit import Stored, encode
 from ingest.records import Chunk
 
 # Called for every message, by `map`: a generator over them takes half as long again. A message of a poll has both.
 _PARTITION = cast("Callable[[Message], int]", Message.partition)
 _OFFSET = cast("Callable[[Message], int]", Message.offset)
 
-_T = TypeVar("_T")
-
-_REQUEST_S = 10.0  # one metadata, offset or watermark request
 _PROBE_S = 2.0  # asked from within the loop, which must go on
 _LEADERS_S = 0.5  # what it saves is a second
-_REACH_S = 15.0  # until the first answer: an address that is wrong should not look like a start
-_PATIENCE_S = 60.0  # a fresh broker may answer NOT_COORDINATOR while it makes the offsets topic
-_QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +220,11 @@ class Reader:
 
     def committed(self) -> dict[int, Watermark | None]:
         """What the group has committed, None where nothing. Raises FatalError (KAFKA) when Kafka doesn't say."""
-        return _committed(self._consumer, self._kafka, self._partitions)
+        return committed_through(self._consumer, self._kafka, self._partitions)
 
     def watermarks(self, partitions: Iterable[int] | None = None) -> dict[int, tuple[int, int]]:
         """Low watermark and end offset by partition, asked of the brokers. Raises FatalError (exit code KAFKA)."""
-        return _watermarks(self._consumer, self._kafka, self._partitions if partitions is None else partitions)
+        return watermarks_through(self._consumer, self._kafka, self._partitions if partitions is None else partitions)
 
     def end_offset(self, partition: int) -> int:
         """The end of the log as the last fetch told it, -1 before the first. Costs no request."""
@@ -256,169 +246,9 @@ class Reader:
         self._consumer.close()
 
 
-def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
-    """Librdkafka's options for a reader of that many partitions; the user's own come last but for the reserved ones."""
-    share = max(partitions, 1)
-    fetch_bytes = max(min(1024 * 1024, kafka.queue_bytes // share), 64 * 1024)
-    return {
-        "queued.min.messages": max(_QUEUED_MESSAGES // share, 500),
-        "queued.max.messages.kbytes": max(kafka.queue_bytes // share // 1024, 64),
-        "fetch.message.max.bytes": fetch_bytes,
-        # By default a partition whose queue is full is left alone for a second: the loop is faster than that.
-        "fetch.queue.backoff.ms": 10,
-        "check.crcs": True,
-        "isolation.level": "read_committed",
-        # Errors come through error_cb; its own lines, twenty a second while a broker is down, would drown them.
-        "log_level": 0,
-        **kafka.client_options(),
-        "bootstrap.servers": kafka.brokers,
-        "group.id": kafka.group,
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "enable.partition.eof": True,
-        "auto.offset.reset": "error",
-    }
-
-
-def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
-    """The partitions of the topic.
-
-    Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic, ConfigError when librdkafka
-    refuses an option.
-    """
-    heard: list[str] = []
-    try:
-        consumer = Consumer(consumer_options(kafka, 1) | {"error_cb": lambda error: heard.append(error.str())})
-    except KafkaException as refused:
-        raise ConfigError(f"[kafka.options]: librdkafka refuses them: {refused.args[0].str()}") from None
-    try:
-        topic = _patiently(
-            kafka,
-            "its metadata",
-            lambda: _topic(consumer, kafka.topic),
-            patience_s=_REACH_S,
-            heard=heard,
-        )
-        if topic.error is not None:
-            raise FatalError(
-                f"topic {kafka.topic} at {kafka.brokers}: {topic.error.str()}; "
-                "check [kafka] topic and the rights on it",
-                exit_code=ExitCode.KAFKA,
-            )
-        return tuple(sorted(topic.partitions))
-    finally:
-        consumer.close()
-
-
-def _topic(consumer: Consumer, topic: str) -> TopicMetadata:
-    try:
-        found: TopicMetadata = consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
-    except KafkaException:
-        consumer.poll(0)  # serves error_cb
-        raise
-    return found
-
-
-def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """Low watermark and end offset of each partition. Raises FatalError (exit code KAFKA)."""
-    consumer = Consumer(consumer_options(kafka, 1))
-    try:
-        return _watermarks(consumer, kafka, partitions)
-    finally:
-        consumer.close()
-
-
-def committed_progress(kafka: Kafka, partitions: Iterable[int]) -> dict[int, Watermark | None]:
-    """What the group has committed, None where nothing, with the counts its commits carry.
-
-    Joins no group. Raises FatalError (exit code KAFKA).
-    """
-    consumer = Consumer(consumer_options(kafka, 1))
-    try:
-        return _committed(consumer, kafka, partitions)
-    finally:
-        consumer.close()
-
-
-def offset_at(kafka: Kafka, partition: int, timestamp_ms: int) -> int | None:
-    """The offset of the first message at or after a time (milliseconds since the epoch); None past the last one.
-
-    Raises FatalError (exit code KAFKA).
-    """
-    consumer = Consumer(consumer_options(kafka, 1))
-    asked = [TopicPartition(kafka.topic, partition, timestamp_ms)]
-    try:
-        (found,) = _patiently(
-            kafka,
-            f"the offset of a time in topic {kafka.topic} partition {partition}",
-            lambda: _whole(consumer.offsets_for_times(asked, timeout=_REQUEST_S)),
-        )
-        return found.offset if found.offset >= 0 else None
-    finally:
-        consumer.close()
-
-
 def _chunk(messages: list[Message]) -> Chunk | None:
     if not messages:
         return None
     partitions = np.fromiter(map(_PARTITION, messages), dtype=np.int32, count=len(messages))
     offsets = np.fromiter(map(_OFFSET, messages), dtype=np.int64, count=len(messages))
     return Chunk(messages, partitions, offsets, sum(map(len, messages)))
-
-
-def _committed(consumer: Consumer, kafka: Kafka, partitions: Iterable[int]) -> dict[int, Watermark | None]:
-    asked = [TopicPartition(kafka.topic, partition) for partition in partitions]
-    answers = _patiently(
-        kafka, f"the commits of group {kafka.group}", lambda: _whole(consumer.committed(asked, timeout=_REQUEST_S))
-    )
-    return {a.partition: None if a.offset == OFFSET_INVALID else decode(a.offset, a.metadata) for a in answers}
-
-
-def _whole(answers: list[TopicPartition]) -> list[TopicPartition]:
-    for answer in answers:
-        if answer.error is not None:
-            raise KafkaException(answer.error)
-    return answers
-
-
-def _watermarks(consumer: Consumer, kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-    found = {}
-    for partition in partitions:
-        asked = TopicPartition(kafka.topic, partition)
-        found[partition] = _patiently(
-            kafka,
-            f"the offsets of topic {kafka.topic} partition {partition}",
-            partial(bounds_of, consumer, asked, _REQUEST_S),
-        )
-    return found
-
-
-def bounds_of(consumer: Consumer, asked: TopicPartition, timeout_s: float) -> tuple[int, int]:
-    """Low watermark and end offset of one partition. Raises KafkaException."""
-    # The library documents None on a time-out, its type hints don't.
-    found = cast("tuple[int, int] | None", consumer.get_watermark_offsets(asked, timeout=timeout_s))
-    if found is None:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
-    return found
-
-
-def _patiently(
-    kafka: Kafka, what: str, ask: Callable[[], _T], *, patience_s: float = _PATIENCE_S, heard: Sequence[str] = ()
-) -> _T:
-    """Ask until Kafka answers, for at most `patience_s`; what it refuses for good ends at once.
-
-    The first of what was `heard` meanwhile says more than the request's own failure.
-    """
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            return ask()
-        except KafkaException as failed:
-            error: KafkaError = failed.args[0]
-            if error.code() in REFUSED or time.monotonic() >= deadline:
-                raise FatalError(
-                    f"Kafka at {kafka.brokers} did not give {what}: {heard[0] if heard else error.str()}; "
-                    "check [kafka] brokers, the network and the rights of this user",
-                    exit_code=ExitCode.KAFKA,
-                ) from None
-            time.sleep(0.2)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from ingest.config import Kafka
 from ingest.errors import RetryableError
-from ingest.pipeline.client import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from ingest.pipeline.poll import bounds_of, consumer_options
+from ingest.pipeline.client import Consumer, KafkaError, KafkaException, Message, TopicPartition, consumer_options
+from ingest.pipeline.cluster import bounds_of
 from ingest.records import KafkaMessage
 
 _MESSAGES = 2_000

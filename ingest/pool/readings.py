@@ -12,7 +12,7 @@ from typing import TypeVar
 from ingest import config
 from ingest.errors import ConfigError
 from ingest.overlays import quoted
-from ingest.pipeline import poll
+from ingest.pipeline import cluster
 from ingest.pipeline.ack import Watermark
 from ingest.pool import partitions as sets
 
@@ -94,7 +94,7 @@ def find(topics: Iterable[Wanted], *, until_end: bool) -> list[Reading]:
         topics,
         lambda one: (
             one.settings,
-            sets.choose(one.partitions, poll.topic_partitions(one.settings.kafka), one.topic, one.setting),
+            sets.choose(one.partitions, cluster.topic_partitions(one.settings.kafka), one.topic, one.setting),
         ),
         faults,
     )
@@ -102,8 +102,8 @@ def find(topics: Iterable[Wanted], *, until_end: bool) -> list[Reading]:
         raise ConfigError(faults)
     found = []
     for settings, partitions in chosen:
-        marks = poll.watermarks(settings.kafka, partitions)
-        start = poll.committed_progress(settings.kafka, partitions)
+        marks = cluster.watermarks(settings.kafka, partitions)
+        start = cluster.committed_progress(settings.kafka, partitions)
         until = {partition: end for partition, (_, end) in marks.items()} if until_end else None
         found.append(Reading(settings, partitions, marks, start, until))
     return found

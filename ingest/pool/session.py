@@ -21,7 +21,7 @@ from ingest.account.files import AccountFiles, Nowhere
 from ingest.account.keep import Keeper, Opening
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Event, Notice, SupervisorStarted
-from ingest.pipeline import poll, produce
+from ingest.pipeline import cluster, produce
 from ingest.pipeline.ack import Watermark
 from ingest.pool import partitions as sets
 from ingest.pool import process, readings
@@ -157,8 +157,8 @@ def _account(reading: Reading, supervisor: Supervisor, keeper: Keeper, started: 
     end: Mapping[int, Watermark | None] | None = None
     marks: Mapping[int, tuple[int, int]] = {}
     try:
-        marks = poll.watermarks(kafka, chosen)
-        end = poll.committed_progress(kafka, chosen)
+        marks = cluster.watermarks(kafka, chosen)
+        end = cluster.committed_progress(kafka, chosen)
         keeper.found(kafka.topic, kafka.group, end)
     except FatalError as error:
         emit(Notice(text=f"the account is taken from the workers' last words, as Kafka can't be asked: {error}"))

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from ingest.config import Kafka
 from ingest.errors import ExitCode
-from ingest.pipeline.poll import committed_progress, watermarks
+from ingest.pipeline.cluster import committed_progress, watermarks
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.compare import compare_counts
 from ingest.sandbox.generate import Generator

@@ -2,7 +2,7 @@ import pytest
 
 from ingest.config import Kafka
 from ingest.errors import ConfigError
-from ingest.pipeline.poll import topic_partitions
+from ingest.pipeline.cluster import topic_partitions
 
 
 def test_an_option_that_librdkafka_does_not_know_is_a_fault_of_the_configuration() -> None:
