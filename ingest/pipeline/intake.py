@@ -4,7 +4,7 @@ Nothing is sent, written or committed here.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
@@ -72,10 +72,9 @@ class Intake:
         numbers = count(1)
         self.batches = tuple(Batches(limits, numbers) for _ in judges.routes)
 
-    def room(self, besides: Collection[int] = ()) -> int:
-        """Messages that may be polled now, whatever their routes; those of the routes `besides` find room elsewhere."""
-        rooms = [batches.room() for route, batches in enumerate(self.batches) if route not in besides]
-        return min(rooms, default=0)
+    def room(self) -> int:
+        """Messages that may be polled now, whatever their routes."""
+        return min(batches.room() for batches in self.batches)
 
     @property
     def rows(self) -> int:
