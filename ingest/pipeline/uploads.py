@@ -95,8 +95,8 @@ class Uploads:
         backoff: Backoff,
         emit: Emit,
         worker: int,
+        answer: threading.Event,
         route: str = "",
-        answer: threading.Event | None = None,
     ) -> None:
         """`answer` is set whenever an attempt has ended; several pools may share one."""
         self._send = send
@@ -107,7 +107,7 @@ class Uploads:
         self._worker = worker
         self._open: list[_Upload] = []
         self._route = route
-        self._answer = answer if answer is not None else threading.Event()
+        self._answer = answer
         self._repeats = Repeats()
         self._pool = ThreadPoolExecutor(concurrency.most, thread_name_prefix="upload")
 
@@ -196,11 +196,6 @@ class Uploads:
                     self._concurrency.held_back()
                     return
                 self._submit(upload, now)
-
-    def wait(self, timeout_s: float) -> None:
-        """Return when an attempt has ended since the last call, or after `timeout_s`."""
-        self._answer.wait(timeout_s)
-        self._answer.clear()
 
     def close(self) -> None:
         """Cut all attempts; what is open stays unacknowledged."""
