@@ -24,7 +24,7 @@ from ingest.pipeline.ack import PartitionTracker
 from ingest.pipeline.poll import Polled, Reader
 from ingest.pipeline.start import after_hole
 
-STALL_S = 1.0
+STALL_S = 1.0  # no room for this long: a route is left behind, or, if none has any, the worker pauses
 JOIN_S = 0.8  # before the worker pauses its partitions, which throws away what was fetched
 _POLL_S = 0.02
 _SILENCE_S = 60.0  # no message for this long, though there are some: replace the consumer

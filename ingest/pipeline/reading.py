@@ -1,10 +1,10 @@
 """From Kafka into the batches: one worker's reading, the first one and those of routes that had to be left behind.
 
 Rules
-1. There is room until the next batch of some route is full and no upload of it is free. For up to a second a turn then
+1. There is room until the next batch of some route is full and no upload of it is free. For up to `STALL_S` a turn then
    just waits for an answer: pausing throws away what librdkafka has fetched ahead. If a commit is awaited, its answer
-   comes from within a poll: one message a turn is polled, and kept back until there is room for it. Past that second it
-   pauses and polls for nothing, so that commits and errors are still served.
+   comes from within a poll: one message a turn is polled, and kept back until there is room for it. After that
+   time it pauses and polls for nothing, so that commits and errors are still served.
 2. Every message that a poll returns is tracked, also one that slips through while paused: an untracked message would
    be a gap, and watermarks pass over gaps. What is kept back until there is room is no gap: it is tracked before
    anything that comes after it, and until then nothing is committed past it.
@@ -25,7 +25,7 @@ from ingest.config import Config
 from ingest.errors import FatalError
 from ingest.events import Emit
 from ingest.pipeline.ack import PartitionTracker
-from ingest.pipeline.behind import Behind
+from ingest.pipeline.behind import STALL_S, Behind
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
 from ingest.pipeline.delivery import Delivery, too_many
 from ingest.pipeline.intake import Intake, Taken
@@ -37,7 +37,6 @@ from ingest.records import Chunk
 IDLE_POLL_S = 0.25
 BUSY_POLL_S = 0.05  # while uploads are out: their answers are taken between polls
 DUE_POLL_S = 0.01  # while a batch is due or a commit awaited: either may be answered any moment
-_STALL_S = 1.0  # no room for this long: pause
 _MOST_KEPT = 100
 _SILENCE_S = 60.0  # no message for this long, though the log has more: replace the consumer
 
@@ -137,7 +136,7 @@ class Reading:
         """There is no room, or nothing more is to be read. `busy`: there is other work, so don't wait long."""
         if self._full_since is None:
             self._full_since = now
-        if not leaving and now - self._full_since < _STALL_S and len(self._kept) < _MOST_KEPT:
+        if not leaving and now - self._full_since < STALL_S and len(self._kept) < _MOST_KEPT:
             if committing:
                 self._keep_back(self._reader.poll(1, 0.0))
             if not busy:
