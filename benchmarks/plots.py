@@ -100,19 +100,8 @@ def _bars(figure: Figure, axes: Axes, chart: Bars) -> None:
         axes.barh(at, medians, height=thick * 0.88, color=colour, alpha=0.85, label=name)
         for y, point in zip(at, own.values(), strict=True):
             _whisker(axes, point, y, most, horizontal=True, log=log)
-            axes.annotate(
-                spell(point.at),
-                (max(point.high, point.at), y),
-                xytext=(5, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8,
-            )
-    axes.set_yticks(range(len(chart.categories)), [_wrapped(category) for category in chart.categories])
-    axes.set_ylim(len(chart.categories) - 0.45, -0.55)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=True, axis="x")
-    axes.set_xlabel(chart.unit)
+            _say(axes, point.at, max(point.high, point.at), y)
+    _lying(axes, chart.categories, chart.unit)
     if log:
         axes.set_xscale("log")
         axes.set_xlim(min(point.low for point in points if point.low > 0) / 1.5, most * 3)
@@ -136,20 +125,9 @@ def _stack(figure: Figure, axes: Axes, chart: Stack) -> None:
         for bar, length in own.items():
             reached[bar] += length
     for place, bar in enumerate(chart.bars):
-        axes.annotate(
-            spell(reached[bar]),
-            (reached[bar], place),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
-    axes.set_yticks(range(len(chart.bars)), [_wrapped(bar) for bar in chart.bars])
-    axes.set_ylim(len(chart.bars) - 0.45, -0.55)
-    axes.tick_params(axis="y", length=0)
+        _say(axes, reached[bar], reached[bar], place)
+    _lying(axes, chart.bars, chart.unit)
     axes.set_xlim(0, max(reached.values(), default=1.0) * 1.12 or 1.0)
-    axes.grid(visible=True, axis="x")
-    axes.set_xlabel(chart.unit)
     _plain(axes, "x", log=False)
     figure.set_size_inches(WIDTH, 0.7 + 0.4 * len(chart.bars))
 
@@ -195,6 +173,20 @@ def _curves(axes: Axes, chart: Curves) -> None:
     _plain(axes, "x", log=log)
     _upright(axes, ys, chart.unit, log=log and _is_log(ys, LOG_SPAN))
     axes.set_xlabel(chart.over)
+
+
+def _say(axes: Axes, value: float, end: float, y: float) -> None:
+    """The number, just past a bar's end."""
+    axes.annotate(spell(value), (end, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8)
+
+
+def _lying(axes: Axes, names: Sequence[str], unit: str) -> None:
+    """Bars one below the other, the first on top, each with its name."""
+    axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
+    axes.set_ylim(len(names) - 0.45, -0.55)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=True, axis="x")
+    axes.set_xlabel(unit)
 
 
 def _upright(axes: Axes, points: Sequence[Point], unit: str, *, log: bool) -> None:
