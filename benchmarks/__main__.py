@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from benchmarks import machine, profile_worker, report, suite, tables
 from benchmarks.backlog import Backlog
 from benchmarks.contenders import INGEST, LOOP
 from benchmarks.figures import Outcome, Results, Tell
+from benchmarks.suite import Part
 from ingest.errors import IngestError
 
 RESULTS = Path(__file__).parent / "results"
@@ -24,7 +25,7 @@ PROFILED_EVENTS, PROFILED_QUICK_EVENTS = 1_000_000, 240_000
 PARTITIONS = 4
 
 
-def parse() -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     known = {**suite.PARTS, **suite.ON_REQUEST}
     parts = "\n".join(f"  {name:14}{what}" for name, what in suite.PARTS.items())
     further = "\n".join(f"  {name:14}{what}" for name, what in suite.ON_REQUEST.items())
@@ -44,18 +45,18 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--events", type=int, help="the backlog of side_by_side, and of --profile")
     parser.add_argument("--batch-events", type=int, help="events of a micro-batch, as above")
     parser.add_argument("--profile", action="store_true", help="only profile one worker's loop, by function")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
-def main() -> int:
-    given = parse()
+def main(arguments: Sequence[str], part: Callable[[str], Part] = suite.part) -> int:
+    given = parse(arguments)
     console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
     if given.profile:
         return _profile(given)
     names = [name for name in (*suite.PARTS, *suite.ON_REQUEST) if name in (given.part or suite.PARTS)]
     path = given.json or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.json"
     html = given.html or path.with_suffix(".html")
-    results = Results(_about(given, names))
+    results = Results(_about(arguments, given, names))
     for told in ("machine", "versions"):
         console.print(", ".join(f"{name} {value}" for name, value in results.about[told].items()), markup=False)
 
@@ -67,7 +68,7 @@ def main() -> int:
     keep(Outcome(), {})  # a path that can't be written to is known before the work, not after it
     tell = _teller(console)
     try:
-        parts = [suite.part(name) for name in names]
+        parts = [part(name) for name in names]
         suite.run(parts, quick=given.quick, overrides=_overrides(given), tell=tell, keep=keep)
     finally:
         report.save(html, results)
@@ -77,9 +78,9 @@ def main() -> int:
     return int(bool(results.outcome.faults))
 
 
-def _about(given: argparse.Namespace, names: list[str]) -> dict[str, Any]:
+def _about(arguments: Sequence[str], given: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     return {
-        "command": shlex.join(["benchmarks/run", *sys.argv[1:]]),
+        "command": shlex.join(["benchmarks/run", *arguments]),
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": machine.describe(),
         "versions": machine.versions(),
@@ -110,7 +111,7 @@ def _profile(given: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        sys.exit(main(sys.argv[1:]))
     except IngestError as error:
         sys.exit(f"benchmarks/run: {error}")
     except KeyboardInterrupt:
