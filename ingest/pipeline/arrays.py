@@ -3,7 +3,9 @@
 Theory: pyarrow's own inference is exact (an integer among floats is only taken up to 2**53, int and str raise) but for
 one thing: a boolean after a float becomes 1.0. Typed conversion is not (2.5 becomes 2, unknown keys vanish): measured
 with pyarrow 26. So the common case is inference of a whole column at once, with a look for booleans among floats, and
-only a column that does not fit is looked at value by value.
+only a column that does not fit is looked at value by value. Lists of strings are the exception, as inference takes
+twice the time there: of lists and nulls, the typed conversion refuses all but these (a string would be taken for the
+list of its characters).
 """
 
 from collections import Counter
@@ -22,6 +24,7 @@ _EXACT_FLOAT = 2**53
 _PAST_INT64 = 2.0**63
 _STRINGS = pa.list_(pa.string())
 _NO_STRINGS = pa.list_(pa.null())  # what pyarrow infers when all lists are empty
+_LIST = {list, type(None)}
 _NO_VOTES: Mapping[str, int] = {}
 _TYPES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
@@ -63,7 +66,7 @@ def fit(
         elif rule.kinds & STRUCTURED:
             return _one_by_one(key, values, rule, column, was_integer)
     try:
-        array = pa.array(values)
+        array = pa.array(values, type=_STRINGS if _are_lists(values, column) else None)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         return _one_by_one(key, values, rule, column, was_integer)
     if pa.types.is_null(array.type):
@@ -71,13 +74,24 @@ def fit(
     if array.type.equals(_NO_STRINGS):
         array = array.cast(_STRINGS)
     kind = _KINDS.get(array.type)
-    if kind in STRUCTURED or (kind == "float" and bool in set(map(type, values))):
+    if kind in STRUCTURED or (kind == "float" and _has_booleans(values, array)):
         kind = None  # no column of its own, or pyarrow made 1.0 of true
     if column is not None and (column.kind, kind) == ("float", "integer") and not _count_wide(array):
         array, kind = array.cast(pa.float64()), "float"
     if kind is None or (column is not None and column.kind != kind) or (rule is not None and kind not in rule.kinds):
         return _one_by_one(key, values, rule, column, was_integer)
     return Fitted(array)
+
+
+def _are_lists(values: Sequence[Any], column: Column | None) -> bool:
+    """All of these are lists or null, in a column of lists of strings."""
+    return column is not None and column.kind == "list of strings" and _LIST.issuperset(map(type, values))
+
+
+def _has_booleans(values: Sequence[Any], floats: pa.Array) -> bool:
+    """There is one among `values`, of which pyarrow made `floats`: only then is there a 0.0 or a 1.0."""
+    numbers = floats.to_numpy(zero_copy_only=False)
+    return bool(((numbers == 0.0) | (numbers == 1.0)).any()) and bool in set(map(type, values))
 
 
 def _one_by_one(

@@ -194,6 +194,10 @@ def messages(draw: st.DrawFn) -> list[bytes | None]:
 @example([b'{"a":' + b"[" * 1000 + b"]" * 1000 + b',"a":1}'], [1])
 @example([b'{"n":9007199254740993}', b'{"n":0.5}', b'{"n":1}'], [1, 2])
 @example([b'{"n":1}', b'{"n":1e25}', b'{"n":10000000000000000000000000}'], [3])
+@example([b'{"l":["a"]}', b'{"l":"ab"}', b'{"l":["b"]}', b'{"l":{"c":1}}', b'{"l":[1]}', b'{"l":null}'], [1, 5])
+@example([b'{"l":[]}', b'{"l":null}', b'{"l":[null]}', b'{"l":[]}'], [2, 1])
+@example([b'{"n":0.5}', b'{"n":false}', b'{"n":-0.0}'], [1, 2])
+@example([b'{"a" :1,"a":2}', b'{"a":"!:"}', b'{"a !:":1}'], [3])
 def test_random_messages_are_exact_or_named(values: list[bytes | None], sizes: list[int]) -> None:
     one, begin = decoder(), 0
     chunks: list[Decoded] = []
@@ -387,7 +391,9 @@ def test_an_empty_chunk_is_fine() -> None:
     assert (decoded.table.num_rows, len(decoded.accepted), list(decoded.rejected)) == (0, 0, [])
 
 
-@pytest.mark.parametrize("extra", ['"s":"a:b"', '"s":"\\":"', '"s":"\\\\"', '"k:":1', '"s": "x" ', '"\\"":1'])
+@pytest.mark.parametrize(
+    "extra", ['"s":"a:b"', '"s":"\\":"', '"s":"\\\\"', '"k:":1', '"s": "x" ', '"\\"":1', '"s!":"!:"', '"s":" :"']
+)
 def test_colons_and_quotes_inside_strings_are_no_duplicates(extra: str) -> None:
     values = [f"{{{extra}}}".encode(), b'{"z":1}']
     decoded = decoder().decode(values)
