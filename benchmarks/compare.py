@@ -119,7 +119,7 @@ def _about(console: Console, letter: str, path: Path, results: Results) -> None:
         console.print(f"{letter} has faults; what they concern has no figures: {len(results.outcome.faults)}")
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     options = argparse.ArgumentParser(
         prog="benchmarks/compare",
         description="Compares two runs of the suite, figure by figure. It prints verdicts and never fails on them.",
@@ -127,7 +127,7 @@ def main() -> int:
     )
     options.add_argument("before", type=Path, metavar="A.json", help="the run to compare with")
     options.add_argument("after", type=Path, metavar="B.json", help="the run to judge")
-    given = options.parse_args()
+    given = options.parse_args(arguments)
     runs = []
     for path in (given.before, given.after):
         try:
@@ -154,4 +154,4 @@ def _refuse(reason: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

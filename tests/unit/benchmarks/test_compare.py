@@ -1,6 +1,5 @@
 """Two runs against each other, and what the command says and returns."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from benchmarks.figures import Results
 from tests.unit.benchmarks.outcomes import ABOUT, results
 
 
-def called(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *paths: Path) -> tuple[int, str]:
-    monkeypatch.setattr(sys, "argv", ["compare", *map(str, paths)])
-    code = compare.main()
+def called(capsys: pytest.CaptureFixture[str], *paths: Path) -> tuple[int, str]:
+    code = compare.main(list(map(str, paths)))
     said = capsys.readouterr()
     return code, said.out + said.err
 
@@ -44,14 +42,12 @@ def test_on_another_machine_only_ratios_are_judged() -> None:
     assert compare.OTHER_MACHINE not in {row.verdict for row in found.rows if row.after.ratio}
 
 
-def test_what_only_one_has_is_listed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_only_one_has_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = results()
     first, *rest = both.outcome.figures
     before = replace(both, outcome=replace(both.outcome, figures=rest))
     after = replace(both, outcome=replace(both.outcome, figures=(replace(first, name="new <name>"), *rest)))
-    code, said = called(capsys, monkeypatch, saved(tmp_path / "a.json", before), saved(tmp_path / "b.json", after))
+    code, said = called(capsys, saved(tmp_path / "a.json", before), saved(tmp_path / "b.json", after))
     assert code == 0
     assert "only in B:" in said
     assert "only in A:" not in said
@@ -59,20 +55,16 @@ def test_what_only_one_has_is_listed(
     assert said.splitlines()[-1] == f"{len(rest)} figures in both: {len(rest)} same within noise; 1 in one of them only"
 
 
-def test_worse_figures_fail_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worse_figures_fail_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slow = saved(tmp_path / "b.json", results(2, slower=9.0))
-    code, said = called(capsys, monkeypatch, saved(tmp_path / "a.json", results()), slow)
+    code, said = called(capsys, saved(tmp_path / "a.json", results()), slow)
     assert code == 0
     assert " worse" in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize("bad", ["missing.json", "other.json"])
-def test_a_bad_file_is_named_with_code_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, bad: str
-) -> None:
+def test_a_bad_file_is_named_with_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str], bad: str) -> None:
     (tmp_path / "other.json").write_text("{}")
-    code, said = called(capsys, monkeypatch, saved(tmp_path / "a.json", results()), tmp_path / bad)
+    code, said = called(capsys, saved(tmp_path / "a.json", results()), tmp_path / bad)
     assert code == 2
     assert said.startswith(f"benchmarks/compare: {tmp_path / bad} ")
