@@ -24,6 +24,7 @@ import numpy as np
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.generate import Generator
+from ingest.sandbox.leash import Held
 from ingest.sandbox.misbehave import Fault
 from ingest.sandbox.produce import create_topic, produce
 
@@ -94,17 +95,16 @@ def run(brokers: str, topic: str, case: Case, rate: int, outage_s: float) -> tup
         config.write_text(
             CONFIG.format(brokers=brokers, topic=topic, max_events=case.max_events, well=WELL, failing=FAILING)
         )
-        worker = subprocess.Popen(
+        worker = Held(
             [sys.executable, "-m", "ingest", "supervise", "--log-format", "json"],
+            output=subprocess.PIPE,
             cwd=directory,
-            env={**os.environ, **endpoint.environment()},
-            stdout=subprocess.PIPE,
-            text=True,
+            environment={**os.environ, **endpoint.environment()},
         )
         output: list[str] = []
-        reader = threading.Thread(target=lambda: output.extend(worker.stdout or ()))
+        reader = threading.Thread(target=lambda: output.extend(worker.said or ()))
         reader.start()
-        while not any('"worker_started"' in line for line in output) and worker.poll() is None:
+        while not any('"worker_started"' in line for line in output) and worker.code is None:
             time.sleep(0.05)
         outages = [
             threading.Timer(WARM_UP_S, endpoint.misbehave, [_faults()]),
@@ -120,9 +120,10 @@ def run(brokers: str, topic: str, case: Case, rate: int, outage_s: float) -> tup
         finally:
             for timer in outages:
                 timer.cancel()
-            worker.send_signal(signal.SIGTERM)
+            worker.send(signal.SIGTERM)
             worker.wait()
             reader.join()
+            worker.close()
         seconds = [
             request.stored_at - request.table["produced_ms"].to_numpy() / 1000.0
             for request in endpoint.journal.requests()

@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.feed import Fed, Feed
-from ingest.sandbox import leash
 from ingest.sandbox.arize import HOST, ArizeEndpoint
 from ingest.sandbox.generate import TAGS
+from ingest.sandbox.leash import Held
 from ingest.sandbox.produce import create_topic
 
 PARTITIONS = 4
@@ -59,7 +59,7 @@ class Standing:
         self.produced = 0
         self._brokers = brokers
         self._topic_config = topic_config
-        self._holder: subprocess.Popen[str] | None = None
+        self._held: Held | None = None
         self.pid = 0  # the supervisor's, once started
         self._closing = contextlib.ExitStack()
 
@@ -86,36 +86,24 @@ class Standing:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
         command = [sys.executable, "-m", "ingest", "supervise", "--workers", "1", "--log-format", "json"]
         with self._log.open("w") as log:
-            # Its directory is ours to remove; the leash ends it when this process is gone.
-            self._holder = subprocess.Popen(
-                [sys.executable, "-I", "-S", leash.__file__, "", *command],
-                cwd=self.directory,
-                env={**kept, **self.endpoint.environment()},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-        self.pid = int(self._holder.stdout.readline() or 0) if self._holder.stdout is not None else 0
+            environment = {**kept, **self.endpoint.environment()}
+            self._held = Held(command, output=log, cwd=self.directory, environment=environment)
+        self.pid = self._held.pid
         deadline = time.monotonic() + START_S
         while '"worker_started"' not in self._log.read_text():
-            if self._holder.poll() is not None or time.monotonic() > deadline:
+            if self._held.code is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the worker doesn't start: {self._log.read_text()[-500:]}")
             time.sleep(LOOK_S)
 
     def stop(self) -> None:
         """SIGTERM: the worker drains. SIGKILL if it doesn't leave."""
-        if self._holder is None:
+        if self._held is None:
             return
-        if self._holder.poll() is None:
-            os.kill(self.pid, signal.SIGTERM)
-        try:
-            self._holder.communicate(timeout=STOP_S)
-        except subprocess.TimeoutExpired:
-            os.kill(self.pid, signal.SIGKILL)
-            self._holder.communicate()
-        self._holder = None
+        self._held.send(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._held.wait(STOP_S)
+        self._held.close()
+        self._held = None
 
     def feed(
         self,

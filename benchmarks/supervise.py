@@ -5,7 +5,6 @@ A run that delivers a backlog and ends is a `Contender`, measured from outside b
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from benchmarks.backlog import Backlog
 from benchmarks.contenders import Contender, Order
 from ingest.pool.partitions import shares
 from ingest.sandbox.generate import TAGS, VECTOR
+from ingest.sandbox.leash import Held
 
 STOP_S = 45.0
 
@@ -101,35 +101,33 @@ class Line:
 
 
 class Supervised:
-    """A running `ingest supervise`; a context manager. `started_s` is its exec, in monotonic seconds."""
+    """A running `ingest supervise`; a context manager. `started_s` is its start, in monotonic seconds.
+
+    `pid` is the supervisor's. What it says besides JSON lines is kept in `log`.
+    """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.lines: list[Line] = []
         self._heard = threading.Condition()
-        self._errors = log.open("wb")
+        self._log = log
         self.started_s = time.monotonic()
-        self.process = subprocess.Popen(
-            list(command),
-            env={**environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            start_new_session=True,
-        )
+        self._held = Held(command, output=subprocess.PIPE, environment=environment)
+        self.pid = self._held.pid
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def _read(self) -> None:
-        for text in self.process.stdout or ():
-            at_s = time.monotonic()
-            try:
-                said = json.loads(text)
-            except ValueError:
-                continue
-            with self._heard:
-                self.lines.append(Line(at_s, said["event"], said.get("worker"), said))
-                self._heard.notify_all()
+        with self._log.open("w") as log:
+            for text in self._held.said or ():
+                at_s = time.monotonic()
+                try:
+                    said = json.loads(text)
+                except ValueError:
+                    log.write(text)
+                    continue
+                with self._heard:
+                    self.lines.append(Line(at_s, said["event"], said.get("worker"), said))
+                    self._heard.notify_all()
         with self._heard:
             self._heard.notify_all()
 
@@ -138,8 +136,8 @@ class Supervised:
         deadline = time.monotonic() + timeout_s
         with self._heard:
             while not found():
-                if self.process.poll() is not None:
-                    raise SupervisedError(f"ingest supervise ended with {self.process.returncode} before {what}")
+                if self._held.code is not None:
+                    raise SupervisedError(f"ingest supervise ended with {self._held.code} before {what}")
                 if time.monotonic() > deadline:
                     raise SupervisedError(f"{what}: not within {timeout_s:g} s; last: {self._last()}")
                 self._heard.wait(0.01)
@@ -150,9 +148,9 @@ class Supervised:
 
     def stop(self) -> int:
         """SIGTERM, and its exit code once it has drained. Raises SupervisedError."""
-        self.process.send_signal(signal.SIGTERM)
+        self._held.send(signal.SIGTERM)
         try:
-            return self.process.wait(STOP_S)
+            return self._held.wait(STOP_S)
         except subprocess.TimeoutExpired:
             raise SupervisedError(f"ingest supervise did not leave within {STOP_S:g} s of SIGTERM") from None
 
@@ -165,11 +163,7 @@ class Supervised:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.process.poll() is None:
-            # The session is its own: its workers die with it, and what would not is killed by name of the group.
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self._held.close()
         self._reader.join()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        self._errors.close()
+        if self._held.said is not None:
+            self._held.said.close()

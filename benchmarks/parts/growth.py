@@ -199,7 +199,7 @@ def _watch(rest: Rest, kafka: RealKafka, case: str, found: Samples, tell: Tell) 
         with Supervised(setup.command(config), environment(backlog), backlog.directory / "errors.log") as running:
 
             def note(when: str) -> None:
-                own_s, worker_s, memory = _cpu_a_minute(running.process.pid, rest.watch_s)
+                own_s, worker_s, memory = _cpu_a_minute(running.pid, rest.watch_s)
                 found.take(case, f"supervisor's CPU s a minute, {when}", "s", own_s)
                 found.take(case, f"CPU s a minute of a worker, {when}", "s", worker_s)
                 found.take(case, f"memory of the supervisor, {when}", "MB USS", memory / 1e6)

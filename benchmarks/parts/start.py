@@ -146,7 +146,7 @@ class _Trial:
         with self._supervised(setup, group) as run:
             fetching: dict[int, float] = {}
             run.wait_for("every worker fetched", lambda: len(_fetching(run, fetching)) == setup.workers, TIMEOUT_S)
-            cpu_s = _tree_cpu_s(run.process.pid)
+            cpu_s = _tree_cpu_s(run.pid)
             run.wait_for("every worker delivered", lambda: len(self._first_acks(setup)) == setup.workers, TIMEOUT_S)
             lines = list(run.lines)
             acks = self._first_acks(setup).values()

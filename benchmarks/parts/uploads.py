@@ -12,8 +12,10 @@
 5. A run that didn't store every event exactly once is a fault.
 """
 
+import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -30,6 +32,7 @@ from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.compare import compare_counts
 from ingest.sandbox.generate import TAGS, Generator
+from ingest.sandbox.leash import Held
 from ingest.sandbox.misbehave import Fault
 from ingest.sandbox.produce import create_topic, produce
 
@@ -259,24 +262,16 @@ class _Bench:
         )
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
         options = ["--partitions", f"0-{share - 1}", "--until-end", "--verbose", "--log-format", "json"]
-        with (
-            log.open("w") as output,
-            subprocess.Popen(
-                [sys.executable, "-m", "ingest", "supervise", *options, "--config", str(config)],
-                env={**kept, **self._endpoint.environment()},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            ) as process,
-        ):
-            try:
-                return process.wait(DEADLINE_S)
-            except subprocess.TimeoutExpired:
-                process.terminate()
-                return process.wait()
-            except BaseException:
-                process.terminate()
-                raise
+        command = [sys.executable, "-m", "ingest", "supervise", *options, "--config", str(config)]
+        with log.open("w") as output:
+            held = Held(command, output=output, environment={**kept, **self._endpoint.environment()})
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return held.wait(DEADLINE_S)
+            held.send(signal.SIGTERM)
+            return held.wait()
+        finally:
+            held.close()
 
 
 def _limits(log: Path) -> tuple[tuple[float, float], ...]:

@@ -8,7 +8,6 @@ and finds it again by the file `broker.json` in its data directory.
 import argparse
 import contextlib
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -22,9 +21,9 @@ from typing import Self
 import psutil
 
 from ingest.errors import IngestError
-from ingest.sandbox import leash
 from ingest.sandbox.jars import cache_directory
-from ingest.sandbox.node import BrokerError, await_answer, command, prepare
+from ingest.sandbox.leash import Held
+from ingest.sandbox.node import await_answer, command, prepare
 
 STOP_S = 20.0
 
@@ -41,7 +40,7 @@ class RealKafka:
         self.data = Path(tempfile.mkdtemp(prefix="ingest-kafka-")) if data is None else data
         self._port = port
         self._settings = dict(settings or {})
-        self._holder: subprocess.Popen[str] | None = None
+        self._held: Held | None = None
         self.bootstrap = ""
         self.pid = 0
 
@@ -62,25 +61,15 @@ class RealKafka:
     @property
     def alive(self) -> bool:
         """Whether the Java process runs."""
-        return self._holder is not None and self._holder.poll() is None
+        return self._held is not None and self._held.code is None
 
     def start(self) -> None:
         """Start the process on its data and wait until it answers. Raises `BrokerError`."""
         if self.alive:
             return
-        held = [sys.executable, "-I", "-S", leash.__file__, str(self.data if self._temporary else "")]
         with (self.data / "console.log").open("ab") as console:
-            self._holder = subprocess.Popen(
-                held + command(self.data),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=console,
-                text=True,
-                start_new_session=True,  # a Ctrl-C at the terminal is for the tests, not for the broker
-            )
-        if self._holder.stdout is None:
-            raise BrokerError("the broker's holder has no output")
-        self.pid = int(self._holder.stdout.readline() or 0)
+            self._held = Held(command(self.data), output=console, directory=self.data if self._temporary else None)
+        self.pid = self._held.pid
         await_answer(self.bootstrap, self.data, lambda: self.alive)
 
     def kill(self) -> None:
@@ -97,20 +86,13 @@ class RealKafka:
         self.start()
 
     def _end(self, how: signal.Signals) -> None:
-        if self._holder is None:
+        if self._held is None:
             return
-        if self._holder.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, how)
-        try:
-            self._holder.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            os.kill(self.pid, signal.SIGKILL)
-            self._holder.wait(STOP_S)
-        for pipe in (self._holder.stdin, self._holder.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._holder = None
+        self._held.send(how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._held.wait(STOP_S)
+        self._held.close()
+        self._held = None
 
     def _leave(self) -> None:
         self.kill()

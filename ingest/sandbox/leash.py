@@ -1,4 +1,4 @@
-"""Runs a command that must not outlive whoever started it: `python leash.py DIRECTORY COMMAND...`
+"""Runs a command that must not outlive whoever started it: `Held`, and `python leash.py DIRECTORY COMMAND...` beneath.
 
 1. The first line on stdout is the command's process id.
 2. When stdin ends, the starter is gone or has let go: the command is killed and DIRECTORY is removed.
@@ -8,11 +8,69 @@ A pipe is used because it also works when the starter is killed, wherever it run
 started this. It imports the standard library only: a broker started by it costs no second interpreter with pyarrow.
 """
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+
+class Held:
+    """A running command that dies with this process. `pid` is its own; it leads no session, its holder does.
+
+    Its stdout and stderr go to `output`: an open file, or `subprocess.PIPE` to read them from `said`. `directory`, if
+    there is one, is removed when this process is killed.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        output: IO[str] | IO[bytes] | int,
+        directory: str | os.PathLike[str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._holder = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__, str(directory or ""), *command],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+            start_new_session=True,  # a Ctrl-C at the terminal is for who started it
+        )
+        self.said = self._holder.stderr
+        self.pid = int(self._holder.stdout.readline() or 0) if self._holder.stdout is not None else 0
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, 128 and the signal's number if a signal ended it; None while it runs."""
+        return self._holder.poll()
+
+    def send(self, how: signal.Signals) -> None:
+        """To the command alone, if it still runs."""
+        if self.code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, how)
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
+        return self._holder.wait(timeout_s)
+
+    def close(self) -> None:
+        """SIGKILL to what of it still runs, its children too; `directory` stays."""
+        if self.code is None:
+            os.killpg(self._holder.pid, signal.SIGKILL)
+            self._holder.wait()
+        for pipe in (self._holder.stdin, self._holder.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def main() -> int:

@@ -8,14 +8,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ingest.sandbox import leash
+from ingest.sandbox.leash import Held
 
 DEADLINE_S = 10.0
 STARTER = """
-import subprocess, sys
-held = subprocess.Popen([sys.executable, "-I", "-S", *sys.argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-sys.stdout.buffer.write(held.stdout.readline())
-sys.stdout.flush()
+import sys
+from ingest.sandbox.leash import Held
+held = Held(sys.argv[2:], output=sys.stderr, directory=sys.argv[1])
+print(held.pid, flush=True)
 held.wait()
 """
 
@@ -24,7 +24,7 @@ def test_killing_the_starter_kills_the_held_and_removes_its_directory(tmp_path: 
     data = tmp_path / "data"
     data.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", STARTER, leash.__file__, str(data), "sleep", "600"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", STARTER, str(data), "sleep", "600"], stdout=subprocess.PIPE, text=True
     ) as starter:
         assert starter.stdout is not None
         held = psutil.Process(int(starter.stdout.readline()))
@@ -41,13 +41,19 @@ def test_killing_the_starter_kills_the_held_and_removes_its_directory(tmp_path: 
 def test_a_held_process_that_ends_by_itself_leaves_its_directory(
     how: signal.Signals, code: int, tmp_path: Path
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-I", "-S", leash.__file__, str(tmp_path), "sleep", "600"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout is not None
-        psutil.Process(int(holder.stdout.readline())).send_signal(how)
-        assert holder.wait(DEADLINE_S) == code
+    held = Held(["sleep", "600"], output=subprocess.DEVNULL, directory=tmp_path)
+    held.send(how)
+    assert held.wait(DEADLINE_S) == code
+    held.close()
+    assert tmp_path.is_dir()
+
+
+def test_closing_kills_the_held_and_its_children_and_leaves_the_directory(tmp_path: Path) -> None:
+    held = Held(["sh", "-c", "sleep 600 & echo $!; wait"], output=subprocess.PIPE, directory=tmp_path)
+    assert held.said is not None
+    child = psutil.Process(int(held.said.readline()))
+    held.close()
+    assert held.code is not None
+    held.said.close()
+    assert not psutil.wait_procs([child], timeout=DEADLINE_S)[1]
     assert tmp_path.is_dir()
