@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         f"\nonly by --part:\n{further}",
         epilog="example: benchmarks/run --quick --part side_by_side --part micro --json /tmp/figures.json",
     )
-    parser.add_argument("--quick", action="store_true", help="small sizes: a few minutes for all, for CI")
+    parser.add_argument("--quick", action="store_true", help="small sizes: 6 to 12 minutes for all, for CI")
     parser.add_argument("--part", action="append", choices=known, metavar="NAME", help="only this; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: benchmarks/results/TIME.json")
     parser.add_argument("--html", type=Path, metavar="FILE", help="the report with plots (default: beside the JSON)")

@@ -76,7 +76,10 @@ def measure(
         f"{size.events:,} events of {event_bytes:.0f} bytes, lz4, {PARTITIONS} partitions, "
         f"batches of {size.batch_events:,}, {size.pairs} pairs"
     )
-    return outcome(runs, event_bytes, command="benchmarks/run --part side_by_side" + " --quick" * quick, notes=notes)
+    sizes = {"--events": events, "--batch-events": batch_events, "--pairs": pairs}
+    options = "".join(f" {option} {number}" for option, number in sizes.items() if number)
+    command = f"benchmarks/run --part side_by_side{' --quick' * quick}{options}"
+    return outcome(runs, event_bytes, command=command, notes=notes)
 
 
 def prepared(wanted: Sequence[Contender], tell: Tell) -> tuple[list[Contender], list[str]]:
