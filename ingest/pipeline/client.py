@@ -50,8 +50,6 @@ REFUSED = {
 }
 
 _QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
-# One fetch, as it is compressed: zstd makes six times as much of it, and all of that is in memory at once.
-_FETCH_BYTES, _PARTITION_FETCH_BYTES = 2 * 2**20, 2**20
 _DELIVERY_MS = 30_000
 _QUEUE_KBYTES = 64 * 1024
 _LARGEST_BYTES = 128 * 2**20
@@ -60,7 +58,7 @@ _LARGEST_BYTES = 128 * 2**20
 def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
     """Librdkafka's options for a reader of that many partitions; the user's own come last but for the reserved ones."""
     share = max(partitions, 1)
-    fetch_bytes = max(min(_PARTITION_FETCH_BYTES, _FETCH_BYTES // share, kafka.queue_bytes // share), 64 * 1024)
+    fetch_bytes = max(min(1024 * 1024, kafka.queue_bytes // share), 64 * 1024)
     return {
         # Both are per partition: without a share, a backlog of many partitions fills the memory.
         "queued.min.messages": max(_QUEUED_MESSAGES // share, 500),
