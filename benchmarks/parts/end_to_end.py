@@ -65,7 +65,8 @@ FULL = (
 )
 QUICK = (Series(Shape("usual", 160_000, 5_000), "lz4", (1, 2)),)
 # Deep: at least three batches for each of the workers.
-MEMORY = Series(Shape("usual", 2_400_000, MEMORY_BATCH_EVENTS), "lz4", (1, 8))
+_DEEP = Shape("usual", 2_400_000, MEMORY_BATCH_EVENTS)
+MEMORY = (Series(_DEEP, "lz4", (1, 8)), Series(_DEEP, "zstd", (1,)))
 
 
 def measure(*, quick: bool, tell: Tell) -> Outcome:
@@ -77,8 +78,9 @@ def measure(*, quick: bool, tell: Tell) -> Outcome:
             for case, done in _runs(series, kafka, tell, found):
                 found.steady(case, done)
             found.scaling(series)
-        for case, done in () if quick else _runs(MEMORY, kafka, tell, found, note="batches of 100,000"):
-            found.memory(case, done)
+        for series in () if quick else MEMORY:
+            for case, done in _runs(series, kafka, tell, found, note="batches of 100,000"):
+                found.memory(case, done)
     found.notes.append(f"{PART}: {os.cpu_count()} cores, shared with the broker and the endpoint")
     return found.outcome()
 

@@ -50,6 +50,8 @@ REFUSED = {
 }
 
 _QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
+# A broker's answer, compressed, over all partitions: zstd makes six times as much of it, all of it in memory at once.
+_FETCH_BYTES = 5 * 2**19
 _DELIVERY_MS = 30_000
 _QUEUE_KBYTES = 64 * 1024
 _LARGEST_BYTES = 128 * 2**20
@@ -64,6 +66,7 @@ def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
         "queued.min.messages": max(_QUEUED_MESSAGES // share, 500),
         "queued.max.messages.kbytes": max(kafka.queue_bytes // share // 1024, 64),
         "fetch.message.max.bytes": fetch_bytes,
+        "fetch.max.bytes": _FETCH_BYTES,
         # By default a partition whose queue is full is left alone for a second: the loop is faster than that.
         "fetch.queue.backoff.ms": 10,
         "check.crcs": True,
