@@ -61,19 +61,21 @@ def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
     """Librdkafka's options for a reader of that many partitions; the user's own come last but for the reserved ones."""
     share = max(partitions, 1)
     fetch_bytes = max(min(1024 * 1024, kafka.queue_bytes // share), 64 * 1024)
+    own = kafka.client_options()
+    largest = str(own.get("message.max.bytes", ""))
     return {
         # Both are per partition: without a share, a backlog of many partitions fills the memory.
         "queued.min.messages": max(_QUEUED_MESSAGES // share, 500),
         "queued.max.messages.kbytes": max(kafka.queue_bytes // share // 1024, 64),
         "fetch.message.max.bytes": fetch_bytes,
-        "fetch.max.bytes": _FETCH_BYTES,
+        "fetch.max.bytes": max(_FETCH_BYTES, int(largest) if largest.isdigit() else 0),  # it must not be less
         # By default a partition whose queue is full is left alone for a second: the loop is faster than that.
         "fetch.queue.backoff.ms": 10,
         "check.crcs": True,
         "isolation.level": "read_committed",
         # Errors come through error_cb; its own lines, twenty a second while a broker is down, would drown them.
         "log_level": 0,
-        **kafka.client_options(),
+        **own,
         "bootstrap.servers": kafka.brokers,
         "group.id": kafka.group,
         "enable.auto.commit": False,
