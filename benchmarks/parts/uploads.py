@@ -112,12 +112,13 @@ def _fixed(*shares: int) -> dict[Setting, int]:
 
 
 FULL = Size(
-    events=320_000,
-    partitions=8,
+    events=640_000,
+    partitions=16,
     rounds=3,
     cases=(
-        _waits(5, {**_fixed(5, 5, 5, 5), ADAPTIVE: 5}),
-        _waits(50, {**_fixed(5, 5, 5, 5), ADAPTIVE: 5}),
+        # Four seconds at least: in shorter runs the way up reaches into the second half.
+        _waits(5, {**_fixed(10, 16, 16, 16), ADAPTIVE: 16}),
+        _waits(50, {**_fixed(8, 16, 16, 16), ADAPTIVE: 16}),
         _waits(500, {**_fixed(1, 1, 4, 8), ADAPTIVE: 8}),
         _refuses(4),
     ),
