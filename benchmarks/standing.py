@@ -8,7 +8,6 @@ change time.
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -99,10 +98,7 @@ class Standing:
         """SIGTERM: the worker drains. SIGKILL if it doesn't leave."""
         if self._held is None:
             return
-        self._held.send(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._held.wait(STOP_S)
-        self._held.close()
+        self._held.end(signal.SIGTERM, STOP_S)
         self._held = None
 
     def feed(

@@ -6,7 +6,6 @@ and finds it again by the file `broker.json` in its data directory.
 """
 
 import argparse
-import contextlib
 import json
 import shutil
 import signal
@@ -88,10 +87,7 @@ class RealKafka:
     def _end(self, how: signal.Signals) -> None:
         if self._held is None:
             return
-        self._held.send(how)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._held.wait(STOP_S)
-        self._held.close()
+        self._held.end(how, STOP_S)
         self._held = None
 
     def _leave(self) -> None:

@@ -63,8 +63,15 @@ class Held:
         """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
         return self._holder.wait(timeout_s)
 
+    def end(self, how: signal.Signals, patience_s: float) -> None:
+        """Send `how`, wait so long for it to leave, and close."""
+        self.send(how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(patience_s)
+        self.close()
+
     def close(self) -> None:
-        """SIGKILL to what of it still runs, its children too; `directory` stays."""
+        """SIGKILL to what of it still runs, its children and its holder too; `directory` stays."""
         if self.code is None:
             os.killpg(self._holder.pid, signal.SIGKILL)
             self._holder.wait()
