@@ -79,6 +79,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         f"{mock}broker_set_up": (number, (pointer, broker)),
         f"{mock}broker_set_rtt": (number, (pointer, broker, number)),
         f"{mock}coordinator_set": (number, (pointer, text, text, broker)),
+        f"{mock}set_controller_id": (number, (pointer, broker)),
         f"{mock}group_initial_rebalance_delay_ms": (None, (pointer, broker)),
     }
     for name, (result, arguments) in signatures.items():
@@ -108,6 +109,7 @@ class EmbeddedKafka:
             self._library.rd_kafka_destroy(self._client)
             raise SandboxError(f"embedded Kafka can't start {brokers} brokers")
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
+        self._library.rd_kafka_mock_set_controller_id(self._cluster, 1)  # whom an admin client asks about topics
         self.brokers = brokers
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
 
