@@ -26,6 +26,9 @@ class _Always:
     def wish(self) -> Literal["run", "drain"]:
         return "run"
 
+    def added(self) -> tuple[int, ...]:
+        return ()
+
 
 def profile(contender: Contender, backlog: Backlog, batch_events: int) -> int:
     """Profile a worker with the settings that `contender` is measured with; the exit code."""

@@ -78,7 +78,7 @@ def _commit(bench: Bench) -> Pass:
     """Commit the watermark of each partition once a batch of 100,000, and take Kafka's answer."""
     committer = Committer(interval_s=0.0)
     confirmed: dict[int, int] = {}
-    reader = bench.reader(lambda stored, _: confirmed.update(committer.answered(stored)))
+    reader = bench.reader(lambda stored, _: confirmed.update(committer.answered(stored, time.monotonic())))
     bench.closing.callback(reader.close)
     offset = 0
 
@@ -88,9 +88,8 @@ def _commit(bench: Bench) -> Pass:
             offset += 1
             marks = {partition: Watermark(offset) for partition in range(bench.partitions)}
             with watch.running():
-                moved = committer.moved(marks)
-                committer.sent(moved, time.monotonic())
-                reader.commit(moved)
+                committer.prepare(marks, time.monotonic())
+                reader.commit(committer.send(time.monotonic()))
                 while committer.outstanding:
                     reader.poll(1, BUSY_POLL_S)
         if set(confirmed.values()) != {offset}:

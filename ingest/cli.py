@@ -40,6 +40,14 @@ app.add_typer(schema, name="schema")
 app.add_typer(sandbox, name="sandbox")
 
 
+class Resume(StrEnum):
+    """Where to go on without the committed offset."""
+
+    ACCOUNT = "account"
+    EARLIEST = "earliest"
+    LATEST = "latest"
+
+
 class LogFormat(StrEnum):
     """How events are written."""
 
@@ -53,6 +61,10 @@ def supervise(
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes, each with its own partitions.")] = None,
     partitions: Annotated[str | None, typer.Option(metavar="SET", help='"0-31", "0,3,5-7" or "all".')] = None,
     until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the ends as they are now, exit 0.")] = False,
+    resume_from: Annotated[
+        Resume | None,
+        typer.Option(help="Where to go on if Kafka lost the group's offsets, or the topic is a new one."),
+    ] = None,
     config: ConfigFile = None,
     brokers: Brokers = None,
     topic: Topic = None,
@@ -86,7 +98,13 @@ def supervise(
         },
     )
     with choose(sys.stdout, json=log_format is LogFormat.JSON, verbose=verbose) as screen:
-        accounts = session.run(settings, until_end=until_end, emit=screen.emit, tick=screen.tick)
+        accounts = session.run(
+            settings,
+            until_end=until_end,
+            emit=screen.emit,
+            tick=screen.tick,
+            resume_from=None if resume_from is None else resume_from.value,
+        )
     for account in accounts:
         screen.account(account)
     raise typer.Exit(accounts[0].exit_code)

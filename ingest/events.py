@@ -328,6 +328,24 @@ class SupervisorStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionsAdded(Event):
+    """Partitions were added to `topic` while it is read: this worker reads them from their first message."""
+
+    topic: str
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionsNotRead(Event):
+    """Partitions were added to `topic` while it is read, and this run does not read them; `why` says what to do."""
+
+    level: ClassVar[Level] = "warning"
+    topic: str
+    partitions: tuple[int, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Event):
     """A plain sentence from the supervisor that needs no fields."""
 

@@ -85,6 +85,18 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicShape:
+    """A topic as the cluster describes it.
+
+    `topic_id` is Kafka's own (KIP-516): a topic that is deleted and created again has another one. It is "" where the
+    brokers have none, or this user may not ask.
+    """
+
+    topic_id: str
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
     """Where rows go: a model of Arize's, its version and environment. `batch_id` is one of environment validation."""
 

@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import psutil
@@ -30,8 +30,9 @@ from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Repeats
 from ingest.pipeline import join_window
 from ingest.pipeline.ack import PartitionTracker, Watermark
+from ingest.pipeline.added import AddedPartitions
 from ingest.pipeline.batch import Limits
-from ingest.pipeline.commit import Committer, Stored, fits
+from ingest.pipeline.commit import Committer, Stored, fits, refresh_s
 from ingest.pipeline.dead_letter_topic import sink
 from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
 from ingest.pipeline.delivery import Delivery
@@ -41,7 +42,8 @@ from ingest.pipeline.lane import chosen
 from ingest.pipeline.poll import Reader
 from ingest.pipeline.reading import BUSY_POLL_S, Reading
 from ingest.pipeline.retry import Backoff
-from ingest.pipeline.start import first_offset
+from ingest.pipeline.start import StartPlan, check_known, planned_start
+from ingest.pipeline.topic_guard import TopicGuard, explain
 from ingest.records import Counts, PartitionProgress
 
 _REPORT_S = 0.5
@@ -53,13 +55,15 @@ _LAST_COMMIT_S = 5.0  # a halting worker's last try to commit what is already ac
 class Task:
     """What one worker is to do: read `partitions` of the configured topic.
 
-    `until` maps each partition to the offset where this run ends; without it the run has no end.
+    `until` maps each partition to the offset where this run ends; without it the run has no end. `plan` is what the
+    supervisor knows of the topic and its partitions.
     """
 
     worker: int
     partitions: tuple[int, ...]
     config: Config
     until: Mapping[int, int] | None = None
+    plan: StartPlan = field(default_factory=StartPlan)
 
 
 class Control(Protocol):
@@ -67,6 +71,10 @@ class Control(Protocol):
 
     def wish(self) -> Literal["run", "drain"]:
         """`drain`: stop polling, flush, wait for the acknowledgements up to the deadline, commit, leave."""
+        ...
+
+    def added(self) -> Sequence[int]:
+        """Partitions to read as well, named since the last call."""
         ...
 
 
@@ -123,7 +131,8 @@ class _Worker:
         backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
         self._dead_letters = DeadLetterQueue(sink(config), backoff)
         most = sum(route.config.arize.in_flight for route in self._judges.routes if route.deliver)
-        self._committer = Committer(config.delivery.commit_interval_s, most)
+        self._committer = Committer(config.delivery.commit_interval_s, most, refresh_s=refresh_s(task.plan.retention_s))
+        self._guard = TopicGuard(config.kafka, task.plan, time.monotonic(), self._answer.set)
         self._repeats = Repeats()
         self._late = 0
         self._process = psutil.Process()
@@ -150,6 +159,7 @@ class _Worker:
             on_trouble=self._kafka_trouble,
             answer=self._answer,
         )
+        self._added = AddedPartitions(self._reader, self._committer, track=self._track, read=self._reading.add)
 
     # --- start ---------------------------------------------------------------------------------
 
@@ -160,18 +170,36 @@ class _Worker:
         pid, partitions = self._process.pid, task.partitions
         self._emit(events.WorkerStarted(worker=task.worker, pid=pid, partitions=partitions, lane=lane))
         self._report(time.monotonic())
-        committed = self._reader.committed()
-        unknown = [partition for partition, mark in committed.items() if mark is None]
-        bounds = self._reader.watermarks(unknown)
+        try:
+            committed = self._reader.committed()
+            check_known(kafka, committed, task.plan)
+            unknown = [p for p, mark in committed.items() if mark is None or not task.plan.uses(mark)]
+            bounds = self._reader.watermarks(unknown)
+        except FatalError:
+            explain(kafka, task.plan)
+            raise
         for partition, mark in committed.items():
-            offset, why = first_offset(kafka, mark, bounds.get(partition))
-            if mark is not None:
-                self._committer.found(partition, mark)
-            self._trackers[partition] = PartitionTracker(partition, offset, mark, self._judges.router.identity)
-            self._emit(events.PartitionAssigned(worker=task.worker, partition=partition, next_offset=offset, why=why))
+            if partition in unknown:
+                self._track(partition, *planned_start(kafka, partition, task.plan, bounds[partition]))
+            elif mark is not None:
+                self._committer.found(partition, mark, time.monotonic())
+                self._track(partition, mark.next_offset, "committed", mark)
         self._commit_starts(unknown)
         self._reading.begin(time.monotonic())
         self._state = None
+
+    def _track(self, partition: int, offset: int, why: str, mark: Watermark | None) -> None:
+        plan = self._task.plan
+        self._trackers[partition] = PartitionTracker(
+            partition,
+            offset,
+            mark,
+            self._judges.router.identity,
+            topic_id=plan.topic_id,
+            topic_partitions=plan.topic_partitions,
+        )
+        worker = self._task.worker
+        self._emit(events.PartitionAssigned(worker=worker, partition=partition, next_offset=offset, why=why))
 
     def _commit_starts(self, unknown: Sequence[int]) -> None:
         """Before anything is assigned, so that no message can come of these polls."""
@@ -198,6 +226,9 @@ class _Worker:
             leaving = self._drain_at is not None or self._reading.done
             self._settle(now)
             self._commit(now, leaving=leaving)
+            if not leaving:
+                self._added.take(self._control.added())
+                self._added.turn(now)
             self._flush(now, leaving=leaving)
             self._report(now)
             if leaving and self._idle():
@@ -273,13 +304,17 @@ class _Worker:
         return {partition: tracker.watermark() for partition, tracker in self._trackers.items()}
 
     def _commit(self, now: float, *, leaving: bool) -> None:
-        if self._committer.may_commit(now, leaving=leaving) and (moved := self._committer.moved(self._marks())):
+        if self._committer.may_commit(now, leaving=leaving) and self._committer.prepare(self._marks(), now):
             self._brimful = self._reading.behind and not all(map(fits, self._marks().values()))
-            self._committer.sent(moved, now)
-            self._reader.commit(moved)
+            self._guard.want(now)
+        self._guard.turn(now)
+        if self._committer.prepared and self._guard.proved:
+            self._reader.commit(self._committer.send(now))
+        elif self._guard.trouble:
+            self._kafka_trouble(self._guard.trouble)
 
     def _commit_answered(self, stored: Stored, faults: Sequence[str]) -> None:
-        news = self._committer.answered(stored)
+        news = self._committer.answered(stored, time.monotonic())
         if news:
             counts = {p: mark.counts for p in news if (mark := self._committer.stored(p)) is not None}
             self._emit(events.Committed(worker=self._task.worker, next_offsets=news, counts=counts))

@@ -10,10 +10,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from ingest.account.rows import Cause, Duplicates, Key, Row, State, hour
-from ingest.records import Counts, Span
+from ingest.account.rows import Cause, Duplicates, Key, Row, State, foreign, hour
+from ingest.records import Span
 
 EVERY_S = 60.0
 MOST_WAITING = 10_000
@@ -37,9 +36,9 @@ class Book:
     _pages: dict[Key, _Page] = field(default_factory=dict)
     _waiting: list[Row] = field(default_factory=list)
 
-    def committed(self, key: Key, next_offset: int, counts: Counts, at: datetime) -> None:
+    def committed(self, state: State) -> None:
         """Kafka has confirmed a commit."""
-        state = State("committed", key, at, next_offset, counts, self.run)
+        key, at = state.key, state.at
         page = self._pages.get(key)
         if page is None:
             self._pages[key] = _Page()
@@ -89,7 +88,7 @@ def left_behind(start: State, begin: int, end_offset: int, former: Former | None
     ever on their way at once. What was committed and is read again, as somebody has moved the group back, will be
     there twice.
     """
-    if former is None:
+    if former is None or foreign(former.state, start):
         return []
     before = former.state
     found: list[Duplicates] = []

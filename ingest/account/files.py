@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ingest.account.rows import Key, Row, State, hour, of_line, to_line
+from ingest.pipeline.ack import Watermark
 
 _PREFIX = "account-"
 _LIVE, _HOURS = ".jsonl", ".hours.jsonl"
@@ -171,6 +172,32 @@ def last_states(files: Files, keys: Sequence[Key]) -> tuple[dict[Key, State], di
         if not missing:
             break
     return states, in_flight
+
+
+def recorded(files: Files, topic: str, group: str, partitions: Sequence[int]) -> dict[int, Watermark]:
+    """What was last known to be committed of each of `partitions`, as far as there are rows that can be read."""
+    found: dict[int, Watermark] = {}
+    missing = {Key(topic, group, partition) for partition in partitions}
+    for row in _committed(files) if missing else ():
+        if row.key in missing and row.next_offset is not None:
+            found[row.key.partition] = Watermark(row.next_offset, row.counts, topic_id=row.topic_id)
+            missing.discard(row.key)
+            if not missing:
+                break
+    return found
+
+
+def knows(files: Files, topic: str, group: str) -> bool:
+    """Something of the topic was committed for this group once."""
+    return any((row.key.topic, row.key.group) == (topic, group) for row in _committed(files))
+
+
+def _committed(files: Files) -> Iterator[State]:
+    """What was committed once, newest first, as far as it can be read: whoever keeps the account tells of faults."""
+    with suppress(OSError):
+        for line in files.newest_first():
+            if isinstance(line.content, State) and line.content.next_offset is not None:
+                yield line.content
 
 
 def _day(at: datetime) -> str:

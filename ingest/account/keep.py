@@ -28,7 +28,8 @@ def _now() -> datetime:
 class Opening:
     """One topic at the start of a run: what is committed, where reading begins, and where the log ends.
 
-    `in_flight` is the most messages of a partition that the run may have on their way at once.
+    `in_flight` is the most messages of a partition that the run may have on their way at once, `topic_id` Kafka's own.
+    `reads_all`: all partitions of the topic are read.
     """
 
     topic: str
@@ -37,6 +38,8 @@ class Opening:
     begins: Mapping[int, int]
     ends: Mapping[int, int]
     in_flight: int | None
+    topic_id: str = ""
+    reads_all: bool = False
 
 
 class Keeper:
@@ -57,6 +60,7 @@ class Keeper:
         self._run = secrets.token_hex(4)
         self._book = Book(self._run)
         self._topics: dict[int, tuple[str, str]] = {}  # worker -> its topic and group
+        self._topic_ids: dict[str, str] = {}
         self._last: dict[Key, State] = {}
         self._blocked_until = float("-inf")
         self._compacted = ""
@@ -66,9 +70,12 @@ class Keeper:
         at = self._wall()
         starts: list[tuple[State, int, int]] = []
         for opening in openings:
+            self._topic_ids[opening.topic] = opening.topic_id
             for partition, mark in sorted(opening.committed.items()):
                 key = Key(opening.topic, opening.group, partition)
-                state = _state("started", key, mark, at=at, run=self._run, in_flight=opening.in_flight)
+                state = replace(
+                    self._state("started", key, mark, at), in_flight=opening.in_flight, reads_all=opening.reads_all
+                )
                 starts.append((state, opening.begins[partition], opening.ends[partition]))
         found: list[Duplicates] = []
         try:
@@ -97,8 +104,10 @@ class Keeper:
                 at = self._wall()
                 for partition, counts in event.counts.items():
                     key = Key(*self._topics[worker], partition)
-                    self._book.committed(key, event.next_offsets[partition], counts, at)
-                    self._last[key] = State("ended", key, at, event.next_offsets[partition], counts, self._run)
+                    mark = Watermark(event.next_offsets[partition], counts)
+                    state = self._state("committed", key, mark, at)
+                    self._book.committed(state)
+                    self._last[key] = replace(state, kind="ended")
             case DuplicatesPossible(worker=int(worker)):
                 self._book.put(self._lost(worker, event.ranges))
                 self._write(durable=True)
@@ -116,19 +125,25 @@ class Keeper:
             except OSError as failed:
                 self._trouble(failed)
 
-    def found(self, topic: str, group: str, committed: Mapping[int, Watermark | None]) -> None:
-        """What Kafka has after the last worker."""
+    def found(self, topic: str, group: str, committed: Mapping[int, Watermark | None], topic_id: str = "") -> None:
+        """What Kafka has after the last worker, and the topic's id then; "" if it does not say."""
         at = self._wall()
+        self._topic_ids[topic] = topic_id or self._topic_ids.get(topic, "")
         for partition, mark in committed.items():
             key = Key(topic, group, partition)
-            self._last[key] = _state("ended", key, mark, at=at, run=self._run)
+            self._last[key] = self._state("ended", key, mark, at)
 
     def end(self) -> None:
         """The run has ended in order."""
         self._blocked_until = float("-inf")
         self._book.due(self._clock(), leaving=True)
-        self._book.put(replace(last, kind="ended", in_flight=None) for last in self._last.values())
+        self._book.put(replace(last, kind="ended", in_flight=None, reads_all=False) for last in self._last.values())
         self._write(durable=True)
+
+    def _state(self, kind: Kind, key: Key, mark: Watermark | None, at: datetime) -> State:
+        next_offset, counts = (None, NOTHING) if mark is None else (mark.next_offset, mark.counts)
+        topic_id = self._topic_ids.get(key.topic, "") if mark is None or not mark.topic_id else mark.topic_id
+        return State(kind, key, at, next_offset, counts, self._run, topic_id=topic_id)
 
     def _lost(self, worker: int, ranges: Sequence[Span]) -> list[Row]:
         topic, group = self._topics[worker]
@@ -151,10 +166,3 @@ class Keeper:
         self._blocked_until = self._clock() + _RETRY_S
         error = f"{self._files.directory}: {failed.strerror or failed}"
         self._emit(AccountBlocked(error=error, retry_in_s=_RETRY_S))
-
-
-def _state(
-    kind: Kind, key: Key, mark: Watermark | None, *, at: datetime, run: str, in_flight: int | None = None
-) -> State:
-    next_offset, counts = (None, NOTHING) if mark is None else (mark.next_offset, mark.counts)
-    return State(kind, key, at, next_offset, counts, run, in_flight)

@@ -38,7 +38,9 @@ class Key:
 class State:
     """What was committed of a partition at a time, `next_offset` None if nothing. `run` is one start of the supervisor.
 
-    `in_flight` is the most messages that the run may have on their way at once, known at its start.
+    `in_flight` is the most messages that the run may have on their way at once, known at its start. `topic_id` is that
+    of the topic whose offset it is, "" where Kafka did not tell. `reads_all`: the run that has started reads all of the
+    topic's partitions.
     """
 
     kind: Kind
@@ -48,6 +50,8 @@ class State:
     counts: Counts
     run: str
     in_flight: int | None = None
+    topic_id: str = ""
+    reads_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,10 @@ def to_line(row: Row) -> str:
         }
         if row.in_flight is not None:
             fields["in_flight"] = row.in_flight
+        if row.topic_id:
+            fields["topic_id"] = row.topic_id
+        if row.reads_all:
+            fields["reads_all"] = True
     else:
         span = row.span
         fields |= {"first": span.first, "next_offset": span.next_offset, "count": span.count, "cause": row.cause}
@@ -130,7 +138,14 @@ def _row(fields: dict[str, Any]) -> Row | str:
             f"{counts.dead_lettered} + tombstones {counts.tombstones} + filtered {counts.filtered}"
         )
     at_offset = fields["next_offset"]
-    return State(kind, key, at, None if at_offset is None else int(at_offset), counts, run, fields.get("in_flight"))
+    next_offset = None if at_offset is None else int(at_offset)
+    topic_id, reads_all = str(fields.get("topic_id", "")), bool(fields.get("reads_all"))
+    return State(kind, key, at, next_offset, counts, run, fields.get("in_flight"), topic_id, reads_all)
+
+
+def foreign(before: State, after: State) -> bool:
+    """The topic was deleted and created again between them: their offsets have nothing to do with each other."""
+    return bool(before.topic_id and after.topic_id and before.topic_id != after.topic_id)
 
 
 def _checksum(text: str) -> str:

@@ -75,6 +75,15 @@ def _wrong(step: Step, messages: int, removes: Callable[[], bool]) -> tuple[str,
 
 def _moved(partition: int, story: Story, counted: _Counted) -> Iterable[Finding]:
     for move in story.moves:
+        if move.recreated:
+            yield Finding(
+                "alarm",
+                "recreated",
+                partition,
+                f"the topic was deleted and created again after offset {move.before} ({move.place}): what was not read "
+                "of the former one is gone",
+            )
+            continue
         if move.after is None:
             yield Finding(
                 "alarm",

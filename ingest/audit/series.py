@@ -9,7 +9,8 @@ Rules
    commits without our metadata). From there on it is a new series, and sums go on with it. Offsets that were passed
    over so are no step: nobody has counted them.
 4. Within a run nothing moves back, and at one offset there is one count. What breaks that does not add up.
-5. A row in which nothing is committed says nothing of offsets; the first one with an offset is where counting begins.
+5. A topic with another id is another topic: from there on it is a new series.
+6. A row in which nothing is committed says nothing of offsets; the first one with an offset is where counting begins.
 
 Theory: rows are cumulative, so any two of a series can be compared, and what is lost between them is in the next one.
 """
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ingest.account.rows import State
+from ingest.account.rows import State, foreign
 from ingest.records import Counts
 
 Level = Literal["alarm", "note"]
@@ -60,16 +61,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Somebody moved the group from offset `before` to `after`; None is no commit at all."""
+    """Somebody moved the group from offset `before` to `after`; None is no commit at all.
+
+    `recreated`: the topic was deleted and created again, and what is `after` it belongs to the new one.
+    """
 
     before: int | None
     after: int | None
     place: str
+    recreated: bool = False
 
     @property
     def skipped(self) -> tuple[int, int] | None:
         """The offsets that were passed over."""
-        if self.before is None or self.after is None or self.after <= self.before:
+        if self.recreated or self.before is None or self.after is None or self.after <= self.before:
             return None
         return self.before, self.after
 
@@ -104,9 +109,9 @@ def _pair(before: Seen, after: Seen, story: Story) -> None:
     partition = new.key.partition
     if old.next_offset is None:
         raise ValueError("a step begins at an offset")
-    if new.next_offset is None:
-        story.moves.append(Move(old.next_offset, None, after.place))
-        story.base = None
+    if new.next_offset is None or foreign(old, new):
+        story.moves.append(Move(old.next_offset, new.next_offset, after.place, recreated=foreign(old, new)))
+        story.base = None if new.next_offset is None else new
         return
     counts = new.counts - old.counts
     offsets = new.next_offset - old.next_offset

@@ -5,7 +5,8 @@
 3. A gap is counted in Kafka where the log still holds it. No more messages than were counted: the gap holds none.
    More: somebody's messages were never counted, an alarm. Fewer: compaction has removed some since, or it is an alarm.
 4. Where the group was moved forward by hand, messages that it passed over are an alarm; moved back, a note.
-5. Dead letters are counted on request: each that the newest series counts must still be there.
+5. A partition with messages for which the group never committed is an alarm, if the last run was to read all of them.
+6. Dead letters are counted on request: each that the newest series counts must still be there.
 """
 
 import time
@@ -20,9 +21,11 @@ from ingest.audit.gaps import InKafka, Verdict, judge
 from ingest.audit.series import Finding, Seen, Step, Story, follow, within
 from ingest.config import Config, Kafka
 from ingest.dead_letters.session import open_store
-from ingest.errors import ConfigError
+from ingest.errors import ConfigError, FatalError
 from ingest.pipeline import cluster
 from ingest.pipeline.ack import Watermark
+from ingest.pipeline.start import StartPlan
+from ingest.pipeline.topic_guard import explain
 from ingest.records import NOTHING, Counts
 
 ADDS_UP, DOES_NOT_ADD_UP = 0, 1
@@ -114,15 +117,24 @@ def _topic(settings: Config, lines: Sequence[Line], since: float | None, *, dead
                 rows.setdefault(row.key.partition, []).append(Seen(row, line.place))
             elif since is None or row.at.timestamp() >= since:
                 twice.setdefault(row.key.partition, []).append(row)
-    existing = cluster.topic_partitions(kafka)
+    try:
+        existing = cluster.topic_partitions(kafka)
+    except FatalError:
+        if rows:
+            explain(kafka, StartPlan())
+        raise
+    topic_id = cluster.topic_id(kafka)
     partitions = sorted({*existing, *rows})
     now = InKafka(cluster.committed_progress(kafka, existing), cluster.watermarks(kafka, existing))
     stories = {
-        partition: follow([*within(rows[partition], since), _kafka_now(kafka, partition, now.committed.get(partition))])
+        partition: follow(
+            [*within(rows[partition], since), _kafka_now(kafka, partition, now.committed.get(partition), topic_id)]
+        )
         for partition in partitions
         if partition in rows
     }
     verdicts, findings = judge(kafka, stories, now)
+    wanted = _reads_all(rows.values())
     found.findings += findings
     for partition in partitions:
         mark = now.committed.get(partition)
@@ -139,7 +151,7 @@ def _topic(settings: Config, lines: Sequence[Line], since: float | None, *, dead
                 twice=twice.get(partition, []),
             )
         )
-        found.findings += _of_kafka(partition, mark, (low, end), known=partition in rows)
+        found.findings += _of_kafka(partition, mark, (low, end), known=partition in rows, wanted=wanted)
         if partition in stories:
             found.findings += stories[partition].findings
     if dead_letters:
@@ -156,10 +168,19 @@ def _unreadable(lines: Sequence[Line]) -> Iterable[Finding]:
             yield Finding("note", "torn_row", None, text)
 
 
-def _kafka_now(kafka: Kafka, partition: int, mark: Watermark | None) -> Seen:
+def _reads_all(rows: Iterable[Sequence[Seen]]) -> bool:
+    """The last run that started was to read all partitions."""
+    starts = [seen.state for each in rows for seen in each if seen.state.kind == "started"]
+    return bool(starts) and max(starts, key=lambda state: state.at).reads_all
+
+
+def _kafka_now(kafka: Kafka, partition: int, mark: Watermark | None, topic_id: str) -> Seen:
     key = Key(kafka.topic, kafka.group, partition)
     next_offset, counts = (None, NOTHING) if mark is None else (mark.next_offset, mark.counts)
-    return Seen(State("committed", key, datetime.now(UTC), next_offset, counts, _KAFKA_RUN), KAFKA_NOW)
+    if mark is not None and mark.topic_id:
+        topic_id = mark.topic_id
+    state = State("committed", key, datetime.now(UTC), next_offset, counts, _KAFKA_RUN, topic_id=topic_id)
+    return Seen(state, KAFKA_NOW)
 
 
 # --- sums and Kafka's own word ------------------------------------------------------------------
@@ -179,8 +200,18 @@ def _sums(story: Story | None, verdicts: Sequence[Verdict]) -> tuple[Sum | None,
     return total, hours
 
 
-def _of_kafka(partition: int, mark: Watermark | None, bounds: tuple[int, int], *, known: bool) -> Iterable[Finding]:
-    _, end = bounds
+def _of_kafka(
+    partition: int, mark: Watermark | None, bounds: tuple[int, int], *, known: bool, wanted: bool
+) -> Iterable[Finding]:
+    low, end = bounds
+    if mark is None and not known and wanted and low < end:
+        yield Finding(
+            "alarm",
+            "unread",
+            partition,
+            f"it holds offsets {low} to {end - 1}, and the group has never committed for it: nobody has read them, "
+            "though the last run was to read all partitions",
+        )
     if mark is not None and end < 0:
         yield Finding("alarm", "partition_gone", partition, "the topic no longer has this partition")
     elif mark is not None and mark.next_offset > end:
@@ -200,7 +231,7 @@ def _of_kafka(partition: int, mark: Watermark | None, bounds: tuple[int, int], *
 
 
 def _letters(settings: Config, stories: Mapping[int, Story], now: InKafka) -> Iterable[Finding]:
-    """Rule 5."""
+    """Rule 6."""
     store = open_store(settings)
     offsets: dict[int, set[int]] = {}
     try:

@@ -50,13 +50,16 @@ class SettledRange:
 class Watermark:
     """What may be committed: everything below `next_offset` is settled, and so are the `ranges` above it.
 
-    `routes` says which routes the numbers in the ranges' `open` mean.
+    `routes` says which routes the numbers in the ranges' `open` mean. `topic_id` is that of the topic whose offsets
+    these are, and `topic_partitions` how many partitions it had; "" and 0 where that is unknown.
     """
 
     next_offset: int
     counts: Counts = NOTHING
     ranges: tuple[SettledRange, ...] = ()
     routes: str = ""
+    topic_id: str = ""
+    topic_partitions: int = 0
 
     def settled(self) -> Counts:
         """All that is settled, above the watermark too."""
@@ -70,12 +73,26 @@ class Watermark:
 
 
 class PartitionTracker:
-    """One partition from `start` on; `carried` is what the last commit says of it."""
+    """One partition from `start` on; `carried` is what the last commit says of it.
 
-    def __init__(self, partition: int, start: int, carried: Watermark | None = None, routes: str = "") -> None:
+    `topic_id` and `topic_partitions` are those of the topic now; without them those of `carried` stay.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        start: int,
+        carried: Watermark | None = None,
+        routes: str = "",
+        *,
+        topic_id: str = "",
+        topic_partitions: int = 0,
+    ) -> None:
         self.partition = partition
         self.position = start
         mark = (carried or Watermark(start)).under(routes)
+        self._topic_id = topic_id or mark.topic_id
+        self._topic_partitions = topic_partitions or mark.topic_partitions
         self._next_offset = start
         self._counts = mark.counts
         self._routes = routes
@@ -233,7 +250,14 @@ class PartitionTracker:
                 found = SettledRange(before.first, found.next_offset, before.counts + found.counts, waiting)
             ranges.append(found)
             joins = True
-        return Watermark(self._next_offset, self._counts, (*ranges, *self._ahead), self._routes)
+        return Watermark(
+            self._next_offset,
+            self._counts,
+            (*ranges, *self._ahead),
+            self._routes,
+            self._topic_id,
+            self._topic_partitions,
+        )
 
     # --- within --------------------------------------------------------------------------------
 

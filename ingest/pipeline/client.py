@@ -14,7 +14,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, TopicMetadata
+from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, TopicDescription, TopicMetadata
 
 from ingest.config import Kafka
 
@@ -30,6 +30,7 @@ __all__ = [
     "Message",
     "Producer",
     "TopicCollection",
+    "TopicDescription",
     "TopicMetadata",
     "TopicPartition",
     "admin_options",

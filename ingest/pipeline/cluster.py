@@ -17,17 +17,23 @@ from ingest.pipeline.ack import Watermark
 from ingest.pipeline.client import (
     OFFSET_INVALID,
     REFUSED,
+    AdminClient,
+    ConfigResource,
     Consumer,
     KafkaError,
     KafkaException,
     TopicMetadata,
     TopicPartition,
+    admin_options,
     consumer_options,
 )
 from ingest.pipeline.commit import decode
+from ingest.pipeline.topic_watch import shape_of
+from ingest.records import TopicShape
 
 _T = TypeVar("_T")
 
+_SHORT_S = 5.0  # a question that a start does without, if need be
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
 _REACH_S = 15.0  # until the first answer: an address that is wrong should not look like a start
 _PATIENCE_S = 60.0  # a fresh broker may answer NOT_COORDINATOR while it makes the offsets topic
@@ -70,6 +76,28 @@ def _topic(consumer: Consumer, topic: str) -> TopicMetadata:
         consumer.poll(0)  # serves error_cb
         raise
     return found
+
+
+def topic_id(kafka: Kafka) -> str:
+    """Kafka's own id of the topic; "" where it has none, or can't be asked about it."""
+    answer = shape_of(kafka)
+    return answer.topic_id if isinstance(answer, TopicShape) else ""
+
+
+def offsets_retention_s(kafka: Kafka) -> float | None:
+    """How long the brokers keep a committed offset (offsets.retention.minutes), the least of them; None if untold.
+
+    It takes the right to DESCRIBE_CONFIGS of the cluster.
+    """
+    admin = AdminClient(admin_options(kafka))
+    try:
+        brokers = admin.list_topics(kafka.topic, timeout=_REQUEST_S).brokers
+        resources = [ConfigResource(ConfigResource.Type.BROKER, str(broker)) for broker in brokers]
+        asked = admin.describe_configs(resources, request_timeout=_SHORT_S) if resources else {}
+        minutes = [each.result(2 * _SHORT_S)["offsets.retention.minutes"].value for each in asked.values()]
+        return min(int(each) for each in minutes) * 60.0 if minutes else None
+    except (KafkaException, TimeoutError, KeyError, TypeError, ValueError):
+        return None
 
 
 def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:

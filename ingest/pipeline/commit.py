@@ -15,6 +15,11 @@ Rules
    a crash repeats is bounded by that and by the uploads in flight, however small the batches or slow the commits. Where
    no watermark has moved there is no commit to wait for: the rows that hold it are in batches that must be sent first.
 6. Metadata of another writer is not read: the offset counts, the rest starts from zero. That of former versions is.
+7. Kafka forgets an offset `offsets.retention.minutes` after the last commit of its partition, also while we run: a
+   group of assigned consumers has no member that would keep it (KIP-211). So each watermark is committed again
+   `refresh_s` after its last confirmation, also when nothing has moved; one that was found at the start soon after it.
+8. Before a commit is sent its topic must have been proved to be the same (`topic_identity`), by an answer asked for
+   after the watermarks were taken: so they are `prepared` first, and sent as they were then.
 
 Theory: offset and metadata are stored by Kafka in one record, so counts and ranges can't disagree with the offset,
 whatever is killed when.
@@ -34,6 +39,9 @@ Stored = Mapping[int, tuple[int, str]]
 
 _SURELY = 20  # ranges that fit whatever their numbers are
 _HURRY_S = 0.02  # between the commits of a worker that waits for them
+_FOUND_S = 5.0  # after the start: by then an offset that the log does not hold has stopped the worker
+REFRESH_S = 3600.0
+_REFRESHES = 6  # within the time that Kafka keeps an offset: a few may fail
 
 _COUNTS = r"\d+(?::\d+){0,3}"
 _FORMAT = re.compile(rf"ingest/2 ({_COUNTS})((?: [a-z]+=[0-9A-Za-z_-]+)*)((?: \d+\+\d+:{_COUNTS}(?:/[0-9a-f]+)?)*)")
@@ -43,15 +51,20 @@ _RANGE_1 = re.compile(r"(\d+)\+(\d+):(\d+):(\d+)")
 
 
 def encode(watermark: Watermark) -> str:
-    """The metadata: `ingest/2 COUNTS[ routes=ID][ GAP+LENGTH:COUNTS[/OPEN]...]`, ASCII, at most 4,095 bytes.
+    """The metadata: `ingest/2 COUNTS[ KEY=VALUE...][ GAP+LENGTH:COUNTS[/OPEN]...]`, ASCII, at most 4,095 bytes.
 
     COUNTS are acknowledged, dead-lettered, tombstones and filtered with colons between them, zeros at the end left out.
+    Keys are `routes`, `topic` (the topic's id) and `of` (how many partitions it had).
     GAP is the distance from the end of the range before (from the watermark for the first), OPEN has a bit for each
     open route, in hexadecimal digits.
     """
     text = f"ingest/2 {_spell(watermark.counts)}"
     if watermark.routes:
         text += f" routes={watermark.routes}"
+    if watermark.topic_id:
+        text += f" topic={watermark.topic_id}"
+    if watermark.topic_partitions:
+        text += f" of={watermark.topic_partitions}"
     end = watermark.next_offset
     for settled in watermark.ranges:
         part = f" {settled.first - end}+{settled.next_offset - settled.first}:{_spell(settled.counts)}"
@@ -88,7 +101,15 @@ def decode(next_offset: int, metadata: str | None) -> Watermark:
         waiting = int(bits or "0", 16)
         open_routes = frozenset(route for route in range(waiting.bit_length()) if waiting >> route & 1)
         ranges.append(SettledRange(first, end, _counts(counts), open_routes))
-    return Watermark(next_offset, _counts(match[1]), tuple(ranges), said.get("routes", ""))
+    of = said.get("of", "")
+    return Watermark(
+        next_offset,
+        _counts(match[1]),
+        tuple(ranges),
+        said.get("routes", ""),
+        said.get("topic", ""),
+        int(of) if of.isdecimal() else 0,
+    )
 
 
 def _spell(counts: Counts) -> str:
@@ -122,15 +143,20 @@ class Committer:
     interval_s: float
     most_batches: int = 2
     answer_s: float = 30.0
+    refresh_s: float = REFRESH_S
     _waiting: int = 0  # acknowledged batches that no confirmed commit holds
     _waiting_unsent: int = 0  # those of them that the commit on its way doesn't hold either
     _refused: bool = False
     _stored: dict[int, Watermark] = field(default_factory=dict)
+    _refresh_at: dict[int, float] = field(default_factory=dict)
+    _prepared: dict[int, Watermark] = field(default_factory=dict)
     _outstanding: dict[int, Watermark] = field(default_factory=dict)
     _sent_at: float = float("-inf")
 
     def may_commit(self, now: float, *, leaving: bool) -> bool:
-        """No commit is outstanding, and it is time for the next."""
+        """No commit is prepared or outstanding, and it is time for the next."""
+        if self._prepared:
+            return False
         if self._outstanding and now - self._sent_at < self.answer_s:
             return False
         hurry = leaving or (2 * self._waiting >= self.most_batches and not self._refused)
@@ -147,23 +173,35 @@ class Committer:
         return self._waiting >= self.most_batches
 
     def moved(self, watermarks: Mapping[int, Watermark]) -> dict[int, Watermark]:
-        """Those of `watermarks` that Kafka has not confirmed. To be committed, if any; the caller then calls `sent`."""
-        return {partition: mark for partition, mark in watermarks.items() if self._stored.get(partition) != mark}
+        """Those of `watermarks` that Kafka has not confirmed."""
+        return {
+            partition: mark for partition, mark in watermarks.items() if not _same(self._stored.get(partition), mark)
+        }
 
-    def sent(self, watermarks: Mapping[int, Watermark], now: float) -> None:
-        """A commit has left."""
-        self._outstanding = dict(watermarks)
+    def prepare(self, watermarks: Mapping[int, Watermark], now: float) -> bool:
+        """Take what is to be committed now, if there is anything: what has moved, and what Kafka would forget."""
+        due = self.moved(watermarks)
+        due |= {p: watermarks[p] for p, at in self._refresh_at.items() if now >= at and p in watermarks}
+        if due:
+            self._prepared = due
+            self._waiting_unsent = 0
+        return bool(due)
+
+    def send(self, now: float) -> dict[int, Watermark]:
+        """What was prepared; it leaves now."""
+        self._outstanding, self._prepared = self._prepared, {}
         self._sent_at = now
-        self._waiting_unsent = 0
+        return self._outstanding
 
-    def answered(self, stored: Stored) -> dict[int, int]:
-        """Kafka answered: `stored` is what it took. Returns the next offsets that are news."""
+    def answered(self, stored: Stored, now: float) -> dict[int, int]:
+        """Kafka answered: `stored` is what it took. Returns the next offsets that it confirms."""
         news = {}
         for partition, (next_offset, metadata) in stored.items():
             mark = self._outstanding.get(partition)
             # An earlier commit that was given up may have had the same offset, and less in its metadata.
             if mark is not None and mark.next_offset == next_offset and metadata in {"", encode(mark)}:
                 self._stored[partition] = mark
+                self._refresh_at[partition] = now + self.refresh_s
                 news[partition] = next_offset
         self._refused = news.keys() != self._outstanding.keys()
         if self._refused:
@@ -172,15 +210,38 @@ class Committer:
         self._outstanding = {}
         return news
 
-    def found(self, partition: int, watermark: Watermark) -> None:
-        """This watermark is already in Kafka."""
+    def found(self, partition: int, watermark: Watermark, now: float) -> None:
+        """This watermark is already in Kafka; for how long it has been there nobody knows."""
         self._stored[partition] = watermark
+        self._refresh_at[partition] = now + min(_FOUND_S, self.refresh_s)
 
     def stored(self, partition: int) -> Watermark | None:
         """The newest watermark that Kafka confirmed."""
         return self._stored.get(partition)
 
     @property
+    def prepared(self) -> bool:
+        """A commit waits to be sent."""
+        return bool(self._prepared)
+
+    @property
     def outstanding(self) -> bool:
-        """A commit is on its way."""
-        return bool(self._outstanding)
+        """A commit is on its way, or is about to be."""
+        return bool(self._outstanding or self._prepared)
+
+
+def refresh_s(retention_s: float | None) -> float:
+    """How often a watermark is written again where Kafka keeps an offset for `retention_s` (None: it does not say)."""
+    return REFRESH_S if retention_s is None else min(REFRESH_S, retention_s / _REFRESHES)
+
+
+def _same(stored: Watermark | None, mark: Watermark) -> bool:
+    """Nothing has moved. Which topic it was committed for is written with the next commit, and not a reason for one."""
+    if stored is None:
+        return False
+    return (stored.next_offset, stored.counts, stored.ranges, stored.routes) == (
+        mark.next_offset,
+        mark.counts,
+        mark.ranges,
+        mark.routes,
+    )

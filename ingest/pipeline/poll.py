@@ -28,6 +28,7 @@ from ingest.config import Kafka
 from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.client import (
+    OFFSET_INVALID,
     REFUSED,
     Consumer,
     KafkaError,
@@ -37,7 +38,7 @@ from ingest.pipeline.client import (
     consumer_options,
 )
 from ingest.pipeline.cluster import bounds_of, committed_through, watermarks_through
-from ingest.pipeline.commit import Stored, encode
+from ingest.pipeline.commit import Stored, decode, encode
 from ingest.records import Chunk
 
 # Called for every message, by `map`: a generator over them takes half as long again. A message of a poll has both.
@@ -125,8 +126,13 @@ class Reader:
             self._consumer.pause([TopicPartition(self._topic, partition)])
 
     def add(self, partition: int, next_offset: int) -> None:
-        """Read one more partition, from this offset on."""
+        """Read one more partition, from this offset on; it may have been added to the topic just now."""
+        if partition not in self._partitions:
+            self._partitions = (*self._partitions, partition)
+            self._learn_leaders()
         self._consumer.incremental_assign([TopicPartition(self._topic, partition, next_offset)])
+        if self._paused:
+            self._consumer.pause([TopicPartition(self._topic, partition)])
 
     def rebuild(self, positions: Mapping[int, int]) -> None:
         """Replace a consumer that has gone silent (an assigned one can stay dead after a broker restart)."""
@@ -228,8 +234,23 @@ class Reader:
 
     def end_offset(self, partition: int) -> int:
         """The end of the log as the last fetch told it, -1 before the first. Costs no request."""
-        low_end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+        try:
+            low_end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+        except KafkaException:  # the client does not know the partition yet
+            return -1
         return max(low_end[1], -1)
+
+    def place(self, partition: int) -> tuple[Watermark | None, tuple[int, int]] | None:
+        """What is committed of one partition, and its low watermark and end; None when Kafka doesn't say it in time."""
+        asked = TopicPartition(self._topic, partition)
+        try:
+            (found,) = self._consumer.committed([asked], timeout=_PROBE_S)
+            bounds = bounds_of(self._consumer, asked, _PROBE_S)
+        except KafkaException:
+            return None
+        if found.error is not None:
+            return None
+        return (None if found.offset == OFFSET_INVALID else decode(found.offset, found.metadata)), bounds
 
     def behind(self, positions: Mapping[int, int]) -> bool:
         """The brokers hold messages past these positions. False too when they don't answer within two seconds."""

@@ -96,6 +96,13 @@ class Reading:
             self._check_end(partition)
         self._heard_at = now
 
+    def add(self, partition: int, now: float) -> None:
+        """Read one more partition, from where its tracker stands."""
+        self._open.add(partition)
+        self.consumed[partition] = 0
+        self._reader.add(partition, self._trackers[partition].position)
+        self._heard_at = now
+
     @property
     def done(self) -> bool:
         """All ends are reached, and no route is behind."""

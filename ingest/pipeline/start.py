@@ -7,11 +7,48 @@ Rules
    worker stops, unless configured to go on.
 4. A committed offset past the end belongs to another life of the topic (recreated, truncated). It is never used, nor
    replaced.
+5. A committed offset that carries another topic id belongs to a former topic of the same name, whatever its number.
+6. Where Kafka has no offset and we know of one (from the account, or from this run), it has expired, or somebody has
+   deleted it. Nothing begins anew silently: `earliest` would deliver everything again, `latest` would pass over what
+   came meanwhile. Whoever starts the run chooses (`--resume-from`).
+7. A partition that was added after the group's last commits is read from its first message, whatever `start` says: its
+   messages came while the group was at work.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from ingest.config import Kafka
 from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.ack import Watermark
+from ingest.pipeline.topic_identity import RESUME
+from ingest.records import TopicShape
+
+ResumeFrom = Literal["account", "earliest", "latest"]
+
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StartPlan:
+    """What a run knows of its partitions before a worker asks Kafka where to go on.
+
+    `begins` has the partitions whose commit, if there is any, is not to be used: a watermark to go on from, or None for
+    the first message. `known` has the next offset of each partition that was committed in this run or before it: where
+    Kafka has none now, it has forgotten it. `topic_id` and `topic_partitions` are the topic's at the start of the run.
+    Kafka keeps a committed offset for `retention_s`, None if it does not say.
+    """
+
+    topic_id: str = ""
+    topic_partitions: int = 0
+    begins: Mapping[int, Watermark | None] = field(default_factory=dict)
+    known: Mapping[int, int] = field(default_factory=dict)
+    retention_s: float | None = None
+
+    def uses(self, mark: Watermark) -> bool:
+        """Reading goes on at this commit: it is of this topic."""
+        return not foreign(mark, TopicShape(self.topic_id, ()))
 
 
 def first_offset(kafka: Kafka, committed: Watermark | None, bounds: tuple[int, int] | None) -> tuple[int, str]:
@@ -25,6 +62,95 @@ def first_offset(kafka: Kafka, committed: Watermark | None, bounds: tuple[int, i
         raise ValueError("neither a committed offset nor the log's bounds are known")
     low, end = bounds
     return (low if kafka.start == "earliest" else end), kafka.start
+
+
+def planned_start(
+    kafka: Kafka, partition: int, plan: StartPlan, bounds: tuple[int, int]
+) -> tuple[int, str, Watermark | None]:
+    """Where a partition without a usable commit begins, why there, and the watermark to go on from, if there is one."""
+    if partition not in plan.begins:
+        return *first_offset(kafka, None, bounds), None
+    mark = plan.begins[partition]
+    return (bounds[0], "earliest", None) if mark is None else (mark.next_offset, "planned", mark)
+
+
+def beginnings(
+    kafka: Kafka,
+    shape: TopicShape,
+    committed: Mapping[int, Watermark | None],
+    *,
+    recorded: Mapping[int, Watermark],
+    bounds: Mapping[int, tuple[int, int]],
+    resume_from: ResumeFrom | None = None,
+) -> dict[int, Watermark | None]:
+    """`StartPlan.begins` of a run that finds these commits.
+
+    `recorded` is what the account last said of partitions; `bounds` are low watermarks and end offsets. Raises
+    FatalError (exit code EXPIRED) when somebody must choose where to go on.
+    """
+    former = {p: mark for p, mark in committed.items() if mark is not None and foreign(mark, shape)}
+    forgotten = {p: recorded[p] for p, mark in committed.items() if mark is None and p in recorded}
+    others = {p: mark for p, mark in forgotten.items() if foreign(mark, shape)}
+    if (former or others) and resume_from in {None, "account"}:
+        raise _of_former_topic(kafka, shape, former | others)
+    if forgotten and resume_from is None:
+        raise _forgotten(kafka, {p: mark.next_offset for p, mark in forgotten.items()})
+    found: dict[int, Watermark | None] = {}
+    then = max((mark.topic_partitions for mark in committed.values() if mark is not None), default=0)
+    for partition, mark in committed.items():
+        end = bounds[partition][1]
+        if partition in former or partition in forgotten:
+            if resume_from == "account":
+                found[partition] = forgotten[partition]
+            else:
+                found[partition] = Watermark(end) if resume_from == "latest" else None
+        elif mark is None:
+            added = then and partition >= then
+            found[partition] = None if added or kafka.start == "earliest" else Watermark(end)
+    return found
+
+
+def foreign(mark: Watermark, shape: TopicShape) -> bool:
+    """The offset was committed for another topic of the same name."""
+    return bool(mark.topic_id and shape.topic_id and mark.topic_id != shape.topic_id)
+
+
+def check_known(kafka: Kafka, committed: Mapping[int, Watermark | None], plan: StartPlan) -> None:
+    """A worker finds these commits. Raises FatalError (exit code EXPIRED) by rules 5 and 6."""
+    former = {p: mark for p, mark in committed.items() if mark and not plan.uses(mark) and p not in plan.begins}
+    if former:
+        raise _of_former_topic(kafka, TopicShape(plan.topic_id, ()), former)
+    lost = {p: plan.known[p] for p, mark in committed.items() if mark is None and p in plan.known}
+    if lost:
+        raise _forgotten(kafka, lost)
+
+
+def _forgotten(kafka: Kafka, known: Mapping[int, int]) -> FatalError:
+    return FatalError(
+        f"Kafka no longer has the committed offsets of group {kafka.group} for topic {kafka.topic}: {_named(known)}. "
+        "They have expired (offsets.retention.minutes after the last commit), or were deleted. Nothing was read. "
+        "Choose where to go on: --resume-from account (at the last offsets that the account knows; what was "
+        "committed after its last rows is delivered again), --resume-from earliest (at the first message; all of them "
+        "are delivered again), --resume-from latest (at the end; what came since is never delivered)",
+        exit_code=ExitCode.EXPIRED,
+    )
+
+
+def _of_former_topic(kafka: Kafka, shape: TopicShape, marks: Mapping[int, Watermark]) -> FatalError:
+    first = next(iter(marks.values()))
+    offsets = {partition: mark.next_offset for partition, mark in marks.items()}
+    return FatalError(
+        f"topic {kafka.topic} was deleted and created again: its id was {first.topic_id}, it is {shape.topic_id}. The "
+        f"offsets of group {kafka.group} belong to the former one: {_named(offsets)}. Nothing was read; what was not "
+        f"read of the former one is gone. {RESUME}",
+        exit_code=ExitCode.EXPIRED,
+    )
+
+
+def _named(offsets: Mapping[int, int]) -> str:
+    named = [f"partition {p} at {offset}" for p, offset in sorted(offsets.items())]
+    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return ", ".join(named[:_MOST_NAMED]) + more
 
 
 def after_hole(kafka: Kafka, partition: int, offset: int, bounds: tuple[int, int]) -> int:

@@ -29,12 +29,14 @@ from typing import Literal, Protocol
 from ingest.config import Config
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
 from ingest.events import Emit, Event, WorkerFailed
+from ingest.pipeline.start import StartPlan
 from ingest.pool.channel import Sender
 from ingest.worker import Control, Task, run
 
 SAME_STOP_S = 1.0
 FLUSH_S = 2.0
 
+_ORDERS_BYTES = 4096
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_NAME = 15
 _TRIMMED = 300
@@ -55,22 +57,39 @@ Body = Callable[[Task, Emit, Control], ExitCode]
 
 
 class Orders:
-    """The worker's side of `ingest.worker.Control`: what the supervisor or a signal wishes."""
+    """The worker's side of `ingest.worker.Control`: what the supervisor or a signal wishes.
+
+    An order is a line: `drain`, or `add` and a partition.
+    """
 
     def __init__(self, orders: End) -> None:
         self._end = orders  # kept: closing it is what its death means
         self._poll = select.poll()
         self._poll.register(orders.fileno(), select.POLLIN)
+        self._unread = b""
         self._draining = False
+        self._added: list[int] = []
         self._first_stop_at: float | None = None
 
     def wish(self) -> Literal["run", "drain"]:
         """Whether to go on. Leaves at once if the supervisor is gone."""
         if self._poll.poll(0):
-            if not os.read(self._end.fileno(), 16):
+            said = os.read(self._end.fileno(), _ORDERS_BYTES)
+            if not said:
                 os._exit(ExitCode.DRAIN_DEADLINE)
-            self._draining = True
+            *lines, self._unread = (self._unread + said).split(b"\n")
+            for line in lines:
+                order, _, partition = line.partition(b" ")
+                if order == b"add":
+                    self._added.append(int(partition))
+                else:
+                    self._draining = True
         return "drain" if self._draining else "run"
+
+    def added(self) -> list[int]:
+        """Partitions to read as well, named since the last call."""
+        added, self._added = self._added, []
+        return added
 
     def signalled(self, _number: int, _frame: FrameType | None) -> None:
         """SIGTERM came."""
@@ -88,6 +107,7 @@ def enter(
     partitions: tuple[int, ...],
     config: Config,
     until: Mapping[int, int] | None,
+    plan: StartPlan,
     orders: End,
     events: End,
     parent_pid: int,
@@ -108,7 +128,8 @@ def enter(
     emit = _Emit(sender)
     _report_threads(emit, sender, worker)
     try:
-        code = body(Task(worker=worker, partitions=partitions, config=config, until=until), emit, control)
+        task = Task(worker=worker, partitions=partitions, config=config, until=until, plan=plan)
+        code = body(task, emit, control)
     except Exception as error:  # noqa: BLE001  the process ends here: told without payloads, then its exit code
         code = _exit_code(error)
         emit(WorkerFailed(worker=worker, exit_code=code, error=describe(error)))

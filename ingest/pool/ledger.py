@@ -30,6 +30,7 @@ class _Page:
 
     open: list[Span] = field(default_factory=list)  # sent, and not yet below the committed offset
     committed: int = -1
+    confirmed: int | None = None  # by Kafka in this run, whatever became of it since
     duplicates: list[Span] = field(default_factory=list)  # may be at Arize twice
     consumed_before: int = 0  # by earlier processes
     latest: PartitionProgress | None = None
@@ -59,6 +60,7 @@ class Ledger:
                 for partition, next_offset in next_offsets.items():
                     page = self._page(partition)
                     page.committed = max(page.committed, next_offset)
+                    page.confirmed = next_offset
                     page.open = [span for span in page.open if span.next_offset > next_offset]
             case WorkerStarted(partitions=assigned):
                 for partition in assigned:
@@ -67,6 +69,10 @@ class Ledger:
                     self._new_process(page)
             case _:
                 pass
+
+    def confirmed(self) -> dict[int, int]:
+        """The next offset that Kafka last confirmed of each partition in this run."""
+        return {p: page.confirmed for p, page in self._pages.items() if page.confirmed is not None}
 
     def worker_finished(self, partitions: tuple[int, ...]) -> None:
         """The worker of `partitions` has left with everything committed: nothing can be sent twice."""

@@ -21,12 +21,13 @@ import os
 import sys
 import time
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 
 from ingest.config import Config
 from ingest.events import Event
+from ingest.pipeline.start import StartPlan
 from ingest.pool.channel import Receiver
 
 PRELOAD = "ingest.pool.preload"
@@ -63,6 +64,7 @@ class Process:
         config: Config,
         *,
         until: Mapping[int, int] | None = None,
+        plan: StartPlan | None = None,
         child: str = CHILD,
     ) -> None:
         orders_read, self._orders = _context.Pipe(duplex=False)
@@ -76,6 +78,7 @@ class Process:
                 "partitions": partitions,
                 "config": config,
                 "until": until,
+                "plan": plan or StartPlan(),
                 "orders": orders_read,
                 "events": events_write,
                 "parent_pid": _forkserver_pid(),
@@ -111,8 +114,16 @@ class Process:
 
     def drain(self) -> None:
         """Ask it to stop polling, deliver what it has, commit and leave."""
+        self._order(b"drain\n")
+
+    def add(self, partitions: Sequence[int]) -> None:
+        """Have it read these partitions, too."""
+        for partition in partitions:
+            self._order(b"add %d\n" % partition)
+
+    def _order(self, line: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):  # it has left already
-            self._orders.send_bytes(b"drain")
+            os.write(self._orders.fileno(), line)
 
     def kill(self) -> None:
         """End it now; works on a stopped process too."""

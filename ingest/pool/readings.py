@@ -6,15 +6,19 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ingest import config
-from ingest.errors import ConfigError
+from ingest.account.files import Files, knows, recorded
+from ingest.errors import ConfigError, FatalError
 from ingest.overlays import quoted
 from ingest.pipeline import cluster
 from ingest.pipeline.ack import Watermark
+from ingest.pipeline.start import ResumeFrom, StartPlan, beginnings
+from ingest.pipeline.topic_guard import explain
 from ingest.pool import partitions as sets
+from ingest.records import TopicShape
 
 _A = TypeVar("_A")
 _T = TypeVar("_T")
@@ -36,13 +40,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One topic as it was found at the start. `marks` are low watermark and end offset, `until` the ends to reach."""
+    """One topic as it was found at the start, or has become since.
+
+    `marks` are low watermark and end offset, `start` is what was committed, `until` the ends to reach. `named_by` is
+    the setting that names the partitions, so that no others are to be read; "" where all are.
+    """
 
     settings: config.Config
     partitions: tuple[int, ...]
     marks: Mapping[int, tuple[int, int]]
     start: Mapping[int, Watermark | None]
     until: Mapping[int, int] | None
+    plan: StartPlan
+    named_by: str = ""
 
     @property
     def topic(self) -> str:
@@ -52,11 +62,26 @@ class Reading:
     def starting_points(self) -> dict[int, int]:
         """Where each partition is known to begin."""
         points = {}
-        for partition, (low, end) in self.marks.items():
-            committed = self.start[partition]
-            fresh = low if self.settings.kafka.start == "earliest" else end
-            points[partition] = fresh if committed is None else max(committed.next_offset, low)
+        for partition, (low, _) in self.marks.items():
+            mark = self.plan.begins.get(partition, self.start[partition])
+            points[partition] = low if mark is None else max(mark.next_offset, low)
         return points
+
+    def plan_of(self, partitions: Iterable[int], confirmed: Mapping[int, int]) -> StartPlan:
+        """The plan for a worker of these partitions, of which Kafka has `confirmed` commits in this run."""
+        known = {**self.plan.known, **{p: confirmed[p] for p in partitions if p in confirmed}}
+        return replace(self.plan, known=known)
+
+    def grown(self, partitions: Iterable[int], shape: TopicShape) -> "Reading":
+        """With partitions that were added to the topic, each to be read from its first message."""
+        added = dict.fromkeys(partitions)
+        return replace(
+            self,
+            partitions=tuple(sorted({*self.partitions, *added})),
+            marks={**self.marks, **dict.fromkeys(added, (0, 0))},
+            start={**self.start, **added},
+            plan=replace(self.plan, begins={**self.plan.begins, **added}, topic_partitions=len(shape.partitions)),
+        )
 
     def until_of(self, partitions: Iterable[int]) -> dict[int, int] | None:
         """The ends of these partitions, if the run has an end."""
@@ -84,29 +109,62 @@ def wanted(settings: config.Config) -> list[Wanted]:
     return found
 
 
-def find(topics: Iterable[Wanted], *, until_end: bool) -> list[Reading]:
+def find(
+    topics: Iterable[Wanted], files: Files, *, until_end: bool, resume_from: ResumeFrom | None = None
+) -> list[Reading]:
     """Ask Kafka about `topics`; with `until_end` the run ends where they end now.
 
-    Raises `ConfigError` for partitions that are not there, `FatalError` if Kafka can't be reached or refuses.
+    Raises `ConfigError` for partitions that are not there, `FatalError` if Kafka can't be reached or refuses, or has
+    forgotten what the account in `files` knows: then `resume_from` chooses where to go on.
     """
     faults: list[str] = []
+    wanted = list(topics)
+    existing = [_existing(one.settings.kafka, files) for one in wanted]
     chosen = _each(
-        topics,
-        lambda one: (
-            one.settings,
-            sets.choose(one.partitions, cluster.topic_partitions(one.settings.kafka), one.topic, one.setting),
-        ),
+        zip(wanted, existing, strict=True),
+        lambda one: (*one, sets.choose(one[0].partitions, one[1], one[0].topic, one[0].setting)),
         faults,
     )
     if faults:
         raise ConfigError(faults)
+    retention_s = cluster.offsets_retention_s(wanted[0].settings.kafka)
     found = []
-    for settings, partitions in chosen:
-        marks = cluster.watermarks(settings.kafka, partitions)
-        start = cluster.committed_progress(settings.kafka, partitions)
-        until = {partition: end for partition, (_, end) in marks.items()} if until_end else None
-        found.append(Reading(settings, partitions, marks, start, until))
+    for one, existing_partitions, partitions in chosen:
+        kafka = one.settings.kafka
+        shape = TopicShape(cluster.topic_id(kafka), existing_partitions)
+        marks = cluster.watermarks(kafka, partitions)
+        committed = cluster.committed_progress(kafka, partitions)
+        record = recorded(files, kafka.topic, kafka.group, [p for p, mark in committed.items() if mark is None])
+        begins = beginnings(kafka, shape, committed, recorded=record, bounds=marks, resume_from=resume_from)
+        resumed = record if resume_from == "account" else {}
+        plan = StartPlan(
+            topic_id=shape.topic_id,
+            topic_partitions=len(existing_partitions),
+            begins=begins,
+            known={p: mark.next_offset for p, mark in committed.items() if mark is not None and p not in begins},
+            retention_s=retention_s,
+        )
+        found.append(
+            Reading(
+                settings=one.settings,
+                partitions=partitions,
+                marks=marks,
+                start={p: resumed.get(p) if p in begins else mark for p, mark in committed.items()},
+                until={partition: end for partition, (_, end) in marks.items()} if until_end else None,
+                plan=plan,
+                named_by="" if one.partitions is None else one.setting,
+            )
+        )
     return found
+
+
+def _existing(kafka: config.Kafka, files: Files) -> tuple[int, ...]:
+    try:
+        return cluster.topic_partitions(kafka)
+    except FatalError:
+        if knows(files, kafka.topic, kafka.group):
+            explain(kafka, StartPlan())
+        raise
 
 
 def _each(items: Iterable[_A], ask: Callable[[_A], _T], faults: list[str]) -> list[_T]:

@@ -23,8 +23,10 @@ from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Event, Notice, SupervisorStarted
 from ingest.pipeline import cluster, produce
 from ingest.pipeline.ack import Watermark
+from ingest.pipeline.start import ResumeFrom
 from ingest.pool import partitions as sets
 from ingest.pool import process, readings
+from ingest.pool.growth import Growth
 from ingest.pool.readings import Reading
 from ingest.pool.signals import SignalQueue
 from ingest.pool.supervisor import Supervisor
@@ -33,11 +35,19 @@ from ingest.status.account import Account
 from ingest.templates import has_places
 
 
-def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[[], None]) -> tuple[Account, ...]:
+def run(
+    settings: config.Config,
+    *,
+    until_end: bool,
+    emit: Emit,
+    tick: Callable[[], None],
+    resume_from: ResumeFrom | None = None,
+) -> tuple[Account, ...]:
     """Supervise the workers of `settings` until they are done or a stop was asked for; only in the main thread.
 
     Everything that happens goes to `emit`; `tick` is called at least twice a second, for screens. There is an account
-    for each topic, all of them with the exit code of the run.
+    for each topic, all of them with the exit code of the run. `resume_from` is where to go on with partitions whose
+    committed offset Kafka has forgotten, or that belongs to a former topic of the same name.
     Raises `ConfigError` for settings that can't work and `FatalError` if Kafka can't be reached or refuses.
     """
     config.check_delivery(settings)
@@ -46,16 +56,20 @@ def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[
     started = time.monotonic()
     names = spelling.names("topic", [one.topic for one in wanted])
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
-    found = {reading.topic: reading for reading in readings.find(wanted, until_end=until_end)}
+    files = AccountFiles(Path(settings.account.directory)) if settings.account.directory else Nowhere()
+    found = {
+        reading.topic: reading for reading in readings.find(wanted, files, until_end=until_end, resume_from=resume_from)
+    }
     if settings.dead_letters.topic:
         produce.check_topic(settings.kafka, settings.dead_letters.topic, "[dead_letters] topic")
     shares = sets.allot({topic: reading.partitions for topic, reading in found.items()}, settings.supervisor.workers)
 
     def start_worker(worker: int, share: sets.Share) -> process.Process:
         reading = found[share.topic]
-        return process.Process(worker, share.partitions, reading.settings, until=reading.until_of(share.partitions))
+        plan = reading.plan_of(share.partitions, supervisor.ledgers[share.topic].confirmed())
+        until = reading.until_of(share.partitions)
+        return process.Process(worker, share.partitions, reading.settings, until=until, plan=plan)
 
-    files = AccountFiles(Path(settings.account.directory)) if settings.account.directory else Nowhere()
     keeper = Keeper(files, emit)
     keeper.begin([_opening(reading) for reading in found.values()])
 
@@ -64,6 +78,7 @@ def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[
         keeper.take(event)
 
     def ticking() -> None:
+        growth.turn(time.monotonic())
         keeper.tick()
         tick()
 
@@ -77,6 +92,7 @@ def run(settings: config.Config, *, until_end: bool, emit: Emit, tick: Callable[
         jitter=random.random,
         ends=until_end,
     )
+    growth = Growth(found, supervisor.add, noting, time.monotonic())
     loop(supervisor, ticking)
     accounts = _accounts(found.values(), supervisor, keeper, started, emit)
     keeper.end()
@@ -125,7 +141,16 @@ def _opening(reading: Reading) -> Opening:
     kafka = reading.settings.kafka
     ends = {partition: end for partition, (_, end) in reading.marks.items()}
     begins = reading.starting_points()
-    return Opening(kafka.topic, kafka.group, reading.start, begins, ends, _most_in_flight(reading.settings))
+    return Opening(
+        topic=kafka.topic,
+        group=kafka.group,
+        committed=reading.start,
+        begins=begins,
+        ends=ends,
+        in_flight=_most_in_flight(reading.settings),
+        topic_id=reading.plan.topic_id,
+        reads_all=not reading.named_by,
+    )
 
 
 def _most_in_flight(settings: config.Config) -> int | None:
@@ -154,16 +179,20 @@ def _accounts(
 
 def _account(reading: Reading, supervisor: Supervisor, keeper: Keeper, started: float, emit: Emit) -> Account:
     kafka, chosen = reading.settings.kafka, reading.partitions
+    start = dict(reading.start)
     end: Mapping[int, Watermark | None] | None = None
     marks: Mapping[int, tuple[int, int]] = {}
     try:
+        if not reading.named_by:  # what was added at the very end is there, too, and nobody has read it
+            chosen = tuple(sorted({*chosen, *cluster.topic_partitions(kafka)}))
+            start |= dict.fromkeys(set(chosen) - set(start))
         marks = cluster.watermarks(kafka, chosen)
         end = cluster.committed_progress(kafka, chosen)
-        keeper.found(kafka.topic, kafka.group, end)
+        keeper.found(kafka.topic, kafka.group, end, cluster.topic_id(kafka))
     except FatalError as error:
         emit(Notice(text=f"the account is taken from the workers' last words, as Kafka can't be asked: {error}"))
     if reading.until is not None:
-        marks = {partition: (marks.get(partition, (0, 0))[0], reading.until[partition]) for partition in chosen}
+        marks = {p: (marks.get(p, (0, 0))[0], reading.until.get(p, marks.get(p, (0, 0))[1])) for p in chosen}
     return Account(
         topic=kafka.topic,
         group=kafka.group,
@@ -171,7 +200,7 @@ def _account(reading: Reading, supervisor: Supervisor, keeper: Keeper, started: 
         ran_s=time.monotonic() - started,
         crashes=supervisor.crashes[kafka.topic],
         exact=end is not None,
-        partitions=supervisor.ledgers[kafka.topic].settle(chosen, reading.start, end, marks),
+        partitions=supervisor.ledgers[kafka.topic].settle(chosen, start, end, marks),
     )
 
 

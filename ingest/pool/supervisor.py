@@ -10,7 +10,9 @@
 5. The first stop drains: every worker is asked, and killed `grace_s` after the deadline that it keeps itself.
    The second stop kills at once. A worker that leaves as all of its topic would (its key is refused) takes these with
    it, after a drain; the other topics go on.
-6. The exit code is the most telling one: what halted all of it, then what was given up, then what was left open.
+6. A partition that is added to the topic goes to the worker with the fewest: it is told if it runs, and whoever is
+   started in its place has it in its share.
+7. The exit code is the most telling one: what halted all of it, then what was given up, then what was left open.
 
 No process, signal, pipe or sleep is in here: a test replays any history with a clock of its own.
 """
@@ -28,6 +30,7 @@ from ingest.events import (
     Emit,
     Event,
     Notice,
+    PartitionsAdded,
     Progress,
     WorkerExited,
     WorkerGivenUp,
@@ -76,6 +79,10 @@ class Worker(Protocol):
 
     def drain(self) -> None:
         """Ask it to deliver and leave."""
+        ...
+
+    def add(self, partitions: Sequence[int]) -> None:
+        """Have it read these partitions, too."""
         ...
 
     def kill(self) -> None:
@@ -177,6 +184,23 @@ class Supervisor:
             return
         self._emit(Notice(text=f"{reason} again: leaving at once, what is open stays uncommitted in Kafka"))
         self._kill_all()
+
+    def add(self, topic: str, partitions: Sequence[int]) -> list[int]:
+        """Give partitions that were added to `topic` to the workers with the fewest; returns those nobody can take."""
+        seats = [s for s in self._seats if s.share.topic == topic and s.start_at is not None and s.stop_at is None]
+        if not seats:
+            return list(partitions)
+        given: dict[int, list[int]] = {}
+        for partition in partitions:
+            fewest = min(seats, key=lambda seat: len(seat.share.partitions))
+            fewest.share = Share(topic, (*fewest.share.partitions, partition))
+            given.setdefault(fewest.index, []).append(partition)
+        for seat in seats:
+            if added := given.get(seat.index):
+                self._emit(PartitionsAdded(worker=seat.index, topic=topic, partitions=tuple(added)))
+                if seat.process is not None:
+                    seat.process.add(added)
+        return []
 
     def turn(self) -> None:
         """Read, kill the hung, reap the dead, start the missing."""

@@ -98,6 +98,12 @@ class Board:
                 self._begin(event, now)
             case events.Draining(topic=None):
                 self.draining = True
+            case events.PartitionsAdded(worker=int(index)):
+                worker = self._worker(index)
+                worker.partitions = tuple(sorted({*worker.partitions, *event.partitions}))
+                for partition in event.partitions:
+                    key = event.topic, partition
+                    self.partitions.setdefault(key, PartitionView(event.topic, partition, first=0, until=None))
             case events.Progress(worker=int(index)):
                 self._progress(self._worker(index), event, now)
             case events.WorkerStarted(worker=int(index)):

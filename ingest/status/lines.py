@@ -254,6 +254,17 @@ def _(event: events.SupervisorStarted) -> str:
 
 
 @sentence.register
+def _(event: events.PartitionsAdded) -> str:
+    added = spelling.partitions(event.partitions)
+    return f"topic {event.topic} has new partitions: reads {added} as well, from the first message"
+
+
+@sentence.register
+def _(event: events.PartitionsNotRead) -> str:
+    return f"topic {event.topic} has new partitions {spelling.partitions(event.partitions)}, not read here: {event.why}"
+
+
+@sentence.register
 def _(event: events.Notice) -> str:
     return event.text
 

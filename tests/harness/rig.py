@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -83,6 +85,12 @@ class Rig:
         self.truth.row = self.generator.row
         done = produce(self.kafka.brokers, self.kafka.topic, self.partitions, events, generator=self.generator)
         self.truth.grow(self.generator, done.end)
+
+    def grow(self, partitions: int) -> None:
+        """The topic has so many partitions now."""
+        self._reader.close()
+        self.partitions = tuple(range(partitions))
+        self._reader = poll.Reader(self.kafka, self.partitions, on_trouble=lambda _: None, on_committed=lambda *_: None)
 
     def delete_records(self, partition: int, before: int) -> None:
         """Remove what lies below the offset `before`, as retention does; the truth excuses it from now on."""
@@ -218,6 +226,13 @@ class Rig:
         run = Supervise(self.directory, given, {**self.environment(plant), **(environment or {})})
         self.runs.append(run)
         return run
+
+    def audit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command `ingest audit`, and what it says."""
+        command = [sys.executable, "-m", "ingest", "audit", *arguments]
+        return subprocess.run(
+            command, cwd=self.directory, env=self.environment(), capture_output=True, text=True, check=False, timeout=60
+        )
 
     # --- the checks ------------------------------------------------------------------------------
 

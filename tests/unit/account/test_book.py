@@ -14,7 +14,7 @@ def state(next_offset: int | None, counts: Counts = NOTHING, kind: str = "commit
 
 
 def commit(book: Book, next_offset: int, at: datetime = AT, now: float = 0.0) -> list[State | Duplicates]:
-    book.committed(KEY, next_offset, Counts(next_offset), at)
+    book.committed(state(next_offset, Counts(next_offset), at=at))
     rows = book.due(now)
     book.written(rows)
     return rows

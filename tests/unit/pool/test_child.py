@@ -29,9 +29,20 @@ def pipe() -> Iterator[tuple[int, int]]:
 def test_an_order_to_drain_stays(pipe: tuple[int, int]) -> None:
     orders = Orders(End(pipe[0]))
     assert orders.wish() == "run"
-    os.write(pipe[1], b"drain")
+    os.write(pipe[1], b"drain\n")
     assert orders.wish() == "drain"
     assert orders.wish() == "drain"
+
+
+def test_added_partitions_are_told_once_however_the_lines_are_cut(pipe: tuple[int, int]) -> None:
+    orders = Orders(End(pipe[0]))
+    os.write(pipe[1], b"add 4\nadd 1")
+    assert orders.wish() == "run"
+    assert orders.added() == [4]
+    os.write(pipe[1], b"7\nadd 5\ndrain\n")
+    assert orders.wish() == "drain"
+    assert orders.added() == [17, 5]
+    assert orders.added() == []
 
 
 def test_a_signal_is_a_wish_to_drain_and_told_twice_it_is_the_same(pipe: tuple[int, int]) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,9 @@ import pytest
 from ingest.config import Config, load
 from ingest.errors import ConfigError
 from ingest.pipeline.ack import Watermark
+from ingest.pipeline.start import StartPlan, beginnings
 from ingest.pool.readings import Reading, wanted
+from ingest.records import TopicShape
 
 
 def loaded(text: str, directory: Path) -> Config:
@@ -44,7 +47,20 @@ def test_a_partition_begins_where_it_is_committed_or_where_the_topic_does(tmp_pa
     marks = {0: (5, 9), 1: (5, 9), 2: (5, 9)}
     start = {0: None, 1: Watermark(7), 2: Watermark(3)}  # of the last, retention has taken 3 and 4
     for config, fresh in ((earliest, 5), (latest, 9)):
-        reading = Reading(config, (0, 1, 2), marks, start, until={0: 9, 1: 9, 2: 9})
+        begins = beginnings(config.kafka, TopicShape("a", (0, 1, 2)), start, recorded={}, bounds=marks)
+        plan = StartPlan("a", 3, begins)
+        reading = Reading(config, (0, 1, 2), marks, start, {0: 9, 1: 9, 2: 9}, plan)
         assert reading.starting_points() == {0: fresh, 1: 7, 2: 5}
         assert reading.until_of((1, 2)) == {1: 9, 2: 9}
-        assert Reading(config, (0,), marks, start, until=None).until_of((0,)) is None
+        assert replace(reading, until=None).until_of((0,)) is None
+
+
+def test_a_reading_that_grows_reads_what_is_new_from_its_first_message(tmp_path: Path) -> None:
+    config = loaded('[kafka]\ntopic = "rides"\nstart = "latest"\n', tmp_path)
+    plan = StartPlan("a", 2, {0: Watermark(9)}, {1: 7})
+    before = Reading(config, (0, 1), {0: (5, 9), 1: (5, 9)}, {0: None, 1: Watermark(7)}, None, plan)
+    grown = before.grown((2, 3), TopicShape("a", (0, 1, 2, 3)))
+    assert grown.partitions == (0, 1, 2, 3)
+    assert grown.starting_points() == {0: 9, 1: 7, 2: 0, 3: 0}
+    assert grown.plan.topic_partitions == 4
+    assert grown.plan_of((1, 2), {2: 40, 3: 1}).known == {1: 7, 2: 40}

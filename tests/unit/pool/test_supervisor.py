@@ -14,6 +14,7 @@ from ingest.events import (
     DuplicatesPossible,
     Event,
     Notice,
+    PartitionsAdded,
     Progress,
     UploadStarted,
     WorkerExited,
@@ -35,6 +36,7 @@ class FakeWorker:
     pid: int
     code: int | None = None
     said: list[Event] = field(default_factory=list)
+    added: list[int] = field(default_factory=list)
     drains: int = 0
     kills: int = 0
     closed: bool = False
@@ -54,6 +56,9 @@ class FakeWorker:
 
     def drain(self) -> None:
         self.drains += 1
+
+    def add(self, partitions: Sequence[int]) -> None:
+        self.added += partitions
 
     def kill(self) -> None:
         self.kills += 1
@@ -477,3 +482,39 @@ def test_abandon_leaves_nobody() -> None:
     history.turn()
     history.supervisor.abandon()
     assert [(worker.kills, worker.closed) for worker in history.started] == [(1, True), (1, True)]
+
+
+def test_new_partitions_go_to_the_workers_with_the_fewest() -> None:
+    history = History(topics=["rides", "rides", "fares"])
+    history.turn()
+    assert history.supervisor.add("rides", [4, 5, 6]) == []
+    assert [worker.added for worker in history.started] == [[4, 6], [5], []]
+    told = [(event.worker, event.topic, event.partitions) for event in history.emissions(PartitionsAdded)]
+    assert told == [(0, "rides", (4, 6)), (1, "rides", (5,))]
+    history.running(0).code = KILLED
+    history.passes(5.0)
+    assert history.running(0).share.partitions == (0, 1, 4, 6), "whoever is started in its place reads them, too"
+    assert history.running(0).added == []
+
+
+def test_a_new_partition_waits_for_the_worker_that_is_about_to_start() -> None:
+    history = History(workers=1)
+    history.turn()
+    history.running(0).code = KILLED
+    history.turn()
+    assert history.supervisor.add("rides", [2]) == []
+    history.passes(5.0)
+    assert history.running(0).share.partitions == (0, 1, 2)
+
+
+def test_a_new_partition_of_workers_that_have_ended_is_given_back() -> None:
+    history = History(workers=1)
+    history.turn()
+    history.running(0).code = ExitCode.EXPIRED
+    history.turn()
+    assert history.supervisor.add("rides", [2]) == [2]
+    draining = History(workers=1)
+    draining.turn()
+    draining.supervisor.stop("SIGTERM")
+    assert draining.supervisor.add("rides", [2]) == [2]
+    assert draining.emissions(PartitionsAdded) == []

@@ -41,6 +41,8 @@ ONE_OF_EACH: list[Event] = [
     events.WorkerFinished(worker=3, exit_code=0, unacknowledged=0),
     events.SupervisorStarted(topic="rides", group="g", workers=2, partitions=(0, 1)),
     events.Notice(text="a plain sentence"),
+    events.PartitionsAdded(worker=3, topic="rides", partitions=(4, 5)),
+    events.PartitionsNotRead(topic="rides", partitions=(4, 5), why="--partitions names others"),
     events.WorkerExited(worker=3, pid=12, exit_code=-9, ran_s=61.0),
     events.DuplicatesPossible(
         worker=3, topic="rides", ranges=(Span(3, 100, 200, 90), Span(3, 250, 260, 10), Span(4, 7, 8, 1))

@@ -1,0 +1,64 @@
+"""Partitions that a worker is given while it runs.
+
+Rules
+1. One is read from where it is committed, else from its first message, whatever [kafka] start says: it was added to the
+   topic while the group was at work.
+2. Its start is committed before a message of it is read: a start after a crash finds it then.
+3. Kafka is asked for moments only, and again a second later: the loop must go on, and a new partition may have no
+   leader yet.
+"""
+
+from collections.abc import Callable, Iterable
+
+from ingest.pipeline.ack import Watermark
+from ingest.pipeline.commit import Committer
+from ingest.pipeline.poll import Reader
+
+_AGAIN_S = 1.0
+
+
+class AddedPartitions:
+    """From being told of a partition to reading it. Times are monotonic seconds.
+
+    `track` is called with a partition, its start, why it is that one, and what is committed of it; `read` with a
+    partition that is to be read from now on.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        committer: Committer,
+        *,
+        track: Callable[[int, int, str, Watermark | None], None],
+        read: Callable[[int, float], None],
+    ) -> None:
+        self._reader = reader
+        self._committer = committer
+        self._track = track
+        self._read = read
+        self._unknown: list[int] = []
+        self._uncommitted: list[int] = []
+        self._ask_at = float("-inf")
+
+    def take(self, partitions: Iterable[int]) -> None:
+        """These are to be read as well."""
+        self._unknown += partitions
+
+    def turn(self, now: float) -> None:
+        """The next step of each."""
+        if self._unknown and now >= self._ask_at:
+            self._ask_at = now + _AGAIN_S
+            found = self._reader.place(self._unknown[0])
+            if found is not None:
+                partition = self._unknown.pop(0)
+                mark, (low, _) = found
+                if mark is None:
+                    self._track(partition, low, "added", None)
+                else:
+                    self._committer.found(partition, mark, now)
+                    self._track(partition, mark.next_offset, "committed", mark)
+                self._uncommitted.append(partition)
+                self._ask_at = now
+        for partition in [one for one in self._uncommitted if self._committer.stored(one) is not None]:
+            self._uncommitted.remove(partition)
+            self._read(partition, now)
