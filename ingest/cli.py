@@ -14,6 +14,7 @@ import typer
 from ingest.audit.command import audit
 from ingest.check.command import check
 from ingest.dead_letters.commands import app as dead_letters
+from ingest.defects import keep_texts_out, report
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
 from ingest.flags import Brokers, ConfigFile, Group, Topic, given
 from ingest.infer.commands import app as schema
@@ -272,6 +273,7 @@ def sandbox_produce(
 
 def main() -> None:
     """Run the command line, and leave with its exit code."""
+    keep_texts_out()
     try:
         app()
     except ConfigError as error:
@@ -283,4 +285,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except IngestError as error:
         typer.echo(str(error), err=True)
+        sys.exit(ExitCode.CRASHED)
+    except Exception as error:  # noqa: BLE001  Python's own traceback would end with a text that may quote a secret
+        typer.echo(report(error), err=True, nl=False)
         sys.exit(ExitCode.CRASHED)

@@ -11,8 +11,9 @@ Secrets come from the environment or from a `*_file` key, never from a flag. Ari
 
 import difflib
 import os
+import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from pydantic_settings import (
 )
 
 from ingest import combinations
+from ingest.credentials import HEADER_ADVICE, OPTION_ADVICE, header_fault, read_secret, stripped, text_fault
 from ingest.errors import ConfigError
 from ingest.faults import sentences, strange_variables
 from ingest.meanings import Schema
@@ -40,7 +42,6 @@ from ingest.sections import (
     Delivery,
     Kafka,
     Supervisor,
-    read_secret,
 )
 
 __all__ = [
@@ -141,24 +142,10 @@ def load(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None
     topic = given.get("kafka", {}).pop("topic", None)
     partitions = given.get("supervisor", {}).pop("partitions", None)
 
-    class FromFile(Config):
-        model_config = SettingsConfigDict(toml_file=path)
-
     faults = list(strange_variables(os.environ, Config))
-    try:
-        found = FromFile(**given)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{path}: not valid TOML: {error}", *faults]) from None
-    except UnicodeDecodeError:
-        raise ConfigError([f"{path}: not valid TOML: it is not UTF-8", *faults]) from None
-    except OSError as error:
-        raise ConfigError([f"{path}: can't be read: {error.strerror}", *faults]) from None
-    except SettingsError as error:
-        raise ConfigError(faults or str(error)) from None
-    except ValidationError as error:
-        raise ConfigError([*sentences(error, path, Config), *faults]) from None
-    # A plain Config travels to the workers; the class above exists only for this file's path.
-    config = Config.model_construct(**{name: getattr(found, name) for name in Config.model_fields})
+    config = _read(path, given, faults)
+    if topic is not None and (fault := text_fault(topic)):
+        raise ConfigError([f"--topic: {fault}; {OPTION_ADVICE}", *faults])
     if config.topics:
         faults += _of_several_topics(config, topic, partitions)
     config = _narrowed(config, topic, partitions)
@@ -166,6 +153,31 @@ def load(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None
     if faults:
         raise ConfigError(faults)
     return config
+
+
+def _read(path: Path, given: Mapping[str, Any], faults: Sequence[str]) -> Config:
+    """What the sources say. Raises `ConfigError` with what is wrong there, and `faults`."""
+
+    class FromFile(Config):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        found = FromFile(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: not valid TOML: {_without_quotes(error)}", *faults]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: not valid TOML: it is not UTF-8", *faults]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: can't be read: {error.strerror}", *faults]) from None
+    except SettingsError as error:
+        raise ConfigError(list(faults) or str(error)) from None
+    except ValidationError as error:
+        raise ConfigError([*sentences(error, path, Config), *faults]) from None
+    except (ValueError, RecursionError):
+        text = f"{path}: not valid TOML: an integer has thousands of digits, or a value is nested too deep"
+        raise ConfigError(list(faults) or text) from None
+    # A plain Config travels to the workers; the class above exists only for this file's path.
+    return Config.model_construct(**{name: getattr(found, name) for name in Config.model_fields})
 
 
 def topics(config: Config) -> tuple[Config, ...]:
@@ -215,16 +227,25 @@ def check_delivery(config: Config) -> None:
 
 
 def api_key(config: Config) -> SecretStr | None:
-    """The Arize key: a key file (read anew at each call, so that it can be rotated), else the environment."""
-    if config.arize.api_key_file is not None:
-        return SecretStr(read_secret("[arize] api_key_file", str(config.arize.api_key_file)))
-    key = os.environ.get("ARIZE_API_KEY", "")
+    """The Arize key: a key file (read anew at each call, so that it can be rotated), else the environment.
+
+    Raises `ConfigError` for a file that can't be used and for a key that can't be an HTTP header value.
+    """
+    if (file := config.arize.api_key_file) is not None:
+        key = read_secret("[arize] api_key_file", str(file))
+        return SecretStr(_header_value(f"[arize] api_key_file = {file}", key))
+    key = _header_value("ARIZE_API_KEY", stripped(os.environ.get("ARIZE_API_KEY", "")))
     return SecretStr(key) if key else None
 
 
 def space_id(config: Config) -> str:
-    """The Arize space: the configuration's, else ARIZE_SPACE_ID."""
-    return config.arize.space_id or os.environ.get("ARIZE_SPACE_ID", "")
+    """The Arize space: the configuration's, else ARIZE_SPACE_ID.
+
+    Raises `ConfigError` for a variable that can't be an HTTP header value.
+    """
+    if config.arize.space_id:
+        return config.arize.space_id
+    return _header_value("ARIZE_SPACE_ID", stripped(os.environ.get("ARIZE_SPACE_ID", "")))
 
 
 def max_past_years() -> int:
@@ -233,6 +254,17 @@ def max_past_years() -> int:
     if not value.strip().isdecimal() or int(value) < 1:
         raise ConfigError("ARIZE_MAX_PAST_YEARS: not a number of years, 1 or more")
     return int(value)
+
+
+def _header_value(name: str, value: str) -> str:
+    if fault := header_fault(value):
+        raise ConfigError(f"{name}: {fault}; {HEADER_ADVICE}")
+    return value
+
+
+def _without_quotes(error: tomllib.TOMLDecodeError) -> str:
+    """What is wrong and where, without what it quotes of the file: that may be a secret in the wrong place."""
+    return re.sub(r"\('.*'[^)]*\)|'(?:[^'\\]|\\.){2,}'|\"(?:[^\"\\]|\\.){2,}\"", "...", str(error))
 
 
 def _of_route(config: Config, route: RouteOverlay) -> Config:
@@ -300,8 +332,11 @@ def _missing(config: Config) -> list[str]:
         faults.append("[dead_letters] topic is [kafka] topic: dead letters would be read again for ever; name another")
     if not config.arize.model_name:
         faults.append("[arize] model_name is missing: name the model in Arize, or set INGEST_ARIZE__MODEL_NAME")
-    if not space_id(config):
-        faults.append("[arize] space_id is missing: set it, or ARIZE_SPACE_ID in the environment")
+    try:
+        if not space_id(config):
+            faults.append("[arize] space_id is missing: set it, or ARIZE_SPACE_ID in the environment")
+    except ConfigError as unusable:
+        faults.extend(unusable.faults)
     try:
         if api_key(config) is None:
             faults.append("no Arize API key: set ARIZE_API_KEY in the environment, or [arize] api_key_file")

@@ -62,7 +62,7 @@ def strange_variables(environment: Mapping[str, str], model: type[BaseModel]) ->
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

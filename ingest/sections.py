@@ -2,14 +2,17 @@
 
 Secrets come from the environment or from a `*_file` key, never from a flag: `ARIZE_API_KEY` or
 `[arize] api_key_file`; any librdkafka option may be given as `"sasl.password_file" = "/run/secrets/kafka"`.
+`ingest.credentials` says what may stand in them.
 """
 
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from ingest import templates
+from ingest import credentials, templates
 from ingest.errors import ConfigError
 from ingest.meanings import Environment, ModelType, Section
 
@@ -46,31 +49,61 @@ class Kafka(Section):
     # They may hold a password that came from the environment: kept out of every dump.
     options: dict[str, str | bool | int | float] = Field(default_factory=dict, repr=False)
 
+    @field_validator("brokers", "topic", "group")
+    @classmethod
+    def _one_line(cls, text: str) -> str:
+        return _usable_text(text)
+
+    @field_validator("brokers")
+    @classmethod
+    def _no_login(cls, brokers: str) -> str:
+        # They are shown wherever Kafka is asked.
+        if "@" in brokers:
+            raise ValueError(
+                "an address has no user and no password; use sasl.username and sasl.password_file in [kafka.options]"
+            )
+        return brokers
+
     @field_validator("options", mode="before")
     @classmethod
-    def _ours_stay_ours(cls, options: Any) -> Any:
-        faults = []
-        for key, value in options.items() if isinstance(options, dict) else ():
-            if hint := RESERVED_OPTIONS.get(key.removesuffix("_file")):
-                faults.append(f'"{key}" can\'t be set here: {hint}')
-            elif not isinstance(value, str | int | float):
-                faults.append(f'"{key}" takes a string, a number or true and false')
-        if faults:
+    def _usable(cls, options: Any) -> Any:
+        if not isinstance(options, dict):
+            return options
+        given = {
+            key: credentials.given_option(key, value) if isinstance(value, str) else value
+            for key, value in options.items()
+        }
+        if faults := [fault for key, value in given.items() for fault in _option_faults(key, value)]:
             raise ValueError("; ".join(faults))
-        return options
+        return given
 
     def client_options(self) -> dict[str, str | bool | int | float]:
         """The options for librdkafka, with every `*_file` replaced by the file's content.
 
-        Raises `ConfigError` naming a file that can't be read.
+        Raises `ConfigError` naming every file that can't be used.
         """
         options: dict[str, str | bool | int | float] = {}
+        faults: list[str] = []
         for key, value in self.options.items():
+            option = key.removesuffix("_file")
+            options[option] = value
             if key.endswith("_file"):
-                options[key.removesuffix("_file")] = read_secret(f"[kafka.options] {key}", str(value))
-            else:
-                options[key] = value
+                try:
+                    options[option] = content = credentials.read_secret(f"[kafka.options] {key}", str(value))
+                except ConfigError as unusable:
+                    faults += unusable.faults
+                    continue
+                if fault := credentials.option_fault(option, content):
+                    faults.append(f"[kafka.options] {key} = {value}: {fault}; {credentials.OPTION_ADVICE}")
+        if faults:
+            raise ConfigError(faults)
         return options
+
+    def scrubber(self, options: Mapping[str, object]) -> credentials.Scrubber:
+        """Removes from texts what `options`, as `client_options` gives them, hold from files and of secrets."""
+        from_files = {key.removesuffix("_file") for key in self.options if key.endswith("_file")}
+        secrets = [str(value) for name, value in options.items() if name in from_files or credentials.is_secret(name)]
+        return credentials.Scrubber(secrets, options)
 
 
 class Batch(Section):
@@ -109,6 +142,14 @@ class Arize(Section):
         templates.parse(text)
         return text
 
+    @field_validator("space_id")
+    @classmethod
+    def _header_value(cls, space_id: str) -> str:
+        space_id = credentials.stripped(space_id)
+        if fault := credentials.header_fault(templates.without_places(space_id)):
+            raise ValueError(f"{fault}; {credentials.HEADER_ADVICE}")
+        return space_id
+
     @field_validator("environment")
     @classmethod
     def _known_environment(cls, environment: str) -> str:
@@ -139,6 +180,11 @@ class DeadLetters(Section):
         default=10_000, description="stop when so many messages in a row can't be delivered; 0: never"
     )
 
+    @field_validator("topic")
+    @classmethod
+    def _one_line(cls, topic: str) -> str:
+        return _usable_text(topic)
+
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if self.topic and "directory" in self.model_fields_set:
@@ -165,13 +211,20 @@ class Supervisor(Section):
     max_backoff_s: Seconds = 30.0
 
 
-def read_secret(key: str, path: str) -> str:
-    """The stripped content of a secret's file. Raises `ConfigError` naming `key` and `path`, never the content."""
-    try:
-        secret = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError(f"{key} = {path}: can't be read: {reason}") from None
-    if not secret:
-        raise ConfigError(f"{key} = {path}: it is empty")
-    return secret
+def _usable_text(text: str) -> str:
+    """`text`, which librdkafka is given. Raises `ValueError` with the kind and the position of what can't be there."""
+    if fault := credentials.text_fault(text):
+        raise ValueError(f"{fault}; {credentials.OPTION_ADVICE}")
+    return text
+
+
+def _option_faults(key: str, value: object) -> Iterator[str]:
+    name = json.dumps(key)
+    if fault := credentials.text_fault(key):
+        yield f"{name}: in its name {fault}; {credentials.OPTION_ADVICE}"
+    elif hint := RESERVED_OPTIONS.get(key.removesuffix("_file")):
+        yield f"{name} can't be set here: {hint}"
+    elif not isinstance(value, str | int | float):
+        yield f"{name} takes a string, a number or true and false"
+    elif fault := credentials.option_fault(key, str(value)):
+        yield f"{name}: {fault}; {credentials.OPTION_ADVICE}"

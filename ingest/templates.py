@@ -50,6 +50,14 @@ def has_places(text: str) -> bool:
     return any(isinstance(part, Place) for part in parse(text))
 
 
+def without_places(text: str) -> str:
+    """`text`, which `parse` takes, with an x for each character of a place and of a doubled brace.
+
+    So a position in the one is the same in the other.
+    """
+    return "".join("x" * len(found[0]) if found[0][0] in "{}" else found[0] for found in _PART.finditer(text))
+
+
 def is_path(text: str) -> bool:
     """Whether `text` names a field by its dotted path, or a header."""
     return bool(text) and text == text.strip() and all(text.split("."))

@@ -10,16 +10,12 @@ from typing import TypeVar
 from ingest.check.lines import Line, failed, ok, unchecked, warning
 from ingest.config import Config, Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline import cluster, poll
+from ingest.pipeline import client, cluster, poll
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.client import (
     AclOperation,
-    AdminClient,
-    Consumer,
     KafkaException,
     TopicCollection,
-    admin_options,
-    consumer_options,
 )
 from ingest.pipeline.glance import first_messages
 from ingest.pipeline.start import after_hole, first_offset
@@ -35,12 +31,9 @@ _READ_S = 20.0
 def check_options(kafka: Kafka) -> Line:
     """Librdkafka takes the options."""
     try:
-        Consumer(consumer_options(kafka, 1)).close()
+        client.consumer(kafka, 1).close()
     except ConfigError as unusable:
         return failed("kafka options", str(unusable), ExitCode.CONFIGURATION)
-    except KafkaException as refused:
-        text = f"librdkafka refuses [kafka.options]: {refused.args[0].str()}"
-        return failed("kafka options", text, ExitCode.CONFIGURATION)
     said = spelling.amount(len(kafka.options), "option")
     return ok("kafka options", f"librdkafka takes {said}" if kafka.options else "none, plain text without a login")
 
@@ -114,7 +107,7 @@ def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> Line:
 
 
 def _rights(kafka: Kafka, *, known: bool) -> Iterator[Line]:
-    admin = AdminClient(admin_options(kafka))
+    admin = client.admin(kafka)
     topic = _asked(
         lambda: (
             admin.describe_topics(

@@ -1,8 +1,14 @@
 """The one place that knows confluent_kafka.
 
-It lends its names to those who ask (`cluster`), read (`poll`) and write (`produce`), and says which errors are for good
-and how a client is set up for each.
+It lends its names to those who ask (`cluster`), read (`poll`) and write (`produce`), says which errors are for good,
+and makes the client for each.
+
+1. A client that librdkafka refuses to make is a fault of the configuration, wherever it is made.
+2. A text of librdkafka may quote an option's value, so it goes through `scrubber` before anybody sees it.
 """
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     OFFSET_INVALID,
@@ -17,6 +23,8 @@ from confluent_kafka import (
 from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, TopicDescription, TopicMetadata
 
 from ingest.config import Kafka
+from ingest.credentials import Scrubber
+from ingest.errors import ConfigError
 
 __all__ = [
     "OFFSET_INVALID",
@@ -33,9 +41,11 @@ __all__ = [
     "TopicDescription",
     "TopicMetadata",
     "TopicPartition",
-    "admin_options",
+    "admin",
+    "consumer",
     "consumer_options",
-    "producer_options",
+    "producer",
+    "scrubber",
 ]
 
 # No retry helps against these.
@@ -49,6 +59,8 @@ REFUSED = {
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
 }
+
+_C = TypeVar("_C")
 
 _QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
 # A broker's answer, compressed, over all partitions: zstd makes six times as much of it, all of it in memory at once.
@@ -84,6 +96,54 @@ def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
         "enable.partition.eof": True,
         "auto.offset.reset": "error",
     }
+
+
+def consumer(
+    kafka: Kafka,
+    partitions: int,
+    *,
+    on_error: Callable[[str], None] | None = None,
+    on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
+) -> Consumer:
+    """A reader of that many partitions. `on_error` gets the text of what librdkafka deals with by itself.
+
+    Raises ConfigError when librdkafka refuses an option.
+    """
+    options = consumer_options(kafka, partitions)
+    clean = kafka.scrubber(options)
+    callbacks: dict[str, object] = {}
+    if on_error is not None:
+        callbacks["error_cb"] = lambda error: on_error(clean(error.str()))
+    if on_commit is not None:
+        callbacks["on_commit"] = on_commit
+    return _made(Consumer, options | callbacks, clean)
+
+
+def producer(kafka: Kafka) -> Producer:
+    """A writer that is told of each message's fate. Raises ConfigError when librdkafka refuses an option."""
+    options = producer_options(kafka)
+    return _made(Producer, options, kafka.scrubber(options))
+
+
+def admin(kafka: Kafka) -> AdminClient:
+    """A client that asks about topics. Raises ConfigError when librdkafka refuses an option."""
+    options = admin_options(kafka)
+    return _made(AdminClient, options, kafka.scrubber(options))
+
+
+def scrubber(kafka: Kafka) -> Scrubber:
+    """Removes the secrets among the options from a text of librdkafka. Raises ConfigError as `client_options` does."""
+    return kafka.scrubber(kafka.client_options())
+
+
+def _made(kind: Callable[[Any], _C], options: Mapping[str, object], clean: Scrubber) -> _C:
+    try:
+        return kind(options)
+    except KafkaException as refused:
+        reason = clean(refused.args[0].str().strip())
+    except (TypeError, ValueError, SystemError) as refused:  # the binding's own words on values and callbacks
+        reason = clean(str(refused))
+    raise ConfigError(f"[kafka.options]: librdkafka refuses them: {reason}")
 
 
 def producer_options(kafka: Kafka) -> dict[str, str | int | float | bool]:

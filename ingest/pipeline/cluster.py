@@ -12,20 +12,18 @@ from functools import partial
 from typing import TypeVar, cast
 
 from ingest.config import Kafka
-from ingest.errors import ConfigError, ExitCode, FatalError
+from ingest.errors import ExitCode, FatalError
+from ingest.pipeline import client
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.client import (
     OFFSET_INVALID,
     REFUSED,
-    AdminClient,
     ConfigResource,
     Consumer,
     KafkaError,
     KafkaException,
     TopicMetadata,
     TopicPartition,
-    admin_options,
-    consumer_options,
 )
 from ingest.pipeline.commit import decode
 from ingest.pipeline.topic_watch import shape_of
@@ -46,10 +44,7 @@ def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
     refuses an option.
     """
     heard: list[str] = []
-    try:
-        consumer = Consumer(consumer_options(kafka, 1) | {"error_cb": lambda error: heard.append(error.str())})
-    except KafkaException as refused:
-        raise ConfigError(f"[kafka.options]: librdkafka refuses them: {refused.args[0].str()}") from None
+    consumer = client.consumer(kafka, 1, on_error=heard.append)
     try:
         topic = _patiently(
             kafka,
@@ -60,7 +55,7 @@ def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
         )
         if topic.error is not None:
             raise FatalError(
-                f"topic {kafka.topic} at {kafka.brokers}: {topic.error.str()}; "
+                f"topic {kafka.topic} at {kafka.brokers}: {client.scrubber(kafka)(topic.error.str())}; "
                 "check [kafka] topic and the rights on it",
                 exit_code=ExitCode.KAFKA,
             )
@@ -89,7 +84,7 @@ def offsets_retention_s(kafka: Kafka) -> float | None:
 
     It takes the right to DESCRIBE_CONFIGS of the cluster.
     """
-    admin = AdminClient(admin_options(kafka))
+    admin = client.admin(kafka)
     try:
         brokers = admin.list_topics(kafka.topic, timeout=_REQUEST_S).brokers
         resources = [ConfigResource(ConfigResource.Type.BROKER, str(broker)) for broker in brokers]
@@ -102,7 +97,7 @@ def offsets_retention_s(kafka: Kafka) -> float | None:
 
 def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
     """Low watermark and end offset of each partition. Raises FatalError (exit code KAFKA)."""
-    consumer = Consumer(consumer_options(kafka, 1))
+    consumer = client.consumer(kafka, 1)
     try:
         return watermarks_through(consumer, kafka, partitions)
     finally:
@@ -114,7 +109,7 @@ def committed_progress(kafka: Kafka, partitions: Iterable[int]) -> dict[int, Wat
 
     Joins no group. Raises FatalError (exit code KAFKA).
     """
-    consumer = Consumer(consumer_options(kafka, 1))
+    consumer = client.consumer(kafka, 1)
     try:
         return committed_through(consumer, kafka, partitions)
     finally:
@@ -126,7 +121,7 @@ def offset_at(kafka: Kafka, partition: int, timestamp_ms: int) -> int | None:
 
     Raises FatalError (exit code KAFKA).
     """
-    consumer = Consumer(consumer_options(kafka, 1))
+    consumer = client.consumer(kafka, 1)
     asked = [TopicPartition(kafka.topic, partition, timestamp_ms)]
     try:
         (found,) = _patiently(
@@ -191,8 +186,9 @@ def _patiently(
         except KafkaException as failed:
             error: KafkaError = failed.args[0]
             if error.code() in REFUSED or time.monotonic() >= deadline:
+                reason = heard[0] if heard else client.scrubber(kafka)(error.str())
                 raise FatalError(
-                    f"Kafka at {kafka.brokers} did not give {what}: {heard[0] if heard else error.str()}; "
+                    f"Kafka at {kafka.brokers} did not give {what}: {reason}; "
                     "check [kafka] brokers, the network and the rights of this user",
                     exit_code=ExitCode.KAFKA,
                 ) from None

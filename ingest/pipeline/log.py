@@ -43,13 +43,18 @@ from arize.ml.types import Schema as ArizeSchema
 from pydantic import SecretStr
 
 from ingest.config import Config, api_key, space_id
+from ingest.credentials import without_logins
 from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline import transport
 from ingest.pipeline.schema import Roles, roles
 from ingest.records import Destination
 
+# The SDK's own log lines repeat what the events say, and may quote column values and ARIZE_* variables.
+logging.getLogger("arize").setLevel(logging.CRITICAL)
+
 _REJECTED = {400, 413, 422}
 _MESSAGE_CHARACTERS = 300
+_SDK_REFUSES = "the arize SDK refuses its settings (ARIZE_* in the environment)"
 
 
 class ArizeLog:
@@ -63,8 +68,6 @@ class ArizeLog:
             space_id(config), arize.model_name, arize.model_version, arize.environment, arize.batch_id
         )
         self._client, self._key = self._connect()
-        # The SDK's own log lines repeat what the events say, and may quote column values.
-        logging.getLogger("arize").setLevel(logging.CRITICAL)
         requests.post = transport.post  # type: ignore[assignment]  # what the SDK calls; see transport
 
     def _connect(self) -> tuple[ArizeClient, SecretStr]:
@@ -75,7 +78,7 @@ class ArizeLog:
             # 1,000,000 rows a record batch: our chunks stay as they are.
             return ArizeClient(api_key=key.get_secret_value(), pyarrow_max_chunksize=1_000_000), key
         except Exception as error:  # noqa: BLE001  the SDK has a class for each setting it dislikes
-            raise ConfigError(f"the arize SDK refuses its settings (ARIZE_* in the environment): {error}") from None
+            raise ConfigError(f"{_SDK_REFUSES}: {without_logins(error)}") from None
 
     @property
     def endpoint(self) -> str:
@@ -179,7 +182,7 @@ def address(key: str) -> tuple[str, dict[str, str], bool]:
     try:
         settings = ArizeClient(api_key=key).sdk_config
     except Exception as error:  # noqa: BLE001  as above
-        raise ConfigError(f"the arize SDK refuses its settings (ARIZE_* in the environment): {error}") from None
+        raise ConfigError(f"{_SDK_REFUSES}: {without_logins(error)}") from None
     return str(settings.files_url), dict(settings.headers), bool(settings.request_verify)
 
 

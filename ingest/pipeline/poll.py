@@ -26,6 +26,7 @@ import numpy as np
 
 from ingest.config import Kafka
 from ingest.errors import ExitCode, FatalError
+from ingest.pipeline import client
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.client import (
     OFFSET_INVALID,
@@ -35,7 +36,6 @@ from ingest.pipeline.client import (
     KafkaException,
     Message,
     TopicPartition,
-    consumer_options,
 )
 from ingest.pipeline.cluster import bounds_of, committed_through, watermarks_through
 from ingest.pipeline.commit import Stored, decode, encode
@@ -99,13 +99,7 @@ class Reader:
         self._consumer = self._connect()
 
     def _connect(self) -> Consumer:
-        return Consumer(
-            consumer_options(self._kafka, len(self._partitions))
-            | {
-                "error_cb": lambda error: self._on_trouble(error.str()),
-                "on_commit": self._answered,
-            }
-        )
+        return client.consumer(self._kafka, len(self._partitions), on_error=self._on_trouble, on_commit=self._answered)
 
     def assign(self, positions: Mapping[int, int]) -> None:
         """Read each partition from its position (a next offset) on."""

@@ -79,5 +79,5 @@ def privacy_of(config: Config) -> Privacy:
     schema = config.columns
     key = None
     if schema.hash_key_file is not None:
-        key = SecretStr(read_secret("[schema] hash_key_file", str(schema.hash_key_file)))
+        key = SecretStr(read_secret("[schema] hash_key_file", str(schema.hash_key_file), keep_bom=True))
     return Privacy(schema.exclude, schema.hash, key)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ingest.config import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError, RetryableError
+from ingest.pipeline import client
 from ingest.pipeline.client import (
     REFUSED,
     AclOperation,
@@ -21,8 +22,6 @@ from ingest.pipeline.client import (
     Message,
     Producer,
     TopicCollection,
-    admin_options,
-    producer_options,
 )
 
 _REQUEST_S = 10.0
@@ -79,7 +78,7 @@ class Writer:
         Raises RetryableError when one was not: then nothing is known of the others either, write all of them again.
         """
         if self._producer is None:
-            self._producer = Producer(producer_options(self._kafka))
+            self._producer = client.producer(self._kafka)
         producer, lot = self._producer, self._lot
         while lot.waiting and not lot.faults and self._put(producer, lot.waiting[0]):
             lot.waiting.popleft()
@@ -143,7 +142,7 @@ def check_topic(kafka: Kafka, topic: str, setting: str) -> None:
     Raises ConfigError when it doesn't exist or is compacted, FatalError (exit code KAFKA) when Kafka can't be asked or
     refuses. What a user without the right to ask is not told stays unchecked until the first write.
     """
-    admin = AdminClient(admin_options(kafka))
+    admin = client.admin(kafka)
     asked = admin.describe_topics(
         TopicCollection([topic]), include_authorized_operations=True, request_timeout=_REQUEST_S
     )
@@ -172,14 +171,15 @@ def check_topic(kafka: Kafka, topic: str, setting: str) -> None:
 
 
 def _why(kafka: Kafka, topic: str, setting: str, error: KafkaError) -> str:
+    reason = client.scrubber(kafka)(error.str())
     if error.code() in REFUSED:
-        return f"{setting} = {topic}: Kafka refuses it: {error.str()}. Grant DESCRIBE and WRITE on the topic"
-    return f"{setting} = {topic}: Kafka at {kafka.brokers} can't be asked: {error.str()}; check brokers and network"
+        return f"{setting} = {topic}: Kafka refuses it: {reason}. Grant DESCRIBE and WRITE on the topic"
+    return f"{setting} = {topic}: Kafka at {kafka.brokers} can't be asked: {reason}; check brokers and network"
 
 
 def cleanup_policy(kafka: Kafka, topic: str) -> str:
     """The topic's cleanup.policy; "" where this user may not ask."""
-    return _cleanup_policy(AdminClient(admin_options(kafka)), topic)
+    return _cleanup_policy(client.admin(kafka), topic)
 
 
 def _cleanup_policy(admin: AdminClient, topic: str) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from ingest.config import Kafka
 from ingest.errors import RetryableError
-from ingest.pipeline.client import Consumer, KafkaError, KafkaException, Message, TopicPartition, consumer_options
+from ingest.pipeline import client
+from ingest.pipeline.client import KafkaError, KafkaException, Message, TopicPartition
 from ingest.pipeline.cluster import bounds_of
 from ingest.records import KafkaMessage
 
@@ -35,7 +36,7 @@ class _Again:
         self._wanted = wanted
         self._topic = kafka.topic
         self._found: list[KafkaMessage] = []
-        self._consumer = Consumer(consumer_options(kafka, len(wanted)))
+        self._consumer = client.consumer(kafka, len(wanted))
 
     def read(self) -> list[KafkaMessage]:
         """Read until each wanted message is found or known to be gone."""

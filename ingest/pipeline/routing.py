@@ -9,8 +9,10 @@ Rules
 3. What no route takes, and what is no JSON object, is on the route past the last one: dead letters, all of it.
 4. A destination is what [arize] says, its places filled by each message: strings as they are, numbers and booleans as
    JSON writes them. A message that has nothing to fill a place with has no destination: a dead letter of its route.
-5. More than `MAX_DESTINATIONS` of them are no destinations but data: an upload for each event is nobody's wish.
-6. The route of a message depends on nothing but the message and the rules: a commit speaks of routes, and a later
+5. The space id is an HTTP header value (`ingest.credentials`, rule 2). A message that makes anything else of it is a
+   dead letter of its route (`bad_space_id`): sent, it would fail for ever, and the error would quote it.
+6. More than `MAX_DESTINATIONS` of them are no destinations but data: an upload for each event is nobody's wish.
+7. The route of a message depends on nothing but the message and the rules: a commit speaks of routes, and a later
    process must find the same.
 
 Theory: events of a topic have few models and versions. A chunk's values of a field are numbered once, and every
@@ -30,6 +32,7 @@ import numpy.typing as npt
 from ingest import __version__
 from ingest.combinations import faults
 from ingest.config import Config, Route, space_id
+from ingest.credentials import header_fault
 from ingest.meanings import Environment
 from ingest.patterns import NOTHING
 from ingest.pipeline.decode import Parsed, parse
@@ -176,6 +179,8 @@ class _Scheme:
             key: "".join(known[part.path] or "" if isinstance(part, Place) else part for part in parts)
             for key, parts in self._parts.items()
         }
+        if self.places and (fault := header_fault(filled["space_id"])):
+            return "bad_space_id", f"what fills [arize] space_id: {fault}; a space id is printable ASCII without blanks"
         if filled["environment"] not in get_args(Environment):
             return "no_destination", f"what fills [arize] environment is none of {', '.join(get_args(Environment))}"
         if filled["environment"] != "validation":

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from ingest.config import Kafka
+from ingest.pipeline import client
 from ingest.pipeline.client import (
     AdminClient,
     KafkaError,
     KafkaException,
     TopicCollection,
     TopicDescription,
-    admin_options,
 )
 from ingest.pipeline.topic_identity import Answer, NoAnswer, NoTopic
 from ingest.records import TopicShape
@@ -42,7 +42,7 @@ class TopicWatch:
     def ask(self) -> None:
         """Send the question; the one before must have been taken."""
         if self._admin is None:
-            self._admin = AdminClient(admin_options(self._kafka))
+            self._admin = client.admin(self._kafka)
         topics = TopicCollection([self._kafka.topic])
         self._asked = self._admin.describe_topics(topics, request_timeout=_REQUEST_S)[self._kafka.topic]
         self._asked.add_done_callback(lambda _: self._on_answer())
@@ -57,7 +57,7 @@ class TopicWatch:
 
 def shape_of(kafka: Kafka) -> Answer:
     """Ask once, and wait for the answer."""
-    admin = AdminClient(admin_options(kafka))  # without a name it would be closed before it is answered
+    admin = client.admin(kafka)  # without a name it would be closed before it is answered
     topics = TopicCollection([kafka.topic])
     return _answer(admin.describe_topics(topics, request_timeout=_REQUEST_S)[kafka.topic])
 

@@ -6,8 +6,7 @@
 2. SIGINT is ignored: a Ctrl-C reaches the whole group of the terminal, and the supervisor decides about it.
 3. SIGTERM is the wish to drain; another one, a second or more later, leaves at once with exit code 7. Sooner it is
    the same stop, told twice (a service manager tells every process of its group, and the supervisor does too).
-4. What fails is reported without an event's values: the text of a foreign exception may quote one, so it is
-   left out and only its type and place are told.
+4. What fails is reported without an event's values and without a secret: see `ingest.defects`.
 5. No core dumps: the memory holds payloads and the key.
 """
 
@@ -20,14 +19,13 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import FrameType
 from typing import Literal, Protocol
 
 from ingest.config import Config
-from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
+from ingest.defects import describe, keep_texts_out
+from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Event, WorkerFailed
 from ingest.pipeline.start import StartPlan
 from ingest.pool.channel import Sender
@@ -39,10 +37,6 @@ FLUSH_S = 2.0
 _ORDERS_BYTES = 4096
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_NAME = 15
-_TRIMMED = 300
-_FRAMES = 6
-# Whose exceptions are about connections and machines, never about an event's values.
-_OPEN_MODULES = ("confluent_kafka", "cimpl", "requests", "urllib3", "ssl", "socket")
 
 
 class End(Protocol):
@@ -126,6 +120,7 @@ def enter(
     faulthandler.enable()
     sender = Sender(events.fileno())
     emit = _Emit(sender)
+    keep_texts_out()
     _report_threads(emit, sender, worker)
     try:
         task = Task(worker=worker, partitions=partitions, config=config, until=until, plan=plan)
@@ -138,24 +133,6 @@ def enter(
     sys.stderr.flush()
     # Threads of the packages must not hold a worker that is done.
     os._exit(code)
-
-
-def describe(error: BaseException) -> str:
-    """An exception for people: its type, its text where that can't quote an event, and where it came from."""
-    name = type(error).__name__
-    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    if isinstance(error, FatalError | ConfigError):
-        return str(error)
-    if isinstance(error, IngestError) or type(error).__module__.split(".")[0] in _OPEN_MODULES:
-        text = str(error)
-    elif isinstance(error, OSError):
-        text = f"{error.strerror or 'no reason given'}{f': {error.filename}' if error.filename else ''}"
-    else:
-        text = "(its text is left out, as it may quote an event)"
-    if len(text) > _TRIMMED:
-        text = text[:_TRIMMED] + "..."
-    return f"{name}: {text} at {place or 'an unknown place'}"
 
 
 def _exit_code(error: Exception) -> ExitCode:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ingest.credentials import stripped
 from ingest.sandbox.child import Child, SandboxError, greet
 from ingest.sandbox.endpoint import Endpoint
 from ingest.sandbox.journal import Journal
@@ -131,8 +132,8 @@ def serve(*, journal: Path, port: int = 0, host: str = HOST) -> None:
         (host, port),
         Handler,
         journal=journal,
-        api_key=os.environ.get("ARIZE_API_KEY", ""),
-        space_id=os.environ.get("ARIZE_SPACE_ID", ""),
+        api_key=stripped(os.environ.get("ARIZE_API_KEY", "")),
+        space_id=stripped(os.environ.get("ARIZE_SPACE_ID", "")),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         # shutdown() waits for the loop that this signal interrupts, so another thread asks for it.

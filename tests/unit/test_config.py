@@ -1,3 +1,4 @@
+import json
 import os
 import pickle
 from collections.abc import Mapping
@@ -260,6 +261,184 @@ def test_a_secret_file_that_cannot_be_read_is_named() -> None:
     Path("binary").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8"):
         read_secret("key", "binary")
+
+
+PADDED = [f"{SECRET}\n", f"{SECRET}\r\n", f" {SECRET}\t", f"\ufeff{SECRET}\n", f"{SECRET}\u00a0", f"{SECRET}\r"]
+
+
+@pytest.mark.parametrize("padded", PADDED, ids=ascii)
+def test_a_key_and_a_space_lose_what_can_not_be_meant_around_them(padded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARIZE_API_KEY", padded)
+    monkeypatch.setenv("ARIZE_SPACE_ID", padded)
+    config = load()
+    assert (key := api_key(config)) is not None
+    assert (key.get_secret_value(), space_id(config)) == (SECRET, SECRET)
+    assert space_id(Config.model_validate({"arize": {"space_id": padded}})) == SECRET
+    Path("key").write_bytes(padded.encode())
+    config = load(toml('[arize]\napi_key_file = "key"\n'))
+    assert (key := api_key(config)) is not None
+    assert key.get_secret_value() == SECRET
+
+
+BROKEN = {
+    f"{SECRET[:8]}\n{SECRET[8:]}": "character 9 is a line break",
+    f"{SECRET[:8]}\t{SECRET[8:]}": "character 9 is a tab",
+    f"{SECRET[:8]} {SECRET[8:]}": "character 9 is a blank",
+    f"{SECRET[:8]}\x7f": "character 9 is a control character (DEL)",
+    f"{SECRET[:8]}\u00e9{SECRET[8:]}\n": "character 9 is not ASCII",
+    f"{SECRET[:8]}\u20ac{SECRET[8:]}": "character 9 is not ASCII",
+    f"{SECRET[:8]}\u200b": "character 9 is not ASCII",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=ascii)
+def test_a_key_or_a_space_that_is_no_header_value_is_a_fault_beside_the_others(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = BROKEN[broken]
+    monkeypatch.setenv("ARIZE_API_KEY", broken)
+    monkeypatch.setenv("ARIZE_SPACE_ID", broken)
+    found = undeliverable(load())
+    assert [told.split(";")[0] for told in found[2:]] == [f"ARIZE_SPACE_ID: {fault}", f"ARIZE_API_KEY: {fault}"]
+    assert all("copy it from Arize again" in told for told in found[2:])
+    Path("key").write_bytes(broken.encode())
+    found = undeliverable(load(toml('[arize]\napi_key_file = "key"\n')))
+    assert found[3].startswith(f"[arize] api_key_file = key: {fault}; ")
+    (told,) = faults(toml(f"[arize]\nspace_id = {json.dumps(broken)}\n"))
+    assert told.startswith(f"[arize] space_id: {fault}; ")
+
+
+def undeliverable(config: Config) -> list[str]:
+    with pytest.raises(ConfigError) as wrong:
+        check_delivery(config)
+    assert SECRET[:8] not in str(wrong.value)
+    return wrong.value.faults
+
+
+@pytest.mark.parametrize("nothing", ["", "\n", " \r\n", "\ufeff", "\u00a0\t"], ids=ascii)
+def test_a_key_and_a_space_of_white_space_are_missing(nothing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARIZE_API_KEY", nothing)
+    monkeypatch.setenv("ARIZE_SPACE_ID", nothing)
+    found = undeliverable(load())
+    assert found[2].startswith("[arize] space_id is missing")
+    assert found[3].startswith("no Arize API key")
+
+
+def test_the_fixed_parts_of_a_space_s_template_are_judged_and_the_paths_are_not() -> None:
+    config = load(toml('[arize]\nspace_id = " a-{gr\u00f6\u00dfe der firma}-{{b}}\\n"\n'))
+    assert config.arize.space_id == "a-{gr\u00f6\u00dfe der firma}-{{b}}"
+    (fault,) = faults(toml('[arize]\nspace_id = "a-{field} b"\n'))
+    assert fault.startswith("[arize] space_id: character 10 is a blank; ")
+    (fault,) = faults(toml('[topics.t.routes.r.arize]\nspace_id = "a b"\n'))
+    assert fault.startswith("[topics.t.routes.r.arize] space_id: character 2 is a blank; ")
+
+
+# --- what librdkafka is given ---------------------------------------------------------------------
+
+
+def test_secrets_among_the_options_lose_their_line_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"sasl.password": f" {SECRET} \r\n", "sasl.username": f"{SECRET}\n", "ssl.key.pem": f"{SECRET}\n{SECRET}\n"}
+    monkeypatch.setenv("INGEST_KAFKA__OPTIONS", json.dumps(given))
+    assert load().kafka.client_options() == {
+        "sasl.password": f" {SECRET} ",
+        "sasl.username": SECRET,
+        "ssl.key.pem": f"{SECRET}\n{SECRET}",
+    }
+    monkeypatch.delenv("INGEST_KAFKA__OPTIONS")
+    monkeypatch.setenv("INGEST_KAFKA__OPTIONS__SASL.PASSWORD", f"{SECRET}\n")
+    assert load().kafka.client_options() == {"sasl.password": SECRET}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "fault"),
+    [
+        ("sasl.password", f"{SECRET}\0x", f"character {len(SECRET) + 1} is NUL"),
+        ("sasl.password", f"{SECRET}\n{SECRET}", f"character {len(SECRET) + 1} is a line break"),
+        ("ssl.key.password", f"{SECRET}\x1b", f"character {len(SECRET) + 1} is a control character"),
+        ("ssl.key.pem", f"{SECRET}\n\0", f"character {len(SECRET) + 2} is NUL"),
+        ("security.protocol", f"{SECRET}\n", f"character {len(SECRET) + 1} is a line break"),
+        ("client.id", f"{SECRET}\0", f"character {len(SECRET) + 1} is NUL"),
+    ],
+)
+def test_what_would_cut_an_option_short_is_refused(option: str, value: str, fault: str) -> None:
+    (told,) = faults(toml(f'[kafka.options]\n"{option}" = {json.dumps(value)}\n'))
+    assert told.startswith(f'[kafka] options: "{option}": {fault}; ')
+
+
+def test_every_secret_file_that_would_be_cut_short_is_named() -> None:
+    Path("password").write_bytes(f"{SECRET}\0{SECRET}\n".encode())
+    Path("lines").write_text(f"{SECRET}\n{SECRET}\n")
+    config = load(
+        toml(
+            '[kafka.options]\n"sasl.password_file" = "password"\n"ssl.key.password_file" = "lines"\n"x_file" = "gone"\n'
+        )
+    )
+    with pytest.raises(ConfigError) as wrong:
+        config.kafka.client_options()
+    at = f"character {len(SECRET) + 1}"
+    assert [told.split(";")[0] for told in wrong.value.faults] == [
+        f"[kafka.options] sasl.password_file = password: {at} is NUL",
+        f"[kafka.options] ssl.key.password_file = lines: {at} is a line break",
+        "[kafka.options] x_file = gone: can't be read: No such file or directory",
+    ]
+    config = load(toml('[kafka.options]\n"ssl.key.pem_file" = "lines"\n'))
+    assert config.kafka.client_options() == {"ssl.key.pem": f"{SECRET}\n{SECRET}"}
+
+
+def test_a_name_that_librdkafka_would_cut_short_can_not_hide_an_option_of_ours() -> None:
+    (fault,) = faults(toml('[kafka.options]\n"enable.auto.commit\\u0000x" = true\n'))
+    assert "in its name character 19 is NUL" in fault
+    assert "\0" not in fault
+
+
+@pytest.mark.parametrize("key", ["brokers", "topic", "group"])
+def test_no_control_characters_where_the_messages_come_from(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fault,) = faults(toml(f'[kafka]\n{key} = "ab\\u0000c"\n'))
+    assert fault.startswith(f"[kafka] {key}: character 3 is NUL; ")
+    monkeypatch.setenv(f"INGEST_KAFKA__{key.upper()}", "ab\n")
+    (fault,) = faults()
+    assert fault.startswith(f"[kafka] {key}: character 3 is a line break; ")
+    monkeypatch.delenv(f"INGEST_KAFKA__{key.upper()}")
+    (fault,) = faults(None, {"kafka": {key: "a\x1b"}})
+    assert "character 2 is a control character" in fault
+    (fault,) = faults(toml('[dead_letters]\ntopic = "a\\tb\\n"\n'), {"kafka": {key: "fine"}})
+    assert fault.startswith("[dead_letters] topic: character 4 is a line break; ")
+
+
+def test_a_login_among_the_brokers_is_refused_as_they_are_shown() -> None:
+    (fault,) = faults(toml(f'[kafka]\nbrokers = "SASL_SSL://me:{SECRET}@broker:9092"\n'))
+    assert "sasl.password_file" in fault
+
+
+# --- a file that is no TOML, beside a secret ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[kafka.options]\n"sasl.password" = {canary}\n',
+        '[kafka.options]\n"sasl.password" "{canary}"\n',
+        '[kafka.options]\n"sasl.password" = "{canary}\n',
+        '[kafka.options]\n"sasl.password" = "{canary}" "{canary}"\n',
+        '[kafka.options]\n"{canary}" = 1\n"{canary}" = 2\n',
+        '["{canary}"]\n["{canary}"]\n',
+        '["a b"."{canary}"]\n["a b"."{canary}"]\n',
+        'x = {{ "{canary}" = 1, "{canary}" = 2 }}\n',
+        'x = {{ a = 1 }}\n[x."{canary}"]\n',
+        '"it\'s {canary}" = 1\n["it\'s {canary}"]\n["it\'s {canary}"]\n',
+        'x = "\\q{canary}"\n',
+        "{canary} = 0x{canary}\n",
+    ],
+)
+def test_a_file_that_is_not_toml_is_not_quoted(text: str) -> None:
+    (fault,) = faults(toml(text.format(canary=SECRET)))
+    assert fault.startswith("given.toml: not valid TOML: ")
+    assert "(at " in fault
+
+
+def test_toml_that_python_can_not_hold_is_a_fault_and_no_crash() -> None:
+    assert faults(toml(f"x = {'9' * 5_000}\n"))[0].startswith("given.toml: not valid TOML: an integer")
+    assert faults(toml(f"x = {'[' * 5_000}\n"))[0].startswith("given.toml: not valid TOML: ")
 
 
 # --- what delivering needs ------------------------------------------------------------------------

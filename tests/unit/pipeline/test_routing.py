@@ -144,6 +144,29 @@ def test_destinations_are_filled_by_each_message() -> None:
     assert found.destinations.tolist()[4:] == [-1] * 4
 
 
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("canary\nx", "character 9 is a line break"),
+        ("canary\r\n", "character 9 is a line break"),
+        (" canary", "character 3 is a blank"),
+        ("canary\0", "character 9 is NUL"),
+        ("canary\u20ac", "character 9 is not ASCII"),
+        ("canary\u00e9", "character 9 is not ASCII"),
+    ],
+    ids=ascii,
+)
+def test_what_can_be_no_space_is_a_dead_letter_and_harms_no_neighbour(value: str, fault: str) -> None:
+    router = Router([route(space_id="s-{headers.space}{n}")])
+    messages = [Message({"n": 1}, headers=[("space", each.encode())]) for each in ("a", value, "b", "")]
+    found = router.sort(messages)
+    assert codes(found) == {1: "bad_space_id", 3: "no_destination"}
+    assert fault in found.rejected[1].reason
+    assert "canary" not in found.rejected[1].reason
+    assert [router.destinations[number].space_id for number in found.destinations[[0, 2]].tolist()] == ["s-a1", "s-b1"]
+    assert found.routes.tolist() == [0] * 4, "a dead letter of its route"
+
+
 def test_an_environment_is_one_of_arize_s_and_fits_the_schema() -> None:
     router = Router([route(environment="{env}", batch_id="{batch}")])
     found = router.sort(

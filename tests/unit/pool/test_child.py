@@ -4,10 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest.errors import ConfigError, ExitCode, FatalError, RetryableError
-from ingest.pool.child import Orders, describe
-
-CANARY = "canary-of-an-event"
+from ingest.pool.child import Orders
 
 
 class End:
@@ -50,35 +47,3 @@ def test_a_signal_is_a_wish_to_drain_and_told_twice_it_is_the_same(pipe: tuple[i
     orders.signalled(signal.SIGTERM, None)
     orders.signalled(signal.SIGTERM, None)
     assert orders.wish() == "drain"
-
-
-def raised(error: BaseException) -> BaseException:
-    try:
-        raise error
-    except type(error) as caught:
-        return caught
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ValueError(CANARY),
-        KeyError(CANARY),
-        UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, "bad"),
-        type("ArrowInvalid", (ValueError,), {"__module__": "pyarrow.lib"})(CANARY),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_a_foreign_exception_is_told_without_its_text(error: BaseException) -> None:
-    told = describe(raised(error))
-    assert CANARY not in told
-    assert type(error).__name__ in told
-    assert "test_child.py:" in told
-
-
-def test_our_own_words_are_kept() -> None:
-    assert describe(FatalError("topic rides is gone", exit_code=ExitCode.KAFKA)) == "topic rides is gone"
-    assert describe(ConfigError(["one", "two"])) == "one\ntwo"
-    assert "503 from Arize" in describe(raised(RetryableError("503 from Arize")))
-    told = describe(raised(FileNotFoundError(2, "No such file or directory", "/etc/key")))
-    assert "No such file or directory: /etc/key" in told
