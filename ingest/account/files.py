@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ingest.account.rows import Key, Row, State, hour, of_line, to_line
+from ingest.config import Config
 from ingest.pipeline.ack import Watermark
 
 _PREFIX = "account-"
@@ -155,6 +156,12 @@ class AccountFiles:
             for number, text in enumerate(file, start=1):
                 if text.strip():
                     yield Line(path, number, of_line(text))
+
+
+def account_of(settings: Config) -> Files:
+    """The account that `settings` ask for."""
+    directory = settings.account.directory
+    return AccountFiles(Path(directory)) if directory else Nowhere()
 
 
 def last_states(files: Files, keys: Sequence[Key]) -> tuple[dict[Key, State], dict[Key, int | None]]:

@@ -7,6 +7,7 @@ what the group may do is asked, as only a commit would prove it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from ingest.account.files import Files, recorded
 from ingest.check.lines import Line, failed, ok, unchecked, warning
 from ingest.config import Config, Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -18,8 +19,10 @@ from ingest.pipeline.client import (
     TopicCollection,
 )
 from ingest.pipeline.glance import first_messages
-from ingest.pipeline.start import after_hole, first_offset
+from ingest.pipeline.start import after_hole, beginnings
 from ingest.pool import partitions as sets
+from ingest.pool import readings
+from ingest.records import TopicShape
 from ingest.status import spelling
 
 _T = TypeVar("_T")
@@ -38,11 +41,14 @@ def check_options(kafka: Kafka) -> Line:
     return ok("kafka options", f"librdkafka takes {said}" if kafka.options else "none, plain text without a login")
 
 
-def check_topic(settings: Config, setting: str) -> Iterator[Line]:
-    """Everything about one topic; what depends on a failure is unchecked. `setting` is where partitions are said."""
+def check_topic(settings: Config, setting: str, files: Files) -> Iterator[Line]:
+    """Everything about one topic; what depends on a failure is unchecked.
+
+    `setting` is where partitions are said, `files` is the account.
+    """
     kafka = settings.kafka
     try:
-        existing = cluster.topic_partitions(kafka)
+        existing = readings.existing(kafka, files)
     except FatalError as refused:
         yield failed("topic", str(refused), refused.exit_code, kafka.topic)
         yield unchecked("read, group and start", "Kafka must be reached, and the topic be there", kafka.topic)
@@ -71,7 +77,7 @@ def check_topic(settings: Config, setting: str) -> Iterator[Line]:
         yield _read(kafka, bounds)
     yield from _rights(kafka, known=bool(committed))
     if bounds and committed:
-        yield from _starts(kafka, committed, bounds)
+        yield from _starts(kafka, TopicShape(cluster.topic_id(kafka), existing), committed, bounds, files)
 
 
 def _workers(settings: Config, chosen: Sequence[int]) -> Iterator[Line]:
@@ -155,13 +161,23 @@ def _asked(ask: Callable[[], _T]) -> _T | None:
 
 
 def _starts(
-    kafka: Kafka, committed: Mapping[int, Watermark | None], bounds: Mapping[int, tuple[int, int]]
+    kafka: Kafka,
+    shape: TopicShape,
+    committed: Mapping[int, Watermark | None],
+    bounds: Mapping[int, tuple[int, int]],
+    files: Files,
 ) -> Iterator[Line]:
-    behind, fresh = 0, 0
+    record = recorded(files, kafka.topic, kafka.group, [p for p, mark in committed.items() if mark is None])
+    try:
+        begins = beginnings(kafka, shape, committed, recorded=record, bounds=bounds)
+    except FatalError as halt:
+        yield failed("start", str(halt), halt.exit_code, kafka.topic)
+        return
+    behind, fresh = 0, len(begins)
     wrong = False
-    for partition, mark in committed.items():
-        offset, _ = first_offset(kafka, mark, bounds[partition])
-        fresh += mark is None
+    for partition, found in committed.items():
+        mark = begins.get(partition, found)
+        offset = bounds[partition][0] if mark is None else mark.next_offset
         try:
             go_on = after_hole(kafka, partition, offset, bounds[partition])
         except FatalError as halt:
@@ -175,5 +191,8 @@ def _starts(
     if not wrong:
         text = f"{spelling.count(behind)} offsets to go"
         if fresh:
+            added = sum(begins[p] is None for p in begins) if kafka.start == "latest" else 0
             text += f", {spelling.amount(fresh, 'partition')} without a commit, read from the {kafka.start} message on"
+            if added:
+                text += f" but for {added} that were added since, read from the first one"
         yield ok("start", text, kafka.topic)

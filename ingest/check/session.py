@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from ingest import config
+from ingest.account.files import account_of
 from ingest.check import endpoint, kafka, places
 from ingest.check.lines import Line, as_json, as_text, exit_code, failed, ok, unchecked
 from ingest.errors import ConfigError, ExitCode
@@ -47,7 +48,7 @@ def check(load: Callable[[], config.Config]) -> Iterator[Line]:
     else:
         for each in topics:
             if each.kafka.topic:
-                yield from kafka.check_topic(each, readings.setting_of(settings, each))
+                yield from kafka.check_topic(each, readings.setting_of(settings, each), account_of(settings))
     if options.status == "ok" or not settings.dead_letters.topic:
         yield places.check_dead_letters(settings)
     yield places.check_account(settings)

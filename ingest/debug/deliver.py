@@ -73,8 +73,11 @@ class Sender:
 class Commits:
     """The group's commit of one partition, moved only from where it was found."""
 
-    def __init__(self, config: Config, partition: int, tracker: PartitionTracker, found: Watermark | None) -> None:
+    def __init__(
+        self, config: Config, partition: int, tracker: PartitionTracker, found: Watermark | None, topic_id: str
+    ) -> None:
         self._kafka: Kafka = config.kafka
+        self._topic_id = topic_id
         self._partition = partition
         self._tracker = tracker
         self._expected = found
@@ -94,6 +97,12 @@ class Commits:
 
     def moved_by_others(self) -> str:
         """Rule 3: why nothing may be committed any more, empty when all is as it was left."""
+        topic_id = cluster.topic_id(self._kafka)
+        if self._topic_id and topic_id != self._topic_id:
+            return (
+                f"topic {self._kafka.topic} is not the one that was read: its id was {self._topic_id}, now it is "
+                f"{topic_id or 'unknown'}"
+            )
         now = cluster.committed_progress(self._kafka, [self._partition])[self._partition]
         if now == self._expected:
             return ""

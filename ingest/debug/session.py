@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TextIO
 
 from ingest import config
+from ingest.account.files import account_of, recorded
 from ingest.debug import place, stop
 from ingest.debug.deliver import Commits, Sender
 from ingest.debug.findings import Begin, End, Note, Show, Timing
@@ -26,7 +27,8 @@ from ingest.pipeline import cluster, poll
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.dead_letters import DeadLetter
 from ingest.pipeline.routing import Router
-from ingest.pipeline.start import after_hole, first_offset
+from ingest.pipeline.start import after_hole, beginnings, first_offset
+from ingest.records import TopicShape
 from ingest.status import spelling
 
 _POLL_S = 0.25
@@ -93,6 +95,7 @@ class _Session:
         self._show = show
         self._follow = follow
         self._debugger = debugger
+        self._shape = TopicShape("", ())
 
     # --- where it starts -----------------------------------------------------------------------
 
@@ -110,8 +113,14 @@ class _Session:
         bounds = cluster.watermarks(self._kafka, [partition])[partition]
         at_time = cluster.offset_at(self._kafka, partition, wanted.number) if wanted.kind == "time" else None
         worker, by = first_offset(kafka, found, bounds)
+        self._shape = TopicShape(cluster.topic_id(kafka), existing)
+        record = recorded(account_of(self._settings), kafka.topic, kafka.group, [partition] if found is None else [])
         lost: FatalError | None = None
         try:
+            begins = beginnings(kafka, self._shape, {partition: found}, recorded=record, bounds={partition: bounds})
+            if partition in begins:
+                mark = begins[partition]
+                worker, by = (bounds[0], "earliest") if mark is None else (mark.next_offset, "latest")
             worker = after_hole(kafka, partition, worker, bounds)
         except FatalError as expired:
             lost = expired
@@ -160,12 +169,15 @@ class _Session:
             start if carried is None else carried.next_offset,
             carried,
             Router(config.routes(self._settings)).identity,
+            topic_id=self._shape.topic_id,
+            topic_partitions=len(self._shape.partitions),
         )
         tracker.advance(start)
         settled = () if carried is None else carried.ranges
         watch = Watch(self._settings, tracker, settled, self._show, limit=self._limit, at_bad=self._stop_at_bad)
         sender = Sender(self._settings) if send else None
-        commits = Commits(self._settings, self._partition, tracker, carried) if commit else None
+        topic_id = self._shape.topic_id
+        commits = Commits(self._settings, self._partition, tracker, carried, topic_id) if commit else None
         reader = poll.Reader(
             self._kafka,
             (self._partition,),

@@ -16,8 +16,9 @@ from ingest.config import Kafka
 from ingest.pipeline import cluster, poll
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.glance import Glance, first_messages
-from ingest.pipeline.start import first_offset
-from ingest.records import NOTHING
+from ingest.pipeline.start import first_offset, foreign
+from ingest.pipeline.topic_watch import TopicWatch
+from ingest.records import NOTHING, TopicShape
 
 _AGES_S = 5.0
 _TIMESTAMP_KNOWN = 1  # librdkafka's TIMESTAMP_CREATE_TIME; every higher one is a time, too
@@ -31,7 +32,7 @@ class PartitionLag:
     `next_offset` is None where nothing is committed. `ahead` counts messages that are settled above it. The oldest
     uncommitted message is from `oldest_ms` (epoch milliseconds; None when there is none, or it says no time), `age_s`
     ago. `expired` counts the offsets that retention has removed before they were committed. `beyond`: the committed
-    offset is past the end, so the topic was recreated or truncated.
+    offset is past the end or belongs to another topic id, so the topic was recreated or truncated.
     """
 
     partition: int
@@ -58,6 +59,7 @@ class Measure:
         self._kafka = kafka
         self._now = now
         self._partitions = cluster.topic_partitions(kafka)
+        self._topic = TopicWatch(kafka)
         self._reader = poll.Reader(
             kafka.model_copy(update={"queue_bytes": _QUEUE_BYTES}),
             self._partitions,
@@ -67,12 +69,16 @@ class Measure:
 
     def take(self) -> list[PartitionLag]:
         """All partitions as they are now. Raises FatalError (exit code KAFKA)."""
-        committed = self._reader.committed()
-        bounds = self._reader.watermarks()
+        answer = self._topic.look()  # partitions may have been added since
+        shape = answer if isinstance(answer, TopicShape) else TopicShape("", self._partitions)
+        self._partitions = shape.partitions
+        committed = self._reader.committed(self._partitions)
+        bounds = self._reader.watermarks(self._partitions)
+        former = {partition for partition, mark in committed.items() if mark is not None and foreign(mark, shape)}
         places = {
             partition: max(first_offset(self._kafka, mark, bounds[partition])[0], bounds[partition][0])
             for partition, mark in committed.items()
-        }
+        } | {partition: bounds[partition][0] for partition in former}
         behind = {partition: place for partition, place in places.items() if place < bounds[partition][1]}
         glances = first_messages(self._reader, behind, _AGES_S) if behind else {}
         return [
@@ -83,6 +89,7 @@ class Measure:
                 place=places[partition],
                 glance=glances.get(partition, Glance()),
                 now=self._now(),
+                former=partition in former,
             )
             for partition, mark in sorted(committed.items())
         ]
@@ -100,11 +107,12 @@ def partition_lag(
     place: int,
     glance: Glance,
     now: float,
+    former: bool = False,
 ) -> PartitionLag:
     """One partition, from what Kafka said.
 
     `bounds` are low watermark and end, `place` is where a worker would go on, `glance` what lies there, `now` is in
-    epoch seconds.
+    epoch seconds. `former`: the commit belongs to a former topic of the same name.
     """
     low, end = bounds
     counts = NOTHING if mark is None else mark.counts
@@ -123,7 +131,7 @@ def partition_lag(
         oldest_ms=oldest_ms,
         age_s=None if oldest_ms is None else max(now - oldest_ms / 1000, 0.0),
         expired=0 if mark is None else max(low - mark.next_offset, 0),
-        beyond=mark is not None and mark.next_offset > end,
+        beyond=mark is not None and (former or mark.next_offset > end),
     )
 
 

@@ -8,6 +8,7 @@ and makes the client for each.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from confluent_kafka import (
@@ -44,6 +45,7 @@ __all__ = [
     "admin",
     "consumer",
     "consumer_options",
+    "fingerprint",
     "producer",
     "scrubber",
 ]
@@ -117,6 +119,19 @@ def consumer(
     if on_commit is not None:
         callbacks["on_commit"] = on_commit
     return _made(Consumer, options | callbacks, clean)
+
+
+def fingerprint(kafka: Kafka) -> int | None:
+    """Another number when a password, key or certificate among the options is another one; None if one can't be read.
+
+    librdkafka takes them once, when a client is made.
+    """
+    try:
+        options = kafka.client_options()
+        files = [Path(str(value)).stat() for name, value in options.items() if name.endswith(".location")]
+    except (ConfigError, OSError):
+        return None
+    return hash((tuple(sorted((name, str(value)) for name, value in options.items())), *(f.st_mtime_ns for f in files)))
 
 
 def producer(kafka: Kafka) -> Producer:

@@ -99,6 +99,7 @@ class Reader:
         self._consumer = self._connect()
 
     def _connect(self) -> Consumer:
+        self._made_with = client.fingerprint(self._kafka)
         return client.consumer(self._kafka, len(self._partitions), on_error=self._on_trouble, on_commit=self._answered)
 
     def assign(self, positions: Mapping[int, int]) -> None:
@@ -127,6 +128,11 @@ class Reader:
         self._consumer.incremental_assign([TopicPartition(self._topic, partition, next_offset)])
         if self._paused:
             self._consumer.pause([TopicPartition(self._topic, partition)])
+
+    def outdated(self) -> bool:
+        """The consumer was made with a password or a certificate that has been replaced since."""
+        now = client.fingerprint(self._kafka)
+        return now is not None and now != self._made_with
 
     def rebuild(self, positions: Mapping[int, int]) -> None:
         """Replace a consumer that has gone silent (an assigned one can stay dead after a broker restart)."""
@@ -218,9 +224,9 @@ class Reader:
             stored, [f"partition {o.partition}: {o.error.str()}" for o in offsets if o.error is not None]
         )
 
-    def committed(self) -> dict[int, Watermark | None]:
+    def committed(self, partitions: Iterable[int] | None = None) -> dict[int, Watermark | None]:
         """What the group has committed, None where nothing. Raises FatalError (KAFKA) when Kafka doesn't say."""
-        return committed_through(self._consumer, self._kafka, self._partitions)
+        return committed_through(self._consumer, self._kafka, self._partitions if partitions is None else partitions)
 
     def watermarks(self, partitions: Iterable[int] | None = None) -> dict[int, tuple[int, int]]:
         """Low watermark and end offset by partition, asked of the brokers. Raises FatalError (exit code KAFKA)."""

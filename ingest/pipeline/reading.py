@@ -9,7 +9,8 @@ Rules
    be a gap, and watermarks pass over gaps. What is kept back until there is room is no gap: it is tracked before
    anything that comes after it, and until then nothing is committed past it.
 3. What retention took before it was read ends the run once what is in hand is delivered, or is told and passed over.
-4. A consumer that stays silent though the log has more is replaced (librdkafka#5153).
+4. A consumer that stays silent though the log has more is replaced (librdkafka#5153); one that is silent and was made
+   with a password or a certificate that has been replaced since, too.
 """
 
 import threading
@@ -268,6 +269,9 @@ class Reading:
         positions = {partition: self._trackers[partition].position for partition in self._open}
         if self._reader.behind(positions):
             self._on_trouble(f"no message for {_SILENCE_S:g} s although there are more: connecting anew")
+            self._reader.rebuild(positions)
+        elif self._reader.outdated():
+            self._on_trouble("a password or certificate among [kafka.options] was replaced: connecting anew with it")
             self._reader.rebuild(positions)
 
     def close(self) -> None:

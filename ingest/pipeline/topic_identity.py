@@ -73,10 +73,12 @@ class TopicIdentity:
     def answered(self, answer: Answer, now: float) -> None:
         """What the cluster said. Raises FatalError (exit code EXPIRED) for a topic that is another one, or gone."""
         counts = self._counts
+        if isinstance(answer, TopicShape) and self._topic_id and not answer.topic_id:
+            answer = NoAnswer("the broker tells no id of it")
         match answer:
             case TopicShape(topic_id=topic_id):
                 self._gone_since, self.trouble = None, ""
-                if self._topic_id and topic_id and topic_id != self._topic_id:
+                if self._topic_id and topic_id != self._topic_id:
                     raise recreated(self._kafka, self._topic_id, topic_id)
                 self.proved = self.proved or counts
                 return

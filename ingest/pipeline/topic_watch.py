@@ -20,6 +20,7 @@ from ingest.pipeline.topic_identity import Answer, NoAnswer, NoTopic
 from ingest.records import TopicShape
 
 _REQUEST_S = 5.0
+_RENEW_AFTER = 5  # failures in a row
 # What brokers say that have no topic ids (before Kafka 2.8).
 _NO_IDS = {"", "AAAAAAAAAAAAAAAAAAAAAA"}
 _URL_SAFE = str.maketrans("+/", "-_")
@@ -33,6 +34,7 @@ class TopicWatch:
         self._on_answer = on_answer
         self._admin: AdminClient | None = None
         self._asked: Future[TopicDescription] | None = None
+        self._failures = 0
 
     @property
     def asking(self) -> bool:
@@ -52,14 +54,22 @@ class TopicWatch:
         if self._asked is None or not self._asked.done():
             return None
         asked, self._asked = self._asked, None
-        return _answer(asked)
+        answer = _answer(asked)
+        self._failures = self._failures + 1 if isinstance(answer, NoAnswer) else 0
+        if self._failures >= _RENEW_AFTER:  # its password or certificate may have changed since
+            self._admin, self._failures = None, 0
+        return answer
+
+    def look(self) -> Answer:
+        """Ask, and wait for the answer."""
+        self.ask()
+        asked, self._asked = self._asked, None
+        return NoAnswer("it was not asked") if asked is None else _answer(asked)
 
 
 def shape_of(kafka: Kafka) -> Answer:
     """Ask once, and wait for the answer."""
-    admin = client.admin(kafka)  # without a name it would be closed before it is answered
-    topics = TopicCollection([kafka.topic])
-    return _answer(admin.describe_topics(topics, request_timeout=_REQUEST_S)[kafka.topic])
+    return TopicWatch(kafka).look()
 
 
 def _answer(asked: "Future[TopicDescription]") -> Answer:

@@ -43,7 +43,8 @@ class Reading:
     """One topic as it was found at the start, or has become since.
 
     `marks` are low watermark and end offset, `start` is what was committed, `until` the ends to reach. `named_by` is
-    the setting that names the partitions, so that no others are to be read; "" where all are.
+    the setting that names the partitions, so that no others are to be read; "" where all are. `resumed` are the
+    partitions that go on where somebody has chosen, as their committed offset is lost.
     """
 
     settings: config.Config
@@ -53,6 +54,7 @@ class Reading:
     until: Mapping[int, int] | None
     plan: StartPlan
     named_by: str = ""
+    resumed: tuple[int, ...] = ()
 
     @property
     def topic(self) -> str:
@@ -119,9 +121,9 @@ def find(
     """
     faults: list[str] = []
     wanted = list(topics)
-    existing = [_existing(one.settings.kafka, files) for one in wanted]
+    there = [existing(one.settings.kafka, files) for one in wanted]
     chosen = _each(
-        zip(wanted, existing, strict=True),
+        zip(wanted, there, strict=True),
         lambda one: (*one, sets.choose(one[0].partitions, one[1], one[0].topic, one[0].setting)),
         faults,
     )
@@ -136,7 +138,8 @@ def find(
         committed = cluster.committed_progress(kafka, partitions)
         record = recorded(files, kafka.topic, kafka.group, [p for p, mark in committed.items() if mark is None])
         begins = beginnings(kafka, shape, committed, recorded=record, bounds=marks, resume_from=resume_from)
-        resumed = record if resume_from == "account" else {}
+        resumed = tuple(p for p in begins if committed[p] is not None or p in record)
+        marks_of_account = record if resume_from == "account" else {}
         plan = StartPlan(
             topic_id=shape.topic_id,
             topic_partitions=len(existing_partitions),
@@ -149,16 +152,22 @@ def find(
                 settings=one.settings,
                 partitions=partitions,
                 marks=marks,
-                start={p: resumed.get(p) if p in begins else mark for p, mark in committed.items()},
+                start={p: marks_of_account.get(p) if p in begins else mark for p, mark in committed.items()},
                 until={partition: end for partition, (_, end) in marks.items()} if until_end else None,
                 plan=plan,
                 named_by="" if one.partitions is None else one.setting,
+                resumed=resumed,
             )
         )
     return found
 
 
-def _existing(kafka: config.Kafka, files: Files) -> tuple[int, ...]:
+def existing(kafka: config.Kafka, files: Files) -> tuple[int, ...]:
+    """The partitions of the topic.
+
+    Raises FatalError: exit code KAFKA when Kafka can't be reached or has no such topic, EXPIRED when the account in
+    `files` knows that it once had it.
+    """
     try:
         return cluster.topic_partitions(kafka)
     except FatalError:

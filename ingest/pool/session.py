@@ -12,12 +12,11 @@
 import itertools
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from ingest import config
-from ingest.account.files import AccountFiles, Nowhere
+from ingest.account.files import account_of
 from ingest.account.keep import Keeper, Opening
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Event, Notice, SupervisorStarted
@@ -56,7 +55,7 @@ def run(
     started = time.monotonic()
     names = spelling.names("topic", [one.topic for one in wanted])
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
-    files = AccountFiles(Path(settings.account.directory)) if settings.account.directory else Nowhere()
+    files = account_of(settings)
     found = {
         reading.topic: reading for reading in readings.find(wanted, files, until_end=until_end, resume_from=resume_from)
     }
@@ -82,6 +81,9 @@ def run(
         keeper.tick()
         tick()
 
+    for reading in found.values():
+        for text in _remarks(reading, resume_from):
+            emit(Notice(text=text))
     _tell(found, shares, settings.supervisor.workers, noting)
     supervisor = Supervisor(
         shares,
@@ -112,6 +114,25 @@ def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
                     process.wait_for([*supervisor.fds(), signals.fileno()], supervisor.wait_s())
         finally:
             supervisor.abandon()
+
+
+def _remarks(reading: Reading, resume_from: ResumeFrom | None) -> Iterator[str]:
+    """What is to be known of a topic before it is read."""
+    if not reading.plan.topic_id:
+        yield (
+            f"topic {reading.topic}: Kafka tells no id of it (brokers before 2.8 have none); if it is deleted and created "
+            "again with more messages, nobody will notice"
+        )
+    if resume_from is not None and reading.resumed:
+        where = {
+            "account": "where the account has them",
+            "earliest": "from the first message on",
+            "latest": "at the end",
+        }
+        partitions = spelling.partitions(reading.resumed)
+        yield f"--resume-from {resume_from}: partitions {partitions} of {reading.topic} go on {where[resume_from]}"
+    elif resume_from is not None:
+        yield f"--resume-from {resume_from} is not needed for {reading.topic}: Kafka has its offsets, and they are used"
 
 
 def _tell(found: Mapping[str, Reading], shares: Sequence[sets.Share], asked: int, emit: Emit) -> None:

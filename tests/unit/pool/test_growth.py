@@ -1,0 +1,107 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from ingest.config import Config, Kafka
+from ingest.events import Event, PartitionsNotRead
+from ingest.pipeline.start import StartPlan
+from ingest.pipeline.topic_identity import Answer, NoAnswer, NoTopic
+from ingest.pipeline.topic_watch import TopicWatch
+from ingest.pool.growth import EVERY_S, Growth
+from ingest.pool.readings import Reading
+from ingest.records import TopicShape
+
+TOPIC = "rides"
+
+
+class Watch(TopicWatch):
+    """Answers what it was given, once it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(Kafka(topic=TOPIC))
+        self.asked = 0
+        self.answer: Answer | None = None
+
+    @property
+    def asking(self) -> bool:
+        return False
+
+    def ask(self) -> None:
+        self.asked += 1
+
+    def take(self) -> Answer | None:
+        answer, self.answer = self.answer, None
+        return answer
+
+
+class Scene:
+    def __init__(self, *, named_by: str = "", until: dict[int, int] | None = None) -> None:
+        settings = Config(kafka=Kafka(topic=TOPIC, start="latest"))
+        reading = Reading(settings, (0, 1), {0: (0, 9), 1: (0, 9)}, {0: None, 1: None}, until, StartPlan("a", 2))
+        self.found = {TOPIC: replace(reading, named_by=named_by)}
+        self.given: list[tuple[str, tuple[int, ...]]] = []
+        self.nobody = False
+        self.told: list[Event] = []
+        self.watch = Watch()
+        self.growth = Growth(self.found, self.add, self.told.append, 0.0, {TOPIC: self.watch})
+
+    def add(self, topic: str, partitions: Sequence[int]) -> list[int]:
+        self.given.append((topic, tuple(partitions)))
+        return list(partitions) if self.nobody else []
+
+    def answers(self, answer: Answer) -> None:
+        self.watch.answer = answer
+        self.growth.turn(1.0)
+
+    def has(self, partitions: int, topic_id: str = "a") -> None:
+        self.answers(TopicShape(topic_id, tuple(range(partitions))))
+
+
+def test_each_growth_is_given_once_and_read_from_the_first_message() -> None:
+    scene = Scene()
+    for partitions in (2, 4, 4, 5):
+        scene.has(partitions)
+    assert scene.given == [(TOPIC, (2, 3)), (TOPIC, (4,))]
+    assert scene.found[TOPIC].partitions == (0, 1, 2, 3, 4)
+    assert scene.found[TOPIC].plan.begins == {2: None, 3: None, 4: None}
+    assert scene.told == []
+
+
+@pytest.mark.parametrize(
+    ("scene", "why"), [(Scene(named_by="--partitions"), "--partitions"), (Scene(until={0: 9, 1: 9}), "run ends")]
+)
+def test_what_is_not_read_is_told_once(scene: Scene, why: str) -> None:
+    scene.has(4)
+    scene.has(4)
+    (told,) = scene.told
+    assert isinstance(told, PartitionsNotRead)
+    assert told.partitions == (2, 3)
+    assert why in told.why
+    assert scene.given == []
+    assert scene.found[TOPIC].partitions == (0, 1)
+
+
+def test_what_nobody_can_take_is_told_and_counts_as_lag_in_the_end() -> None:
+    scene = Scene()
+    scene.nobody = True
+    scene.has(3)
+    (told,) = scene.told
+    assert isinstance(told, PartitionsNotRead)
+    assert "have ended" in told.why
+    assert scene.found[TOPIC].partitions == (0, 1, 2)
+
+
+def test_another_topic_or_none_is_the_workers_business() -> None:
+    scene = Scene()
+    scene.has(9, topic_id="b")
+    scene.answers(NoTopic())
+    scene.answers(NoAnswer("timed out"))
+    assert (scene.given, scene.told) == ([], [])
+
+
+def test_it_is_asked_for_every_few_seconds() -> None:
+    scene = Scene()
+    for now in (1.0, EVERY_S - 0.1, EVERY_S, EVERY_S + 0.1, 2 * EVERY_S + 0.1):
+        scene.growth.turn(now)
+    assert scene.watch.asked == 2
