@@ -26,11 +26,12 @@ from ingest.pipeline.client import (
     TopicPartition,
 )
 from ingest.pipeline.commit import decode
-from ingest.pipeline.topic_watch import shape_of
+from ingest.pipeline.topic_watch import TopicWatch
 from ingest.records import TopicShape
 
 _T = TypeVar("_T")
 
+_TRIES = 3
 _SHORT_S = 5.0  # a question that a start does without, if need be
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
 _REACH_S = 15.0  # until the first answer: an address that is wrong should not look like a start
@@ -75,8 +76,12 @@ def _topic(consumer: Consumer, topic: str) -> TopicMetadata:
 
 def topic_id(kafka: Kafka) -> str:
     """Kafka's own id of the topic; "" where it has none, or can't be asked about it."""
-    answer = shape_of(kafka)
-    return answer.topic_id if isinstance(answer, TopicShape) else ""
+    watch = TopicWatch(kafka)
+    for _ in range(_TRIES):
+        answer = watch.look()
+        if isinstance(answer, TopicShape):
+            return answer.topic_id
+    return ""
 
 
 def offsets_retention_s(kafka: Kafka) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from ingest.config import Kafka
+from ingest.errors import ConfigError
 from ingest.pipeline import client
 from ingest.pipeline.client import (
     AdminClient,
@@ -43,11 +44,16 @@ class TopicWatch:
 
     def ask(self) -> None:
         """Send the question; the one before must have been taken."""
-        if self._admin is None:
-            self._admin = client.admin(self._kafka)
-        topics = TopicCollection([self._kafka.topic])
-        self._asked = self._admin.describe_topics(topics, request_timeout=_REQUEST_S)[self._kafka.topic]
-        self._asked.add_done_callback(lambda _: self._on_answer())
+        topic = self._kafka.topic
+        try:
+            if self._admin is None:
+                self._admin = client.admin(self._kafka)
+            asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=_REQUEST_S)[topic]
+        except (ConfigError, KafkaException) as failed:  # a password's file may be away for a moment
+            asked = Future()
+            asked.set_exception(failed)
+        self._asked = asked
+        asked.add_done_callback(lambda _: self._on_answer())
 
     def take(self) -> Answer | None:
         """The answer, once it is there."""
@@ -78,6 +84,8 @@ def _answer(asked: "Future[TopicDescription]") -> Answer:
     except KafkaException as failed:
         error: KafkaError = failed.args[0]
         return NoTopic() if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART else NoAnswer(error.str())
+    except ConfigError as unusable:
+        return NoAnswer(str(unusable))
     except TimeoutError:
         return NoAnswer(f"no answer within {2 * _REQUEST_S:g} s")
     # As Kafka's own tools write it: librdkafka's base64 has characters that mean something in a commit's metadata.

@@ -120,8 +120,8 @@ def _remarks(reading: Reading, resume_from: ResumeFrom | None) -> Iterator[str]:
     """What is to be known of a topic before it is read."""
     if not reading.plan.topic_id:
         yield (
-            f"topic {reading.topic}: Kafka tells no id of it (brokers before 2.8 have none); if it is deleted and created "
-            "again with more messages, nobody will notice"
+            f"topic {reading.topic}: Kafka tells no id of it (brokers before 2.8 have none), so nobody notices if it "
+            "is deleted and created again with more messages"
         )
     if resume_from is not None and reading.resumed:
         where = {

@@ -4,12 +4,9 @@ from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from ingest.errors import ExitCode
 from tests.harness.rig import Rig
-
-WITHIN_S = 30.0
 
 
 def test_latest_reads_all_since_the_start_even_if_killed_before_the_first_answer(rig: Callable[..., Rig]) -> None:
@@ -103,22 +100,6 @@ def test_a_committed_offset_past_the_end_is_never_used(rig: Callable[..., Rig]) 
     assert "at 5000" in run.all("worker_failed")[0]["error"]
     assert main.committed_at(0) == 5_000
     assert main.stored == 0
-
-
-def test_a_topic_recreated_with_less_in_it_stops_its_reader(rig: Callable[..., Rig]) -> None:
-    main = rig(partitions=1)
-    main.produce(1_000)
-    run = main.start(until_end=False)
-    run.until(lambda: main.committed_at(0) == 1_000)
-    admin = AdminClient({"bootstrap.servers": main.kafka.brokers})
-    admin.delete_topics([main.kafka.topic])[main.kafka.topic].result(WITHIN_S)
-    main.until(lambda: main.kafka.topic not in admin.list_topics(timeout=WITHIN_S).topics)
-    admin.create_topics([NewTopic(main.kafka.topic, 1, 1)])[main.kafka.topic].result(WITHIN_S)
-    main.put([main.generator.event(0, sequence) for sequence in range(1_000, 1_100)])
-    # 4 if it looked while there was no such topic, 8 if it asked for an offset that the new one hasn't reached.
-    assert run.wait() in {ExitCode.EXPIRED, ExitCode.KAFKA}
-    assert main.stored == 1_000
-    assert main.committed_at(0) is None  # Kafka forgot them with the topic, and nothing was committed for the new one
 
 
 @pytest.mark.parametrize("how", ["topic", "brokers"])
