@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import gzip
+import select
+import socket
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -460,3 +462,51 @@ def test_an_end_by_reset_ends_no_body(plain: Peer) -> None:
     """Linux reports a reset once, to a send, too; afterwards the end looks orderly."""
     for _ in range(20):
         assert once(plain, unframed(), "reset") != ""
+
+
+# --- through a proxy --------------------------------------------------------------------------------
+
+
+def tunnel(line: Line, head: bytes) -> None:
+    """What a proxy does after CONNECT, until either side ends."""
+    host, _, port = head.split(b" ")[1].decode().rpartition(":")
+    with socket.create_connection((host, int(port)), PATIENCE_S) as behind:
+        line.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        ends = {line.socket: behind, behind: line.socket}
+        while True:
+            for one in select.select(list(ends), [], [], PATIENCE_S)[0]:
+                block = one.recv(65_536)
+                if not block:
+                    line.end("close")
+                    return
+                ends[one].sendall(block)
+
+
+def test_through_a_proxys_tunnel_it_is_the_same(plain: Peer, secured: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{plain.port}")
+    plain.plays[f"127.0.0.1:{secured.port}"] = tunnel
+    on_one_line(secured, lambda _: None)
+    assert [taken(secured.url("/kept")) for _ in range(3)] == [""] * 3
+    assert (plain.connections, secured.connections) == (1, 1)
+    close_session()
+    assert "within its head" in once(secured, answer()[:17])
+    assert "close_notify" in once(secured, unframed(), "ragged")
+    assert once(secured, unframed()) == ""
+
+    def half(line: Line, _head: bytes) -> None:
+        line.send(answer()[:17])
+        line.end("close")
+
+    plain.plays[f"127.0.0.1:{secured.port}"] = half
+    assert once(secured, answer()) != ""
+
+
+def test_through_a_forwarding_proxy_it_is_the_same(plain: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{plain.port}")
+    for sent, right in ((answer(), True), (answer()[:17], False), (answer(HTML), False)):
+        play(plain, Case(sent, "close", right), "http://arize.test/x", lambda: None)
+        assert (taken("http://arize.test/x") == "") is right
