@@ -28,10 +28,10 @@ _HEAD_BYTES_MOST = 2**20
 _HEADERS_MOST = 200
 _LAST_CHUNK = b"0\r\n\r\n"
 _BLOCK_BYTES = 65_536
-_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]|0\.9) +([1-9][0-9]{2})(?: (.*))?", re.DOTALL)
+_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]|0\.9) +([1-9][0-9]{2})(?: ([^\r]*))?")
 _HEADER_NAME = re.compile(r"[!-9;-~]+")
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
-_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
+_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r]*)?")
 
 
 @dataclass(slots=True)
@@ -132,7 +132,9 @@ class Answer(HTTPResponse):
         while line := self._stream.line():
             if self._stream.position > until or len(fields) >= _HEADERS_MOST:
                 raise MalformedAnswerError("the answer's head is too long")
-            text = line.replace(b"\r", b" ").decode("latin-1")
+            text = line.decode("latin-1")
+            if "\r" in text:
+                raise MalformedAnswerError("the answer's head has a line that is broken by a carriage return")
             if text[0] in " \t" and fields:
                 name, value = fields[-1]
                 fields[-1] = name, f"{value} {text.strip()}".strip()

@@ -9,10 +9,10 @@ import re
 import zlib
 from dataclasses import dataclass
 
-_HEAD = re.compile(rb"\A([^\n]*\n(?:[^\n]*[^\r\n][^\n]*\n|[^\n]*\r[^\n]*\r\n)*)\r?\n")
+_HEAD = re.compile(rb"\A((?:[^\r\n]+\r?\n)+)\r?\n")
 _STATUS = re.compile(rb"HTTP/(1\.[0-9]|0\.9) +([1-9][0-9][0-9])( [^\n]*)?\Z")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)\Z", re.DOTALL)
-_CHUNK = re.compile(rb"\A([0-9a-fA-F]{1,15})[ \t]*(;[^\n]*?)?\r?\n")
+_CHUNK = re.compile(rb"\A([0-9a-fA-F]{1,15})[ \t]*(;[^\r\n]*)?\r?\n")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _fields(lines: list[bytes]) -> list[tuple[bytes, bytes]] | None:
 
 
 def _elements(fields: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
-    values = [value.replace(b"\r", b" ") for found, value in fields if found == name]
+    values = [value for found, value in fields if found == name]
     return [one.decode("latin-1").strip().encode("latin-1") for value in values for one in value.split(b",")]
 
 
@@ -102,7 +102,7 @@ def _chunks(data: bytes) -> bytes | None:
     while found := _CHUNK.match(data):
         size, data = int(found[1], 16), data[found.end() :]
         if not size:
-            trailer = _HEAD.match(b"\n" + data)
+            trailer = _HEAD.match(b"0\r\n" + data)
             if trailer is None:
                 return None
             lines = [line.removesuffix(b"\r") for line in trailer[1].removesuffix(b"\n").split(b"\n")]

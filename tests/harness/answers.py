@@ -6,7 +6,7 @@ HTML = b"<!DOCTYPE html><html><body>Sign in to the Wi-Fi</body></html>"
 
 def answer(body: bytes = JSON, *headers: str, status: str = "200 OK", length: int | str | None = None) -> bytes:
     framing = f"Content-Length: {len(body) if length is None else length}"
-    lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", framing, *headers, "", ""]
+    lines = [f"HTTP/1.1 {status}", framing, *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
