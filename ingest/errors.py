@@ -60,11 +60,17 @@ class DecodeError(IngestError):
 
 
 class RetryableError(IngestError):
-    """The same rows may be taken later. `retry_after_s` is what the endpoint asked for, if it did."""
+    """The same rows may be taken later. `retry_after_s` is what the endpoint asked for, if it did.
 
-    def __init__(self, text: str, *, status: int | None = None, retry_after_s: float | None = None) -> None:
+    `ambiguous`: the rows were sent, and whether they are stored nobody knows.
+    """
+
+    def __init__(
+        self, text: str, *, status: int | None = None, retry_after_s: float | None = None, ambiguous: bool = False
+    ) -> None:
         self.status = status
         self.retry_after_s = retry_after_s
+        self.ambiguous = ambiguous
         super().__init__(text)
 
 

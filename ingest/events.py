@@ -180,6 +180,21 @@ class UploadRetried(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadUnproven(Event):
+    """For `seconds` no answer to a batch proves that it is stored: `why` is the last. It is sent again and again.
+
+    Told once in a while as long as it goes on, for one of a route's batches.
+    """
+
+    level: ClassVar[Level] = "error"
+    batch: int
+    route: str = ""
+    attempts: int
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadsHalved(Event):
     """Only `limit` uploads may be on their way at once now, `before` it were more: `why` is an error, or slow answers.
 

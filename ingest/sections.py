@@ -135,6 +135,10 @@ class Arize(Section):
     adaptive: bool = Field(
         default=True, description="1 to in_flight uploads at once, as the answers allow; false: always in_flight"
     )
+    acknowledgement: Literal["strict", "status"] = Field(
+        default="strict",
+        description="strict: a complete 2xx without a body or with JSON acknowledges; status: any complete 2xx",
+    )
 
     @field_validator("space_id", "model_name", "model_version", "environment", "batch_id")
     @classmethod

@@ -21,7 +21,7 @@ def check_arize(settings: Config, now: datetime) -> Iterator[Line]:
         if key is None or not space:
             yield unchecked("arize", "needs a key and a space: see above")
             return
-        answer = knock(key, "" if has_places(space) else space)
+        answer = knock(key, "" if has_places(space) else space, settings.arize.acknowledgement)
     except ConfigError as wrong:
         yield failed("arize endpoint", str(wrong), ExitCode.CONFIGURATION)
         return
@@ -36,7 +36,10 @@ def check_arize(settings: Config, now: datetime) -> Iterator[Line]:
 def judge(answer: Answer, now: datetime, *, templates: bool) -> Iterator[Line]:
     """What an answer to a request without rows means. With `templates` the space is not known before a message is."""
     status, where = answer.status, answer.endpoint
-    if 300 <= status < 400:
+    if answer.unproven:
+        yield failed("arize endpoint", f"{where} answers {answer.unproven}", ExitCode.CREDENTIALS)
+        yield unchecked("arize key", "an answer that is not Arize's says nothing of it")
+    elif 300 <= status < 400:
         text = f"{where} redirects to {answer.location} (HTTP {status}), which is never followed; check ARIZE_API_HOST"
         yield failed("arize endpoint", text, ExitCode.CREDENTIALS)
         yield unchecked("arize key", "a redirect says nothing of it")

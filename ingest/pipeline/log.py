@@ -3,7 +3,8 @@
 What the SDK's outcome means is decided here, once:
 
 ==========================  ==================================================================
-2xx to our own POST         acknowledged
+2xx to our own POST         acknowledged, if it is whole, and in "strict" empty or JSON (see `acknowledgement`)
+any other 2xx               `RetryableError`: ambiguous, so it is sent again
 3xx                         `RetryableError`: a redirect is never an acknowledgement
 400, 413, 422               `RejectedError`
 401, 403                    the key file is read anew once; then `FatalError` (exit code CREDENTIALS)
@@ -46,6 +47,7 @@ from ingest.config import Config, api_key, space_id
 from ingest.credentials import without_logins
 from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline import transport
+from ingest.pipeline.failure_text import cleaned, failure_text, shown_url
 from ingest.pipeline.schema import Roles, roles
 from ingest.records import Destination
 
@@ -53,7 +55,6 @@ from ingest.records import Destination
 logging.getLogger("arize").setLevel(logging.CRITICAL)
 
 _REJECTED = {400, 413, 422}
-_MESSAGE_CHARACTERS = 300
 _SDK_REFUSES = "the arize SDK refuses its settings (ARIZE_* in the environment)"
 
 
@@ -82,8 +83,8 @@ class ArizeLog:
 
     @property
     def endpoint(self) -> str:
-        """Where batches are sent to."""
-        return str(self._client.sdk_config.files_url)
+        """Where batches are sent to, for people."""
+        return shown_url(str(self._client.sdk_config.files_url))
 
     def send(self, table: pa.Table, attempt: transport.Attempt, destination: Destination | None = None) -> None:
         """Send all rows of `table` in one request; returning means that Arize has acknowledged them.
@@ -94,10 +95,12 @@ class ArizeLog:
         frame = to_frame(table)
         meant = meanings(self._config, table)
         client, key = self._client, self._key
-        transport.begin(attempt)
+        to = destination or self._destination
+        secrets = (key.get_secret_value(), to.space_id)
+        transport.begin(attempt, self._config.arize.acknowledgement)
         try:
             try:
-                self._log(client, frame, arize_schema(meant), destination or self._destination)
+                self._log(client, frame, arize_schema(meant), to)
             except AuthenticationError as refused:
                 if not self._key_rotated(key):
                     raise FatalError(
@@ -108,11 +111,18 @@ class ArizeLog:
                     ) from None
                 raise RetryableError("the key file has a new key; sending again with it", retry_after_s=0.0) from None
             except APIError as answered:
-                raise self._answered(answered, attempt) from None
+                raise self._answered(answered, attempt, secrets) from None
+            except transport.UnprovenError as unproven:
+                raise RetryableError(str(unproven), ambiguous=True) from None
             except requests.RequestException as failed:
-                raise RetryableError(_network_text(failed, attempt, self._config.arize.timeout_s)) from None
+                if attempt.cut_off:
+                    text = f"no complete answer within {self._config.arize.timeout_s:g} s ([arize] timeout_s)"
+                else:
+                    text = failure_text(failed, secrets)
+                raise RetryableError(text, ambiguous=attempt.asked) from None
             except OSError as failed:
-                raise RetryableError(f"the batch can't be written or sent: {failed.strerror or failed}") from None
+                text = cleaned(str(failed.strerror or failed), secrets)
+                raise RetryableError(f"the batch can't be written or sent: {text}", ambiguous=attempt.asked) from None
         finally:
             transport.end()
 
@@ -135,16 +145,17 @@ class ArizeLog:
         if response.history or response.request.method != "POST":
             raise RetryableError("the answer came from a redirect, not from our own POST; that is no acknowledgement")
 
-    def _answered(self, answer: APIError, attempt: transport.Attempt) -> RetryableError | RejectedError:
+    def _answered(
+        self, answer: APIError, attempt: transport.Attempt, secrets: tuple[str, ...]
+    ) -> RetryableError | RejectedError:
         status = answer.status_code
-        said = " ".join(answer.message.split())[:_MESSAGE_CHARACTERS]
+        said = cleaned(answer.message, secrets)
         if status in _REJECTED:
             return RejectedError(f"HTTP {status} {said}".rstrip(), status=status)
         if 300 <= status < 400:
-            text = (
-                f"HTTP {status}: {self.endpoint} redirects to {attempt.location}, which is no acknowledgement; "
-                "check ARIZE_API_HOST"
-            )
+            where = cleaned(str(attempt.location), secrets)
+            text = f"HTTP {status}: {self.endpoint} redirects to {where}, which is no acknowledgement"
+            text += "; check ARIZE_API_HOST"
         elif status in (404, 405, 410):
             text = f"HTTP {status} {said}: {self.endpoint} is not Arize's upload address; check ARIZE_API_HOST"
         else:
@@ -167,11 +178,11 @@ class ArizeLog:
 
 
 def endpoint() -> str:
-    """Where batches are sent to, by the SDK's own settings; it needs no key to tell.
+    """Where batches are sent to, for people, by the SDK's own settings; it needs no key to tell.
 
     Raises ConfigError when the SDK refuses its settings.
     """
-    return address("none")[0]
+    return shown_url(address("none")[0])
 
 
 def address(key: str) -> tuple[str, dict[str, str], bool]:
@@ -265,13 +276,3 @@ def _empty(table: pa.Table) -> frozenset[str]:
         for name, column in zip(table.column_names, table.columns, strict=True)
         if column.null_count == table.num_rows
     )
-
-
-def _network_text(failed: requests.RequestException, attempt: transport.Attempt, timeout_s: float) -> str:
-    """What went wrong on the wire, in words that name the cause without the SDK's and urllib3's wrapping."""
-    if attempt.cut_off:
-        return f"no complete answer within {timeout_s:g} s ([arize] timeout_s)"
-    cause: BaseException = failed
-    while (inner := cause.__cause__ or cause.__context__) is not None and inner is not cause:
-        cause = inner
-    return f"{type(failed).__name__}: {cause}"[:_MESSAGE_CHARACTERS]

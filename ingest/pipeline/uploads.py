@@ -35,12 +35,14 @@ from ingest.events import (
     UploadsHalved,
     UploadSplit,
     UploadStarted,
+    UploadUnproven,
 )
 from ingest.pipeline.batch import Batch
 from ingest.pipeline.bisect import Bisect, RefusedRows, Rows, count
 from ingest.pipeline.concurrency import Concurrency
 from ingest.pipeline.retry import Backoff
 from ingest.pipeline.transport import Attempt
+from ingest.pipeline.unproven import Unproven
 from ingest.records import Destination
 
 Send = Callable[[pa.Table, Attempt, Destination | None], None]
@@ -109,6 +111,7 @@ class Uploads:
         self._route = route
         self._answer = answer
         self._repeats = Repeats()
+        self._unproven = Unproven()
         self._pool = ThreadPoolExecutor(concurrency.most, thread_name_prefix="upload")
 
     def __len__(self) -> int:
@@ -218,11 +221,13 @@ class Uploads:
             self._again(upload, fault, now)
             return None
         except RejectedError as refused:
+            self._unproven.settled(upload.batch.number)
             if search is None:
                 search = self._split(upload, refused)
             else:
                 search.refused(refused)
         else:
+            self._unproven.settled(upload.batch.number)
             self._hear(upload, now)
             if search is None:
                 self._acknowledged(upload, upload.batch.rows, now)
@@ -252,9 +257,25 @@ class Uploads:
                 retry_in_s=wait_s,
             )
         )
+        if fault.ambiguous:
+            self._tell_unproven(upload, str(fault), now)
         before = self._concurrency.limit
         if self._concurrency.failed(began=upload.started_at, now=now):
             self._tell_halved(before, str(fault), now)
+
+    def _tell_unproven(self, upload: _Upload, why: str, now: float) -> None:
+        seconds = self._unproven.ambiguous(upload.batch.number, now)
+        if seconds is not None:
+            self._emit(
+                UploadUnproven(
+                    worker=self._worker,
+                    route=self._route,
+                    batch=upload.batch.number,
+                    attempts=upload.attempts,
+                    seconds=seconds,
+                    why=why,
+                )
+            )
 
     def _hear(self, upload: _Upload, now: float) -> None:
         """What an acknowledgement says of the endpoint's pace, be it of a part of the batch."""

@@ -14,7 +14,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-Kind = Literal["status", "redirect", "latency", "stall", "drip", "reset", "truncate"]
+Kind = Literal[
+    "status",
+    "redirect",
+    "latency",
+    "stall",
+    "drip",
+    "reset",
+    "truncate",
+    "cut",
+    "portal",
+    "interim",
+    "length",
+    "leftover",
+]
+Ending = Literal["close", "reset", "open"]
 Value = str | int | float | bool | None
 Holds = Callable[[str, Value], bool]
 
@@ -32,6 +46,11 @@ class Fault:
     drip: answers 200 a byte each `seconds`.
     reset: resets the connection after `after_bytes` bytes of the request, or, when `stored`, after all of it.
     truncate: answers 200 with a Content-Length longer than its body.
+    cut: answers the first `after_bytes` bytes of a 200 and no more, then does as `ending` says: close, reset, or open.
+    portal: answers `status` (200 without one) with a page of HTML, as a proxy or a portal does.
+    interim: answers 100, `status` (102 or 103), then 200 as usual.
+    length: answers 200 with `length` as its Content-Length.
+    leftover: answers 200 as usual, and a second 200 that nobody asked for.
     """
 
     kind: Kind
@@ -41,6 +60,8 @@ class Fault:
     location: str = ""
     seconds: float | None = None
     after_bytes: int = 0
+    ending: Ending = "close"
+    length: str = ""
     stored: bool | None = None
 
     skip: int = 0
@@ -60,15 +81,19 @@ class Fault:
             raise ValueError(f"{self.kind} needs seconds")
         if self.kind == "status" and not self.status:
             raise ValueError("status needs a status")
+        if self.ending not in get_args(Ending):
+            raise ValueError(f"unknown ending {self.ending!r}; known: {', '.join(get_args(Ending))}")
         if self.kind == "redirect" and self.status not in (301, 302, 303, 307, 308):
             raise ValueError("redirect needs a status of 301, 302, 303, 307 or 308")
 
     @property
     def stores(self) -> bool:
-        """Whether the rows are journalled first. Unsaid: only where the client is told 200."""
+        """Whether the rows are journalled first. Unsaid: only where the endpoint itself tells the client 200."""
         if self.stored is not None:
             return self.stored
-        return self.kind in ("latency", "drip", "truncate") or (self.kind == "stall" and self.seconds is not None)
+        return self.kind in ("latency", "drip", "truncate", "interim", "length", "leftover") or (
+            self.kind == "stall" and self.seconds is not None
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Only what differs from the defaults."""

@@ -14,6 +14,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from io import FileIO
@@ -27,6 +28,8 @@ from ingest.sandbox.misbehave import Fault, Measures
 
 UPLOAD = "/v1/pandas_arrow"
 BLOCK_BYTES = 1 << 20
+_TAKEN = {"realTimeIngestionUri": ""}
+_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in</body></html>"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -62,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
         self._read_body(None)
         if self.path.startswith("/elsewhere"):
             self.server.count("elsewhere")
-            self._answer(200, {"realTimeIngestionUri": ""})
+            self._answer(200, _TAKEN)
         else:
             known = f"POST {UPLOAD}, POST /control, GET /stats"
             self._answer(405 if self.path == UPLOAD else 404, {"message": f"not here; known: {known}"})
@@ -105,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(500, {"message": f"the journal can't be written: {error.strerror}"})
         else:
             if fault is None or fault.kind == "latency":
-                self._answer(200, {"realTimeIngestionUri": ""})
+                self._answer(200, _TAKEN)
             else:
                 self._play(fault)
         finally:
@@ -136,31 +139,66 @@ class Handler(BaseHTTPRequestHandler):
 
     def _play(self, fault: Fault) -> None:
         """Answer as the fault says. The body has been read as far as it will be, the rows stored if they should."""
-        seconds = fault.seconds
-        if fault.kind == "status":
-            headers = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:g}"}
-            self._answer(fault.status, {"message": fault.text}, headers)
-        elif fault.kind == "redirect":
-            own = f"http://{self.server.server_address[0]!s}:{self.server.port}/elsewhere"
-            self._answer(fault.status, {"message": fault.text}, {"Location": fault.location or own})
-        elif fault.kind == "stall":
-            self.close_connection = True
-            if not self._client_leaves(seconds):
-                self._answer(200, {"realTimeIngestionUri": ""})
-        elif fault.kind == "drip" and seconds is not None:
-            self.close_connection = True
-            head, body = self._rendered(200, {"realTimeIngestionUri": ""}, {})
-            self.wfile.write(head)
-            for byte in body:
-                if self._client_leaves(seconds):
-                    break
-                self.wfile.write(bytes([byte]))
-        elif fault.kind == "reset":
+        play: Callable[[Fault], None] = getattr(self, f"_play_{fault.kind}")
+        play(fault)
+
+    def _play_status(self, fault: Fault) -> None:
+        headers = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:g}"}
+        self._answer(fault.status, {"message": fault.text}, headers)
+
+    def _play_redirect(self, fault: Fault) -> None:
+        own = f"http://{self.server.server_address[0]!s}:{self.server.port}/elsewhere"
+        self._answer(fault.status, {"message": fault.text}, {"Location": fault.location or own})
+
+    def _play_stall(self, fault: Fault) -> None:
+        self.close_connection = True
+        if not self._client_leaves(fault.seconds):
+            self._answer(200, _TAKEN)
+
+    def _play_drip(self, fault: Fault) -> None:
+        self.close_connection = True
+        head, body = self._rendered(200, _TAKEN, {})
+        self.wfile.write(head)
+        for byte in body:
+            if self._client_leaves(fault.seconds):
+                break
+            self.wfile.write(bytes([byte]))
+
+    def _play_reset(self, _fault: Fault) -> None:
+        self._reset()
+
+    def _play_truncate(self, _fault: Fault) -> None:
+        self.close_connection = True
+        head, body = self._rendered(200, _TAKEN, {})
+        self.wfile.write(head + body[: len(body) // 2])
+
+    def _play_cut(self, fault: Fault) -> None:
+        head, body = self._rendered(200, _TAKEN, {})
+        self.close_connection = True
+        self.wfile.write((head + body)[: fault.after_bytes])
+        if fault.ending == "reset":
             self._reset()
-        elif fault.kind == "truncate":
-            self.close_connection = True
-            head, body = self._rendered(200, {"realTimeIngestionUri": ""}, {})
-            self.wfile.write(head + body[: len(body) // 2])
+        elif fault.ending == "open":
+            self._client_leaves(None)
+
+    def _play_portal(self, fault: Fault) -> None:
+        status = fault.status or 200
+        head = f"HTTP/1.1 {status} Portal\r\nContent-Type: text/html\r\nContent-Length: {len(_PAGE)}\r\n\r\n"
+        self.wfile.write(head.encode() + _PAGE)
+
+    def _play_interim(self, fault: Fault) -> None:
+        for status in (100, fault.status or 102):
+            self.wfile.write(f"HTTP/1.1 {status} Interim\r\nLink: </elsewhere>\r\n\r\n".encode())
+        self._answer(200, _TAKEN)
+
+    def _play_length(self, fault: Fault) -> None:
+        self.close_connection = True
+        body = json.dumps(_TAKEN).encode()
+        self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Length: {fault.length}\r\n\r\n".encode("latin-1") + body)
+
+    def _play_leftover(self, _fault: Fault) -> None:
+        head, body = self._rendered(200, _TAKEN, {})
+        self.wfile.write((head + body) * 2)
 
     def _client_leaves(self, within_s: float | None) -> bool:
         """Wait until the client hangs up or `within_s` have passed."""

@@ -178,6 +178,14 @@ def _(event: events.UploadSplit) -> str:
 
 
 @sentence.register
+def _(event: events.UploadUnproven) -> str:
+    return (
+        f"{_batch(event)}: for {spelling.seconds(event.seconds)} no answer proves that it is stored, after "
+        f"{spelling.amount(event.attempts, 'attempt')}: {event.why}; it is sent again and may be stored several times"
+    )
+
+
+@sentence.register
 def _(event: events.UploadsHalved) -> str:
     route = f" of route {event.route}" if event.route else ""
     return (
@@ -329,6 +337,7 @@ def _batch(
     | events.UploadAcknowledged
     | events.UploadRetried
     | events.UploadRejected
-    | events.UploadSplit,
+    | events.UploadSplit
+    | events.UploadUnproven,
 ) -> str:
     return f"batch {event.batch} of route {event.route}" if event.route else f"batch {event.batch}"

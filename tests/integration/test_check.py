@@ -108,6 +108,8 @@ def test_arize_is_asked_without_a_row(rig: Callable[..., Rig]) -> None:
     main.endpoint.misbehave("redirect", status=302)
     told = check(main, code=ExitCode.CREDENTIALS)
     assert "never followed" in told["arize endpoint"]
+    main.endpoint.misbehave("portal", status=203)
+    assert "HTTP 203 whose body is HTML" in check(main, code=ExitCode.CREDENTIALS)["arize endpoint"]
     main.endpoint.misbehave("status", status=503)
     told = check(main)
     assert told["arize endpoint"] == "warning"

@@ -106,6 +106,45 @@ def test_an_answer_that_does_not_come_whole_is_no_answer(fault: Fault, rig: Call
     assert main.evidence.duplicates > 0
 
 
+LOSSES = [
+    *[Fault(kind="cut", after_bytes=at, ending="close", count=1) for at in (0, 8, 12, 15, 17, 30, 70, 88, 90)],
+    *[Fault(kind="cut", after_bytes=at, ending="reset", count=1) for at in (17, 88)],
+    Fault(kind="cut", after_bytes=17, ending="open", count=1),
+    *[Fault(kind="portal", status=status, count=1) for status in (200, 203)],
+    *[Fault(kind="length", length=length, stored=False, count=1) for length in ("5", "99", "2x", "5, 6")],
+    # A second 200 behind the first, then a request that is dropped: on a kept connection it would be its answer.
+    *[
+        fault
+        for _ in range(3)
+        for fault in (Fault(kind="leftover", count=1), Fault(kind="cut", after_bytes=0, ending="open", count=1))
+    ],
+]
+
+
+def test_what_is_no_proof_acknowledges_nothing(rig: Callable[..., Rig]) -> None:
+    """All of LOSSES drop the batch they answer, the leftover's own aside. Interim answers are no answers at all."""
+    main = rig(partitions=2)
+    main.produce(8_000)
+    main.endpoint.misbehave([*LOSSES, *[Fault(kind="interim", status=status, count=2) for status in (102, 103)]])
+    with main.sampled():
+        run = main.start(arize={"timeout_s": 3.0})
+        assert run.wait() == ExitCode.DONE
+    assert main.findings(most_duplicates=3 * 500) == []
+    assert [fault["played"] for fault in main.endpoint.stats()["faults"]] == [*[1] * len(LOSSES), 2, 2]
+    assert len(run.all("upload_retried")) >= len(LOSSES) - 3
+
+
+def test_behind_an_odd_gateway_a_2xx_is_enough_where_a_person_says_so(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(1_000)
+    main.endpoint.misbehave("portal", stored=True)
+    with main.sampled():
+        run = main.start(arize={"acknowledgement": "status"})
+        assert run.wait() == ExitCode.DONE
+    assert main.findings() == []
+    assert run.all("upload_retried") == []
+
+
 def test_a_redirect_is_never_followed_however_long_it_lasts(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(1_500)

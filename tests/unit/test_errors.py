@@ -35,6 +35,7 @@ def test_exit_codes_are_the_documented_ones() -> None:
         ConfigError(["one", "two"]),
         DecodeError("code", "text"),
         RetryableError("busy", status=503, retry_after_s=2.5),
+        RetryableError("cut", ambiguous=True),
         RejectedError("no", status=422),
         FatalError("stop", exit_code=ExitCode.KAFKA),
     ],

@@ -300,6 +300,33 @@ def test_chunked_uploads_and_a_connection_that_is_used_again(arize_endpoint: Ari
     assert set(arize_endpoint.journal.received().values()) == {4}
 
 
+@pytest.mark.parametrize(
+    ("fault", "on_the_wire", "answers"),
+    [
+        (Fault(kind="cut", after_bytes=17), b"HTTP/1.1 200 OK\r\n", 1),
+        (Fault(kind="cut", after_bytes=12, stored=True), b"HTTP/1.1 200", 1),
+        (Fault(kind="portal", status=203), b"HTTP/1.1 203 Portal\r\n", 1),
+        (Fault(kind="interim", status=103), b"HTTP/1.1 100 Interim\r\n", 3),
+        (Fault(kind="length", length="5x"), b"HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n", 1),
+        (Fault(kind="leftover"), b"HTTP/1.1 200 OK\r\n", 2),
+    ],
+)
+def test_odd_answers_on_the_wire(
+    arize_endpoint: ArizeEndpoint, log: Log, fault: Fault, on_the_wire: bytes, answers: int
+) -> None:
+    body, headers = recorded(log, arize_endpoint)
+    kept = {name: value for name, value in headers.items() if name.lower() not in ("content-length", "connection")}
+    lines = [f"{name}: {value}" for name, value in {**kept, "Content-Length": len(body), "Connection": "close"}.items()]
+    arize_endpoint.misbehave(fault)
+    with socket.create_connection(("127.0.0.1", arize_endpoint.port), 10.0) as client:
+        client.sendall("\r\n".join(["POST /v1/pandas_arrow HTTP/1.1", *lines, "", ""]).encode() + body)
+        got = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert got.startswith(on_the_wire)
+    assert (got == on_the_wire) == (fault.kind == "cut")
+    assert got.count(b"HTTP/1.1") == answers
+    assert len(arize_endpoint.journal.files()) == 1 + fault.stores
+
+
 @pytest.mark.parametrize("cut", [0, 10, 2000])
 def test_a_body_that_is_no_whole_arrow_stream_is_refused(arize_endpoint: ArizeEndpoint, log: Log, cut: int) -> None:
     body, headers = recorded(log, arize_endpoint)

@@ -33,6 +33,14 @@ def test_what_an_answer_means_for_endpoint_key_and_clock(status: int, expected: 
     assert told(status) == expected
 
 
+def test_a_2xx_that_acknowledges_nothing_is_not_arizes() -> None:
+    answer = Answer("https://arize", 200, None, DATE, "HTTP 200 whose body is HTML")
+    lines = list(judge(answer, NOW, templates=False))
+    assert [line.status for line in lines] == ["failed", "unchecked", "ok"]
+    assert "HTTP 200 whose body is HTML" in lines[0].text
+    assert exit_code(lines) is ExitCode.CREDENTIALS
+
+
 def test_without_a_known_space_a_refusal_says_nothing_of_the_key() -> None:
     assert told(403, templates=True) == ["ok", "unchecked", "ok"]
 

@@ -18,6 +18,7 @@ from ingest.events import (
     UploadsHalved,
     UploadSplit,
     UploadStarted,
+    UploadUnproven,
 )
 from ingest.pipeline.batch import Batch, Part
 from ingest.pipeline.concurrency import Concurrency
@@ -204,6 +205,26 @@ def test_what_the_endpoint_asks_for_is_waited_for(pool: Pool) -> None:
     assert pool.uploads._open[0].future is None, "sent again too early"
     pool.uploads.turn(130.0)
     pool.endpoint.call(1)
+
+
+def test_a_batch_that_gets_no_proof_for_a_minute_is_named(pool: Pool) -> None:
+    why = "HTTP 200 whose body is HTML"
+    pool.uploads.start(batch(1), 0.0)
+    for attempt, now in enumerate((5.0, 20.0, 64.0, 66.0, 90.0)):
+        pool.endpoint.call(attempt).answer.set_exception(RetryableError(why, ambiguous=True))
+        pool.turn_until(now, lambda _, told=attempt + 1: len(pool.told(UploadRetried)) == told)  # type: ignore[misc]
+        assert len(pool.told(UploadUnproven)) == (now >= 65.0)
+        pool.uploads.turn(now + 8.0)
+    assert pool.told(UploadUnproven) == [UploadUnproven(worker=5, batch=1, attempts=4, seconds=61.0, why=why)]
+
+
+def test_a_503_that_lasts_is_not_named_so(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    for attempt, now in enumerate((5.0, 70.0, 140.0)):
+        pool.endpoint.call(attempt).answer.set_exception(RetryableError("HTTP 503", status=503))
+        pool.turn_until(now, lambda _, told=attempt + 1: len(pool.told(UploadRetried)) == told)  # type: ignore[misc]
+        pool.uploads.turn(now + 8.0)
+    assert pool.told(UploadUnproven) == []
 
 
 def cuts(*calls: Call) -> list[bool]:

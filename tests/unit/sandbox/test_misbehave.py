@@ -55,6 +55,26 @@ def test_only_with_enough_requests_at_once() -> None:
     assert Misbehaviour([fault]).at_head(Measures(1, 1, 3), 0.0, 0.0) is fault
 
 
+@pytest.mark.parametrize(
+    ("fault", "stores"),
+    [
+        (Fault(kind="cut", after_bytes=17), False),
+        (Fault(kind="cut", after_bytes=17, stored=True), True),
+        (Fault(kind="portal"), False),
+        (Fault(kind="interim"), True),
+        (Fault(kind="length", length="5"), True),
+        (Fault(kind="leftover"), True),
+    ],
+)
+def test_what_is_stored_unless_it_is_said(fault: Fault, stores: bool) -> None:  # noqa: FBT001  what is expected
+    assert fault.stores is stores
+
+
+def test_an_unknown_ending_is_refused() -> None:
+    with pytest.raises(ValueError, match="known: close, reset, open"):
+        Fault(kind="cut", ending="explode")  # type: ignore[arg-type]
+
+
 def test_the_first_fault_that_applies_is_played() -> None:
     faults = [Fault(kind="status", status=503, count=1), Fault(kind="reset", count=1)]
     misbehaviour = Misbehaviour(faults)

@@ -28,6 +28,7 @@ ONE_OF_EACH: list[Event] = [
     events.UploadRetried(worker=3, batch=1, rows=10, attempt=1, error="503", retry_in_s=2.0),
     events.UploadSplit(worker=3, batch=1, rows=10, status=400, error="bad column"),
     events.UploadRejected(worker=3, batch=1, rows=10, status=400, error="bad column", requests=5),
+    events.UploadUnproven(worker=3, batch=1, attempts=7, seconds=61.0, why="HTTP 200 whose body is HTML"),
     events.UploadsHalved(worker=3, before=8, limit=4, why="HTTP 429"),
     events.RouteLeftBehind(worker=3, route="fraud", why="as Arize does not take its batches"),
     events.RouteCaughtUp(worker=3, route="fraud"),

@@ -1,0 +1,67 @@
+"""The text of a failed request for people: it names the cause, and quotes no secret and no payload.
+
+Rules
+1. The root of a failure speaks, without the SDK's and urllib3's wrapping.
+2. Only a root from the network, the system, TLS or the framing of HTTP keeps its text. Others (a header that can't be
+   encoded, an address that can't be read) quote what they dislike, which may be the key: they give only their name.
+3. What others wrote loses control characters, the secrets in use and `user:password@`, then is cut to a length.
+"""
+
+import re
+import ssl
+from collections.abc import Iterable
+from http.client import HTTPException, InvalidURL
+from urllib.parse import quote
+
+import requests
+from urllib3 import exceptions as urllib3
+
+TEXT_CHARACTERS = 300
+_HIDDEN = "***"
+_SCANNED_CHARACTERS = 20_000
+_LONG_CHARACTERS = 8
+_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*@")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_SPOKEN: tuple[type[BaseException], ...] = (
+    OSError,
+    HTTPException,
+    urllib3.TimeoutError,
+    urllib3.NewConnectionError,
+    urllib3.ProtocolError,
+    urllib3.SSLError,
+    urllib3.ProxyError,
+)
+_SILENT: tuple[type[BaseException], ...] = (requests.RequestException, InvalidURL, ValueError)
+
+
+def cleaned(text: str, secrets: Iterable[str] = (), most: int = TEXT_CHARACTERS) -> str:
+    """What others wrote, as one line without control characters, `secrets` and credentials, `most` characters long."""
+    text = " ".join(_UNPRINTABLE.sub(" ", text[:_SCANNED_CHARACTERS]).split())
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        for spelled in {secret, quote(secret), quote(secret, safe=""), repr(secret)[1:-1]}:
+            found = re.escape(spelled)
+            # A space may be called "s": as a word of its own it is hidden, not in all words.
+            text = re.sub(found if len(spelled) >= _LONG_CHARACTERS else rf"(?<!\w){found}(?!\w)", _HIDDEN, text)
+    return shown_url(text)[:most]
+
+
+def shown_url(text: str) -> str:
+    """A URL, or a text with some, without `user:password@`."""
+    return _CREDENTIALS.sub(f"{_HIDDEN}@", text)
+
+
+def failure_text(failed: Exception, secrets: Iterable[str]) -> str:
+    """What went wrong with a request that `secrets` went into."""
+    root = _root(failed)
+    name = type(failed).__name__
+    # Python counts a certificate that fails among the ValueErrors.
+    if not isinstance(root, ssl.SSLError) and (isinstance(root, _SILENT) or not isinstance(root, _SPOKEN)):
+        what = name if root is failed else f"{name}: {type(root).__name__}"
+        return f"{what}; the request can't be made. Check the ARIZE_* settings, the key, the space and the proxies"
+    return cleaned(f"{name}: {root}", secrets)
+
+
+def _root(failed: BaseException) -> BaseException:
+    """The exception that the others were raised from, or while it was handled, unless one was raised `from None`."""
+    inner = failed.__cause__ or (None if failed.__suppress_context__ else failed.__context__)
+    return failed if inner is None else _root(inner)
