@@ -75,8 +75,8 @@ class Scene:
         self.findings += [Finding(f.invariant, f"{self.start}, {where}: {f.text}") for f in self.rig.findings()]
 
 
-def play(scene: Scene, *, quiet_s: float, forget: Callable[[Rig], None]) -> None:
-    """The whole history of one topic, up to the first thing that is broken."""
+def play(scene: Scene, *, quiet_s: float, again_s: float, forget: Callable[[Rig], None]) -> None:
+    """The whole history of one topic, up to the first thing that is broken; it is quiet twice."""
     run = scene.run()
     run.until(lambda: None not in scene.rig.committed().values())
     scene.delivered(run, EVENTS)
@@ -86,7 +86,7 @@ def play(scene: Scene, *, quiet_s: float, forget: Callable[[Rig], None]) -> None
         if scene.findings:
             return
         run = act(scene, run)
-        quiet_s /= 5
+        quiet_s = again_s
     run.signal(signal.SIGTERM)
     scene.expect(run.wait() == ExitCode.DONE, "a drain did not end with 0")
     scene.checks("drained")
@@ -158,13 +158,15 @@ def scenes(directory: Path) -> Iterator[list[Scene]]:
         yield made
 
 
-def play_all(found: Sequence[Scene], *, quiet_s: float, forget: Callable[[Rig], None]) -> list[Finding]:
+def play_all(
+    found: Sequence[Scene], *, quiet_s: float, again_s: float = 0.0, forget: Callable[[Rig], None]
+) -> list[Finding]:
     """All scenes side by side; everything that is broken."""
     broken: list[BaseException] = []
 
     def one(scene: Scene) -> None:
         try:
-            play(scene, quiet_s=quiet_s, forget=forget)
+            play(scene, quiet_s=quiet_s, again_s=again_s, forget=forget)
         except BaseException as error:  # noqa: BLE001  the thread's, to be raised by whoever waits for it
             broken.append(error)
 
@@ -186,7 +188,7 @@ def main() -> int:
     given = parser.parse_args()
     quiet_s = max(given.minutes * 60, _SURELY_S)
     with tempfile.TemporaryDirectory() as directory, scenes(Path(directory)) as found:
-        findings = play_all(found, quiet_s=quiet_s, forget=wait_until_forgotten)
+        findings = play_all(found, quiet_s=quiet_s, again_s=_SURELY_S, forget=wait_until_forgotten)
     said = [f"{finding.invariant}: {finding.text}" for finding in findings]
     said.append(
         "broken" if said else f"nothing lost, nothing repeated: quiet for {quiet_s:g} s, then forgotten by Kafka"

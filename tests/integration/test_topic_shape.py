@@ -25,7 +25,9 @@ class Cluster:
         """Add partitions, up to this number."""
         topic = self.main.kafka.topic
         self.admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(WITHIN_S)
-        self.main.until(lambda: len(self.admin.list_topics(topic, timeout=WITHIN_S).topics[topic].partitions) > 1)
+        self.main.until(
+            lambda: len(self.admin.list_topics(topic, timeout=WITHIN_S).topics[topic].partitions) == partitions
+        )
         self.main.grow(partitions)
 
     def delete(self) -> None:
@@ -126,8 +128,7 @@ def test_a_topic_recreated_under_a_reader_halts_it(messages: int, rig: Callable[
     assert list(map(main.committed_at, main.partitions)) == [messages, messages]
 
 
-@pytest.mark.parametrize("start", ["earliest", "latest"])
-@pytest.mark.parametrize("messages", [40, 400])
+@pytest.mark.parametrize(("messages", "start"), [(40, "latest"), (400, "earliest")])
 def test_a_topic_recreated_between_two_runs_halts_the_second(
     messages: int, start: str, rig: Callable[..., Rig]
 ) -> None:
