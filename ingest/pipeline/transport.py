@@ -298,8 +298,9 @@ def retry_after_s(header: str | None, now_epoch_s: float) -> float | None:
     """
     if header is None:
         return None
-    if header.strip().isdecimal():
-        return float(header)
+    text = header.strip()
+    if text.isascii() and text.isdecimal():
+        return float(text)
     try:
         return max(parsedate_to_datetime(header).timestamp() - now_epoch_s, 0.0)
     except (TypeError, ValueError, OverflowError):

@@ -140,6 +140,7 @@ def test_over_tls_it_is_the_same(secured: Peer) -> None:
 
 
 def once(peer: Peer, sent: bytes, ending: Ending = "close", data: Any = b"rows", **mode: Any) -> str:
+    close_session()  # a connection that is just being closed must not be used again
     attempt = Attempt()
     play(peer, Case(sent, ending, right=True), "/once", attempt.cut)
     return taken(peer.url("/once"), attempt, data, **mode)
