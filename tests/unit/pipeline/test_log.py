@@ -11,10 +11,11 @@ import pytest
 import requests
 
 from ingest.config import Config
-from ingest.errors import IngestError, RejectedError, RetryableError
+from ingest.errors import ConfigError, IngestError, RejectedError, RetryableError
 from ingest.pipeline import transport
 from ingest.pipeline.log import ArizeLog
 from ingest.pipeline.transport import Attempt
+from ingest.records import Destination
 from tests.harness.answers import CHUNKED, HTML, JSON, answer
 from tests.harness.peer import PATIENCE_S, Ending, Line, Peer
 
@@ -162,13 +163,22 @@ def test_a_redirects_location_is_harmless(peer: Peer, log: Callable[..., ArizeLo
     assert len(text) < 600
 
 
-@pytest.mark.parametrize("key", ["key-canary-\u4e16", "key-canary\nx", "key-canary\r"])
-def test_a_key_that_is_no_header_is_not_quoted(
+@pytest.mark.parametrize("key", ["key-canary-\u4e16", "key-canary\nx"])
+def test_a_key_that_is_no_header_is_refused_before_anything_is_sent(
     log: Callable[..., ArizeLog], monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("ARIZE_API_KEY", key)
-    error = fault(log())
-    assert isinstance(error, RetryableError)
-    assert not error.ambiguous
-    assert "canary" not in str(error)
-    assert "Check the ARIZE_* settings" in str(error)
+    with pytest.raises(ConfigError) as refused:
+        log()
+    assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize("space", ["space-canary-\u4e16", "space-canary\nx", "space-canary\r"])
+def test_a_space_that_is_no_header_is_not_quoted(log: Callable[..., ArizeLog], space: str) -> None:
+    attempt, to = Attempt(), Destination(space, "m", "1", "production", "")
+    with pytest.raises(RetryableError) as failed:
+        log().send(TABLE, attempt, to)
+    _close_session()
+    assert not failed.value.ambiguous
+    assert "canary" not in str(failed.value)
+    assert "Check the ARIZE_* settings" in str(failed.value)
