@@ -29,6 +29,9 @@ class _Always:
     def added(self) -> tuple[int, ...]:
         return ()
 
+    def confirmed(self) -> int:
+        return 0
+
 
 def profile(contender: Contender, backlog: Backlog, batch_events: int) -> int:
     """Profile a worker with the settings that `contender` is measured with; the exit code."""

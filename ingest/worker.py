@@ -77,6 +77,10 @@ class Control(Protocol):
         """Partitions to read as well, named since the last call."""
         ...
 
+    def confirmed(self) -> int:
+        """How many partitions of the topic, from 0 on, have a confirmed commit, as the supervisor knows; 0: unknown."""
+        ...
+
 
 def run(task: Task, emit: Emit, control: Control) -> ExitCode:
     """Run one worker until it reaches the ends in `task.until`, `control` wishes to drain, or it must halt."""
@@ -132,6 +136,7 @@ class _Worker:
         self._dead_letters = DeadLetterQueue(sink(config), backoff)
         most = sum(route.config.arize.in_flight for route in self._judges.routes if route.deliver)
         self._committer = Committer(config.delivery.commit_interval_s, most, refresh_s=refresh_s(task.plan.retention_s))
+        self._partitions_confirmed = task.plan.topic_partitions
         self._guard = TopicGuard(config.kafka, task.plan, time.monotonic(), self._answer.set)
         self._repeats = Repeats()
         self._late = 0
@@ -159,7 +164,13 @@ class _Worker:
             on_trouble=self._kafka_trouble,
             answer=self._answer,
         )
-        self._added = AddedPartitions(self._reader, self._committer, track=self._track, read=self._reading.add)
+        self._added = AddedPartitions(
+            self._reader,
+            self._committer,
+            track=self._track,
+            read=self._reading.add,
+            on_trouble=self._kafka_trouble,
+        )
 
     # --- start ---------------------------------------------------------------------------------
 
@@ -196,7 +207,7 @@ class _Worker:
             mark,
             self._judges.router.identity,
             topic_id=plan.topic_id,
-            topic_partitions=plan.topic_partitions,
+            topic_partitions=self._partitions_confirmed,
         )
         worker = self._task.worker
         self._emit(events.PartitionAssigned(worker=worker, partition=partition, next_offset=offset, why=why))
@@ -229,6 +240,7 @@ class _Worker:
             if not leaving:
                 self._added.take(self._control.added())
                 self._added.turn(now)
+                self._note_confirmed(self._control.confirmed(), now)
             self._flush(now, leaving=leaving)
             self._report(now)
             if leaving and self._idle():
@@ -312,6 +324,14 @@ class _Worker:
             self._reader.commit(self._committer.send(now))
         elif self._guard.trouble:
             self._kafka_trouble(self._guard.trouble)
+
+    def _note_confirmed(self, partitions: int, now: float) -> None:
+        """From now on the commits say how many partitions have one: a later start finds what was added since."""
+        if partitions > self._partitions_confirmed:
+            self._partitions_confirmed = partitions
+            for tracker in self._trackers.values():
+                tracker.topic_partitions = partitions
+            self._committer.refresh(now)
 
     def _commit_answered(self, stored: Stored, faults: Sequence[str]) -> None:
         news = self._committer.answered(stored, time.monotonic())
@@ -405,7 +425,7 @@ class _Worker:
             next_offset=mark.next_offset if mark is not None else position,
             position=position,
             end_offset=max(self._reader.end_offset(partition), position),
-            consumed=self._reading.consumed[partition],
+            consumed=self._reading.consumed.get(partition, 0),
             counts=mark.counts if mark is not None else Counts(),
         )
 

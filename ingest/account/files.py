@@ -19,6 +19,7 @@ from typing import Protocol
 
 from ingest.account.rows import Key, Row, State, hour, of_line, to_line
 from ingest.config import Config
+from ingest.errors import ConfigError
 from ingest.pipeline.ack import Watermark
 
 _PREFIX = "account-"
@@ -182,7 +183,10 @@ def last_states(files: Files, keys: Sequence[Key]) -> tuple[dict[Key, State], di
 
 
 def recorded(files: Files, topic: str, group: str, partitions: Sequence[int]) -> dict[int, Watermark]:
-    """What was last known to be committed of each of `partitions`, as far as there are rows that can be read."""
+    """What was last known to be committed of each of `partitions` that has a row.
+
+    Raises ConfigError when the account can't be read: without it nobody knows whether they were ever committed.
+    """
     found: dict[int, Watermark] = {}
     missing = {Key(topic, group, partition) for partition in partitions}
     for row in _committed(files) if missing else ():
@@ -200,11 +204,16 @@ def knows(files: Files, topic: str, group: str) -> bool:
 
 
 def _committed(files: Files) -> Iterator[State]:
-    """What was committed once, newest first, as far as it can be read: whoever keeps the account tells of faults."""
-    with suppress(OSError):
+    """What was committed once, newest first."""
+    try:
         for line in files.newest_first():
             if isinstance(line.content, State) and line.content.next_offset is not None:
                 yield line.content
+    except OSError as failed:
+        raise ConfigError(
+            f"[account] directory = {files.directory}: {failed.strerror} ({failed.filename}). Kafka has no committed "
+            "offset of some partitions, and only the account knows whether there was one. Make it readable"
+        ) from None
 
 
 def _day(at: datetime) -> str:

@@ -27,7 +27,7 @@ from ingest.pipeline import cluster, poll
 from ingest.pipeline.ack import PartitionTracker, Watermark
 from ingest.pipeline.dead_letters import DeadLetter
 from ingest.pipeline.routing import Router
-from ingest.pipeline.start import after_hole, beginnings, first_offset
+from ingest.pipeline.start import after_hole, beginnings, first_offset, partitions_then
 from ingest.records import TopicShape
 from ingest.status import spelling
 
@@ -109,7 +109,8 @@ class _Session:
                 f"--partition {partition}: topic {kafka.topic} has {spelling.amount(len(existing), 'partition')} "
                 f"({spelling.partitions(existing)}), but not {partition}"
             )
-        found = cluster.committed_progress(kafka, [partition])[partition]
+        committed = cluster.committed_progress(kafka, existing)
+        found = committed[partition]
         bounds = cluster.watermarks(self._kafka, [partition])[partition]
         at_time = cluster.offset_at(self._kafka, partition, wanted.number) if wanted.kind == "time" else None
         worker, by = first_offset(kafka, found, bounds)
@@ -117,7 +118,14 @@ class _Session:
         record = recorded(account_of(self._settings), kafka.topic, kafka.group, [partition] if found is None else [])
         lost: FatalError | None = None
         try:
-            begins = beginnings(kafka, self._shape, {partition: found}, recorded=record, bounds={partition: bounds})
+            begins = beginnings(
+                kafka,
+                self._shape,
+                {partition: found},
+                recorded=record,
+                bounds={partition: bounds},
+                then=partitions_then(committed),
+            )
             if partition in begins:
                 mark = begins[partition]
                 worker, by = (bounds[0], "earliest") if mark is None else (mark.next_offset, "latest")
@@ -170,7 +178,6 @@ class _Session:
             carried,
             Router(config.routes(self._settings)).identity,
             topic_id=self._shape.topic_id,
-            topic_partitions=len(self._shape.partitions),
         )
         tracker.advance(start)
         settled = () if carried is None else carried.ranges

@@ -16,7 +16,7 @@ from ingest.config import Kafka
 from ingest.pipeline import cluster, poll
 from ingest.pipeline.ack import Watermark
 from ingest.pipeline.glance import Glance, first_messages
-from ingest.pipeline.start import first_offset, foreign
+from ingest.pipeline.start import first_offset, foreign, partitions_then
 from ingest.pipeline.topic_watch import TopicWatch
 from ingest.records import NOTHING, TopicShape
 
@@ -79,6 +79,9 @@ class Measure:
             partition: max(first_offset(self._kafka, mark, bounds[partition])[0], bounds[partition][0])
             for partition, mark in committed.items()
         } | {partition: bounds[partition][0] for partition in former}
+        if then := partitions_then(committed):  # what was added since is read from its first message
+            added = [partition for partition, mark in committed.items() if mark is None and partition >= then]
+            places |= {partition: bounds[partition][0] for partition in added}
         behind = {partition: place for partition, place in places.items() if place < bounds[partition][1]}
         glances = first_messages(self._reader, behind, _AGES_S) if behind else {}
         return [

@@ -51,7 +51,7 @@ class Watermark:
     """What may be committed: everything below `next_offset` is settled, and so are the `ranges` above it.
 
     `routes` says which routes the numbers in the ranges' `open` mean. `topic_id` is that of the topic whose offsets
-    these are, and `topic_partitions` how many partitions it had; "" and 0 where that is unknown.
+    these are, and `topic_partitions` how many of its partitions, from 0 on, had a commit; "" and 0: unknown.
     """
 
     next_offset: int
@@ -75,7 +75,7 @@ class Watermark:
 class PartitionTracker:
     """One partition from `start` on; `carried` is what the last commit says of it.
 
-    `topic_id` and `topic_partitions` are those of the topic now; without them those of `carried` stay.
+    `topic_id` and `topic_partitions` are what its commits say of the topic; without them they say what `carried` says.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class PartitionTracker:
         self.position = start
         mark = (carried or Watermark(start)).under(routes)
         self._topic_id = topic_id or mark.topic_id
-        self._topic_partitions = topic_partitions or mark.topic_partitions
+        self.topic_partitions = topic_partitions or mark.topic_partitions
         self._next_offset = start
         self._counts = mark.counts
         self._routes = routes
@@ -256,7 +256,7 @@ class PartitionTracker:
             (*ranges, *self._ahead),
             self._routes,
             self._topic_id,
-            self._topic_partitions,
+            self.topic_partitions,
         )
 
     # --- within --------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ Rules
 1. One is read from where it is committed, else from its first message, whatever [kafka] start says: it was added to the
    topic while the group was at work.
 2. Its start is committed before a message of it is read: a start after a crash finds it then.
-3. Kafka is asked for moments only, and again a second later: the loop must go on, and a new partition may have no
-   leader yet.
+3. Kafka is asked for moments only, about one partition after the other, and less and less often where it does not
+   answer: the loop must go on, and a new partition may have no leader yet.
 """
 
+import time
 from collections.abc import Callable, Iterable
 
 from ingest.pipeline.ack import Watermark
@@ -15,13 +16,14 @@ from ingest.pipeline.commit import Committer
 from ingest.pipeline.poll import Reader
 
 _AGAIN_S = 1.0
+_MOST_S = 30.0
 
 
 class AddedPartitions:
     """From being told of a partition to reading it. Times are monotonic seconds.
 
     `track` is called with a partition, its start, why it is that one, and what is committed of it; `read` with a
-    partition that is to be read from now on.
+    partition that is to be read from now on; `on_trouble` hears of one that Kafka says nothing of.
     """
 
     def __init__(
@@ -31,11 +33,14 @@ class AddedPartitions:
         *,
         track: Callable[[int, int, str, Watermark | None], None],
         read: Callable[[int, float], None],
+        on_trouble: Callable[[str], None],
     ) -> None:
         self._reader = reader
         self._committer = committer
         self._track = track
         self._read = read
+        self._on_trouble = on_trouble
+        self._wait_s = _AGAIN_S
         self._unknown: list[int] = []
         self._uncommitted: list[int] = []
         self._ask_at = float("-inf")
@@ -47,18 +52,28 @@ class AddedPartitions:
     def turn(self, now: float) -> None:
         """The next step of each."""
         if self._unknown and now >= self._ask_at:
-            self._ask_at = now + _AGAIN_S
-            found = self._reader.place(self._unknown[0])
-            if found is not None:
-                partition = self._unknown.pop(0)
-                mark, (low, _) = found
-                if mark is None:
-                    self._track(partition, low, "added", None)
-                else:
-                    self._committer.found(partition, mark, now)
-                    self._track(partition, mark.next_offset, "committed", mark)
-                self._uncommitted.append(partition)
-                self._ask_at = now
+            partition = self._unknown.pop(0)
+            began = time.monotonic()
+            found = self._reader.place(partition)
+            if found is None:
+                self._unknown.append(partition)
+                # A question that waited for its time-out is not asked again at once: the loop has other work.
+                self._wait_s = min(2 * self._wait_s, _MOST_S)
+                self._ask_at = now + (time.monotonic() - began) + self._wait_s
+                self._on_trouble(
+                    f"partition {partition} was added to the topic, and Kafka does not yet say where it begins"
+                )
+            else:
+                self._wait_s = _AGAIN_S
+                self._begin(partition, *found, now)
         for partition in [one for one in self._uncommitted if self._committer.stored(one) is not None]:
             self._uncommitted.remove(partition)
             self._read(partition, now)
+
+    def _begin(self, partition: int, mark: Watermark | None, bounds: tuple[int, int], now: float) -> None:
+        if mark is None:
+            self._track(partition, bounds[0], "added", None)
+        else:
+            self._committer.found(partition, mark, now)
+            self._track(partition, mark.next_offset, "committed", mark)
+        self._uncommitted.append(partition)

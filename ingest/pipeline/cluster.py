@@ -26,12 +26,12 @@ from ingest.pipeline.client import (
     TopicPartition,
 )
 from ingest.pipeline.commit import decode
+from ingest.pipeline.topic_identity import NoAnswer
 from ingest.pipeline.topic_watch import TopicWatch
 from ingest.records import TopicShape
 
 _T = TypeVar("_T")
 
-_TRIES = 3
 _SHORT_S = 5.0  # a question that a start does without, if need be
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
 _REACH_S = 15.0  # until the first answer: an address that is wrong should not look like a start
@@ -75,13 +75,19 @@ def _topic(consumer: Consumer, topic: str) -> TopicMetadata:
 
 
 def topic_id(kafka: Kafka) -> str:
-    """Kafka's own id of the topic; "" where it has none, or can't be asked about it."""
+    """Kafka's own id of the topic; "" where it has none. Raises FatalError (exit code KAFKA) when it does not say."""
     watch = TopicWatch(kafka)
-    for _ in range(_TRIES):
-        answer = watch.look()
-        if isinstance(answer, TopicShape):
-            return answer.topic_id
-    return ""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not isinstance(answer := watch.look(), TopicShape):
+        if time.monotonic() >= deadline:
+            why = answer.error if isinstance(answer, NoAnswer) else "it says that there is none"
+            raise FatalError(
+                f"Kafka at {kafka.brokers} does not describe topic {kafka.topic}: {why}. Without its id it can't be "
+                "told from a former topic of the same name; check the brokers and their controller",
+                exit_code=ExitCode.KAFKA,
+            )
+        time.sleep(0.2)
+    return answer.topic_id
 
 
 def offsets_retention_s(kafka: Kafka) -> float | None:
@@ -91,8 +97,8 @@ def offsets_retention_s(kafka: Kafka) -> float | None:
     """
     admin = client.admin(kafka)
     try:
-        brokers = admin.list_topics(kafka.topic, timeout=_REQUEST_S).brokers
-        resources = [ConfigResource(ConfigResource.Type.BROKER, str(broker)) for broker in brokers]
+        brokers = admin.describe_cluster(request_timeout=_SHORT_S).result(2 * _SHORT_S).nodes
+        resources = [ConfigResource(ConfigResource.Type.BROKER, str(broker.id)) for broker in brokers]
         asked = admin.describe_configs(resources, request_timeout=_SHORT_S) if resources else {}
         minutes = [each.result(2 * _SHORT_S)["offsets.retention.minutes"].value for each in asked.values()]
         return min(int(each) for each in minutes) * 60.0 if minutes else None

@@ -54,7 +54,7 @@ def encode(watermark: Watermark) -> str:
     """The metadata: `ingest/2 COUNTS[ KEY=VALUE...][ GAP+LENGTH:COUNTS[/OPEN]...]`, ASCII, at most 4,095 bytes.
 
     COUNTS are acknowledged, dead-lettered, tombstones and filtered with colons between them, zeros at the end left out.
-    Keys are `routes`, `topic` (the topic's id) and `of` (how many partitions it had).
+    Keys are `routes`, `topic` (the topic's id) and `of` (how many of its partitions have a commit).
     GAP is the distance from the end of the range before (from the watermark for the first), OPEN has a bit for each
     open route, in hexadecimal digits.
     """
@@ -145,7 +145,8 @@ class Committer:
     answer_s: float = 30.0
     refresh_s: float = REFRESH_S
     _waiting: int = 0  # acknowledged batches that no confirmed commit holds
-    _waiting_unsent: int = 0  # those of them that the commit on its way doesn't hold either
+    _held: int = 0  # those of them that the commit on its way holds
+    _held_prepared: int = 0  # and those that the prepared one holds
     _refused: bool = False
     _stored: dict[int, Watermark] = field(default_factory=dict)
     _refresh_at: dict[int, float] = field(default_factory=dict)
@@ -165,7 +166,6 @@ class Committer:
     def acknowledged(self) -> None:
         """One more batch waits for its commit."""
         self._waiting += 1
-        self._waiting_unsent += 1
 
     @property
     def behind(self) -> bool:
@@ -184,12 +184,13 @@ class Committer:
         due |= {p: watermarks[p] for p, at in self._refresh_at.items() if now >= at and p in watermarks}
         if due:
             self._prepared = due
-            self._waiting_unsent = 0
+            self._held_prepared = self._waiting
         return bool(due)
 
     def send(self, now: float) -> dict[int, Watermark]:
         """What was prepared; it leaves now."""
         self._outstanding, self._prepared = self._prepared, {}
+        self._held, self._held_prepared = self._held_prepared, 0
         self._sent_at = now
         return self._outstanding
 
@@ -204,9 +205,11 @@ class Committer:
                 self._refresh_at[partition] = now + self.refresh_s
                 news[partition] = next_offset
         self._refused = news.keys() != self._outstanding.keys()
-        if self._refused:
-            self._waiting_unsent = self._waiting
-        self._waiting = self._waiting_unsent
+        if not self._refused:
+            self._waiting -= self._held
+            # The answer may be a late one, to a commit that was given up.
+            self._held_prepared = max(self._held_prepared - self._held, 0)
+        self._held = 0
         self._outstanding = {}
         return news
 
@@ -214,6 +217,10 @@ class Committer:
         """This watermark is already in Kafka; for how long it has been there nobody knows."""
         self._stored[partition] = watermark
         self._refresh_at[partition] = now + min(_FOUND_S, self.refresh_s)
+
+    def refresh(self, now: float) -> None:
+        """Write all watermarks again with the next commit: more is to be said of their topic."""
+        self._refresh_at = dict.fromkeys(self._refresh_at, now)
 
     def stored(self, partition: int) -> Watermark | None:
         """The newest watermark that Kafka confirmed."""

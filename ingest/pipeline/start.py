@@ -15,7 +15,7 @@ Rules
    messages came while the group was at work.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,10 +34,11 @@ _MOST_NAMED = 20
 class StartPlan:
     """What a run knows of its partitions before a worker asks Kafka where to go on.
 
-    `begins` has the partitions whose commit, if there is any, is not to be used: a watermark to go on from, or None for
-    the first message. `known` has the next offset of each partition that was committed in this run or before it: where
-    Kafka has none now, it has forgotten it. `topic_id` and `topic_partitions` are the topic's at the start of the run.
-    Kafka keeps a committed offset for `retention_s`, None if it does not say.
+    `begins` has the partitions whose commit, if there is any, is not to be used: a watermark to go on from, or None
+    for the first message. `known` has the next offset of each partition that was committed in this run or before it:
+    where Kafka has none now, it has forgotten it. `topic_id` is the topic's at the start of the run. `topic_partitions`
+    is how many partitions, from 0 on, have a confirmed commit: a later one without a commit was added since. Kafka
+    keeps a committed offset for `retention_s`, None if it does not say.
     """
 
     topic_id: str = ""
@@ -81,11 +82,13 @@ def beginnings(
     *,
     recorded: Mapping[int, Watermark],
     bounds: Mapping[int, tuple[int, int]],
+    then: int | None = None,
     resume_from: ResumeFrom | None = None,
 ) -> dict[int, Watermark | None]:
     """`StartPlan.begins` of a run that finds these commits.
 
-    `recorded` is what the account last said of partitions; `bounds` are low watermarks and end offsets. Raises
+    `recorded` is what the account last said of partitions; `bounds` are low watermarks and end offsets; `then` is how
+    many partitions the topic had when the group last committed, as `committed` says if it is all of them. Raises
     FatalError (exit code EXPIRED) when somebody must choose where to go on.
     """
     former = {p: mark for p, mark in committed.items() if mark is not None and foreign(mark, shape)}
@@ -95,19 +98,27 @@ def beginnings(
         raise _of_former_topic(kafka, shape, former | others)
     if forgotten and resume_from is None:
         raise _forgotten(kafka, {p: mark.next_offset for p, mark in forgotten.items()})
+    then = partitions_then(committed) if then is None else then
+    unused = [p for p, mark in committed.items() if mark is None or p in former]
+    if unused and resume_from == "account" and not forgotten:
+        raise _not_in_account(kafka, unused)
     found: dict[int, Watermark | None] = {}
-    then = max((mark.topic_partitions for mark in committed.values() if mark is not None), default=0)
-    for partition, mark in committed.items():
-        end = bounds[partition][1]
-        if partition in former or partition in forgotten:
-            if resume_from == "account":
-                found[partition] = forgotten[partition]
-            else:
-                found[partition] = Watermark(end) if resume_from == "latest" else None
-        elif mark is None:
-            added = then and partition >= then
-            found[partition] = None if added or kafka.start == "earliest" else Watermark(end)
+    for partition in unused:
+        if resume_from == "account":
+            # One that it does not know was added after its last rows.
+            found[partition] = mark = forgotten.get(partition)
+            if mark is not None:
+                after_hole(kafka, partition, mark.next_offset, bounds[partition])
+            continue
+        added = then and partition >= then
+        begin = resume_from or ("earliest" if added else kafka.start)
+        found[partition] = Watermark(bounds[partition][1]) if begin == "latest" else None
     return found
+
+
+def partitions_then(committed: Mapping[int, Watermark | None]) -> int:
+    """How many partitions the topic had when the group last committed; 0 if that is unknown."""
+    return max((mark.topic_partitions for mark in committed.values() if mark is not None), default=0)
 
 
 def foreign(mark: Watermark, shape: TopicShape) -> bool:
@@ -132,6 +143,15 @@ def _forgotten(kafka: Kafka, known: Mapping[int, int]) -> FatalError:
         "Choose where to go on: --resume-from account (at the last offsets that the account knows; what was "
         "committed after its last rows is delivered again), --resume-from earliest (at the first message; all of them "
         "are delivered again), --resume-from latest (at the end; what came since is never delivered)",
+        exit_code=ExitCode.EXPIRED,
+    )
+
+
+def _not_in_account(kafka: Kafka, partitions: Sequence[int]) -> FatalError:
+    named = ", ".join(map(str, partitions[:_MOST_NAMED]))
+    return FatalError(
+        f"--resume-from account: the account here ([account] directory) knows nothing of group {kafka.group} on topic "
+        f"{kafka.topic} partition {named}. Start where the account is kept, or choose --resume-from earliest or latest",
         exit_code=ExitCode.EXPIRED,
     )
 

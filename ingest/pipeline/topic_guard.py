@@ -1,11 +1,14 @@
 """One worker's guard over its topic: asks the cluster what `topic_identity` wants to know, within the worker's loop."""
 
+import time
 from collections.abc import Callable
 
 from ingest.config import Kafka
 from ingest.pipeline.start import StartPlan
-from ingest.pipeline.topic_identity import NoAnswer, NoTopic, TopicIdentity, deleted, recreated
-from ingest.pipeline.topic_watch import TopicWatch, shape_of
+from ingest.pipeline.topic_identity import GONE_S, NoAnswer, NoTopic, TopicIdentity, deleted, recreated
+from ingest.pipeline.topic_watch import TopicWatch
+
+_AGAIN_S = 0.5
 
 
 class TopicGuard:
@@ -15,7 +18,7 @@ class TopicGuard:
     """
 
     def __init__(self, kafka: Kafka, plan: StartPlan, now: float, on_answer: Callable[[], None]) -> None:
-        self._identity = TopicIdentity(kafka, plan.topic_id, now, partitions=plan.topic_partitions)
+        self._identity = TopicIdentity(kafka, plan.topic_id, now)
         self._watch = TopicWatch(kafka, on_answer)
 
     @property
@@ -42,9 +45,15 @@ class TopicGuard:
 
 
 def explain(kafka: Kafka, plan: StartPlan) -> None:
-    """Kafka has refused the topic at a start. Raises FatalError (exit code EXPIRED) if it is gone or another one."""
-    answer = shape_of(kafka)
-    if isinstance(answer, NoTopic):
-        raise deleted(kafka)
+    """Kafka has refused the topic at a start. Raises FatalError (exit code EXPIRED) if it is gone or another one.
+
+    Asks for GONE_S before it calls a topic gone: a broker that has just started may not know it yet.
+    """
+    watch = TopicWatch(kafka)
+    deadline = time.monotonic() + GONE_S
+    while isinstance(answer := watch.look(), NoTopic):
+        if time.monotonic() >= deadline:
+            raise deleted(kafka)
+        time.sleep(_AGAIN_S)
     if not isinstance(answer, NoAnswer) and plan.topic_id and answer.topic_id not in {"", plan.topic_id}:
         raise recreated(kafka, plan.topic_id, answer.topic_id)

@@ -43,10 +43,10 @@ Answer = TopicShape | NoTopic | NoAnswer
 class TopicIdentity:
     """Proves that the topic has the id `topic_id`. Times are monotonic seconds."""
 
-    def __init__(self, kafka: Kafka, topic_id: str, now: float, *, partitions: int = 0) -> None:
+    def __init__(self, kafka: Kafka, topic_id: str, now: float) -> None:
         self._kafka = kafka
         self._topic_id = topic_id
-        self._pause_s = partitions * _PARTITION_S
+        self._pause_s = 0.0
         self._next_at = now + EVERY_S
         self._not_before = now
         self._wanted = False
@@ -76,8 +76,9 @@ class TopicIdentity:
         if isinstance(answer, TopicShape) and self._topic_id and not answer.topic_id:
             answer = NoAnswer("the broker tells no id of it")
         match answer:
-            case TopicShape(topic_id=topic_id):
+            case TopicShape(topic_id=topic_id, partitions=partitions):
                 self._gone_since, self.trouble = None, ""
+                self._pause_s = len(partitions) * _PARTITION_S
                 if self._topic_id and topic_id != self._topic_id:
                     raise recreated(self._kafka, self._topic_id, topic_id)
                 self.proved = self.proved or counts
@@ -88,6 +89,7 @@ class TopicIdentity:
                     raise deleted(self._kafka)
                 self.trouble = f"topic {self._kafka.topic}: the cluster says that there is no such topic"
             case NoAnswer(error=error):
+                self._gone_since = None
                 self.trouble = (
                     f"topic {self._kafka.topic} can't be described, and nothing is committed until it is: {error}"
                 )

@@ -21,7 +21,6 @@ from ingest.pipeline.topic_identity import Answer, NoAnswer, NoTopic
 from ingest.records import TopicShape
 
 _REQUEST_S = 5.0
-_RENEW_AFTER = 5  # failures in a row
 # What brokers say that have no topic ids (before Kafka 2.8).
 _NO_IDS = {"", "AAAAAAAAAAAAAAAAAAAAAA"}
 _URL_SAFE = str.maketrans("+/", "-_")
@@ -35,7 +34,6 @@ class TopicWatch:
         self._on_answer = on_answer
         self._admin: AdminClient | None = None
         self._asked: Future[TopicDescription] | None = None
-        self._failures = 0
 
     @property
     def asking(self) -> bool:
@@ -60,22 +58,20 @@ class TopicWatch:
         if self._asked is None or not self._asked.done():
             return None
         asked, self._asked = self._asked, None
-        answer = _answer(asked)
-        self._failures = self._failures + 1 if isinstance(answer, NoAnswer) else 0
-        if self._failures >= _RENEW_AFTER:  # its password or certificate may have changed since
-            self._admin, self._failures = None, 0
-        return answer
+        return self._taken(asked)
 
     def look(self) -> Answer:
         """Ask, and wait for the answer."""
         self.ask()
         asked, self._asked = self._asked, None
-        return NoAnswer("it was not asked") if asked is None else _answer(asked)
+        return NoAnswer("it was not asked") if asked is None else self._taken(asked)
 
-
-def shape_of(kafka: Kafka) -> Answer:
-    """Ask once, and wait for the answer."""
-    return TopicWatch(kafka).look()
+    def _taken(self, asked: "Future[TopicDescription]") -> Answer:
+        answer = _answer(asked)
+        if isinstance(answer, NoAnswer):
+            # A new client asks for the controller anew, and has the password or certificate of now.
+            self._admin = None
+        return answer
 
 
 def _answer(asked: "Future[TopicDescription]") -> Answer:

@@ -53,7 +53,7 @@ Body = Callable[[Task, Emit, Control], ExitCode]
 class Orders:
     """The worker's side of `ingest.worker.Control`: what the supervisor or a signal wishes.
 
-    An order is a line: `drain`, or `add` and a partition.
+    An order is a line: `drain`, `add` and partitions, or `confirmed` and their number.
     """
 
     def __init__(self, orders: End) -> None:
@@ -63,6 +63,7 @@ class Orders:
         self._unread = b""
         self._draining = False
         self._added: list[int] = []
+        self._confirmed = 0
         self._first_stop_at: float | None = None
 
     def wish(self) -> Literal["run", "drain"]:
@@ -73,9 +74,11 @@ class Orders:
                 os._exit(ExitCode.DRAIN_DEADLINE)
             *lines, self._unread = (self._unread + said).split(b"\n")
             for line in lines:
-                order, _, partition = line.partition(b" ")
+                order, *numbers = line.split()
                 if order == b"add":
-                    self._added.append(int(partition))
+                    self._added += map(int, numbers)
+                elif order == b"confirmed":
+                    self._confirmed = int(numbers[0])
                 else:
                     self._draining = True
         return "drain" if self._draining else "run"
@@ -84,6 +87,10 @@ class Orders:
         """Partitions to read as well, named since the last call."""
         added, self._added = self._added, []
         return added
+
+    def confirmed(self) -> int:
+        """How many partitions of the topic, from 0 on, have a confirmed commit."""
+        return self._confirmed
 
     def signalled(self, _number: int, _frame: FrameType | None) -> None:
         """SIGTERM came."""

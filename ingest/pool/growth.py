@@ -5,12 +5,17 @@ Rules
 2. A new partition is read from its first message, by the worker of its topic with the fewest, if all of the topic is to
    be read and the run has no end to reach. Otherwise one line says that it is not read here, and what to do.
 3. A topic with another id, or that is gone, is not this module's business: each worker finds out by itself, and halts.
+4. The workers are told how many partitions, from 0 on, have a confirmed commit, and their commits say it: so the next
+   run knows that a later one without a commit was added since, whatever is killed before its start is committed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 from ingest.events import Emit, PartitionsNotRead
 from ingest.pipeline.topic_watch import TopicWatch
+from ingest.pool.ledger import Ledger
 from ingest.pool.readings import Reading
 from ingest.records import TopicShape
 
@@ -20,27 +25,41 @@ _NOBODY = "the workers of this topic have ended; start again to read them"
 _UNTIL_END = "the run ends where the topic ended when it began; start again to read them"
 
 
-class Growth:
-    """Keeps `found` (topic -> what is read of it) up to date. Times are monotonic seconds.
+class Team(Protocol):
+    """What it asks of the supervisor."""
 
-    `add` gives partitions of a topic to its workers, and returns those that nobody can take.
-    """
+    @property
+    def ledgers(self) -> Mapping[str, Ledger]:
+        """By topic."""
+        ...
+
+    def add(self, topic: str, partitions: Sequence[int]) -> list[int]:
+        """Give partitions of a topic to its workers; returns those that nobody can take."""
+        ...
+
+    def confirmed(self, topic: str, partitions: int) -> None:
+        """Tell the workers of a topic how many of its partitions, from 0 on, have a confirmed commit."""
+        ...
+
+
+class Growth:
+    """Keeps `found` (topic -> what is read of it) up to date. Times are monotonic seconds."""
 
     def __init__(
         self,
         found: dict[str, Reading],
-        add: Callable[[str, Sequence[int]], list[int]],
+        team: Team,
         emit: Emit,
         now: float,
         watches: Mapping[str, TopicWatch] | None = None,
     ) -> None:
         self._found = found
-        self._add = add
+        self._team = team
         self._emit = emit
         self._next_at = now + EVERY_S
         self._watches = watches or {topic: TopicWatch(one.settings.kafka) for topic, one in found.items()}
         # Partitions that were seen: each is told of once.
-        self._seen = {topic: one.plan.topic_partitions for topic, one in found.items()}
+        self._seen = {topic: one.existing for topic, one in found.items()}
 
     def turn(self, now: float) -> None:
         """Take the answers, ask if it is time. Never blocks."""
@@ -52,6 +71,15 @@ class Growth:
                 watch.ask()
         if now >= self._next_at:
             self._next_at = now + EVERY_S
+            for topic, reading in self._found.items():
+                self._confirm(topic, reading)
+
+    def _confirm(self, topic: str, reading: Reading) -> None:
+        """Rule 4."""
+        partitions = reading.confirmed(self._team.ledgers[topic].confirmed())
+        if partitions > reading.plan.topic_partitions:
+            self._found[topic] = replace(reading, plan=replace(reading.plan, topic_partitions=partitions))
+            self._team.confirmed(topic, partitions)
 
     def _look(self, topic: str, shape: TopicShape) -> None:
         reading = self._found[topic]
@@ -68,7 +96,7 @@ class Growth:
             why = _UNTIL_END
         else:
             self._found[topic] = reading.grown(new, shape)
-            if left := self._add(topic, new):
+            if left := self._team.add(topic, new):
                 new, why = tuple(left), _NOBODY
         if why:
             self._emit(PartitionsNotRead(topic=topic, partitions=new, why=why))

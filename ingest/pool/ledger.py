@@ -2,7 +2,8 @@
 
 1. Counts come from Kafka: acknowledged and dead-lettered travel in each commit's metadata, so that the run's figures
    are the counters at its end minus those at its start, exact over any crash.
-2. Only where Kafka can't be asked at the end do the workers' last reports stand in.
+2. Only where Kafka can't be asked at the end, or has lost what it had confirmed (the topic or the group was deleted),
+   do the workers' last reports stand in.
 3. From `UploadStarted` on, the rows of a batch may be at Arize; until `Committed` passes them, they would be sent
    again. What lies between when a worker ends is what may be there twice: its ranges are kept, and every message
    that Arize has twice by that end lies in one of them. Ranges that touch become one, and where there are more than
@@ -108,7 +109,9 @@ class Ledger:
             self._settle(
                 partition,
                 start=start[partition],
-                end=self._last_word(partition, start[partition]) if end is None else end[partition],
+                end=self._last_word(partition, start[partition])
+                if end is None or (end[partition] is None and self._page(partition).confirmed is not None)
+                else end[partition],
                 marks=marks.get(partition),
             )
             for partition in partitions

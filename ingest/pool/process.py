@@ -97,6 +97,8 @@ class Process:
             orders_read.close()
             events_write.close()
         self._receiver = Receiver(self._events.fileno())
+        self._unsent = bytearray()
+        os.set_blocking(self._orders.fileno(), False)
         self.pid = self._process.pid or 0
         self.started_at = time.monotonic()
 
@@ -110,20 +112,34 @@ class Process:
 
     def events(self) -> list[Event]:
         """What the worker has said since the last call. Never blocks."""
+        self._write_orders()
         return self._receiver.receive()
 
     def drain(self) -> None:
         """Ask it to stop polling, deliver what it has, commit and leave."""
-        self._order(b"drain\n")
+        self._order("drain")
 
     def add(self, partitions: Sequence[int]) -> None:
         """Have it read these partitions, too."""
-        for partition in partitions:
-            self._order(b"add %d\n" % partition)
+        self._order(f"add {' '.join(map(str, partitions))}")
 
-    def _order(self, line: bytes) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has left already
-            os.write(self._orders.fileno(), line)
+    def confirmed(self, partitions: int) -> None:
+        """So many partitions of its topic, from 0 on, have a confirmed commit."""
+        self._order(f"confirmed {partitions}")
+
+    def _order(self, line: str) -> None:
+        self._unsent += f"{line}\n".encode()
+        self._write_orders()
+
+    def _write_orders(self) -> None:
+        """Never waits: a worker that reads nothing must not hold the supervisor up."""
+        try:
+            while self._unsent:
+                del self._unsent[: os.write(self._orders.fileno(), self._unsent)]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # it has left already
+            self._unsent.clear()
 
     def kill(self) -> None:
         """End it now; works on a stopped process too."""

@@ -5,6 +5,7 @@
 2. The end to reach is taken once, so that a restarted worker has the same.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -42,9 +43,9 @@ class Wanted:
 class Reading:
     """One topic as it was found at the start, or has become since.
 
-    `marks` are low watermark and end offset, `start` is what was committed, `until` the ends to reach. `named_by` is
-    the setting that names the partitions, so that no others are to be read; "" where all are. `resumed` are the
-    partitions that go on where somebody has chosen, as their committed offset is lost.
+    `marks` are low watermark and end offset, `start` is what was committed, `until` the ends to reach. `existing` is
+    how many partitions the topic has. `named_by` is the setting that names the partitions, so that no others are to be
+    read; "" where all are. `resumed` are the partitions that go on where somebody has chosen, without a commit.
     """
 
     settings: config.Config
@@ -53,6 +54,7 @@ class Reading:
     start: Mapping[int, Watermark | None]
     until: Mapping[int, int] | None
     plan: StartPlan
+    existing: int = 0
     named_by: str = ""
     resumed: tuple[int, ...] = ()
 
@@ -74,6 +76,13 @@ class Reading:
         known = {**self.plan.known, **{p: confirmed[p] for p in partitions if p in confirmed}}
         return replace(self.plan, known=known)
 
+    def confirmed(self, confirmed: Mapping[int, int]) -> int:
+        """How many partitions, from 0 on, have a commit; 0 where not all are read: then nobody can tell what is new."""
+        if self.named_by:
+            return 0
+        known = {*self.plan.known, *confirmed}
+        return next(partition for partition in itertools.count() if partition not in known)
+
     def grown(self, partitions: Iterable[int], shape: TopicShape) -> "Reading":
         """With partitions that were added to the topic, each to be read from its first message."""
         added = dict.fromkeys(partitions)
@@ -82,7 +91,8 @@ class Reading:
             partitions=tuple(sorted({*self.partitions, *added})),
             marks={**self.marks, **dict.fromkeys(added, (0, 0))},
             start={**self.start, **added},
-            plan=replace(self.plan, begins={**self.plan.begins, **added}, topic_partitions=len(shape.partitions)),
+            plan=replace(self.plan, begins={**self.plan.begins, **added}),
+            existing=len(shape.partitions),
         )
 
     def until_of(self, partitions: Iterable[int]) -> dict[int, int] | None:
@@ -138,27 +148,26 @@ def find(
         committed = cluster.committed_progress(kafka, partitions)
         record = recorded(files, kafka.topic, kafka.group, [p for p, mark in committed.items() if mark is None])
         begins = beginnings(kafka, shape, committed, recorded=record, bounds=marks, resume_from=resume_from)
-        resumed = tuple(p for p in begins if committed[p] is not None or p in record)
+        resumed = tuple(begins) if resume_from is not None else ()
         marks_of_account = record if resume_from == "account" else {}
         plan = StartPlan(
             topic_id=shape.topic_id,
-            topic_partitions=len(existing_partitions),
             begins=begins,
             known={p: mark.next_offset for p, mark in committed.items() if mark is not None and p not in begins},
             retention_s=retention_s,
         )
-        found.append(
-            Reading(
-                settings=one.settings,
-                partitions=partitions,
-                marks=marks,
-                start={p: marks_of_account.get(p) if p in begins else mark for p, mark in committed.items()},
-                until={partition: end for partition, (_, end) in marks.items()} if until_end else None,
-                plan=plan,
-                named_by="" if one.partitions is None else one.setting,
-                resumed=resumed,
-            )
+        reading = Reading(
+            settings=one.settings,
+            partitions=partitions,
+            marks=marks,
+            start={p: marks_of_account.get(p) if p in begins else mark for p, mark in committed.items()},
+            until={partition: end for partition, (_, end) in marks.items()} if until_end else None,
+            plan=plan,
+            existing=len(existing_partitions),
+            named_by="" if one.partitions is None else one.setting,
+            resumed=resumed,
         )
+        found.append(replace(reading, plan=replace(plan, topic_partitions=reading.confirmed({}))))
     return found
 
 

@@ -94,7 +94,7 @@ def run(
         jitter=random.random,
         ends=until_end,
     )
-    growth = Growth(found, supervisor.add, noting, time.monotonic())
+    growth = Growth(found, supervisor, noting, time.monotonic())
     loop(supervisor, ticking)
     accounts = _accounts(found.values(), supervisor, keeper, started, emit)
     keeper.end()
@@ -201,6 +201,7 @@ def _accounts(
 def _account(reading: Reading, supervisor: Supervisor, keeper: Keeper, started: float, emit: Emit) -> Account:
     kafka, chosen = reading.settings.kafka, reading.partitions
     start = dict(reading.start)
+    ledger = supervisor.ledgers[kafka.topic]
     end: Mapping[int, Watermark | None] | None = None
     marks: Mapping[int, tuple[int, int]] = {}
     try:
@@ -220,8 +221,8 @@ def _account(reading: Reading, supervisor: Supervisor, keeper: Keeper, started: 
         exit_code=supervisor.exit_code,
         ran_s=time.monotonic() - started,
         crashes=supervisor.crashes[kafka.topic],
-        exact=end is not None,
-        partitions=supervisor.ledgers[kafka.topic].settle(chosen, start, end, marks),
+        exact=end is not None and not any(end[p] is None for p in ledger.confirmed()),
+        partitions=ledger.settle(chosen, start, end, marks),
     )
 
 
@@ -231,4 +232,5 @@ def _short(reading: Reading, account: Account) -> list[int]:
         return []
     # A partition without a commit that starts at the latest message had nothing to read.
     skips = reading.settings.kafka.start == "latest"
-    return [row.partition for row in account.partitions if row.lag and not (row.next_offset is None and skips)]
+    rows = [row for row in account.partitions if row.partition in reading.until]
+    return [row.partition for row in rows if row.lag and not (row.next_offset is None and skips)]

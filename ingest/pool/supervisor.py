@@ -85,6 +85,10 @@ class Worker(Protocol):
         """Have it read these partitions, too."""
         ...
 
+    def confirmed(self, partitions: int) -> None:
+        """So many partitions of its topic, from 0 on, have a confirmed commit."""
+        ...
+
     def kill(self) -> None:
         """End it now."""
         ...
@@ -201,6 +205,12 @@ class Supervisor:
                 if seat.process is not None:
                     seat.process.add(added)
         return []
+
+    def confirmed(self, topic: str, partitions: int) -> None:
+        """Tell the workers of `topic` how many of its partitions, from 0 on, have a confirmed commit."""
+        for seat in self._seats:
+            if seat.share.topic == topic and seat.process is not None:
+                seat.process.confirmed(partitions)
 
     def turn(self) -> None:
         """Read, kill the hung, reap the dead, start the missing."""

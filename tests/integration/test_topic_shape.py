@@ -36,12 +36,13 @@ class Cluster:
         self.admin.delete_topics([topic])[topic].result(WITHIN_S)
         self.main.until(lambda: topic not in self.admin.list_topics(timeout=WITHIN_S).topics)
 
-    def recreate(self, messages: int) -> None:
+    def recreate(self, messages: int, partitions: int = 2) -> None:
         """Delete the topic, create it again, and put so many other messages on each of its partitions."""
         self.delete()
-        topic, partitions = self.main.kafka.topic, self.main.partitions
-        self.admin.create_topics([NewTopic(topic, len(partitions), 1)])[topic].result(WITHIN_S)
-        for partition in partitions:
+        topic = self.main.kafka.topic
+        self.admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(WITHIN_S)
+        self.main.grow(partitions)
+        for partition in self.main.partitions:
             generator = self.main.generator
             self.main.put([generator.event(partition, 10_000 + n) for n in range(messages)], partition)
 
@@ -128,21 +129,21 @@ def test_a_topic_recreated_under_a_reader_halts_it(messages: int, rig: Callable[
     assert list(map(main.committed_at, main.partitions)) == [messages, messages]
 
 
-@pytest.mark.parametrize(("messages", "start"), [(40, "latest"), (400, "earliest")])
+@pytest.mark.parametrize(("messages", "partitions", "resume"), [(40, 2, "latest"), (400, 3, "earliest")])
 def test_a_topic_recreated_between_two_runs_halts_the_second(
-    messages: int, start: str, rig: Callable[..., Rig]
+    messages: int, partitions: int, resume: str, rig: Callable[..., Rig]
 ) -> None:
     main = rig(partitions=2)
     main.produce(200)
     assert main.start().wait() == ExitCode.DONE
-    Cluster(main).recreate(messages)
-    before = main.stored
-    left_with_8(main.start(kafka={"start": start}), "was deleted and created again.*--resume-from earliest")
-    left_with_8(main.start("--resume-from", "account", kafka={"start": start}), "was deleted and created again")
+    Cluster(main).recreate(messages, partitions)
+    before, latest = main.stored, {"start": "latest"}
+    left_with_8(main.start(kafka=latest), "was deleted and created again.*--resume-from earliest")
+    left_with_8(main.start("--resume-from", "account", kafka=latest), "was deleted and created again")
     assert main.stored == before
     assert set(main.committed().values()) == {None}
-    assert main.start("--resume-from", start, kafka={"start": start}).wait() == ExitCode.DONE
-    assert main.stored == before + (2 * messages if start == "earliest" else 0)
+    assert main.start("--resume-from", resume, kafka=latest).wait() == ExitCode.DONE
+    assert main.stored == before + (partitions * messages if resume == "earliest" else 0)
 
 
 def test_a_deleted_topic_halts_its_reader_and_the_next_run(rig: Callable[..., Rig]) -> None:
@@ -154,3 +155,17 @@ def test_a_deleted_topic_halts_its_reader_and_the_next_run(rig: Callable[..., Ri
     left_with_8(run, "was deleted")
     left_with_8(main.start(), "was deleted")
     assert main.audit().returncode != 0
+
+
+def test_a_start_that_was_never_committed_is_found_by_the_next_run(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    run = main.start(until_end=False, workers=2, kafka={"start": "latest"})
+    run.until(lambda: all(mark is not None and mark.topic_partitions == 2 for mark in main.committed().values()))
+    for worker in run.workers().values():
+        worker.suspend()  # whoever is given the new partition does not get to it
+    Cluster(main).grow(3)
+    run.until_event("partitions_added")
+    main.produce(300)
+    run.kill()
+    assert main.start(kafka={"start": "latest"}).wait() == ExitCode.DONE
+    assert main.findings() == []

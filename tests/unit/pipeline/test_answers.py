@@ -117,8 +117,7 @@ def judged_wrong(peer: Peer, all_cases: Sequence[Case]) -> list[tuple[Case, str]
         why = taken(peer.url(f"/{number}"), attempt)
         # A reset may overtake an answer that was sent whole.
         wrong = bool(why) == case.right and not (case.right and case.ending == "reset")
-        if case.ending == "open":
-            close_session()  # its connection is kept: the next case begins with one of its own
+        close_session()  # a connection may be kept that the peer is closing: the next case begins with one of its own
         return (case, why) if wrong else None
 
     with concurrent.futures.ThreadPoolExecutor(THREADS) as threads:

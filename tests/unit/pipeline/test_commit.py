@@ -279,3 +279,24 @@ def test_while_a_commit_waits_for_its_proof_no_other_is_prepared_and_batches_cou
     assert not committer.behind
     committer.acknowledged()
     assert committer.behind, "the second batch came after the watermarks were taken"
+
+
+def test_a_late_answer_to_a_commit_that_was_given_up_takes_only_its_own_batches() -> None:
+    committer = Committer(interval_s=1.0, most_batches=2)
+    committer.acknowledged()
+    sent(committer, {0: ONE}, 0.0)
+    committer.acknowledged()
+    assert committer.prepare({0: TWO}, 31.0)
+    committer.answered({0: (1, "")}, 31.1)
+    committer.acknowledged()
+    assert committer.behind, "the prepared commit holds one of the two that wait"
+    committer.send(31.2)
+    committer.answered({0: (2, "")}, 31.3)
+    assert not committer.behind
+
+
+def test_what_is_to_be_said_of_the_topic_is_said_with_the_next_commit() -> None:
+    committer = Committer(interval_s=1.0)
+    committer.found(0, ONE, 0.0)
+    committer.refresh(1.0)
+    assert committer.prepare({0: ONE}, 1.0)

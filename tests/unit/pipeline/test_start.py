@@ -112,6 +112,24 @@ def test_and_goes_on_where_somebody_has_chosen() -> None:
     assert found == [{0: RECORD}, {0: None}, {0: Watermark(9)}]
 
 
+def test_a_choice_holds_for_every_partition_without_a_commit() -> None:
+    assert begin(LATEST, {0: None, 1: None}, {0: FORMER}, "earliest") == {0: None, 1: None}
+    assert begin(STOP, {0: Watermark(5, topic_partitions=1), 1: None}, {}, "latest") == {1: Watermark(9)}
+    assert begin(LATEST, {0: None, 1: None}, {0: RECORD}, "account") == {0: RECORD, 1: None}, "1 was added since"
+
+
+def test_an_account_that_knows_nothing_is_no_choice() -> None:
+    with pytest.raises(FatalError, match=r"the account here .* knows nothing of group g on topic t partition 0, 1"):
+        begin(LATEST, {0: None, 1: None}, {}, "account")
+
+
+def test_an_offset_of_the_account_that_retention_has_taken_halts_before_it_is_committed() -> None:
+    old = Watermark(1, Counts(1), topic_id="now")
+    with pytest.raises(FatalError, match="retention removed offsets 1 to 2"):
+        begin(STOP, {0: None, 1: MINE}, {0: old}, "account")
+    assert begin(GO_ON, {0: None, 1: MINE}, {0: old}, "account") == {0: old}
+
+
 @pytest.mark.parametrize("resume_from", [None, "account"])
 def test_offsets_of_a_former_topic_are_never_used(resume_from: ResumeFrom | None) -> None:
     found: list[tuple[dict[int, Watermark | None], dict[int, Watermark]]]

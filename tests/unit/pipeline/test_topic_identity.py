@@ -97,13 +97,21 @@ def test_a_broker_that_forgets_to_tell_the_id_proves_as_little_as_none() -> None
 
 
 def test_proofs_of_a_large_topic_are_asked_for_less_often() -> None:
-    identity = TopicIdentity(KAFKA, "a", 0.0, partitions=10_000)
-    identity.want(0.0)
-    assert identity.due(0.0)
-    identity.answered(SAME, 0.1)
-    identity.want(0.2)
-    assert not identity.due(1.9)
-    assert identity.due(2.0)
+    identity = TopicIdentity(KAFKA, "a", 0.0)
+    for now in (0.0, 1.0):
+        identity.want(now)
+        assert identity.due(now)
+        identity.answered(TopicShape("a", tuple(range(10_000))), now + 0.1)
+    identity.want(1.2)
+    assert not identity.due(2.9)
+    assert identity.due(3.0)
+
+
+def test_a_topic_is_gone_only_if_it_is_told_so_all_the_while() -> None:
+    identity = TopicIdentity(KAFKA, "a", 0.0)
+    identity.answered(NoTopic(), 1.0)
+    identity.answered(NoAnswer("timed out"), 2.0)
+    identity.answered(NoTopic(), 1.0 + 2 * GONE_S)
 
 
 @given(st.lists(st.sampled_from(["want", "ask", "same", "other", "none", "fails"]), max_size=40))

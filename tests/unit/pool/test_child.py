@@ -33,12 +33,14 @@ def test_an_order_to_drain_stays(pipe: tuple[int, int]) -> None:
 
 def test_added_partitions_are_told_once_however_the_lines_are_cut(pipe: tuple[int, int]) -> None:
     orders = Orders(End(pipe[0]))
-    os.write(pipe[1], b"add 4\nadd 1")
+    os.write(pipe[1], b"add 4\nadd 5 1")
     assert orders.wish() == "run"
     assert orders.added() == [4]
-    os.write(pipe[1], b"7\nadd 5\ndrain\n")
+    assert orders.confirmed() == 0
+    os.write(pipe[1], b"7\nconfirmed 18\nadd 6\ndrain\n")
     assert orders.wish() == "drain"
-    assert orders.added() == [17, 5]
+    assert orders.added() == [5, 17, 6]
+    assert orders.confirmed() == 18
     assert orders.added() == []
 
 

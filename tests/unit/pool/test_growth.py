@@ -4,11 +4,12 @@ from dataclasses import replace
 import pytest
 
 from ingest.config import Config, Kafka
-from ingest.events import Event, PartitionsNotRead
+from ingest.events import Committed, Event, PartitionsNotRead
 from ingest.pipeline.start import StartPlan
 from ingest.pipeline.topic_identity import Answer, NoAnswer, NoTopic
 from ingest.pipeline.topic_watch import TopicWatch
 from ingest.pool.growth import EVERY_S, Growth
+from ingest.pool.ledger import Ledger
 from ingest.pool.readings import Reading
 from ingest.records import TopicShape
 
@@ -38,13 +39,18 @@ class Watch(TopicWatch):
 class Scene:
     def __init__(self, *, named_by: str = "", until: dict[int, int] | None = None) -> None:
         settings = Config(kafka=Kafka(topic=TOPIC, start="latest"))
-        reading = Reading(settings, (0, 1), {0: (0, 9), 1: (0, 9)}, {0: None, 1: None}, until, StartPlan("a", 2))
-        self.found = {TOPIC: replace(reading, named_by=named_by)}
+        reading = Reading(settings, (0, 1), {0: (0, 9), 1: (0, 9)}, {0: None, 1: None}, until, StartPlan("a"))
+        self.found = {TOPIC: replace(reading, named_by=named_by, existing=2)}
         self.given: list[tuple[str, tuple[int, ...]]] = []
         self.nobody = False
         self.told: list[Event] = []
         self.watch = Watch()
-        self.growth = Growth(self.found, self.add, self.told.append, 0.0, {TOPIC: self.watch})
+        self.ledgers = {TOPIC: Ledger()}
+        self.confirmations: list[int] = []
+        self.growth = Growth(self.found, self, self.told.append, 0.0, {TOPIC: self.watch})
+
+    def confirmed(self, _topic: str, partitions: int) -> None:
+        self.confirmations.append(partitions)
 
     def add(self, topic: str, partitions: Sequence[int]) -> list[int]:
         self.given.append((topic, tuple(partitions)))
@@ -105,3 +111,19 @@ def test_it_is_asked_for_every_few_seconds() -> None:
     for now in (1.0, EVERY_S - 0.1, EVERY_S, EVERY_S + 0.1, 2 * EVERY_S + 0.1):
         scene.growth.turn(now)
     assert scene.watch.asked == 2
+
+
+def test_the_workers_are_told_how_many_partitions_have_a_commit_and_none_is_left_out() -> None:
+    scene = Scene()
+    for partition, told in ((1, []), (0, [2]), (3, [2]), (2, [2, 4])):
+        scene.ledgers[TOPIC].take(Committed(worker=0, next_offsets={partition: 0}))
+        scene.growth.turn(scene.growth._next_at)
+        assert scene.confirmations == told
+    assert scene.found[TOPIC].plan.topic_partitions == 4
+
+
+def test_named_partitions_say_nothing_of_what_is_new() -> None:
+    scene = Scene(named_by="--partitions")
+    scene.ledgers[TOPIC].take(Committed(worker=0, next_offsets={0: 0, 1: 0}))
+    scene.growth.turn(EVERY_S)
+    assert scene.confirmations == []

@@ -37,6 +37,7 @@ class FakeWorker:
     code: int | None = None
     said: list[Event] = field(default_factory=list)
     added: list[int] = field(default_factory=list)
+    confirmations: list[int] = field(default_factory=list)
     drains: int = 0
     kills: int = 0
     closed: bool = False
@@ -59,6 +60,9 @@ class FakeWorker:
 
     def add(self, partitions: Sequence[int]) -> None:
         self.added += partitions
+
+    def confirmed(self, partitions: int) -> None:
+        self.confirmations.append(partitions)
 
     def kill(self) -> None:
         self.kills += 1
