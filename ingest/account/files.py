@@ -198,6 +198,21 @@ def recorded(files: Files, topic: str, group: str, partitions: Sequence[int]) ->
     return found
 
 
+def confirmed_partitions(files: Files, topic: str, group: str, topic_id: str, existing: int) -> int:
+    """How many of a topic's partitions, from 0 on, had a commit when the last run that read all of them wrote its rows.
+
+    0 where the last run did not read all, or another topic of this name. Raises ConfigError as `recorded` does.
+    """
+    starts = (
+        row for row in _states(files) if row.kind == "started" and (row.key.topic, row.key.group) == (topic, group)
+    )
+    last = next(starts, None)
+    if last is None or not last.reads_all or last.topic_id != topic_id:
+        return 0
+    found = recorded(files, topic, group, range(existing))
+    return next((partition for partition in range(existing) if partition not in found), existing)
+
+
 def knows(files: Files, topic: str, group: str) -> bool:
     """Something of the topic was committed for this group once."""
     return any((row.key.topic, row.key.group) == (topic, group) for row in _committed(files))
@@ -205,9 +220,14 @@ def knows(files: Files, topic: str, group: str) -> bool:
 
 def _committed(files: Files) -> Iterator[State]:
     """What was committed once, newest first."""
+    return (row for row in _states(files) if row.next_offset is not None)
+
+
+def _states(files: Files) -> Iterator[State]:
+    """All states, newest first."""
     try:
         for line in files.newest_first():
-            if isinstance(line.content, State) and line.content.next_offset is not None:
+            if isinstance(line.content, State):
                 yield line.content
     except OSError as failed:
         raise ConfigError(

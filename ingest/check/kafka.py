@@ -7,7 +7,7 @@ what the group may do is asked, as only a commit would prove it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from ingest.account.files import Files, recorded
+from ingest.account.files import Files
 from ingest.check.lines import Line, failed, ok, unchecked, warning
 from ingest.config import Config, Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -167,9 +167,12 @@ def _starts(
     bounds: Mapping[int, tuple[int, int]],
     files: Files,
 ) -> Iterator[Line]:
-    record = recorded(files, kafka.topic, kafka.group, [p for p, mark in committed.items() if mark is None])
     try:
-        begins = beginnings(kafka, shape, committed, recorded=record, bounds=bounds)
+        record, then = readings.of_account(files, kafka, shape, committed)
+        begins = beginnings(kafka, shape, committed, recorded=record, bounds=bounds, then=then)
+    except ConfigError as unreadable:
+        yield failed("start", str(unreadable), ExitCode.CONFIGURATION, kafka.topic)
+        return
     except FatalError as halt:
         yield failed("start", str(halt), halt.exit_code, kafka.topic)
         return

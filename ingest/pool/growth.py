@@ -20,6 +20,7 @@ from ingest.pool.readings import Reading
 from ingest.records import TopicShape
 
 EVERY_S = 5.0
+_CONFIRM_S = 0.5
 
 _NOBODY = "the workers of this topic have ended; start again to read them"
 _UNTIL_END = "the run ends where the topic ended when it began; start again to read them"
@@ -57,6 +58,7 @@ class Growth:
         self._team = team
         self._emit = emit
         self._next_at = now + EVERY_S
+        self._confirm_at = now
         self._watches = watches or {topic: TopicWatch(one.settings.kafka) for topic, one in found.items()}
         # Partitions that were seen: each is told of once.
         self._seen = {topic: one.existing for topic, one in found.items()}
@@ -71,8 +73,11 @@ class Growth:
                 watch.ask()
         if now >= self._next_at:
             self._next_at = now + EVERY_S
+        if now >= self._confirm_at:
+            self._confirm_at = now + _CONFIRM_S
             for topic, reading in self._found.items():
-                self._confirm(topic, reading)
+                if reading.plan.topic_partitions < reading.existing:
+                    self._confirm(topic, reading)
 
     def _confirm(self, topic: str, reading: Reading) -> None:
         """Rule 4."""

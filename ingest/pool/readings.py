@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ingest import config
-from ingest.account.files import Files, knows, recorded
+from ingest.account.files import Files, confirmed_partitions, knows, recorded
 from ingest.errors import ConfigError, FatalError
 from ingest.overlays import quoted
 from ingest.pipeline import cluster
 from ingest.pipeline.ack import Watermark
-from ingest.pipeline.start import ResumeFrom, StartPlan, beginnings
+from ingest.pipeline.start import ResumeFrom, StartPlan, beginnings, partitions_then
 from ingest.pipeline.topic_guard import explain
 from ingest.pool import partitions as sets
 from ingest.records import TopicShape
@@ -146,10 +146,10 @@ def find(
         shape = TopicShape(cluster.topic_id(kafka), existing_partitions)
         marks = cluster.watermarks(kafka, partitions)
         committed = cluster.committed_progress(kafka, partitions)
-        record = recorded(files, kafka.topic, kafka.group, [p for p, mark in committed.items() if mark is None])
-        begins = beginnings(kafka, shape, committed, recorded=record, bounds=marks, resume_from=resume_from)
+        record, then = of_account(files, kafka, shape, committed)
+        begins = beginnings(kafka, shape, committed, recorded=record, bounds=marks, then=then, resume_from=resume_from)
         resumed = tuple(begins) if resume_from is not None else ()
-        marks_of_account = record if resume_from == "account" else {}
+        marksof_account = record if resume_from == "account" else {}
         plan = StartPlan(
             topic_id=shape.topic_id,
             begins=begins,
@@ -160,7 +160,7 @@ def find(
             settings=one.settings,
             partitions=partitions,
             marks=marks,
-            start={p: marks_of_account.get(p) if p in begins else mark for p, mark in committed.items()},
+            start={p: marksof_account.get(p) if p in begins else mark for p, mark in committed.items()},
             until={partition: end for partition, (_, end) in marks.items()} if until_end else None,
             plan=plan,
             existing=len(existing_partitions),
@@ -169,6 +169,18 @@ def find(
         )
         found.append(replace(reading, plan=replace(plan, topic_partitions=reading.confirmed({}))))
     return found
+
+
+def of_account(
+    files: Files, kafka: config.Kafka, shape: TopicShape, committed: Mapping[int, Watermark | None]
+) -> tuple[dict[int, Watermark], int]:
+    """What it last said of the partitions without a commit, and `beginnings`' `then`."""
+    then = partitions_then(committed)
+    missing = [partition for partition, mark in committed.items() if mark is None]
+    if not missing:
+        return {}, then
+    in_account = confirmed_partitions(files, kafka.topic, kafka.group, shape.topic_id, len(shape.partitions))
+    return recorded(files, kafka.topic, kafka.group, missing), max(then, in_account)
 
 
 def existing(kafka: config.Kafka, files: Files) -> tuple[int, ...]:

@@ -56,7 +56,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The whole run. `exact` is False if the workers' last word stands: Kafka couldn't be asked, or has lost the offsets."""
+    """The whole run. `exact` is False if the workers' last word stands: Kafka can't be asked, or has lost offsets."""
 
     topic: str
     group: str
@@ -134,5 +134,5 @@ def as_table(account: Account) -> Table:
         spelling.count(sums.lag),
     )
     if not account.exact:
-        table.caption = "Kafka can't be asked, or has lost offsets: in their place these are the workers' last words"
+        table.caption = "Kafka can't be asked, or has lost offsets: these are the workers' last words"
     return table

@@ -101,7 +101,7 @@ class Bench:
     def committed(self) -> tuple[int, str]:
         with self.consumer() as consumer:
             (found,) = consumer.committed([TopicPartition(self.topic, PARTITION)], timeout=WITHIN_S)
-            return found.offset, re.sub(r" topic=\S+ of=\d+", "", found.metadata or "")
+            return found.offset, re.sub(r" (?:topic|of)=\S+", "", found.metadata or "")
 
     def dead_letters(self) -> list[Found]:
         files = sorted((self.directory / "dead").glob("*.jsonl"))

@@ -115,6 +115,7 @@ def test_it_is_asked_for_every_few_seconds() -> None:
 
 def test_the_workers_are_told_how_many_partitions_have_a_commit_and_none_is_left_out() -> None:
     scene = Scene()
+    scene.has(4)
     for partition, told in ((1, []), (0, [2]), (3, [2]), (2, [2, 4])):
         scene.ledgers[TOPIC].take(Committed(worker=0, next_offsets={partition: 0}))
         scene.growth.turn(scene.growth._next_at)
