@@ -110,16 +110,17 @@ def test_a_set_says_once_that_new_partitions_are_not_read(rig: Callable[..., Rig
     assert [row["partition"] for row in run.account["partitions"]] == [0, 1]
 
 
-@pytest.mark.parametrize("messages", [40, 400])
-def test_a_topic_recreated_under_a_reader_halts_it(messages: int, rig: Callable[..., Rig]) -> None:
+@pytest.mark.parametrize(("messages", "start"), [(40, "latest"), (400, "earliest")])
+def test_a_topic_recreated_under_a_reader_halts_it(messages: int, start: str, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
+    run = main.start(until_end=False, workers=2, kafka={"start": start})
+    run.until(lambda: None not in main.committed().values())
     main.produce(200)
-    run = main.start(until_end=False, workers=2)
     run.until(lambda: set(map(main.committed_at, main.partitions)) == {100})
     Cluster(main).recreate(messages)
     left_with_8(run, "was deleted and created again|ends at")
     assert set(main.committed().values()) == {None}, "Kafka forgot them with the topic, and nothing new was committed"
-    again = main.start()
+    again = main.start(kafka={"start": start})
     left_with_8(again, "was deleted and created again.*--resume-from earliest")
     assert set(main.committed().values()) == {None}
     audited = main.audit()
@@ -129,20 +130,22 @@ def test_a_topic_recreated_under_a_reader_halts_it(messages: int, rig: Callable[
     assert list(map(main.committed_at, main.partitions)) == [messages, messages]
 
 
-@pytest.mark.parametrize(("messages", "partitions", "resume"), [(40, 2, "latest"), (400, 3, "earliest")])
+@pytest.mark.parametrize(
+    ("messages", "partitions", "start", "resume"), [(40, 2, "earliest", "latest"), (400, 3, "latest", "earliest")]
+)
 def test_a_topic_recreated_between_two_runs_halts_the_second(
-    messages: int, partitions: int, resume: str, rig: Callable[..., Rig]
+    messages: int, partitions: int, start: str, resume: str, rig: Callable[..., Rig]
 ) -> None:
     main = rig(partitions=2)
     main.produce(200)
     assert main.start().wait() == ExitCode.DONE
     Cluster(main).recreate(messages, partitions)
-    before, latest = main.stored, {"start": "latest"}
-    left_with_8(main.start(kafka=latest), "was deleted and created again.*--resume-from earliest")
-    left_with_8(main.start("--resume-from", "account", kafka=latest), "was deleted and created again")
+    before, kafka = main.stored, {"start": start}
+    left_with_8(main.start(kafka=kafka), "was deleted and created again.*--resume-from earliest")
+    left_with_8(main.start("--resume-from", "account", kafka=kafka), "was deleted and created again")
     assert main.stored == before
     assert set(main.committed().values()) == {None}
-    assert main.start("--resume-from", resume, kafka=latest).wait() == ExitCode.DONE
+    assert main.start("--resume-from", resume, kafka=kafka).wait() == ExitCode.DONE
     assert main.stored == before + (partitions * messages if resume == "earliest" else 0)
 
 
