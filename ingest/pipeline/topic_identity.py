@@ -14,8 +14,8 @@ Rules
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from ingest.config import Kafka
 from ingest.errors import ExitCode, FatalError
 from ingest.records import TopicShape
 
@@ -23,6 +23,25 @@ EVERY_S = 5.0
 GONE_S = 5.0
 _AGAIN_S = 0.5
 _PARTITION_S = 0.0002  # per partition between two questions: a twentieth of a core at the most
+
+
+class Names(Protocol):
+    """What [kafka] calls them."""
+
+    @property
+    def topic(self) -> str:
+        """The topic's name."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """Under which offsets are committed."""
+        ...
+
+    @property
+    def brokers(self) -> str:
+        """Where the cluster is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +62,7 @@ Answer = TopicShape | NoTopic | NoAnswer
 class TopicIdentity:
     """Proves that the topic has the id `topic_id`. Times are monotonic seconds."""
 
-    def __init__(self, kafka: Kafka, topic_id: str, now: float) -> None:
+    def __init__(self, kafka: Names, topic_id: str, now: float) -> None:
         self._kafka = kafka
         self._topic_id = topic_id
         self._pause_s = 0.0
@@ -98,7 +117,7 @@ class TopicIdentity:
         self._next_at = now + _AGAIN_S
 
 
-def recreated(kafka: Kafka, before: str, after: str) -> FatalError:
+def recreated(kafka: Names, before: str, after: str) -> FatalError:
     """The halt of a run whose topic is another one."""
     return FatalError(
         f"topic {kafka.topic} was deleted and created again: its id was {before}, it is {after}. The offsets of group "
@@ -108,7 +127,7 @@ def recreated(kafka: Kafka, before: str, after: str) -> FatalError:
     )
 
 
-def deleted(kafka: Kafka) -> FatalError:
+def deleted(kafka: Names) -> FatalError:
     """The halt of a run whose topic is gone."""
     return FatalError(
         f"topic {kafka.topic} was deleted: the cluster at {kafka.brokers} no longer has it, and what was not read of "
