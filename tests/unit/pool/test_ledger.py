@@ -115,3 +115,13 @@ def test_a_group_that_was_moved_back_hides_nothing() -> None:
 def test_lag_of_a_partition_never_committed_is_what_it_holds() -> None:
     (row,) = Ledger().settle((0,), {0: None}, {0: None}, {0: (40, 100)})
     assert row.lag == 60
+
+
+def test_where_kafka_has_lost_what_it_confirmed_the_workers_last_word_stands() -> None:
+    ledger = Ledger()
+    ledger.take(progress(150, consumed=50, acknowledged=150))
+    ledger.take(Committed(worker=0, next_offsets={0: 150}))
+    (row,) = ledger.settle((0,), {0: Watermark(100, Counts(100))}, {0: None}, {0: (0, 0)})
+    assert (row.acknowledged, row.next_offset) == (50, 150)
+    (other,) = Ledger().settle((0,), {0: None}, {0: None}, {0: (0, 9)})
+    assert (other.acknowledged, other.next_offset, other.lag) == (0, None, 9)
