@@ -149,7 +149,7 @@ def find(
         record, then = of_account(files, kafka, shape, committed)
         begins = beginnings(kafka, shape, committed, recorded=record, bounds=marks, then=then, resume_from=resume_from)
         resumed = tuple(begins) if resume_from is not None else ()
-        marksof_account = record if resume_from == "account" else {}
+        resumed_marks = record if resume_from == "account" else {}
         plan = StartPlan(
             topic_id=shape.topic_id,
             begins=begins,
@@ -160,7 +160,7 @@ def find(
             settings=one.settings,
             partitions=partitions,
             marks=marks,
-            start={p: marksof_account.get(p) if p in begins else mark for p, mark in committed.items()},
+            start={p: resumed_marks.get(p) if p in begins else mark for p, mark in committed.items()},
             until={partition: end for partition, (_, end) in marks.items()} if until_end else None,
             plan=plan,
             existing=len(existing_partitions),
