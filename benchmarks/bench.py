@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ingest.config import Config
-from ingest.pipeline.columns import Contract
-from ingest.pipeline.commit import Stored
-from ingest.pipeline.look import Limits
-from ingest.pipeline.poll import Reader
-from ingest.pipeline.rules import rules
+from ingest.config.load import Config
+from ingest.pipeline.arize.column_view import ValidationLimits
+from ingest.pipeline.decoding.columns import LearnedSchema
+from ingest.pipeline.decoding.rules import rules
+from ingest.pipeline.kafka.consumer import PartitionConsumer
+from ingest.pipeline.offsets.committer import Stored
 from ingest.records import Chunk
 
 PASS_EVENTS = 100_000
@@ -43,10 +43,10 @@ class Bench:
     end: int
     closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
-    def reader(self, on_committed: Callable[[Stored, Sequence[str]], None] = lambda *_: None) -> Reader:
+    def reader(self, on_committed: Callable[[Stored, Sequence[str]], None] = lambda *_: None) -> PartitionConsumer:
         """A worker's consumer, not yet assigned."""
         numbers = tuple(range(self.partitions))
-        return Reader(self.config.kafka, numbers, on_trouble=_trouble, on_committed=on_committed)
+        return PartitionConsumer(self.config.kafka, numbers, on_trouble=_trouble, on_committed=on_committed)
 
     def chunks(self) -> list[Chunk]:
         """A pass's worth of messages, with no consumer left running."""
@@ -61,20 +61,20 @@ class Bench:
         """The raw messages of those chunks."""
         return [[message.value() for message in chunk.messages] for chunk in self.chunks()]
 
-    def contract(self) -> Contract:
+    def contract(self) -> LearnedSchema:
         """What is known of the columns before the first message."""
-        return Contract(rules(self.config.columns, self.config.arize.model_type))
+        return LearnedSchema(rules(self.config.columns, self.config.arize.model_type))
 
-    def limits(self) -> Limits:
+    def limits(self) -> ValidationLimits:
         """What Arize takes."""
-        return Limits(self.config.columns, self.config.arize.model_type, self.config.arize.environment)
+        return ValidationLimits(self.config.columns, self.config.arize.model_type, self.config.arize.environment)
 
 
 def _trouble(text: str) -> None:
     raise RuntimeError(f"Kafka: {text}")
 
 
-def polled(reader: Reader, most: int, events: int) -> Iterator[Chunk]:
+def polled(reader: PartitionConsumer, most: int, events: int) -> Iterator[Chunk]:
     """Chunks of together `events` messages. Raises TimeoutError when they don't come."""
     deadline = time.monotonic() + PATIENCE_S
     while events > 0:

@@ -10,7 +10,7 @@ from typing import Literal
 from benchmarks.backlog import TOPIC, Backlog
 from benchmarks.peers.environments import Environment, PeerMissingError
 from benchmarks.peers.spark_jars import Spark
-from ingest.pipeline import lane
+from ingest.pipeline.decoding import fast_lane
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -81,7 +81,7 @@ def _configuration(backlog: Backlog, order: Order, decoder: Literal["auto", "orj
 
 
 def _fastlane_installed() -> None:
-    if lane.chosen("auto") != "fast":
+    if fast_lane.chosen("auto") != "fast":
         raise PeerMissingError("the fast lane is not installed: `scripts/fastlane` builds it (it needs Rust)")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import confluent_kafka
 import psutil
 
-from ingest.pipeline import lane
+from ingest.pipeline.decoding import fast_lane
 from ingest.sandbox.jars import KAFKA_VERSION
 
 # Those of ours that decide a figure, and those of the peers that may be here; peers with environments of their own say
@@ -75,7 +75,7 @@ def _version(package: str) -> str | None:
 
 def _fast_lane() -> str:
     """Whether workers decode by it. It may be installed and speak another interface."""
-    if lane.chosen("auto") == "fast":
+    if fast_lane.chosen("auto") == "fast":
         return "in use"
     return "installed, but not for this ingest: scripts/fastlane" if find_spec("ingest_fastlane") else "not installed"
 

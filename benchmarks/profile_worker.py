@@ -14,10 +14,10 @@ from typing import Literal
 
 from benchmarks.backlog import TOPIC, Backlog
 from benchmarks.contenders import Contender, Order, environment
-from ingest import config
+from ingest.config.load import load
 from ingest.events import Event, WorkerFailed
-from ingest.pipeline import cluster
-from ingest.worker import Task, run
+from ingest.pipeline.kafka import metadata
+from ingest.worker.loop import Task, run
 
 SHOWN = 25
 
@@ -44,9 +44,9 @@ def profile(contender: Contender, backlog: Backlog, batch_events: int) -> int:
 
 
 def main() -> int:
-    settings = config.load(Path(sys.argv[1]))
-    partitions = cluster.topic_partitions(settings.kafka)
-    until = {partition: end for partition, (_, end) in cluster.watermarks(settings.kafka, partitions).items()}
+    settings = load(Path(sys.argv[1]))
+    partitions = metadata.topic_partitions(settings.kafka)
+    until = {partition: end for partition, (_, end) in metadata.watermarks(settings.kafka, partitions).items()}
 
     def emit(event: Event) -> None:
         if isinstance(event, WorkerFailed):

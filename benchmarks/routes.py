@@ -23,10 +23,10 @@ import numpy as np
 
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
+from ingest.sandbox.fault_injection import Fault
 from ingest.sandbox.generate import Generator
-from ingest.sandbox.leash import Held
-from ingest.sandbox.misbehave import Fault
 from ingest.sandbox.produce import create_topic, produce
+from ingest.sandbox.tethered_process import TetheredProcess
 
 PARTITIONS = 4
 WELL, FAILING = "fraud-us", "fraud-eu"
@@ -95,7 +95,7 @@ def run(brokers: str, topic: str, case: Case, rate: int, outage_s: float) -> tup
         config.write_text(
             CONFIG.format(brokers=brokers, topic=topic, max_events=case.max_events, well=WELL, failing=FAILING)
         )
-        worker = Held(
+        worker = TetheredProcess(
             [sys.executable, "-m", "ingest", "supervise", "--log-format", "json"],
             output=subprocess.PIPE,
             cwd=directory,

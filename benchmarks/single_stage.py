@@ -23,20 +23,22 @@ import pyarrow as pa
 
 from benchmarks.bench import PASS_EVENTS, Bench, Watch, polled
 from benchmarks.null_endpoint import NullEndpoint
-from ingest.config import Arize, Batch, Config, Kafka
-from ingest.meanings import Schema
-from ingest.pipeline import lane
-from ingest.pipeline.ack import PartitionTracker, Watermark
-from ingest.pipeline.columns import MAX_COLUMNS, build
-from ingest.pipeline.commit import Committer
-from ingest.pipeline.decoder import Decoder, gather
-from ingest.pipeline.join_window import late
-from ingest.pipeline.judge import Judges
-from ingest.pipeline.provenance import complete
+from ingest.config.load import Config
+from ingest.config.schema import Schema
+from ingest.config.sections import Arize, Batch, Kafka
+from ingest.pipeline.arize.join_window import late
+from ingest.pipeline.arize.roles import shapes
+from ingest.pipeline.arize.validate import faults
+from ingest.pipeline.decoding import fast_lane
+from ingest.pipeline.decoding.columns import MAX_COLUMNS, build
+from ingest.pipeline.decoding.enrich import enrich
+from ingest.pipeline.decoding.orjson_lane import Decoder, gather
+from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.pipeline.offsets.committer import Committer
+from ingest.pipeline.offsets.segment import Ticket
+from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.reading import BUSY_POLL_S
-from ingest.pipeline.schema import shapes
-from ingest.pipeline.stretch import Ticket
-from ingest.pipeline.validate import faults
+from ingest.pipeline.rows import RowProcessors
 from ingest.records import Chunk
 from ingest.sandbox.generate import TAGS
 
@@ -86,7 +88,7 @@ def _commit(bench: Bench) -> Pass:
         nonlocal offset
         for _ in range(COMMITS):
             offset += 1
-            marks = {partition: Watermark(offset) for partition in range(bench.partitions)}
+            marks = {partition: Checkpoint(offset) for partition in range(bench.partitions)}
             with watch.running():
                 committer.prepare(marks, time.monotonic())
                 reader.commit(committer.send(time.monotonic()))
@@ -129,14 +131,14 @@ def _columns(bench: Bench) -> Pass:
 
 def _fast_decode(bench: Bench) -> Pass:
     """The compiled lane: from the messages' bytes to an Arrow table."""
-    return _each(bench.values(), lane.Lanes(bench.contract(), "fast").decode)
+    return _each(bench.values(), fast_lane.Lanes(bench.contract(), "fast").decode)
 
 
 def _judging(choice: str) -> Callable[[Bench], Pass]:
     def prepare(bench: Bench) -> Pass:
         """Everything from a chunk's messages to rows that Arize takes: route, decode, complete, validate, shapes."""
         batch = Batch.model_validate({"lane": choice})
-        judges = Judges(bench.config.model_copy(update={"batch": batch}), time.time)
+        judges = RowProcessors(bench.config.model_copy(update={"batch": batch}), time.time)
 
         def judge(chunk: Chunk) -> None:
             found = judges.sort(chunk.messages)
@@ -153,7 +155,7 @@ def _complete(bench: Bench) -> Pass:
     decoded, schema = _decoded(bench), bench.config.columns
 
     def one(pair: tuple[Chunk, pa.RecordBatch]) -> None:
-        table = complete(pair[1], pair[0].messages, schema).table
+        table = enrich(pair[1], pair[0].messages, schema).table
         shapes(table, schema, bench.config.arize.model_type)
 
     return _each(decoded, one)
@@ -191,7 +193,7 @@ def _table(bench: Bench) -> Callable[[], pa.Table]:
 
 def _frame(bench: Bench) -> Pass:
     """A batch's chunks become the DataFrame that the SDK takes."""
-    from ingest.pipeline.log import to_frame  # noqa: PLC0415  imports the arize SDK: 3 s that the others needn't wait
+    from ingest.pipeline.arize.uploader import to_frame  # noqa: PLC0415  imports the arize SDK: 3 s that the others needn't wait
 
     table = _table(bench)
     return _each([PASS_EVENTS], lambda _: to_frame(table()))
@@ -199,13 +201,13 @@ def _frame(bench: Bench) -> Pass:
 
 def _log(bench: Bench) -> Pass:
     """The same, and the SDK's `log` to an endpoint that looks at nothing."""
-    from ingest.pipeline.log import ArizeLog  # noqa: PLC0415  as above
-    from ingest.pipeline.transport import Attempt  # noqa: PLC0415
+    from ingest.pipeline.arize.transport import Attempt  # noqa: PLC0415
+    from ingest.pipeline.arize.uploader import ArizeUploader  # noqa: PLC0415  as above
 
     endpoint = NullEndpoint()
     bench.closing.callback(endpoint.stop)
     os.environ.update(endpoint.environment())
-    log, table = ArizeLog(bench.config), _table(bench)
+    log, table = ArizeUploader(bench.config), _table(bench)
     return _each([PASS_EVENTS], lambda _: log.send(table(), Attempt()))
 
 
@@ -221,7 +223,7 @@ def _tracker(bench: Bench) -> Pass:
             batch: list[Ticket] = []
             for partition, offsets in arrivals:
                 tracker = trackers[partition]
-                tickets, _ = tracker.arrive(offsets, np.zeros(len(offsets), dtype=np.int64))
+                tickets, _ = tracker.track(offsets, np.zeros(len(offsets), dtype=np.int64))
                 for ticket in tickets:
                     tracker.hold(ticket)
                     tracker.release(ticket)  # the chunk: none of its messages is bad

@@ -22,8 +22,8 @@ import numpy.typing as npt
 from benchmarks.feed import Fed, Feed
 from ingest.sandbox.arize import HOST, ArizeEndpoint
 from ingest.sandbox.generate import TAGS
-from ingest.sandbox.leash import Held
 from ingest.sandbox.produce import create_topic
+from ingest.sandbox.tethered_process import TetheredProcess
 
 PARTITIONS = 4
 START_S = 120.0
@@ -58,7 +58,7 @@ class Standing:
         self.produced = 0
         self._brokers = brokers
         self._topic_config = topic_config
-        self._held: Held | None = None
+        self._held: TetheredProcess | None = None
         self.pid = 0  # the supervisor's, once started
         self._closing = contextlib.ExitStack()
 
@@ -86,7 +86,7 @@ class Standing:
         command = [sys.executable, "-m", "ingest", "supervise", "--workers", "1", "--log-format", "json"]
         with self._log.open("w") as log:
             environment = {**kept, **self.endpoint.environment()}
-            self._held = Held(command, output=log, cwd=self.directory, environment=environment)
+            self._held = TetheredProcess(command, output=log, cwd=self.directory, environment=environment)
         self.pid = self._held.pid
         deadline = time.monotonic() + START_S
         while '"worker_started"' not in self._log.read_text():

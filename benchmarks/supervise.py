@@ -18,9 +18,9 @@ from typing import Any, Self
 
 from benchmarks.backlog import Backlog
 from benchmarks.contenders import Contender, Order
-from ingest.pool.partitions import shares
 from ingest.sandbox.generate import TAGS, VECTOR
-from ingest.sandbox.leash import Held
+from ingest.sandbox.tethered_process import TetheredProcess
+from ingest.supervisor.partitions import shares
 
 STOP_S = 45.0
 
@@ -111,7 +111,7 @@ class Supervised:
         self._heard = threading.Condition()
         self._log = log
         self.started_s = time.monotonic()
-        self._held = Held(command, output=subprocess.PIPE, environment=environment)
+        self._held = TetheredProcess(command, output=subprocess.PIPE, environment=environment)
         self.pid = self._held.pid
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

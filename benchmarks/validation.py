@@ -15,14 +15,15 @@ import pyarrow as pa
 from arize.ml.batch_validation.validator import Validator
 from arize.ml.types import Environments, ModelTypes
 
-from ingest.config import Arize, Config
-from ingest.meanings import Schema
-from ingest.pipeline.columns import Contract
-from ingest.pipeline.decoder import Decoder
-from ingest.pipeline.log import arize_schema, meanings, to_frame
-from ingest.pipeline.look import Limits
-from ingest.pipeline.rules import rules
-from ingest.pipeline.validate import faults
+from ingest.config.load import Config
+from ingest.config.schema import Schema
+from ingest.config.sections import Arize
+from ingest.pipeline.arize.column_view import ValidationLimits
+from ingest.pipeline.arize.uploader import arize_schema, meanings, to_frame
+from ingest.pipeline.arize.validate import faults
+from ingest.pipeline.decoding.columns import LearnedSchema
+from ingest.pipeline.decoding.orjson_lane import Decoder
+from ingest.pipeline.decoding.rules import rules
 from ingest.sandbox.generate import TAGS, Generator
 
 ROWS, CHUNK = 100_000, 5_000
@@ -32,14 +33,14 @@ ROUNDS = 5
 def main() -> None:
     logging.getLogger("arize").setLevel(logging.CRITICAL)
     config = Config(arize=Arize(), schema=Schema(tags=TAGS))
-    decoder = Decoder(Contract(rules(config.columns, config.arize.model_type)))
+    decoder = Decoder(LearnedSchema(rules(config.columns, config.arize.model_type)))
     generator = Generator(seed=7)
     chunks = [
         decoder.decode([json.dumps(generator.row(0, first + row)).encode() for row in range(CHUNK)]).table
         for first in range(0, ROWS, CHUNK)
     ]
     table = pa.concat_tables([pa.Table.from_batches([chunk]) for chunk in chunks], promote_options="permissive")
-    limits = Limits(config.columns, config.arize.model_type, config.arize.environment)
+    limits = ValidationLimits(config.columns, config.arize.model_type, config.arize.environment)
 
     def ours() -> bool:
         return not any(faults(chunk, limits, time.time()) for chunk in chunks)

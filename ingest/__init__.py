@@ -9,8 +9,8 @@ The way of a record, inside one worker, a module of `ingest.pipeline` a step:
 5. **ack**: a 2xx to our own POST, or a durable dead letter, settles a message; the watermark follows.
 6. **commit**: the watermark, with what was settled out of order in the commit's metadata, without blocking.
 
-`ingest.pool` gives each of N worker processes its partitions and keeps it alive. The command line is the interface;
-from Python, `ingest.config.load` makes a `Config` and `ingest.pool.session.run` runs it.
+`ingest.supervisor` gives each of N worker processes its partitions and keeps it alive. The command line is the
+interface; from Python, `ingest.config.load` makes a `Config` and `ingest.supervisor.session.run` runs it.
 """
 
 from importlib.metadata import PackageNotFoundError, version

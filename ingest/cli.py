@@ -11,16 +11,16 @@ from typing import Annotated
 
 import typer
 
-from ingest.audit.command import audit
-from ingest.check.command import check
-from ingest.dead_letters.commands import app as dead_letters
-from ingest.defects import keep_texts_out, report
+from ingest.commands.audit.command import audit
+from ingest.commands.check.command import check
+from ingest.commands.dead_letters.command import app as dead_letters
+from ingest.commands.lag.command import lag
+from ingest.commands.options import Brokers, ConfigFile, Group, Topic, without_none
+from ingest.commands.schema.command import app as schema
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
-from ingest.flags import Brokers, ConfigFile, Group, Topic, given
-from ingest.infer.commands import app as schema
-from ingest.lag.command import lag
 from ingest.sandbox.codecs import Codec
 from ingest.sandbox.generate import Fields
+from ingest.tracebacks import keep_texts_out, report
 
 app = typer.Typer(
     name="ingest",
@@ -87,15 +87,15 @@ def supervise(
     Exit codes: 0 done, 3 configuration, 4 Kafka, 5 Arize refused the key, 6 a worker kept crashing,
     7 left with work uncommitted, 8 messages expired before they were read, 9 too many messages can't be delivered.
     """  # noqa: D301  click reads \b as "keep these lines"
-    from ingest.config import load  # noqa: PLC0415  see above
-    from ingest.pool import session  # noqa: PLC0415
+    from ingest.config.load import load  # noqa: PLC0415  see above
     from ingest.status.screen import choose  # noqa: PLC0415
+    from ingest.supervisor import session  # noqa: PLC0415
 
     settings = load(
         config,
         {
-            "kafka": given(brokers=brokers, topic=topic, group=group),
-            "supervisor": given(workers=workers, partitions=partitions),
+            "kafka": without_none(brokers=brokers, topic=topic, group=group),
+            "supervisor": without_none(workers=workers, partitions=partitions),
         },
     )
     with choose(sys.stdout, json=log_format is LogFormat.JSON, verbose=verbose) as screen:
@@ -173,10 +173,10 @@ def debug(
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka, 5 Arize refused the key, 7 rows were not acknowledged
     or not committed, 8 the committed offset is no longer in the log.
     """  # noqa: D301  click reads \b as "keep these lines"
-    from ingest.config import load  # noqa: PLC0415  see above
-    from ingest.debug.session import run, screen  # noqa: PLC0415
+    from ingest.commands.debug.run import run, screen  # noqa: PLC0415
+    from ingest.config.load import load  # noqa: PLC0415  see above
 
-    settings = load(config, {"kafka": given(brokers=brokers, topic=topic, group=group)})
+    settings = load(config, {"kafka": without_none(brokers=brokers, topic=topic, group=group)})
     show = screen(sys.stdout, json=json, debugger=pdb)
     raise typer.Exit(
         run(

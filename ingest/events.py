@@ -27,7 +27,7 @@ class Event:
 Emit = Callable[[Event], None]
 
 
-class Repeats:
+class Throttle:
     """Lets the same text through once in `every_s` (monotonic seconds): a broker that is down says so once a second."""
 
     def __init__(self, every_s: float = 30.0, most: int = 100) -> None:

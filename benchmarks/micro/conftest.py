@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.micro import CHUNK
-from ingest.config import Arize, Config
-from ingest.meanings import Schema
-from ingest.pipeline.columns import Contract
-from ingest.pipeline.decode import Parsed, parse
-from ingest.pipeline.decoded import Decoded
-from ingest.pipeline.lane import Lanes
-from ingest.pipeline.rules import rules
+from ingest.config.load import Config
+from ingest.config.schema import Schema
+from ingest.config.sections import Arize
+from ingest.pipeline.decoding.columns import LearnedSchema
+from ingest.pipeline.decoding.fast_lane import Lanes
+from ingest.pipeline.decoding.parse import Parsed, parse
+from ingest.pipeline.decoding.result import Decoded
+from ingest.pipeline.decoding.rules import rules
 from ingest.sandbox.generate import TAGS, Generator
 
 
@@ -21,9 +22,9 @@ def config() -> Config:
 
 
 @pytest.fixture(scope="session")
-def contract(config: Config) -> Callable[[], Contract]:
+def contract(config: Config) -> Callable[[], LearnedSchema]:
     """Makes contracts that have learned nothing yet."""
-    return lambda: Contract(rules(config.columns, config.arize.model_type))
+    return lambda: LearnedSchema(rules(config.columns, config.arize.model_type))
 
 
 @pytest.fixture(scope="session")
@@ -37,5 +38,5 @@ def parsed(values: list[bytes | None]) -> Parsed:
 
 
 @pytest.fixture(scope="session")
-def decoded(values: list[bytes | None], contract: Callable[[], Contract]) -> Decoded:
+def decoded(values: list[bytes | None], contract: Callable[[], LearnedSchema]) -> Decoded:
     return Lanes(contract(), "orjson").decode(values)

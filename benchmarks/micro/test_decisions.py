@@ -7,16 +7,16 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.micro import CHUNK
-from ingest.config import Config, Route
+from ingest.config.load import Config, Route
 from ingest.errors import RejectedError
-from ingest.pipeline.batch import Batcher, Limits, Part
-from ingest.pipeline.bisect import Bisect
-from ingest.pipeline.bisect import count as rows_of
-from ingest.pipeline.decoded import Decoded
-from ingest.pipeline.retry import Backoff
+from ingest.pipeline.backoff import Backoff
+from ingest.pipeline.decoding.result import Decoded
+from ingest.pipeline.delivery.batch import Batcher, BatchLimits, Part
+from ingest.pipeline.delivery.bisect import Bisect
+from ingest.pipeline.delivery.bisect import count as rows_of
 from ingest.pipeline.routing import Router
-from ingest.pool.restarts import Policy, Restart, decide
 from ingest.records import Headers, KafkaMessage
+from ingest.supervisor.restarts import Policy, Restart, decide
 
 BATCH = 100_000
 
@@ -29,7 +29,7 @@ def test_add_20_chunks_and_take(benchmark: BenchmarkFixture, decoded: Decoded) -
     ]
 
     def collect() -> int:
-        batcher = Batcher(Limits(BATCH, 10**9, 10.0))
+        batcher = Batcher(BatchLimits(BATCH, 10**9, 10.0))
         for part in parts:
             if batcher.fits(part.table.schema):
                 batcher.add(part, CHUNK * 600, 0.0)

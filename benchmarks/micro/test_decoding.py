@@ -7,14 +7,14 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.micro import CHUNK
-from ingest.config import Config
-from ingest.pipeline.columns import Contract, build
-from ingest.pipeline.decode import Parsed, parse
-from ingest.pipeline.decoded import Decoded
-from ingest.pipeline.flatten import Row, flatten
-from ingest.pipeline.lane import Lanes, chosen
-from ingest.pipeline.look import Limits
-from ingest.pipeline.validate import faults
+from ingest.config.load import Config
+from ingest.pipeline.arize.column_view import ValidationLimits
+from ingest.pipeline.arize.validate import faults
+from ingest.pipeline.decoding.columns import LearnedSchema, build
+from ingest.pipeline.decoding.fast_lane import Lanes, chosen
+from ingest.pipeline.decoding.flatten import Row, flatten
+from ingest.pipeline.decoding.parse import Parsed, parse
+from ingest.pipeline.decoding.result import Decoded
 
 
 @pytest.mark.benchmark(group="messages")
@@ -24,7 +24,7 @@ def test_parse_by_orjson(benchmark: BenchmarkFixture, values: list[bytes | None]
 
 
 @pytest.mark.benchmark(group="messages")
-def test_build_columns(benchmark: BenchmarkFixture, parsed: Parsed, contract: Callable[[], Contract]) -> None:
+def test_build_columns(benchmark: BenchmarkFixture, parsed: Parsed, contract: Callable[[], LearnedSchema]) -> None:
     benchmark.extra_info.update(calls=CHUNK, of="message")
     learned = contract()
     learned.learn(build(parsed.rows, learned, lambda _: b"").learned)
@@ -34,7 +34,7 @@ def test_build_columns(benchmark: BenchmarkFixture, parsed: Parsed, contract: Ca
 @pytest.mark.benchmark(group="messages")
 @pytest.mark.parametrize("lane", ["orjson", "fast"])
 def test_decode(
-    benchmark: BenchmarkFixture, values: list[bytes | None], contract: Callable[[], Contract], lane: str
+    benchmark: BenchmarkFixture, values: list[bytes | None], contract: Callable[[], LearnedSchema], lane: str
 ) -> None:
     if lane == "fast" and chosen("auto") != "fast":
         pytest.skip("the fast lane is not installed: scripts/fastlane")
@@ -47,7 +47,7 @@ def test_decode(
 @pytest.mark.benchmark(group="messages")
 def test_validate(benchmark: BenchmarkFixture, config: Config, decoded: Decoded) -> None:
     benchmark.extra_info.update(calls=CHUNK, of="message")
-    limits = Limits(config.columns, config.arize.model_type, config.arize.environment)
+    limits = ValidationLimits(config.columns, config.arize.model_type, config.arize.environment)
     assert benchmark(faults, decoded.table, limits, time.time()) == []
 
 

@@ -5,21 +5,22 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.micro import CHUNK
-from ingest.pipeline import commit
-from ingest.pipeline.ack import PartitionTracker, SettledRange, Watermark
-from ingest.pipeline.stretch import Ticket
+from ingest.pipeline.offsets import checkpoint
+from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
+from ingest.pipeline.offsets.segment import Ticket
+from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Counts
 
 CHUNKS = 20
 OUT_OF_ORDER = 50  # ranges above the watermark
 
 
-def _mark() -> Watermark:
+def _mark() -> Checkpoint:
     ranges = tuple(
         SettledRange(first, first + 4_000, Counts(3_990, 10), frozenset({1}) if first % 20_000 else frozenset())
         for first in range(1_000_000, 1_000_000 + OUT_OF_ORDER * 10_000, 10_000)
     )
-    return Watermark(900_000, Counts(899_000, 1_000), ranges, routes="0123456789ab")
+    return Checkpoint(900_000, Counts(899_000, 1_000), ranges, routes="0123456789ab")
 
 
 @pytest.mark.benchmark(group="ack tracker")
@@ -33,10 +34,10 @@ def test_arrive(benchmark: BenchmarkFixture, routes: int) -> None:
     def fresh() -> tuple[tuple[PartitionTracker], dict[str, int]]:
         return (PartitionTracker(0, 0),), {}
 
-    def arrive(tracker: PartitionTracker) -> list[Ticket]:
-        return [ticket for chunk in chunks for ticket in tracker.arrive(chunk, taken)[0]]
+    def track(tracker: PartitionTracker) -> list[Ticket]:
+        return [ticket for chunk in chunks for ticket in tracker.track(chunk, taken)[0]]
 
-    tickets = benchmark.pedantic(arrive, setup=fresh, rounds=500)
+    tickets = benchmark.pedantic(track, setup=fresh, rounds=500)
     assert [ticket.span.count for ticket in tickets] == [CHUNK // routes] * CHUNKS * routes
 
 
@@ -49,7 +50,7 @@ def test_release(benchmark: BenchmarkFixture, order: str) -> None:
     def fresh() -> tuple[tuple[PartitionTracker, list[Ticket]], dict[str, int]]:
         tracker = PartitionTracker(0, 0)
         chunks = (np.arange(at * CHUNK, (at + 1) * CHUNK, dtype=np.int64) for at in range(CHUNKS))
-        tickets = [tracker.arrive(chunk)[0][0] for chunk in chunks]
+        tickets = [tracker.track(chunk)[0][0] for chunk in chunks]
         return (tracker, tickets if order == "in order" else tickets[::-1]), {}
 
     def release(tracker: PartitionTracker, tickets: list[Ticket]) -> int:
@@ -63,7 +64,7 @@ def test_release(benchmark: BenchmarkFixture, order: str) -> None:
 @pytest.mark.benchmark(group="ack tracker")
 def test_watermark_with_50_ranges(benchmark: BenchmarkFixture) -> None:
     tracker = PartitionTracker(0, 0)
-    tickets = [tracker.arrive(np.arange(at * 100, (at + 1) * 100, dtype=np.int64))[0][0] for at in range(100)]
+    tickets = [tracker.track(np.arange(at * 100, (at + 1) * 100, dtype=np.int64))[0][0] for at in range(100)]
     for ticket in tickets[1::2]:
         tracker.release(ticket)
     assert len(benchmark(tracker.watermark).ranges) == OUT_OF_ORDER
@@ -71,10 +72,10 @@ def test_watermark_with_50_ranges(benchmark: BenchmarkFixture) -> None:
 
 @pytest.mark.benchmark(group="commit")
 def test_encode_50_ranges(benchmark: BenchmarkFixture) -> None:
-    assert benchmark(commit.encode, _mark()).startswith("ingest/2 899000:1000")
+    assert benchmark(checkpoint.encode, _mark()).startswith("ingest/2 899000:1000")
 
 
 @pytest.mark.benchmark(group="commit")
 def test_decode_50_ranges(benchmark: BenchmarkFixture) -> None:
     mark = _mark()
-    assert benchmark(commit.decode, mark.next_offset, commit.encode(mark)) == mark
+    assert benchmark(checkpoint.decode, mark.next_offset, checkpoint.encode(mark)) == mark

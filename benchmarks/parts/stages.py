@@ -21,7 +21,7 @@ from benchmarks import measure as whole
 from benchmarks.backlog import TOPIC, Backlog
 from benchmarks.contenders import INGEST, INGEST_ORJSON, Contender
 from benchmarks.figures import Curve, Figure, Outcome, Tell
-from ingest.pipeline import lane as lanes
+from ingest.pipeline.decoding import fast_lane as lanes
 
 PART = "stages"
 PARTITIONS = 4

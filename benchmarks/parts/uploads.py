@@ -31,10 +31,10 @@ from benchmarks.figures import Curve, Figure, Outcome, Tell
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.compare import compare_counts
+from ingest.sandbox.fault_injection import Fault
 from ingest.sandbox.generate import TAGS, Generator
-from ingest.sandbox.leash import Held
-from ingest.sandbox.misbehave import Fault
 from ingest.sandbox.produce import create_topic, produce
+from ingest.sandbox.tethered_process import TetheredProcess
 
 PART = "uploads"
 TOPIC = "predictions"
@@ -265,7 +265,7 @@ class _Bench:
         options = ["--partitions", f"0-{share - 1}", "--until-end", "--verbose", "--log-format", "json"]
         command = [sys.executable, "-m", "ingest", "supervise", *options, "--config", str(config)]
         with log.open("w") as output:
-            held = Held(command, output=output, environment={**kept, **self._endpoint.environment()})
+            held = TetheredProcess(command, output=output, environment={**kept, **self._endpoint.environment()})
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return held.wait(DEADLINE_S)

@@ -12,33 +12,33 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ingest.config import Route
-from ingest.pipeline.ack import PartitionTracker
-from ingest.pipeline.batch import Batches, Limits, Part
-from ingest.pipeline.dead_letters import DeadLetter, Letters
-from ingest.pipeline.judge import Judged
-from ingest.pipeline.routing import Sorted
-from ingest.pipeline.stretch import Ticket
+from ingest.config.load import Route
+from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch
+from ingest.pipeline.delivery.batch import Batches, BatchLimits, Part
+from ingest.pipeline.offsets.segment import Ticket
+from ingest.pipeline.offsets.tracker import PartitionTracker
+from ingest.pipeline.routing import RoutedChunk
+from ingest.pipeline.rows import ProcessedRows
 from ingest.records import Chunk, KafkaMessage, Rejected
 
 TOMBSTONE = "tombstone"
 
 
-class Judging(Protocol):
-    """What decides about messages: `ingest.pipeline.judge.Judges`."""
+class Processing(Protocol):
+    """What decides about messages: `ingest.pipeline.rows.Judges`."""
 
     @property
     def routes(self) -> Sequence[Route]:
         """By number; past the last one is what no route takes."""
         ...
 
-    def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
+    def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route of each message."""
         ...
 
     def judge(
-        self, route: int, found: Sorted, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
-    ) -> Iterator[Judged]:
+        self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
+    ) -> Iterator[ProcessedRows]:
         """Each of the `chosen` messages is accepted, as a row, or rejected by its index."""
         ...
 
@@ -50,7 +50,7 @@ class Taken:
     `widened`, `nulled`, `ignored` and `late` are as in `Decoded`.
     """
 
-    letters: Letters
+    letters: DeadLetterBatch
     widened: tuple[tuple[str, str, str], ...] = ()
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
@@ -64,7 +64,12 @@ class Intake:
     """
 
     def __init__(
-        self, trackers: Mapping[int, PartitionTracker], judges: Judging, limits: Limits, *, tombstones: bool = True
+        self,
+        trackers: Mapping[int, PartitionTracker],
+        judges: Processing,
+        limits: BatchLimits,
+        *,
+        tombstones: bool = True,
     ) -> None:
         self._trackers = trackers
         self._judges = judges
@@ -95,7 +100,7 @@ class Intake:
         tickets: list[Ticket] = []
         for partition in np.unique(chunk.partitions).tolist():
             own = np.flatnonzero(chunk.partitions == partition)
-            new, mask = self._trackers[partition].arrive(chunk.offsets[own], found.routes[own], left)
+            new, mask = self._trackers[partition].track(chunk.offsets[own], found.routes[own], left)
             tickets += new
             if mask is not None:
                 fresh[own] = mask
@@ -109,13 +114,13 @@ class Intake:
         for partition in np.unique(chunk.partitions).tolist():
             own = np.flatnonzero(chunk.partitions == partition)
             offsets = chunk.offsets[own]
-            new, mask = self._trackers[partition].again(route, offsets, found.routes[own], int(offsets[-1]) + 1)
+            new, mask = self._trackers[partition].track_reread(route, offsets, found.routes[own], int(offsets[-1]) + 1)
             tickets += new
             fresh[own] = mask
         return self._decode(chunk, found, np.flatnonzero(fresh), tickets, now)
 
     def _decode(
-        self, chunk: Chunk, found: Sorted, fresh: npt.NDArray[np.int64], tickets: Sequence[Ticket], now: float
+        self, chunk: Chunk, found: RoutedChunk, fresh: npt.NDArray[np.int64], tickets: Sequence[Ticket], now: float
     ) -> Taken:
         letters: list[DeadLetter] = []
         released: list[tuple[Ticket, int]] = []
@@ -140,9 +145,9 @@ class Intake:
             letters += (DeadLetter(chunk.messages[r.index], r.code, r.reason) for r in dead)
             counts = _by_ticket(own, chunk, [r.index for r in dead])
             released += zip(own, counts, strict=True)
-        return Taken(Letters(tuple(letters), tuple(released)), tuple(widened), nulled, ignored, late)
+        return Taken(DeadLetterBatch(tuple(letters), tuple(released)), tuple(widened), nulled, ignored, late)
 
-    def _add(self, route: int, judged: Judged, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
+    def _add(self, route: int, judged: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
         decoded = judged.decoded
         part = Part(decoded.table, chunk.partitions[decoded.accepted], chunk.offsets[decoded.accepted], tickets)
         for lot in judged.lots:

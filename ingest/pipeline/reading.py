@@ -22,17 +22,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest import events
-from ingest.config import Config
+from ingest.config.load import Config
 from ingest.errors import FatalError
 from ingest.events import Emit
-from ingest.pipeline.ack import PartitionTracker
-from ingest.pipeline.behind import STALL_S, Behind
-from ingest.pipeline.dead_letters import DeadLetter, DeadLetterQueue
-from ingest.pipeline.delivery import Delivery, too_many
+from ingest.pipeline.dead_letters.limit import DeadLetterLimit
+from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterQueue
+from ingest.pipeline.delivery.route import RouteDelivery, too_many
 from ingest.pipeline.intake import Intake, Taken
-from ingest.pipeline.poll import Polled, Reader, joined
-from ingest.pipeline.start import after_hole
-from ingest.pipeline.too_many import TooMany
+from ingest.pipeline.kafka.consumer import PartitionConsumer, Polled, joined
+from ingest.pipeline.kafka.start_offset import resume_after_gap
+from ingest.pipeline.offsets.tracker import PartitionTracker
+from ingest.pipeline.suspended import STALL_S, SuspendedRoutes
 from ingest.records import Chunk
 
 IDLE_POLL_S = 0.25
@@ -55,10 +55,10 @@ class Reading:
         partitions: Sequence[int],
         until: Mapping[int, int] | None,
         *,
-        reader: Reader,
+        reader: PartitionConsumer,
         trackers: Mapping[int, PartitionTracker],
         intake: Intake,
-        deliveries: Mapping[int, Delivery],
+        deliveries: Mapping[int, RouteDelivery],
         dead_letters: DeadLetterQueue,
         emit: Emit,
         worker: int,
@@ -80,8 +80,8 @@ class Reading:
         self._on_taken = on_taken
         self._on_trouble = on_trouble
         self._answer = answer
-        self._behind = Behind(config.kafka, trackers, emit=emit, worker=worker, on_trouble=on_trouble)
-        self._undecodable = TooMany(dead.max_share, dead.share_events, dead.max_consecutive)
+        self._behind = SuspendedRoutes(config.kafka, trackers, emit=emit, worker=worker, on_trouble=on_trouble)
+        self._undecodable = DeadLetterLimit(dead.max_share, dead.share_events, dead.max_consecutive)
         self._open = set(partitions)
         self._full_since: float | None = None
         self._kept: deque[Polled] = deque()  # polled without room, each a message at most
@@ -243,7 +243,7 @@ class Reading:
         tracker = self._trackers[partition]
         bounds = self._reader.watermarks([partition])[partition]
         try:
-            go_on = after_hole(kafka, partition, offset, bounds)
+            go_on = resume_after_gap(kafka, partition, offset, bounds)
         except FatalError as halt:
             if offset > bounds[1]:
                 raise  # another topic by the same name: nothing more is committed for it

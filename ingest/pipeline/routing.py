@@ -9,8 +9,8 @@ Rules
 3. What no route takes, and what is no JSON object, is on the route past the last one: dead letters, all of it.
 4. A destination is what [arize] says, its places filled by each message: strings as they are, numbers and booleans as
    JSON writes them. A message that has nothing to fill a place with has no destination: a dead letter of its route.
-5. The space id is an HTTP header value (`ingest.credentials`, rule 2). A message that makes anything else of it is a
-   dead letter of its route (`bad_space_id`): sent, it would fail for ever, and the error would quote it.
+5. The space id is an HTTP header value (`ingest.config.credentials`, rule 2). A message that makes anything else of it
+   is a dead letter of its route (`bad_space_id`): sent, it would fail for ever, and the error would quote it.
 6. More than `MAX_DESTINATIONS` of them are no destinations but data: an upload for each event is nobody's wish.
 7. The route of a message depends on nothing but the message and the rules: a commit speaks of routes, and a later
    process must find the same.
@@ -30,17 +30,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest import __version__
-from ingest.combinations import faults
-from ingest.config import Config, Route, space_id
-from ingest.credentials import header_fault
-from ingest.meanings import Environment
-from ingest.patterns import NOTHING
-from ingest.pipeline.decode import Parsed, parse
-from ingest.pipeline.flatten import Row
-from ingest.pipeline.provenance import header, text
+from ingest.config.consistency import faults
+from ingest.config.credentials import header_fault
+from ingest.config.load import Config, Route, space_id
+from ingest.config.patterns import NOTHING
+from ingest.config.schema import Environment
+from ingest.config.templates import Place
+from ingest.config.templates import parse as parts_of
+from ingest.pipeline.decoding.enrich import header, text
+from ingest.pipeline.decoding.flatten import Row
+from ingest.pipeline.decoding.parse import Parsed, parse
 from ingest.records import Destination, KafkaMessage, Rejected
-from ingest.templates import Place
-from ingest.templates import parse as parts_of
 
 MAX_DESTINATIONS = 1_000
 
@@ -49,7 +49,7 @@ _KEYS = ("space_id", "model_name", "model_version", "environment", "batch_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class RoutedChunk:
     """A chunk by route: the number of each message's route, and of its destination, -1 without one.
 
     `parsed` is None if nobody had to look into the messages; `rejected` has those without a destination.
@@ -91,11 +91,11 @@ class Router:
         ]
         return hashlib.sha256(json.dumps([__version__, rules]).encode()).hexdigest()[:12]
 
-    def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
+    def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route and the destination of each message."""
         if self._plain:
             zeros = np.zeros(len(messages), dtype=np.int64)
-            return Sorted(zeros, zeros, None, {})
+            return RoutedChunk(zeros, zeros, None, {})
         parsed = parse([message.value() for message in messages])
         indices = np.asarray(parsed.indices, dtype=np.int64)
         values = _Values(parsed.rows, [messages[index] for index in parsed.indices])
@@ -115,7 +115,7 @@ class Router:
         for index in indices[routes[indices] == self.nowhere].tolist():
             reason = "no route takes it: none of [routes.*] has a when that holds for it"
             rejected.setdefault(index, Rejected(index, "no_route", reason))
-        return Sorted(routes, destinations, parsed, rejected)
+        return RoutedChunk(routes, destinations, parsed, rejected)
 
     @staticmethod
     def _holds(route: Route, values: "_Values") -> npt.NDArray[np.bool_]:

@@ -18,11 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ingest.credentials import stripped
+from ingest.config.credentials import stripped
 from ingest.sandbox.child import Child, SandboxError, greet
 from ingest.sandbox.endpoint import Endpoint
+from ingest.sandbox.fault_injection import Fault, Kind
 from ingest.sandbox.journal import Journal
-from ingest.sandbox.misbehave import Fault, Kind
 from ingest.sandbox.receive import Handler
 
 HOST = "127.0.0.1"

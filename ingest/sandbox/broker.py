@@ -21,8 +21,8 @@ import psutil
 
 from ingest.errors import IngestError
 from ingest.sandbox.jars import cache_directory
-from ingest.sandbox.leash import Held
 from ingest.sandbox.node import await_answer, command, prepare
+from ingest.sandbox.tethered_process import TetheredProcess
 
 STOP_S = 20.0
 
@@ -39,7 +39,7 @@ class RealKafka:
         self.data = Path(tempfile.mkdtemp(prefix="ingest-kafka-")) if data is None else data
         self._port = port
         self._settings = dict(settings or {})
-        self._held: Held | None = None
+        self._held: TetheredProcess | None = None
         self.bootstrap = ""
         self.pid = 0
 
@@ -67,7 +67,9 @@ class RealKafka:
         if self.alive:
             return
         with (self.data / "console.log").open("ab") as console:
-            self._held = Held(command(self.data), output=console, directory=self.data if self._temporary else None)
+            self._held = TetheredProcess(
+                command(self.data), output=console, directory=self.data if self._temporary else None
+            )
         self.pid = self._held.pid
         await_answer(self.bootstrap, self.data, lambda: self.alive)
 

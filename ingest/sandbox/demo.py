@@ -22,15 +22,15 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from ingest.config import Kafka
+from ingest.config.sections import Kafka
 from ingest.errors import ExitCode
-from ingest.pipeline.cluster import committed_progress, watermarks
+from ingest.pipeline.kafka.metadata import committed_progress, watermarks
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.compare import compare_counts
 from ingest.sandbox.generate import Generator
 from ingest.sandbox.kafka import KafkaProcess
 from ingest.sandbox.produce import produce
-from ingest.status import spelling
+from ingest.status import formatting
 
 TOPIC = "predictions"
 GROUP = "ingest-demo"
@@ -92,7 +92,8 @@ def run(*, events: int = 200_000, partitions: int = 32, workers: int = 4) -> Exi
             produced = produce(kafka.bootstrap, TOPIC, range(partitions), events, generator=generator)
             bad = sum(produced.bad.values())
             say(
-                console, f"produced {events:,} predictions in {spelling.seconds(produced.seconds)}, {bad:,} of them bad"
+                console,
+                f"produced {events:,} predictions in {formatting.seconds(produced.seconds)}, {bad:,} of them bad",
             )
             command = ["supervise", "--workers", str(workers), "--partitions", f"0-{partitions - 1}", "--until-end"]
             say(console, f"ingest {' '.join(command)}")
@@ -231,7 +232,9 @@ def dead_letter_places(directory: Path) -> set[tuple[int, int]]:
 
 def show(console: Console, checks: tuple[Check, ...], seconds: float) -> None:
     """The proof as a table, and its verdict."""
-    table = Table(title=f"The proof, after {spelling.seconds(seconds)} in all", title_justify="left", show_header=False)
+    table = Table(
+        title=f"The proof, after {formatting.seconds(seconds)} in all", title_justify="left", show_header=False
+    )
     table.add_column()
     table.add_column(justify="right")
     table.add_column()

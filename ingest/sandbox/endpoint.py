@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.sandbox.fault_injection import Fault, Measures, Misbehaviour, Value
 from ingest.sandbox.journal import JournalWriter
-from ingest.sandbox.misbehave import Fault, Measures, Misbehaviour, Value
 from ingest.sandbox.tally import Tally
 
 

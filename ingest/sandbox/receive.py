@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from ingest.sandbox.arize_schema import RefusedError, check_columns, check_rows, decode
 from ingest.sandbox.endpoint import BrokenOffError, Endpoint
-from ingest.sandbox.misbehave import Fault, Measures
+from ingest.sandbox.fault_injection import Fault, Measures
 
 UPLOAD = "/v1/pandas_arrow"
 BLOCK_BYTES = 1 << 20

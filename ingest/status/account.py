@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ingest.status import spelling
+from ingest.status import formatting
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class RunAccount:
     """The whole run. `exact` is False if the workers' last word stands: Kafka can't be asked, or has lost offsets."""
 
     topic: str
@@ -80,7 +80,7 @@ class Account:
         )
 
 
-def as_json(account: Account, at: datetime) -> dict[str, Any]:
+def as_json(account: RunAccount, at: datetime) -> dict[str, Any]:
     """The account as one JSON object, `event` is `account`; the names are stable."""
     fields = asdict(account)
     rows = fields.pop("partitions")
@@ -94,10 +94,10 @@ def as_json(account: Account, at: datetime) -> dict[str, Any]:
     }
 
 
-def as_table(account: Account) -> Table:
+def as_table(account: RunAccount) -> Table:
     """The account for a terminal."""
     table = Table(
-        title=f"{account.topic} (group {account.group}), {spelling.seconds(account.ran_s)}", title_justify="left"
+        title=f"{account.topic} (group {account.group}), {formatting.seconds(account.ran_s)}", title_justify="left"
     )
     for name in (
         "partition",
@@ -113,25 +113,25 @@ def as_table(account: Account) -> Table:
     for row in account.partitions:
         table.add_row(
             str(row.partition),
-            spelling.count(row.consumed),
-            spelling.count(row.acknowledged),
-            spelling.count(row.dead_lettered),
-            spelling.count(row.duplicates_possible),
+            formatting.count(row.consumed),
+            formatting.count(row.acknowledged),
+            formatting.count(row.dead_lettered),
+            formatting.count(row.duplicates_possible),
             "-" if row.next_offset is None else str(row.next_offset),
             str(row.end_offset) if row.end_offset >= 0 else "?",
-            spelling.count(row.lag),
+            formatting.count(row.lag),
         )
     sums = account.totals
     table.add_section()
     table.add_row(
         "all",
-        spelling.count(sums.consumed),
-        spelling.count(sums.acknowledged),
-        spelling.count(sums.dead_lettered),
-        spelling.count(sums.duplicates_possible),
+        formatting.count(sums.consumed),
+        formatting.count(sums.acknowledged),
+        formatting.count(sums.dead_lettered),
+        formatting.count(sums.duplicates_possible),
         "",
         "",
-        spelling.count(sums.lag),
+        formatting.count(sums.lag),
     )
     if not account.exact:
         table.caption = "Kafka can't be asked, or has lost offsets: these are the workers' last words"

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 
-class LastingConsole(Console):
+class BrokenPipeConsole(Console):
     """Goes quiet when nobody reads it any more."""
 
     def on_broken_pipe(self) -> None:

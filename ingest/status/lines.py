@@ -17,7 +17,7 @@ from typing import Any
 
 from ingest import events
 from ingest.events import Event
-from ingest.status import spelling
+from ingest.status import formatting
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MOST_COLUMNS = 10  # in a sentence; a JSON line has them all
@@ -75,7 +75,7 @@ def sentence(event: Event) -> str:
 @sentence.register
 def _(event: events.WorkerStarted) -> str:
     lane = "the fast lane" if event.lane == "fast" else "orjson"
-    return f"started, pid {event.pid}, partitions {spelling.partitions(event.partitions)}, decoding with {lane}"
+    return f"started, pid {event.pid}, partitions {formatting.partitions(event.partitions)}, decoding with {lane}"
 
 
 @sentence.register
@@ -95,13 +95,13 @@ def _(event: events.OffsetsExpired) -> str:
 def _(event: events.DeadLettersWritten) -> str:
     count = sum(event.reasons.values())
     reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(event.reasons.items()))
-    return f"{spelling.amount(count, 'message')} to the dead letters ({reasons}), for example {event.example}"
+    return f"{formatting.amount(count, 'message')} to the dead letters ({reasons}), for example {event.example}"
 
 
 @sentence.register
 def _(event: events.DeadLettersBlocked) -> str:
     return f"dead letters can't be written, so nothing is committed past them: {event.error}; next try in " + (
-        spelling.seconds(event.retry_in_s)
+        formatting.seconds(event.retry_in_s)
     )
 
 
@@ -122,9 +122,9 @@ def _(event: events.ColumnsIgnored) -> str:
 
 def _by_column(event: events.ValuesNulled | events.ColumnsIgnored) -> str:
     most = sorted(event.columns.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{json.dumps(column[:100])} {spelling.count(number)}" for column, number in most[:_MOST_COLUMNS]]
+    parts = [f"{json.dumps(column[:100])} {formatting.count(number)}" for column, number in most[:_MOST_COLUMNS]]
     others = event.others + sum(number for _, number in most[_MOST_COLUMNS:])
-    return ", ".join([*parts, f"others {spelling.count(others)}"] if others else parts)
+    return ", ".join([*parts, f"others {formatting.count(others)}"] if others else parts)
 
 
 @sentence.register
@@ -135,44 +135,44 @@ def _(event: events.TimestampsRead) -> str:
 @sentence.register
 def _(event: events.LateActuals) -> str:
     return (
-        f"{spelling.amount(event.rows, 'actual')} with a timestamp more than {event.days} days back: sent, but Arize "
+        f"{formatting.amount(event.rows, 'actual')} with a timestamp more than {event.days} days back: sent, but Arize "
         f"joins them only to predictions of the last {event.days} days, unless its support has widened that"
     )
 
 
 @sentence.register
 def _(event: events.UploadStarted) -> str:
-    return f"{_batch(event)}: sending {spelling.amount(event.rows, 'row')}, {spelling.size(event.bytes)}"
+    return f"{_batch(event)}: sending {formatting.amount(event.rows, 'row')}, {formatting.size(event.bytes)}"
 
 
 @sentence.register
 def _(event: events.UploadAcknowledged) -> str:
     attempts = "" if event.attempts == 1 else f" at attempt {event.attempts}"
-    rows = spelling.amount(event.rows, "row")
-    return f"{_batch(event)}: Arize acknowledged {rows} in {spelling.seconds(event.seconds)}{attempts}"
+    rows = formatting.amount(event.rows, "row")
+    return f"{_batch(event)}: Arize acknowledged {rows} in {formatting.seconds(event.seconds)}{attempts}"
 
 
 @sentence.register
 def _(event: events.UploadRetried) -> str:
     return (
         f"{_batch(event)}: attempt {event.attempt} failed: {event.error}; the same "
-        f"{spelling.amount(event.rows, 'row')} go again in {spelling.seconds(event.retry_in_s)}"
+        f"{formatting.amount(event.rows, 'row')} go again in {formatting.seconds(event.retry_in_s)}"
     )
 
 
 @sentence.register
 def _(event: events.UploadRejected) -> str:
     return (
-        f"{_batch(event)}: Arize refused {spelling.amount(event.rows, 'row')} for good with "
+        f"{_batch(event)}: Arize refused {formatting.amount(event.rows, 'row')} for good with "
         f"{event.status}: {event.error}; they go to the dead letters, found in "
-        f"{spelling.amount(event.requests, 'request')}"
+        f"{formatting.amount(event.requests, 'request')}"
     )
 
 
 @sentence.register
 def _(event: events.UploadSplit) -> str:
     return (
-        f"{_batch(event)}: Arize refused {spelling.amount(event.rows, 'row')} with {event.status}: {event.error}; "
+        f"{_batch(event)}: Arize refused {formatting.amount(event.rows, 'row')} with {event.status}: {event.error}; "
         "looking for the rows it will not take, the others are delivered"
     )
 
@@ -180,8 +180,8 @@ def _(event: events.UploadSplit) -> str:
 @sentence.register
 def _(event: events.UploadUnproven) -> str:
     return (
-        f"{_batch(event)}: for {spelling.seconds(event.seconds)} no answer proves that it is stored, after "
-        f"{spelling.amount(event.attempts, 'attempt')}: {event.why}; it is sent again and may be stored several times"
+        f"{_batch(event)}: for {formatting.seconds(event.seconds)} no answer proves that it is stored, after "
+        f"{formatting.amount(event.attempts, 'attempt')}: {event.why}; it is sent again and may be stored several times"
     )
 
 
@@ -189,7 +189,7 @@ def _(event: events.UploadUnproven) -> str:
 def _(event: events.UploadsHalved) -> str:
     route = f" of route {event.route}" if event.route else ""
     return (
-        f"{spelling.amount(event.limit, 'upload')}{route} at once instead of {event.before}, to spare Arize: "
+        f"{formatting.amount(event.limit, 'upload')}{route} at once instead of {event.before}, to spare Arize: "
         f"{event.why}; more again when it answers in time ([arize] adaptive)"
     )
 
@@ -235,7 +235,7 @@ def _(event: events.KafkaTrouble) -> str:
 
 @sentence.register
 def _(event: events.Progress) -> str:
-    return f"{event.state}, {event.uploads_in_flight} uploads in flight, {spelling.size(event.rss_bytes)}"
+    return f"{event.state}, {event.uploads_in_flight} uploads in flight, {formatting.size(event.rss_bytes)}"
 
 
 @sentence.register
@@ -246,30 +246,32 @@ def _(event: events.WorkerFailed) -> str:
 @sentence.register
 def _(event: events.WorkerFinished) -> str:
     if event.unacknowledged:
-        left = spelling.amount(event.unacknowledged, "message")
+        left = formatting.amount(event.unacknowledged, "message")
         return f"leaves with {left} unacknowledged; they stay uncommitted in Kafka"
     return "leaves, everything is acknowledged and committed"
 
 
 @sentence.register
 def _(event: events.SupervisorStarted) -> str:
-    what = f"topic {event.topic}, group {event.group}, partitions {spelling.partitions(event.partitions)}"
-    workers = spelling.amount(event.workers, "worker")
+    what = f"topic {event.topic}, group {event.group}, partitions {formatting.partitions(event.partitions)}"
+    workers = formatting.amount(event.workers, "worker")
     if event.until is None:
         return f"{what}, {workers}; a SIGTERM or Ctrl-C drains"
     left = sum(end - event.next_offsets.get(partition, 0) for partition, end in event.until.items())
-    return f"{what}, {workers}, until the end: {spelling.count(max(left, 0))} offsets to go"
+    return f"{what}, {workers}, until the end: {formatting.count(max(left, 0))} offsets to go"
 
 
 @sentence.register
 def _(event: events.PartitionsAdded) -> str:
-    added = spelling.partitions(event.partitions)
+    added = formatting.partitions(event.partitions)
     return f"topic {event.topic} has new partitions: reads {added} as well, from the first message"
 
 
 @sentence.register
 def _(event: events.PartitionsNotRead) -> str:
-    return f"topic {event.topic} has new partitions {spelling.partitions(event.partitions)}, not read here: {event.why}"
+    return (
+        f"topic {event.topic} has new partitions {formatting.partitions(event.partitions)}, not read here: {event.why}"
+    )
 
 
 @sentence.register
@@ -282,15 +284,15 @@ def _(event: events.WorkerExited) -> str:
     how = f"exit code {event.exit_code}"
     if event.exit_code < 0:
         how = f"killed by {_SIGNALS.get(event.exit_code, f'signal {-event.exit_code}')}"
-    return f"pid {event.pid} ended after {spelling.seconds(event.ran_s)}: {how}"
+    return f"pid {event.pid} ended after {formatting.seconds(event.ran_s)}: {how}"
 
 
 @sentence.register
 def _(event: events.DuplicatesPossible) -> str:
     count = sum(span.count for span in event.ranges)
     return (
-        f"{spelling.amount(count, 'message')} of {event.topic} sent and not yet committed "
-        f"may reach Arize twice: {spelling.spans(event.ranges)}"
+        f"{formatting.amount(count, 'message')} of {event.topic} sent and not yet committed "
+        f"may reach Arize twice: {formatting.spans(event.ranges)}"
     )
 
 
@@ -298,25 +300,25 @@ def _(event: events.DuplicatesPossible) -> str:
 def _(event: events.AccountBlocked) -> str:
     return (
         f"the account can't be written, delivery goes on without it: {event.error}; next try in "
-        f"{spelling.seconds(event.retry_in_s)}, and the next row heals what is missing"
+        f"{formatting.seconds(event.retry_in_s)}, and the next row heals what is missing"
     )
 
 
 @sentence.register
 def _(event: events.WorkerRestarting) -> str:
-    return f"starts again in {spelling.seconds(event.in_s)} (crash {event.crashes} lately)"
+    return f"starts again in {formatting.seconds(event.in_s)} (crash {event.crashes} lately)"
 
 
 @sentence.register
 def _(event: events.WorkerHung) -> str:
-    return f"pid {event.pid} has made no progress for {spelling.seconds(event.silent_s)}: killed, to start again"
+    return f"pid {event.pid} has made no progress for {formatting.seconds(event.silent_s)}: killed, to start again"
 
 
 @sentence.register
 def _(event: events.WorkerGivenUp) -> str:
     return (
-        f"GIVEN UP after {event.crashes} crashes within {spelling.seconds(event.period_s)}: partitions "
-        f"{spelling.partitions(event.partitions)} are read by nobody until the next start; the others go on"
+        f"GIVEN UP after {event.crashes} crashes within {formatting.seconds(event.period_s)}: partitions "
+        f"{formatting.partitions(event.partitions)} are read by nobody until the next start; the others go on"
     )
 
 
@@ -324,10 +326,10 @@ def _(event: events.WorkerGivenUp) -> str:
 def _(event: events.Draining) -> str:
     if event.topic is not None:
         return (
-            f"{event.reason}: {event.topic} drains for up to {spelling.seconds(event.deadline_s)}, other topics go on"
+            f"{event.reason}: {event.topic} drains for up to {formatting.seconds(event.deadline_s)}, other topics go on"
         )
     return (
-        f"{event.reason}: draining for up to {spelling.seconds(event.deadline_s)}; "
+        f"{event.reason}: draining for up to {formatting.seconds(event.deadline_s)}; "
         "a second stop leaves at once, and what is open stays in Kafka"
     )
 

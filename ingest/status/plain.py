@@ -15,10 +15,10 @@ from typing import Self, TextIO
 from rich.console import Console
 
 from ingest.events import Event
-from ingest.status import lines, spelling
-from ingest.status.account import Account, as_json, as_table
-from ingest.status.board import Board
-from ingest.status.digest import Digest
+from ingest.status import formatting, lines
+from ingest.status.account import RunAccount, as_json, as_table
+from ingest.status.event_coalescer import EventCoalescer
+from ingest.status.run_state import RunState
 
 SUMMARY_S = 30.0
 
@@ -44,8 +44,8 @@ class LineScreen:
         self._wall = wall
         self._summed_at = clock()
         self._mute = False
-        self._digest = Digest()
-        self.board = Board()
+        self._digest = EventCoalescer()
+        self.board = RunState()
 
     def emit(self, event: Event) -> None:
         """Write the event's line, if it gets one."""
@@ -62,7 +62,7 @@ class LineScreen:
             self._summed_at = now
             self._write(self._summary(now))
 
-    def account(self, account: Account) -> None:
+    def account(self, account: RunAccount) -> None:
         """Write the table."""
         self._write_all(self._digest.rest())
         console = Console(file=io.StringIO(), no_color=True, force_terminal=False, width=110)
@@ -77,14 +77,14 @@ class LineScreen:
     def _summary(self, now: float) -> str:
         board = self.board
         left = board.left_s(now)
-        lags = ", ".join(f"{topic} {spelling.count(lag)}" for topic, lag in board.lags().items())
+        lags = ", ".join(f"{topic} {formatting.count(lag)}" for topic, lag in board.lags().items())
         return (
             f"{self._wall().astimezone():%H:%M:%S} {'summary':<10}  "
-            f"{spelling.count(board.per_s)} events/s, {spelling.count(board.acknowledged)} acknowledged, "
-            f"{spelling.count(board.dead_lettered)} dead-lettered, lag {spelling.count(board.lag)}"
+            f"{formatting.count(board.per_s)} events/s, {formatting.count(board.acknowledged)} acknowledged, "
+            f"{formatting.count(board.dead_lettered)} dead-lettered, lag {formatting.count(board.lag)}"
             f"{f' ({lags})' if len(board.topics) > 1 else ''}, "
-            f"{spelling.amount(board.restarts, 'restart')}"
-            f"{f', {spelling.seconds(left)} left' if left is not None else ''}"
+            f"{formatting.amount(board.restarts, 'restart')}"
+            f"{f', {formatting.seconds(left)} left' if left is not None else ''}"
         )
 
     def _write(self, line: str) -> None:
@@ -114,7 +114,7 @@ class JsonScreen(LineScreen):
         if lines.wanted(event, verbose=self._verbose):
             self._write(lines.json_line(event, self._wall(), self.board.topic_of(event)))
 
-    def account(self, account: Account) -> None:
+    def account(self, account: RunAccount) -> None:
         """Write the one `account` line."""
         self._write(json.dumps(as_json(account, self._wall()), ensure_ascii=False))
 

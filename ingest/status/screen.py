@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from ingest.events import Event
-from ingest.status.account import Account
-from ingest.status.console import LastingConsole
+from ingest.status.account import RunAccount
+from ingest.status.console import BrokenPipeConsole
 from ingest.status.plain import JsonScreen, LineScreen
 from ingest.status.terminal import TerminalScreen
 
@@ -25,7 +25,7 @@ class Screen(Protocol):
         """Show that time passes; called at least twice a second."""
         ...
 
-    def account(self, account: Account) -> None:
+    def account(self, account: RunAccount) -> None:
         """Show what the run has come to."""
         ...
 
@@ -40,7 +40,7 @@ def choose(stream: TextIO, *, json: bool, verbose: bool) -> Screen:
     """The screen for `stream`."""
     if json:
         return JsonScreen(stream, verbose=verbose)
-    console = LastingConsole(file=stream)
+    console = BrokenPipeConsole(file=stream)
     if console.is_terminal and stream.isatty() and not console.no_color and not console.is_dumb_terminal:
         return TerminalScreen(console, verbose=verbose)
     return LineScreen(stream, verbose=verbose)

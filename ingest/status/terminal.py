@@ -18,10 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.events import Event, Progress
-from ingest.status import lines, spelling
-from ingest.status.account import Account, as_table
-from ingest.status.board import Board, PartitionView, WorkerView
-from ingest.status.digest import Digest
+from ingest.status import formatting, lines
+from ingest.status.account import RunAccount, as_table
+from ingest.status.event_coalescer import EventCoalescer
+from ingest.status.run_state import PartitionView, RunState, WorkerView
 
 REDRAW_S = 0.5
 PAGE_S = 5.0
@@ -45,8 +45,8 @@ class TerminalScreen:
         self._drawn_at = float("-inf")
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         self._gone = False
-        self._digest = Digest()
-        self.board = Board()
+        self._digest = EventCoalescer()
+        self.board = RunState()
 
     def emit(self, event: Event) -> None:
         """Fold the event in, and print its line above the table."""
@@ -63,7 +63,7 @@ class TerminalScreen:
             self._drawn_at = now
             self._draw(lambda: self._live.update(render(self.board, self._console, now), refresh=True))
 
-    def account(self, account: Account) -> None:
+    def account(self, account: RunAccount) -> None:
         """Print the final table."""
         self._print(self._digest.rest())
         self._draw(lambda: self._console.print(as_table(account)))
@@ -93,7 +93,7 @@ class TerminalScreen:
         self._draw(self._live.stop)
 
 
-def render(board: Board, console: Console, now: float) -> RenderableType:
+def render(board: RunState, console: Console, now: float) -> RenderableType:
     """The whole view, within the window."""
     height, width = console.size.height, console.size.width
     workers = _page(list(board.workers.values()), max(height // 2 - 4, 1), now)
@@ -119,7 +119,7 @@ def _page(views: Sequence[_View], capacity: int, now: float) -> Sequence[_View]:
     return views[first : first + capacity]
 
 
-def _workers(board: Board, views: Sequence[WorkerView], now: float) -> Table:
+def _workers(board: RunState, views: Sequence[WorkerView], now: float) -> Table:
     hidden = len(board.workers) - len(views)
     table = Table(box=None, padding=(0, 2, 0, 0), caption=f"{hidden} more workers in turn" if hidden else None)
     several = len(board.topics) > 1  # then there is less room: what does not fit is cut, not wrapped
@@ -135,18 +135,18 @@ def _workers(board: Board, views: Sequence[WorkerView], now: float) -> Table:
             str(view.index),
             *([view.topic] if several else []),
             Text(view.state, style=style),
-            spelling.partitions(view.partitions) if view.partitions else "",
+            formatting.partitions(view.partitions) if view.partitions else "",
             str(view.pid or ""),
-            spelling.seconds(round(max(now - view.since, 0))),
+            formatting.seconds(round(max(now - view.since, 0))),
             str(view.restarts),
-            spelling.count(view.rate.per_s),
+            formatting.count(view.rate.per_s),
             str(view.uploads_in_flight) + (f", {view.uploads_limit} at once" if view.uploads_limit else ""),
-            spelling.size(view.rss_bytes) if view.rss_bytes else "",
+            formatting.size(view.rss_bytes) if view.rss_bytes else "",
         )
     return table
 
 
-def _partitions(board: Board, views: Sequence[PartitionView], blocks: int, names: int) -> Table:
+def _partitions(board: RunState, views: Sequence[PartitionView], blocks: int, names: int) -> Table:
     rows = max(-(-len(views) // blocks), 1)
     columns = [views[start : start + rows] for start in range(0, len(views), rows)]
     hidden = len(board.partitions) - len(views)
@@ -165,31 +165,31 @@ def _partitions(board: Board, views: Sequence[PartitionView], blocks: int, names
     return table
 
 
-def _name(board: Board, view: PartitionView) -> str:
+def _name(board: RunState, view: PartitionView) -> str:
     """`7`, or where there are more topics Kafka's `predictions-7`; of a long one its end, which tells them apart."""
     name = f"{view.topic}-{view.partition}" if len(board.topics) > 1 else str(view.partition)
     return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
 
 
-def _partition(board: Board, view: PartitionView) -> list[str]:
+def _partition(board: RunState, view: PartitionView) -> list[str]:
     position = "" if view.progress is None else str(view.progress.position)
-    lag = "?" if view.lag is None else spelling.count(view.lag)
-    return [_name(board, view), str(view.next_offset), position, lag, spelling.count(view.rate.per_s)]
+    lag = "?" if view.lag is None else formatting.count(view.lag)
+    return [_name(board, view), str(view.next_offset), position, lag, formatting.count(view.rate.per_s)]
 
 
-def _totals(board: Board) -> Text:
+def _totals(board: RunState) -> Text:
     text = Text()
     text.append(board.topics[0] if len(board.topics) == 1 else f"{len(board.topics)} topics", style="bold")
     text.append(
-        f"  {spelling.count(board.per_s)} events/s  {spelling.count(board.acknowledged)} acknowledged  "
-        f"{spelling.count(board.dead_lettered)} dead-lettered  lag {spelling.count(board.lag)}"
+        f"  {formatting.count(board.per_s)} events/s  {formatting.count(board.acknowledged)} acknowledged  "
+        f"{formatting.count(board.dead_lettered)} dead-lettered  lag {formatting.count(board.lag)}"
     )
     if board.draining:
         text.append("  draining", style="yellow")
     return text
 
 
-def _bar(board: Board, width: int, now: float) -> RenderableType | None:
+def _bar(board: RunState, width: int, now: float) -> RenderableType | None:
     of = board.done_of()
     if of is None:
         return None
@@ -200,6 +200,6 @@ def _bar(board: Board, width: int, now: float) -> RenderableType | None:
     line.add_row(
         ProgressBar(total=max(whole, 1), completed=done if whole else 1, width=max(min(width - 40, 60), 10)),
         f"{share:.0%}",
-        f"{spelling.seconds(round(left))} left" if left is not None else "",
+        f"{formatting.seconds(round(left))} left" if left is not None else "",
     )
     return line

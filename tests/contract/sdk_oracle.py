@@ -12,12 +12,13 @@ from arize.ml.client import _get_pb_schema
 from arize.ml.types import Environments, ModelTypes
 from arize.ml.types import Schema as ArizeSchema
 
-from ingest.config import Arize, Config
-from ingest.meanings import Environment, misplaced
-from ingest.pipeline.decoded import Decoded
-from ingest.pipeline.judge import Judge
-from ingest.pipeline.log import arize_schema, meanings
-from ingest.pipeline.schema import shapes
+from ingest.config.load import Config
+from ingest.config.schema import Environment, misplaced
+from ingest.config.sections import Arize
+from ingest.pipeline.arize.roles import shapes
+from ingest.pipeline.arize.uploader import arize_schema, meanings
+from ingest.pipeline.decoding.result import Decoded
+from ingest.pipeline.rows import RowProcessor
 from tests.contract.validation_cases import NOW_S, Model, Row
 
 
@@ -56,7 +57,7 @@ class Message:
 
 
 def judged(config: Config, rows: list[Row]) -> Decoded:
-    return Judge(config, lambda: NOW_S).judge([Message(json.dumps(row).encode()) for row in rows])
+    return RowProcessor(config, lambda: NOW_S).judge([Message(json.dumps(row).encode()) for row in rows])
 
 
 def sent(config: Config, decoded: Decoded) -> Iterator[pa.Table]:

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 import requests
 
-from ingest.config import Config
+from ingest.config.load import Config
+from ingest.config.schema import Embedding, Environment, Schema
 from ingest.errors import RejectedError
-from ingest.meanings import Embedding, Environment, Schema
-from ingest.pipeline import transport
-from ingest.pipeline.log import ArizeLog
+from ingest.pipeline.arize import transport
+from ingest.pipeline.arize.uploader import ArizeUploader
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.journal import Stored
 from tests.contract.sdk_oracle import configured, judged, sent
@@ -34,7 +34,7 @@ def deliver(arize_endpoint: ArizeEndpoint, monkeypatch: pytest.MonkeyPatch) -> I
         named = Config(arize=arize, schema=config.columns)
         decoded = judged(named, rows)
         assert decoded.rejected == []
-        log = ArizeLog(named)
+        log = ArizeUploader(named)
         for table in sent(named, decoded):
             log.send(table, transport.Attempt())
         return list(arize_endpoint.journal.requests())
@@ -196,7 +196,7 @@ def test_the_endpoint_refuses_shapes_that_share_a_batch() -> None:
     named = Config(arize=config.arize.model_copy(update={"model_name": "m"}), schema=config.columns)
     table = pa.Table.from_batches([judged(named, rows).table])
     with pytest.raises(RejectedError, match="has 1 nulls"):
-        ArizeLog(named).send(table, transport.Attempt())
+        ArizeUploader(named).send(table, transport.Attempt())
 
 
 def test_an_embedding_needs_a_vector_in_its_batch(deliver: Deliver) -> None:

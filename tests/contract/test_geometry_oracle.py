@@ -7,8 +7,8 @@ from arize.ml.batch_validation.validator import _box_coordinates_wrong_format, _
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.pipeline import geometry
-from ingest.pipeline.geometry import bad_boxes, bad_polygons
+from ingest.pipeline.arize import geometry
+from ingest.pipeline.arize.geometry import bad_boxes, bad_polygons
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "300"))
 COORDINATES = pa.list_(pa.list_(pa.float64()))

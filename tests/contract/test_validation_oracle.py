@@ -17,8 +17,8 @@ from arize.ml.types import ModelTypes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.meanings import Environment
-from ingest.pipeline.log import arize_schema, meanings
+from ingest.config.schema import Environment
+from ingest.pipeline.arize.uploader import arize_schema, meanings
 from tests.contract.sdk_oracle import configured, judged, named_schema, oracle, raw_table, sent, wire
 from tests.contract.validation_cases import (
     BAD_POLYGONS,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.meanings import (
+from ingest.config.schema import (
     ActualInstances,
     Boxes,
     Embedding,

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import requests
 
-from ingest.pipeline import transport
-from ingest.pipeline.transport import Attempt
+from ingest.pipeline.arize import transport
+from ingest.pipeline.arize.transport import Attempt
 from tests.harness.answer_oracle import read
 from tests.harness.answers import CHUNKED, FRAMED, HTML, JSON, OPEN_ENDED, answer
 from tests.harness.peer import Ending, Line, Peer, certificate

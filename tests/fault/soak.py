@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from ingest.errors import ExitCode
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
-from ingest.sandbox.misbehave import Fault
+from ingest.sandbox.fault_injection import Fault
 from tests.harness.invariants import Finding
 from tests.harness.rig import Rig
 from tests.harness.supervise import Supervise

@@ -7,7 +7,8 @@ import pytest
 from ingest.errors import ExitCode
 from tests.harness.rig import DEFAULTS, Rig
 
-# Two on their way, and one that is acknowledged while its commit isn't confirmed: see ingest.pipeline.commit, rule 5.
+# Two on their way, and one that is acknowledged while its commit isn't confirmed:
+# see ingest.pipeline.offsets.committer, rule 5.
 IN_FLIGHT_ROWS = (2 * DEFAULTS["arize"]["in_flight"] - 1) * DEFAULTS["batch"]["max_events"]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ingest.errors import ExitCode
-from ingest.sandbox.misbehave import Fault
+from ingest.sandbox.fault_injection import Fault
 from tests.harness.invariants import Finding
 from tests.harness.rig import Rig
 

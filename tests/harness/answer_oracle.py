@@ -1,4 +1,4 @@
-"""What an answer is by RFC 9112, read from all of its bytes at once: the other opinion on `ingest.pipeline.answer`.
+"""What an answer is by RFC 9112, read from all of its bytes at once: the oracle of `ingest.pipeline.arize.answer`.
 
 Deliberately another way of reading: regular expressions over the whole, no stream and no state.
 """

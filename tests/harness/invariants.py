@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from ingest.pipeline.ack import Watermark
+from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.sandbox.compare import canonical
 from ingest.sandbox.journal import PARTITION, SEQUENCE, Ints
 from tests.harness.truth import Evidence
@@ -28,7 +28,7 @@ from tests.harness.truth import Evidence
 Invariant = Literal["I1", "I2", "I3", "I4", "END"]
 EXAMPLES = 5
 
-Committed = Mapping[int, Watermark | None]
+Committed = Mapping[int, Checkpoint | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Samples:
             self.highest[partition] = max(before, mark.next_offset)
 
 
-def settled(mark: Watermark, visible: Ints) -> Ints:
+def settled(mark: Checkpoint, visible: Ints) -> Ints:
     """Those of the `visible` offsets that a commit calls settled; of open routes it says nothing."""
     claimed = visible < mark.next_offset
     for part in (part for part in mark.ranges if not part.open):

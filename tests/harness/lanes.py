@@ -13,12 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest.pipeline.columns import Contract
-from ingest.pipeline.decode import parse
-from ingest.pipeline.decoded import Decoded
-from ingest.pipeline.decoder import Decoder
-from ingest.pipeline.kinds import Rule
-from ingest.pipeline.lane import Lanes, chosen
+from ingest.pipeline.decoding.column_types import Rule
+from ingest.pipeline.decoding.columns import LearnedSchema
+from ingest.pipeline.decoding.fast_lane import Lanes, chosen
+from ingest.pipeline.decoding.orjson_lane import Decoder
+from ingest.pipeline.decoding.parse import parse
+from ingest.pipeline.decoding.result import Decoded
 from tests.harness import corpus
 
 Chunk = list[bytes | None]
@@ -101,7 +101,7 @@ def compare(rules: Rules, chunks: Sequence[Sequence[bytes | None]]) -> int:
 
     Orjson's, row by row, is what the others are held to: orjson's by blocks, and the fast lane where it is built.
     """
-    one, by_blocks, by_both = Contract(rules), Contract(rules), Contract(rules)
+    one, by_blocks, by_both = LearnedSchema(rules), LearnedSchema(rules), LearnedSchema(rules)
     rows = Decoder(one)
     others = [(by_blocks, Decoder(by_blocks, block=_BLOCK).decode)]
     if chosen("auto") == "fast":

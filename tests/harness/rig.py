@@ -14,9 +14,9 @@ from typing import Any, Self
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from ingest.config import Kafka
+from ingest.config.sections import Kafka
 from ingest.errors import FatalError
-from ingest.pipeline import poll
+from ingest.pipeline.kafka import consumer
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.generate import Generator
@@ -75,7 +75,9 @@ class Rig:
             self.evidence = Evidence(self.truth, journal, self.dead_letters, letters=f"{topic}.*.jsonl")
         self.samples = Samples()
         self.runs: list[Supervise] = []
-        self._reader = poll.Reader(self.kafka, self.partitions, on_trouble=lambda _: None, on_committed=lambda *_: None)
+        self._reader = consumer.PartitionConsumer(
+            self.kafka, self.partitions, on_trouble=lambda _: None, on_committed=lambda *_: None
+        )
 
     # --- the topic -------------------------------------------------------------------------------
 
@@ -90,7 +92,9 @@ class Rig:
         """The topic has so many partitions now."""
         self._reader.close()
         self.partitions = tuple(range(partitions))
-        self._reader = poll.Reader(self.kafka, self.partitions, on_trouble=lambda _: None, on_committed=lambda *_: None)
+        self._reader = consumer.PartitionConsumer(
+            self.kafka, self.partitions, on_trouble=lambda _: None, on_committed=lambda *_: None
+        )
 
     def delete_records(self, partition: int, before: int) -> None:
         """Remove what lies below the offset `before`, as retention does; the truth excuses it from now on."""

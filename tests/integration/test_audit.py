@@ -13,11 +13,10 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from ingest.account.files import AccountFiles
-from ingest.account.rows import Key, Row, State, of_line, to_line
+from ingest.accounting.files import AccountFiles
+from ingest.accounting.rows import Key, Row, State, of_line, to_line
 from ingest.errors import ExitCode
-from ingest.pipeline.ack import Watermark
-from ingest.pipeline.commit import encode
+from ingest.pipeline.offsets.checkpoint import Checkpoint, encode
 from ingest.records import Counts
 from tests.harness.rig import Rig
 from tests.harness.transactions import transaction
@@ -71,7 +70,7 @@ def rewrite(main: Rig, change: Callable[[State], State | None]) -> None:
 
 def commit(main: Rig, partition: int, next_offset: int, counts: Counts | None = None) -> None:
     """Commit as we do, with counts; or as another tool does, without."""
-    metadata = "" if counts is None else encode(Watermark(next_offset, counts))
+    metadata = "" if counts is None else encode(Checkpoint(next_offset, counts))
     consumer = Consumer({"bootstrap.servers": main.kafka.brokers, "group.id": main.kafka.group, "log_level": 0})
     place = TopicPartition(main.kafka.topic, partition, next_offset, metadata)
     consumer.commit(offsets=[place], asynchronous=False)

@@ -15,7 +15,7 @@ import pytest
 from ingest.errors import ExitCode
 from tests.harness.corpus import Message, good, messages
 from tests.harness.rig import Rig
-from tests.unit.pipeline.test_decode_columns import same
+from tests.unit.pipeline.decoding.test_columns import same
 
 SEED = int(os.environ.get("CORPUS_SEED", random.randrange(10**6)))
 NEIGHBOURS = 3  # good messages for each of the corpus

@@ -18,7 +18,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from ingest.errors import ExitCode
-from ingest.sandbox.misbehave import Fault
+from ingest.sandbox.fault_injection import Fault
 from tests.harness.invariants import Finding
 from tests.harness.rig import Rig
 from tests.harness.supervise import wait_until

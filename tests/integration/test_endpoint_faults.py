@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.errors import ExitCode
-from ingest.sandbox.misbehave import Fault
+from ingest.sandbox.fault_injection import Fault
 from tests.harness.rig import Rig
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from ingest.errors import ExitCode
-from ingest.pipeline.privacy import Privacy
+from ingest.pipeline.decoding.privacy import Privacy
 from tests.harness.rig import Rig
 from tests.integration.test_dead_letters import OFF, dead_letters
 

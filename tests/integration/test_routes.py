@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ingest.errors import ExitCode
-from ingest.sandbox.misbehave import Fault
+from ingest.sandbox.fault_injection import Fault
 from tests.harness.rig import DEFAULTS, Rig
 from tests.harness.supervise import Supervise
 

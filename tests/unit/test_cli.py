@@ -49,7 +49,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_a_supervisor_does_not_load_what_only_workers_need(tmp_path: Path) -> None:
-    modules = "ingest.cli, ingest.pool.session, ingest.status.screen"
+    modules = "ingest.cli, ingest.supervisor.session, ingest.status.screen"
     heavy = [name for name in HEAVY if name not in {"numpy", "confluent_kafka"}]
     code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest import events
-from ingest.events import Event, Repeats
+from ingest.events import Event, Throttle
 from ingest.records import Counts, PartitionProgress, Span
 
 EVENTS = [kind for _, kind in inspect.getmembers(events, inspect.isclass) if issubclass(kind, Event)]
@@ -49,7 +49,7 @@ def test_every_event_is_a_small_frozen_value_that_travels(kind: type[Event]) -> 
 
 
 def test_the_same_text_is_told_once_in_a_while() -> None:
-    repeats = Repeats(every_s=30.0)
+    repeats = Throttle(every_s=30.0)
     assert repeats.news("broker down", 100.0)
     assert not repeats.news("broker down", 129.9)
     assert repeats.news("another", 129.9)
@@ -58,7 +58,7 @@ def test_the_same_text_is_told_once_in_a_while() -> None:
 
 
 def test_texts_with_changing_details_do_not_pile_up() -> None:
-    repeats = Repeats(most=10)
+    repeats = Throttle(most=10)
     for number in range(10_000):
         assert repeats.news(f"lost connection {number}", 0.0)
     assert len(repeats._told) <= 10

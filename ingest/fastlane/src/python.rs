@@ -30,7 +30,7 @@ fn kind(name: &str) -> Kind {
 /// Decodes chunks under one set of columns.
 ///
 /// `Decoder(columns)`: each is (dotted path, kind, whether a row must have a value in it). Kinds are those of
-/// `ingest.pipeline.kinds`; of any other, only nulls are taken. Raises `ValueError` for a path given twice.
+/// `ingest.pipeline.decoding.column_types`; of any other, only nulls are taken. Raises `ValueError` for a path given twice.
 #[pyclass(module = "ingest_fastlane")]
 struct Decoder {
     rows: Rows,
@@ -120,7 +120,7 @@ pub mod ingest_fastlane {
     #[pymodule_export]
     use super::Decoder;
 
-    /// What `ingest.pipeline.lane` expects of this module; another number, and it does without.
+    /// What `ingest.pipeline.decoding.fast_lane` expects of this module; another number, and it does without.
     #[pymodule_export]
     const INTERFACE: u32 = 1;
 }

@@ -5,7 +5,7 @@
 //!    back: unknown keys, one that stands twice, values of another kind, a required column that is missing or null, an
 //!    empty object, escapes in a key, bad UTF-8, whatever is no JSON.
 //! 2. A handed-back row leaves no trace: not in a column, and not in which columns the rows have.
-//! 3. A missing key is a null. Nested objects are columns under their dotted paths (`ingest.pipeline.flatten`). A path
+//! 3. A missing key is a null. Nested objects are columns under their dotted paths (`ingest.pipeline.decoding.flatten`). A path
 //!    may be met once in a row, whether it is a column or an object on the way to one.
 //!
 //! Theory: messages of one producer look alike. What stands between two values (comma, key, colon, blanks, braces) is
@@ -17,7 +17,7 @@ use std::collections::HashMap;
 
 use crate::column::{Column, Kind, blanks};
 
-const MAX_DEPTH: usize = 16; // ingest.pipeline.flatten takes 32
+const MAX_DEPTH: usize = 16; // ingest.pipeline.decoding.flatten takes 32
 const MAX_PLACES: usize = 10_000;
 const MAX_STEP: usize = 512;
 

@@ -25,8 +25,8 @@ from arize.ml.types import Environments, ModelTypes, Schema
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.child import SandboxError
 from ingest.sandbox.compare import compare
+from ingest.sandbox.fault_injection import Fault
 from ingest.sandbox.generate import Generator
-from ingest.sandbox.misbehave import Fault
 
 MADE_BY = Generator(seed=11)
 ROWS = 300

@@ -124,20 +124,20 @@ def leaving(worker: Any) -> None:
 
 
 CRASHES = {
-    "fetched": ("ingest.pipeline.poll", fetched),
-    "decoding": ("ingest.pipeline.lane", decoding),
-    "batched": ("ingest.pipeline.batch", batched),
-    "uploading": ("ingest.pipeline.log", uploading),
-    "stored": ("ingest.pipeline.log", stored),
-    "second_stored": ("ingest.pipeline.log", second_stored),
-    "acknowledged": ("ingest.pipeline.poll", acknowledged),
-    "committing": ("ingest.pipeline.poll", committing),
-    "committed": ("ingest.pipeline.commit", committed),
-    "dead_letter_written": ("ingest.pipeline.dead_letters", dead_letter_written),
-    "dead_letter_committing": ("ingest.pipeline.poll", dead_letter_committing),
-    "starting": ("ingest.worker", starting),
-    "started": ("ingest.worker", started),
-    "leaving": ("ingest.worker", leaving),
+    "fetched": ("ingest.pipeline.kafka.consumer", fetched),
+    "decoding": ("ingest.pipeline.decoding.fast_lane", decoding),
+    "batched": ("ingest.pipeline.delivery.batch", batched),
+    "uploading": ("ingest.pipeline.arize.uploader", uploading),
+    "stored": ("ingest.pipeline.arize.uploader", stored),
+    "second_stored": ("ingest.pipeline.arize.uploader", second_stored),
+    "acknowledged": ("ingest.pipeline.kafka.consumer", acknowledged),
+    "committing": ("ingest.pipeline.kafka.consumer", committing),
+    "committed": ("ingest.pipeline.offsets.committer", committed),
+    "dead_letter_written": ("ingest.pipeline.dead_letters.queue", dead_letter_written),
+    "dead_letter_committing": ("ingest.pipeline.kafka.consumer", dead_letter_committing),
+    "starting": ("ingest.worker.loop", starting),
+    "started": ("ingest.worker.loop", started),
+    "leaving": ("ingest.worker.loop", leaving),
 }
 
 
@@ -221,14 +221,14 @@ def counts_over_gaps(ack: Any) -> None:
 
 
 BUGS = {
-    "commits_before_the_answer": ("ingest.pipeline.ack", commits_before_the_answer),
-    "later_answers_pass_earlier_ones": ("ingest.pipeline.ack", later_answers_pass_earlier_ones),
-    "ignores_errors": ("ingest.pipeline.poll", ignores_errors),
-    "follows_redirects": ("ingest.pipeline.transport", follows_redirects),
-    "swallows_a_dead_letter": ("ingest.pipeline.dead_letters", swallows_a_dead_letter),
-    "changes_a_value": ("ingest.pipeline.lane", changes_a_value),
-    "sends_twice": ("ingest.pipeline.log", sends_twice),
-    "counts_over_gaps": ("ingest.pipeline.ack", counts_over_gaps),
+    "commits_before_the_answer": ("ingest.pipeline.offsets.tracker", commits_before_the_answer),
+    "later_answers_pass_earlier_ones": ("ingest.pipeline.offsets.tracker", later_answers_pass_earlier_ones),
+    "ignores_errors": ("ingest.pipeline.kafka.consumer", ignores_errors),
+    "follows_redirects": ("ingest.pipeline.arize.transport", follows_redirects),
+    "swallows_a_dead_letter": ("ingest.pipeline.dead_letters.queue", swallows_a_dead_letter),
+    "changes_a_value": ("ingest.pipeline.decoding.fast_lane", changes_a_value),
+    "sends_twice": ("ingest.pipeline.arize.uploader", sends_twice),
+    "counts_over_gaps": ("ingest.pipeline.offsets.tracker", counts_over_gaps),
 }
 
 
@@ -253,8 +253,8 @@ def tells_an_event(lane: Any) -> None:
 
 
 NOISES = {
-    "tells_the_key": ("ingest.pipeline.log", tells_the_key),
-    "tells_an_event": ("ingest.pipeline.lane", tells_an_event),
+    "tells_the_key": ("ingest.pipeline.arize.uploader", tells_the_key),
+    "tells_an_event": ("ingest.pipeline.decoding.fast_lane", tells_an_event),
 }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.samples import Samples
 from benchmarks.supervise import Setup
-from ingest import config
+from ingest.config.load import load
 
 
 def test_samples_of_one_case_and_name_are_one_figure_and_cases_stay_together_in_their_order() -> None:
@@ -25,7 +25,7 @@ def test_a_setup_is_a_configuration_that_ingest_takes(tmp_path: Path) -> None:
     file = tmp_path / "ingest.toml"
     setup = Setup(workers=3, partitions=8, batch_events=1_000, in_flight=4, linger_s=0.5, embedding=True)
     file.write_text(setup.toml("localhost:9092", "events", "group", tmp_path))
-    loaded = config.load(file)
+    loaded = load(file)
     assert (loaded.batch.max_events, loaded.batch.linger_s, loaded.arize.in_flight) == (1_000, 0.5, 4)
     assert loaded.columns.embeddings["text"].vector == "text_vector"
     assert sorted(partition for share in setup.shares for partition in share) == list(range(8))

@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.config import Config, Route
-from ingest.pipeline.ack import PartitionTracker, SettledRange, Watermark
-from ingest.pipeline.batch import Batch, Limits
-from ingest.pipeline.columns import Contract
-from ingest.pipeline.dead_letters import Letters
-from ingest.pipeline.decoded import Decoded
-from ingest.pipeline.decoder import Decoder
+from ingest.config.load import Config, Route
+from ingest.pipeline.dead_letters.queue import DeadLetterBatch
+from ingest.pipeline.decoding.columns import LearnedSchema
+from ingest.pipeline.decoding.orjson_lane import Decoder
+from ingest.pipeline.decoding.result import Decoded
+from ingest.pipeline.delivery.batch import Batch, BatchLimits
 from ingest.pipeline.intake import Intake
-from ingest.pipeline.judge import Judged, Lot
-from ingest.pipeline.routing import Sorted
+from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
+from ingest.pipeline.offsets.tracker import PartitionTracker
+from ingest.pipeline.routing import RoutedChunk
+from ingest.pipeline.rows import ProcessedRows, RowGroup
 from ingest.records import Chunk, Counts, Destination, KafkaMessage
 
 TO = Destination("space", "model", "1", "production", "")
@@ -69,31 +70,31 @@ class Decoding:
     routes = (Route("", {}, deliver=True, config=Config()),)
 
     def __init__(self) -> None:
-        self._decoder = Decoder(Contract())
+        self._decoder = Decoder(LearnedSchema())
 
-    def sort(self, messages: Sequence[KafkaMessage]) -> Sorted:
+    def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         zeros = np.zeros(len(messages), dtype=np.int64)
-        return Sorted(zeros, zeros, None, {})
+        return RoutedChunk(zeros, zeros, None, {})
 
     def judge(
-        self, route: int, found: Sorted, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
-    ) -> Iterator[Judged]:
+        self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
+    ) -> Iterator[ProcessedRows]:
         assert (route, found.parsed) == (0, None)
         decoded = self._decoder.decode([messages[index].value() for index in chosen.tolist()])
         shapes = self.shapes(decoded.table)
-        lots = [Lot(shapes == shape, shape, TO) for shape in np.unique(shapes).tolist()]
+        lots = [RowGroup(shapes == shape, shape, TO) for shape in np.unique(shapes).tolist()]
         rejected = [replace(fault, index=int(chosen[fault.index])) for fault in decoded.rejected]
-        yield Judged(Decoded(decoded.table, chosen[decoded.accepted], rejected, decoded.widened), lots)
+        yield ProcessedRows(Decoded(decoded.table, chosen[decoded.accepted], rejected, decoded.widened), lots)
 
     def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
         return np.zeros(table.num_rows, dtype=np.int64)
 
 
 def intake(trackers: dict[int, PartitionTracker], *, max_events: int = 10**6) -> Intake:
-    return Intake(trackers, Decoding(), Limits(max_events, 10**9, 10.0))
+    return Intake(trackers, Decoding(), BatchLimits(max_events, 10**9, 10.0))
 
 
-def settle_letters(trackers: dict[int, PartitionTracker], letters: Letters) -> None:
+def settle_letters(trackers: dict[int, PartitionTracker], letters: DeadLetterBatch) -> None:
     for ticket, dead in letters.tickets:
         trackers[ticket.span.partition].release(ticket, dead=dead)
 
@@ -118,13 +119,13 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
 ) -> None:
     """However chunks mix partitions, good and bad: exactly one place each, and the watermark knows it."""
     ranges = tuple(SettledRange(o, o + 1, Counts(1)) for o in sorted(carried) if o % 2 == 0)
-    trackers = {p: PartitionTracker(p, 0, Watermark(0, Counts(), ranges if p == 0 else ())) for p in range(3)}
+    trackers = {p: PartitionTracker(p, 0, Checkpoint(0, Counts(), ranges if p == 0 else ())) for p in range(3)}
     one = intake(trackers)
     ends = dict.fromkeys(range(3), 0)
     sent: list[tuple[int, int]] = []
     dead: list[tuple[int | None, int | None]] = []
     expected: list[tuple[int, int]] = []
-    waiting: list[Batch | Letters] = []
+    waiting: list[Batch | DeadLetterBatch] = []
     for step in script:
         messages = []
         for partition, kind in step:
@@ -175,15 +176,15 @@ def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() ->
     one = intake(trackers)
     letters = one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0).letters
     one.batches[0].close(0.0, leaving=True)
-    assert trackers[0].watermark() == Watermark(0)
+    assert trackers[0].watermark() == Checkpoint(0)
     settle_batch(trackers, one.batches[0].ready[0])
-    assert trackers[0].watermark() == Watermark(0)
+    assert trackers[0].watermark() == Checkpoint(0)
     settle_letters(trackers, letters)
-    assert trackers[0].watermark() == Watermark(3, Counts(2, 1))
+    assert trackers[0].watermark() == Checkpoint(3, Counts(2, 1))
 
 
 def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> None:
-    trackers = {0: PartitionTracker(0, 0, Watermark(0, Counts(), (SettledRange(1, 3, Counts(1, 1)),)))}
+    trackers = {0: PartitionTracker(0, 0, Checkpoint(0, Counts(), (SettledRange(1, 3, Counts(1, 1)),)))}
     one = intake(trackers)
     taken = one.take(chunk([good(0, 0), good(0, 1), Message(0, 2, b"{"), good(0, 3)]), 0.0)
     one.batches[0].close(0.0, leaving=True)
@@ -191,15 +192,15 @@ def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> No
     assert one.batches[0].ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
     settle_letters(trackers, taken.letters)
     settle_batch(trackers, one.batches[0].ready[0])
-    assert trackers[0].watermark() == Watermark(4, Counts(3, 1))
+    assert trackers[0].watermark() == Checkpoint(4, Counts(3, 1))
 
 
 def test_a_chunk_that_a_former_process_settled_whole_leaves_nothing_open() -> None:
-    trackers = {0: PartitionTracker(0, 0, Watermark(0, Counts(), (SettledRange(0, 2, Counts(2)),)))}
+    trackers = {0: PartitionTracker(0, 0, Checkpoint(0, Counts(), (SettledRange(0, 2, Counts(2)),)))}
     one = intake(trackers)
-    assert one.take(chunk([good(0, 0), good(0, 1)]), 0.0).letters == Letters((), ())
+    assert one.take(chunk([good(0, 0), good(0, 1)]), 0.0).letters == DeadLetterBatch((), ())
     assert one.rows == 0
-    assert trackers[0].watermark() == Watermark(2, Counts(2))
+    assert trackers[0].watermark() == Checkpoint(2, Counts(2))
 
 
 def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:
@@ -248,7 +249,7 @@ class BySize(Decoding):
 @given(st.lists(st.integers(1, 7), max_size=40), st.integers(1, 30))
 def test_shapes_never_share_a_batch_and_together_keep_the_limit(sizes: list[int], max_events: int) -> None:
     trackers = {0: PartitionTracker(0, 0)}
-    taking = Intake(trackers, BySize(), Limits(max_events, 10**9, 10.0))
+    taking = Intake(trackers, BySize(), BatchLimits(max_events, 10**9, 10.0))
     batches: list[Batch] = []
     offset = 0
     for size in sizes:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.config import Arize, Config, Route
+from ingest.config.load import Config, Route
+from ingest.config.sections import Arize
 from ingest.pipeline import routing
-from ingest.pipeline.routing import Router, Sorted
+from ingest.pipeline.routing import RoutedChunk, Router
 from ingest.records import Headers
 
 BASE = Arize(space_id="space", model_name="base", model_version="7")
@@ -50,7 +51,7 @@ def when(conditions: dict[str, Any], name: str = "one", *, deliver: bool = True,
     return Route(name, given, deliver=deliver, config=Config(arize=BASE.model_copy(update=arize)))
 
 
-def codes(found: Sorted) -> dict[int, str]:
+def codes(found: RoutedChunk) -> dict[int, str]:
     return {index: fault.code for index, fault in found.rejected.items()}
 
 

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from ingest import events
 from ingest.records import Counts, PartitionProgress
-from ingest.status.account import Account, PartitionAccount
-from ingest.status.board import Board
-from ingest.status.console import LastingConsole
+from ingest.status.account import PartitionAccount, RunAccount
+from ingest.status.console import BrokenPipeConsole
 from ingest.status.plain import SUMMARY_S, JsonScreen, LineScreen
+from ingest.status.run_state import RunState
 from ingest.status.screen import choose
 from ingest.status.terminal import TerminalScreen, render
 
@@ -28,7 +28,7 @@ ROW = PartitionAccount(
     end_offset=1010,
     lag=0,
 )
-ACCOUNT = Account(topic="rides", group="g", exit_code=0, ran_s=5.0, crashes=1, exact=True, partitions=(ROW, ROW))
+ACCOUNT = RunAccount(topic="rides", group="g", exit_code=0, ran_s=5.0, crashes=1, exact=True, partitions=(ROW, ROW))
 
 
 class Clock:
@@ -51,8 +51,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def busy_board(workers: int, partitions: int, topics: Sequence[str] = ("rides",)) -> Board:
-    board = Board()
+def busy_board(workers: int, partitions: int, topics: Sequence[str] = ("rides",)) -> RunState:
+    board = RunState()
     each = range(partitions)
     for number, topic in enumerate(topics):
         first_worker = number * workers
@@ -218,7 +218,7 @@ def test_a_reader_that_left_stops_nothing() -> None:
     for screen in (
         LineScreen(Closed(), verbose=False),
         JsonScreen(Closed(), verbose=False),
-        TerminalScreen(LastingConsole(file=Closed(), force_terminal=True), verbose=False),
+        TerminalScreen(BrokenPipeConsole(file=Closed(), force_terminal=True), verbose=False),
     ):
         with screen:
             screen.emit(events.Notice(text="x"))

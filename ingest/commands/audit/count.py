@@ -1,0 +1,99 @@
+"""How many messages Kafka holds between offsets. Values are not looked at, nothing is committed, no group is joined."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.config.sections import Kafka
+from ingest.errors import ExitCode, FatalError
+from ingest.pipeline.kafka.consumer import PartitionConsumer
+
+_MESSAGES = 5_000
+_POLL_S = 0.2
+_SILENCE_S = 60.0
+_WORTH_A_JUMP = 20_000  # offsets between two ranges
+
+Range = tuple[int, int]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class _Counter:
+    """The ranges of one partition, ascending, and what was counted of each."""
+
+    firsts: Ints
+    ends: Ints
+    counts: Ints
+
+    def take(self, offsets: Ints) -> int:
+        """Count these; the next offset that matters, or -1 when there is none."""
+        index = np.searchsorted(self.firsts, offsets, "right") - 1
+        inside = (index >= 0) & (offsets < self.ends[np.maximum(index, 0)])
+        self.counts += np.bincount(index[inside], minlength=len(self.counts))
+        return self.after(int(offsets[-1]) + 1)
+
+    def after(self, position: int) -> int:
+        """Where to go on from `position`: there, at the beginning of the next range, or nowhere (-1)."""
+        index = int(np.searchsorted(self.ends, position, "right"))
+        return -1 if index == len(self.ends) else max(position, int(self.firsts[index]))
+
+
+def count_messages(kafka: Kafka, ranges: Mapping[int, Sequence[Range]]) -> dict[tuple[int, Range], int]:
+    """The messages in each range (first, next offset) by partition; those of a partition must not overlap.
+
+    Ranges that the log no longer holds are left out. Raises FatalError (exit code KAFKA) when Kafka does not answer.
+    """
+    counters = {partition: _counter(sorted(each)) for partition, each in ranges.items() if each}
+    if not counters:
+        return {}
+    reader = PartitionConsumer(kafka, tuple(counters), on_trouble=lambda _: None, on_committed=lambda *_: None)
+    try:
+        gone = _read(kafka, reader, counters)
+    finally:
+        reader.close()
+    return {
+        (partition, (int(first), int(end))): int(count)
+        for partition, counter in counters.items()
+        if partition not in gone
+        for first, end, count in zip(counter.firsts, counter.ends, counter.counts, strict=True)
+    }
+
+
+def _counter(ranges: Sequence[Range]) -> _Counter:
+    firsts = np.array([first for first, _ in ranges], dtype=np.int64)
+    return _Counter(firsts, np.array([end for _, end in ranges], dtype=np.int64), np.zeros(len(ranges), dtype=np.int64))
+
+
+def _read(kafka: Kafka, reader: PartitionConsumer, counters: Mapping[int, _Counter]) -> set[int]:
+    """Read until every range is counted; the partitions where the log no longer holds them."""
+    reading = dict.fromkeys(counters)
+    gone: set[int] = set()
+    reader.assign({partition: int(counter.firsts[0]) for partition, counter in counters.items()})
+    heard = time.monotonic()
+    while reading:
+        polled = reader.poll(_MESSAGES, _POLL_S)
+        over = set(polled.ends)
+        gone |= set(polled.outside)
+        if polled.chunk is not None:
+            for partition in np.unique(polled.chunk.partitions).tolist():
+                offsets = polled.chunk.offsets[polled.chunk.partitions == partition]
+                go_on = counters[partition].take(offsets)
+                if go_on < 0:
+                    over.add(partition)
+                elif go_on - int(offsets[-1]) > _WORTH_A_JUMP and partition in reading:
+                    reader.reassign(partition, go_on)
+        for partition in (over | gone) & reading.keys():
+            del reading[partition]
+            reader.drop(partition)
+        if polled.chunk is not None or over:
+            heard = time.monotonic()
+        elif reading and time.monotonic() - heard >= _SILENCE_S:
+            raise FatalError(
+                f"Kafka at {kafka.brokers} has sent nothing of topic {kafka.topic} for {_SILENCE_S:g} s; check the "
+                "brokers and the right to READ it",
+                exit_code=ExitCode.KAFKA,
+            )
+    return gone

@@ -1,0 +1,36 @@
+"""`ingest audit`: audit, print, and say by the exit code whether all of it adds up."""
+
+import json as json_lines
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TextIO
+
+from ingest.commands.audit.run import ADDS_UP, DOES_NOT_ADD_UP, audit
+from ingest.commands.audit.text import as_json, as_table, sentences
+from ingest.config.load import Config
+from ingest.errors import ConfigError
+from ingest.status.console import BrokenPipeConsole
+
+WIDTH = 150  # of a table in a file or a pipe
+
+
+def run(
+    settings: Sequence[Config], *, hours: float | None, by_hour: bool, dead_letters: bool, json: bool, stream: TextIO
+) -> int:
+    """Print the audit; returns ADDS_UP or DOES_NOT_ADD_UP.
+
+    Raises ConfigError when there is no topic or no account, FatalError (exit code KAFKA) when Kafka doesn't answer.
+    """
+    if not all(each.kafka.topic for each in settings):
+        raise ConfigError("[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC")
+    topics = audit(settings, hours=hours, dead_letters=dead_letters)
+    if json:
+        stream.write(json_lines.dumps(as_json(topics, datetime.now(UTC)), ensure_ascii=False) + "\n")
+    else:
+        console = BrokenPipeConsole(
+            file=stream, width=None if stream.isatty() else WIDTH, markup=False, highlight=False
+        )
+        for topic in topics:
+            console.print(as_table(topic, by_hour=by_hour))
+            console.print("\n".join(sentences(topic)), soft_wrap=True)
+    return DOES_NOT_ADD_UP if any(topic.alarms for topic in topics) else ADDS_UP

@@ -1,0 +1,204 @@
+"""What can be wrong in Kafka before a start, one topic at a time. Nothing is written, no group is joined.
+
+A message is really read from every partition that has one, which proves the leaders' addresses and the right to READ;
+what the group may do is asked, as only a commit would prove it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from ingest.accounting.files import Files
+from ingest.commands.check.text import Line, failed, ok, unchecked, warning
+from ingest.config.load import Config
+from ingest.config.sections import Kafka
+from ingest.errors import ConfigError, ExitCode, FatalError
+from ingest.pipeline.kafka import client, consumer, metadata
+from ingest.pipeline.kafka.client import (
+    AclOperation,
+    KafkaException,
+    TopicCollection,
+)
+from ingest.pipeline.kafka.peek import first_messages
+from ingest.pipeline.kafka.start_offset import beginnings, resume_after_gap
+from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.records import TopicShape
+from ingest.status import formatting
+from ingest.supervisor import partitions as sets
+from ingest.supervisor import plan
+
+_T = TypeVar("_T")
+
+_REQUEST_S = 10.0
+_READ_S = 20.0
+
+
+def check_options(kafka: Kafka) -> Line:
+    """Librdkafka takes the options."""
+    try:
+        client.consumer(kafka, 1).close()
+    except ConfigError as unusable:
+        return failed("kafka options", str(unusable), ExitCode.CONFIGURATION)
+    said = formatting.amount(len(kafka.options), "option")
+    return ok("kafka options", f"librdkafka takes {said}" if kafka.options else "none, plain text without a login")
+
+
+def check_topic(settings: Config, setting: str, files: Files) -> Iterator[Line]:
+    """Everything about one topic; what depends on a failure is unchecked.
+
+    `setting` is where partitions are said, `files` is the account.
+    """
+    kafka = settings.kafka
+    try:
+        existing = plan.existing(kafka, files)
+    except FatalError as refused:
+        yield failed("topic", str(refused), refused.exit_code, kafka.topic)
+        yield unchecked("read, group and start", "Kafka must be reached, and the topic be there", kafka.topic)
+        return
+    try:
+        chosen = sets.choose(sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting)
+    except ConfigError as wrong:
+        yield failed("topic", str(wrong), ExitCode.CONFIGURATION, kafka.topic)
+        chosen = existing
+    else:
+        there = formatting.amount(len(existing), "partition")
+        text = f"{there} at {kafka.brokers}, to be read: {formatting.partitions(chosen)}"
+        yield ok("topic", text, kafka.topic)
+    yield from _workers(settings, chosen)
+    bounds: Mapping[int, tuple[int, int]] = {}
+    committed: Mapping[int, Checkpoint | None] = {}
+    try:
+        bounds = metadata.watermarks(kafka, chosen)
+    except FatalError as refused:
+        yield failed("read", f"{refused}. The partition's leader must be reachable", refused.exit_code, kafka.topic)
+    try:
+        committed = metadata.committed_progress(kafka, chosen)
+    except FatalError as refused:
+        yield failed("group", str(refused), refused.exit_code, kafka.topic)
+    if bounds:
+        yield _read(kafka, bounds)
+    yield from _rights(kafka, known=bool(committed))
+    if bounds and committed:
+        yield from _starts(kafka, TopicShape(metadata.topic_id(kafka), existing), committed, bounds, files)
+
+
+def _workers(settings: Config, chosen: Sequence[int]) -> Iterator[Line]:
+    asked = settings.supervisor.workers
+    if asked > len(chosen):
+        text = f"{asked} workers are asked for, and there are only {formatting.amount(len(chosen), 'partition')}"
+        yield warning("workers", text, settings.kafka.topic)
+
+
+def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> Line:
+    """Really read, from the first message of each partition."""
+    filled = {partition: low for partition, (low, end) in bounds.items() if low < end}
+    if not filled:
+        return unchecked(
+            "read", "the partitions are empty: the first message shows whether it may be read", kafka.topic
+        )
+    reader = consumer.PartitionConsumer(kafka, tuple(filled), on_trouble=lambda _: None, on_committed=lambda *_: None)
+    try:
+        answers = first_messages(reader, filled, _READ_S)
+    except FatalError as refused:
+        text = f"{refused}. Grant READ on the topic (kafka-acls --add --operation Read --topic {kafka.topic})"
+        return failed("read", text, refused.exit_code, kafka.topic)
+    finally:
+        reader.close()
+    silent = sorted(set(filled) - set(answers))
+    if silent:
+        text = (
+            f"partitions {formatting.partitions(silent)} sent nothing within {_READ_S:g} s: can this machine reach "
+            "their leaders under the addresses that the brokers advertise (advertised.listeners)?"
+        )
+        return failed("read", text, ExitCode.KAFKA, kafka.topic)
+    return ok("read", f"read a message of each of {formatting.amount(len(filled), 'partition')}", kafka.topic)
+
+
+def _rights(kafka: Kafka, *, known: bool) -> Iterator[Line]:
+    admin = client.admin(kafka)
+    topic = _asked(
+        lambda: (
+            admin.describe_topics(
+                TopicCollection([kafka.topic]), include_authorized_operations=True, request_timeout=_REQUEST_S
+            )[kafka.topic]
+            .result(2 * _REQUEST_S)
+            .authorized_operations
+        )
+    )
+    if topic and AclOperation.READ not in topic:
+        text = f"this user may not READ it: kafka-acls --add --operation Read --topic {kafka.topic}"
+        yield failed("rights", text, ExitCode.KAFKA, kafka.topic)
+    described = _asked(
+        lambda: admin.describe_consumer_groups(
+            [kafka.group], include_authorized_operations=True, request_timeout=_REQUEST_S
+        )[kafka.group].result(2 * _REQUEST_S)
+    )
+    if described is None:
+        if known:
+            yield unchecked(
+                "group", f"whether group {kafka.group} may commit: Kafka doesn't tell this user", kafka.topic
+            )
+        return
+    allowed = described.authorized_operations
+    if allowed and AclOperation.READ not in allowed:
+        text = f"this user may not commit: kafka-acls --add --operation Read --group {kafka.group}"
+        yield failed("group", text, ExitCode.KAFKA, kafka.topic)
+    elif described.members:
+        members = formatting.amount(len(described.members), "consumer")
+        text = (
+            f"{members} subscribed under group {kafka.group}: Kafka will refuse our commits. Stop them, or choose "
+            "another [kafka] group"
+        )
+        yield failed("group", text, ExitCode.KAFKA, kafka.topic)
+    elif known:
+        yield ok("group", f"{kafka.group} can be read and has no other members", kafka.topic)
+
+
+def _asked(ask: Callable[[], _T]) -> _T | None:
+    """None where this user may not ask, or the brokers are too old."""
+    try:
+        return ask()
+    except KafkaException:
+        return None
+
+
+def _starts(
+    kafka: Kafka,
+    shape: TopicShape,
+    committed: Mapping[int, Checkpoint | None],
+    bounds: Mapping[int, tuple[int, int]],
+    files: Files,
+) -> Iterator[Line]:
+    try:
+        record, then = plan.of_account(files, kafka, shape, committed)
+        begins = beginnings(kafka, shape, committed, recorded=record, bounds=bounds, then=then)
+    except ConfigError as unreadable:
+        yield failed("start", str(unreadable), ExitCode.CONFIGURATION, kafka.topic)
+        return
+    except FatalError as halt:
+        yield failed("start", str(halt), halt.exit_code, kafka.topic)
+        return
+    behind, fresh = 0, len(begins)
+    wrong = False
+    for partition, found in committed.items():
+        mark = begins.get(partition, found)
+        offset = bounds[partition][0] if mark is None else mark.next_offset
+        try:
+            go_on = resume_after_gap(kafka, partition, offset, bounds[partition])
+        except FatalError as halt:
+            wrong = True
+            yield failed("start", str(halt), halt.exit_code, kafka.topic)
+            continue
+        behind += bounds[partition][1] - go_on
+        if go_on > offset:
+            text = f"retention removed offsets {offset} to {go_on - 1} of partition {partition} before they were read"
+            yield warning("start", text, kafka.topic)
+    if not wrong:
+        text = f"{formatting.count(behind)} offsets to go"
+        if fresh:
+            added = sum(begins[p] is None for p in begins) if kafka.start == "latest" else 0
+            text += (
+                f", {formatting.amount(fresh, 'partition')} without a commit, read from the {kafka.start} message on"
+            )
+            if added:
+                text += f" but for {added} that were added since, read from the first one"
+        yield ok("start", text, kafka.topic)

@@ -1,0 +1,94 @@
+"""What can be wrong on this machine: where files are kept, and what memory there is."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from ingest.commands.check.text import Line, failed, ok, warning
+from ingest.config.load import Config
+from ingest.errors import ConfigError, ExitCode, FatalError
+from ingest.pipeline.kafka.producer import check_topic
+from ingest.status import formatting
+
+_LITTLE_DISK_BYTES = 256 * 2**20
+_WORKER_BYTES = 150 * 2**20  # a worker with all its imports, and what decoding takes; measured, see benchmarks
+_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def check_dead_letters(settings: Config) -> Line:
+    """A dead letter could be written now."""
+    topic = settings.dead_letters.topic
+    if not topic:
+        return _directory("dead letters", settings.dead_letters.directory, ExitCode.CONFIGURATION)
+    try:
+        check_topic(settings.kafka, topic, "[dead_letters] topic")
+    except ConfigError as wrong:
+        return failed("dead letters", str(wrong), ExitCode.CONFIGURATION)
+    except FatalError as refused:
+        return failed("dead letters", str(refused), refused.exit_code)
+    return ok("dead letters", f"topic {topic} is there, as far as this user is told; the first letter proves WRITE")
+
+
+def check_account(settings: Config) -> Line:
+    """A row could be written now; without it everything is delivered all the same."""
+    directory = settings.account.directory
+    if not directory:
+        return ok("account", "none is kept ([account] directory)")
+    line = _directory("account", Path(directory), ExitCode.CONFIGURATION)
+    if line.status == "failed":
+        return warning("account", f"{line.text}. Delivery would go on without an account")
+    return line
+
+
+def check_memory(settings: Config) -> Iterator[Line]:
+    """What the workers may come to hold at once, and what this machine has."""
+    batch, arize = settings.batch, settings.arize
+    batches = (arize.in_flight + 1) * batch.max_bytes
+    need = settings.supervisor.workers * (_WORKER_BYTES + settings.kafka.queue_bytes + batches)
+    have = psutil.virtual_memory().available
+    limit = _cgroup_limit()
+    have = have if limit is None else min(have, limit)
+    workers = formatting.amount(settings.supervisor.workers, "worker")
+    text = (
+        f"{workers} may come to hold about {formatting.size(need)} at full batches; {formatting.size(have)} are there"
+    )
+    if need > have:
+        yield warning("memory", f"{text}. Lower [batch] max_bytes, [arize] in_flight or [supervisor] workers")
+    else:
+        yield ok("memory", text)
+
+
+def _directory(check: str, directory: Path, code: ExitCode) -> Line:
+    """Really write a file, wait for the disk, and remove it; and the directories that had to be made."""
+    made = [path for path in (directory, *directory.parents) if not path.exists()]
+    probe = directory / f".check-{secrets.token_hex(4)}"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(descriptor, b"check\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+            probe.unlink()
+        free = psutil.disk_usage(str(directory)).free
+    except OSError as error:
+        text = f"{directory} can't be written: {error.strerror}. Check its rights and the disk, or name another"
+        return failed(check, f"[{check.replace(' ', '_')}] directory = {text}", code)
+    finally:
+        for path in made:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+    text = f"{directory} can be written, {formatting.size(free)} are free"
+    return warning(check, f"{text}: that is little") if free < _LITTLE_DISK_BYTES else ok(check, text)
+
+
+def _cgroup_limit() -> int | None:
+    try:
+        text = _LIMIT.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None

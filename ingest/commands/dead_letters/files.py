@@ -1,0 +1,139 @@
+"""The dead letters of a directory, and beside them the marks of what was replayed.
+
+Files grow while they are read: a last line without its end is left for the next time. Marks stand in `replayed.marks`,
+one line of JSON each, appended and synced; whoever replays holds a lock on it.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingest.commands.dead_letters.letter import Entry, Letter, Mark, Origin, newest, of_line
+from ingest.errors import ConfigError, ExitCode, FatalError
+
+MARKS = "replayed.marks"
+
+
+class FileStore:
+    """The dead letters in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises ConfigError when there is no such directory."""
+        if not directory.is_dir():
+            raise ConfigError(
+                f"[dead_letters] directory = {directory}: there is none here. Nothing has been dead-lettered yet, or "
+                "this is not the directory where the workers run"
+            )
+        self._directory = directory
+        self._files: list[Path] = []
+        self._marks = -1
+
+    @property
+    def place(self) -> str:
+        """The directory."""
+        return str(self._directory)
+
+    def index(self) -> list[Entry]:
+        """Every dead letter once, the newest of each message."""
+        try:
+            self._files = sorted(self._directory.glob("*.jsonl"))
+            return newest([letter.entry for letter in self._letters()], list(self._marked()))
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def read(self, entries: Sequence[Entry]) -> list[Letter]:
+        """These letters with their messages, in this order. Raises FatalError when a file is gone or has changed."""
+        found: dict[tuple[int, int], Letter] = {}
+        by_file: dict[int, list[int]] = {}
+        for entry in entries:
+            by_file.setdefault(entry.place[0], []).append(entry.place[1])
+        try:
+            for number, positions in by_file.items():
+                with self._files[number].open("rb") as file:
+                    for position in sorted(positions):
+                        file.seek(position)
+                        letter = of_line(file.readline(), (number, position))
+                        if letter is not None:
+                            found[letter.entry.place] = letter
+            return [found[entry.place] for entry in entries]
+        except OSError as error:
+            raise self._unreadable(error) from None
+        except KeyError:
+            raise FatalError(
+                f"{self._directory}: a file has changed since it was listed; start again", exit_code=ExitCode.USAGE
+            ) from None
+
+    def lock(self) -> None:
+        """Before a replay. Raises FatalError (exit code USAGE) when another one is at work here."""
+        try:
+            self._marks = os.open(self._directory / MARKS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            fcntl.flock(self._marks, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            end = os.lseek(self._marks, 0, os.SEEK_END)
+            if end and os.pread(self._marks, 1, end - 1) != b"\n":
+                os.write(self._marks, b"\n")  # torn by a kill: what follows stands on a line of its own
+            directory = os.open(self._directory, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        except BlockingIOError:
+            raise FatalError(
+                f"{self._directory}: another replay is at work here; wait for its end", exit_code=ExitCode.USAGE
+            ) from None
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def mark(self, entries: Sequence[Entry], to: str) -> None:
+        """On disk when this returns. Raises FatalError when the disk refuses."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        lines = [
+            # A letter from a machine whose clock is ahead is settled all the same.
+            json.dumps({**entry.origin._asdict(), "to": to, "at": max(now, entry.written_at)}, separators=(",", ":"))
+            for entry in entries
+        ]
+        data = memoryview("".join(f"{line}\n" for line in lines).encode())
+        try:
+            while data:
+                data = data[os.write(self._marks, data) :]
+            os.fsync(self._marks)
+        except OSError as error:
+            raise FatalError(
+                f"{self._directory / MARKS}: {error.strerror}. {len(entries):,} letters were replayed and could not be "
+                "marked: a further replay repeats them",
+                exit_code=ExitCode.DRAIN_DEADLINE,
+            ) from None
+
+    def close(self) -> None:
+        """Let the lock go."""
+        if self._marks >= 0:
+            os.close(self._marks)
+            self._marks = -1
+
+    def _letters(self) -> Iterator[Letter]:
+        for number, path in enumerate(self._files):
+            position = 0
+            with path.open("rb") as file:
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    letter = of_line(line, (number, position))
+                    position += len(line)
+                    if letter is not None:
+                        yield letter
+
+    def _marked(self) -> Iterator[Mark]:
+        path = self._directory / MARKS
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            for line in file:
+                with suppress(ValueError, KeyError, TypeError):  # torn by a kill: that letter is replayed again
+                    record = json.loads(line)
+                    yield Mark(Origin(*(record[name] for name in Origin._fields)), record["to"], record["at"])
+
+    def _unreadable(self, error: OSError) -> ConfigError:
+        return ConfigError(f"[dead_letters] directory = {self._directory}: {error.strerror} ({error.filename})")

@@ -1,0 +1,121 @@
+"""Which dead letters are meant, and how they are counted.
+
+1. Filters are joined by "and"; one that is not given lets everything pass.
+2. What was replayed is left out unless all are asked for.
+3. Times are those of writing, not of the message: `since` <= written < `until`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from ingest.commands.dead_letters.letter import Entry
+from ingest.errors import ExitCode, FatalError
+
+_AGO = re.compile(r"-(\d+)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_NO_COLUMN = "(none)"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`offsets` is a half-open range; `since` and `until` are ISO 8601 in UTC, as letters have it."""
+
+    reasons: frozenset[str] = frozenset()
+    topic: str | None = None
+    partitions: frozenset[int] = frozenset()
+    columns: frozenset[str] = frozenset()
+    offsets: range | None = None
+    since: str | None = None
+    until: str | None = None
+    everything: bool = False
+
+    def takes(self, entry: Entry) -> bool:
+        """The letter is meant."""
+        origin = entry.origin
+        return (
+            (self.everything or entry.replayed_to is None)
+            and (not self.reasons or entry.reason in self.reasons)
+            and (self.topic is None or origin.topic == self.topic)
+            and (not self.partitions or origin.partition in self.partitions)
+            and (not self.columns or entry.column in self.columns)
+            and (self.offsets is None or origin.offset in self.offsets)
+            and (self.since is None or entry.written_at >= self.since)
+            and (self.until is None or entry.written_at < self.until)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How many letters there are by what. `by_hour` begins with the first hour that has any."""
+
+    letters: int
+    replayed: int
+    by_reason: Mapping[str, int] = field(default_factory=dict)
+    by_column: Mapping[str, int] = field(default_factory=dict)
+    by_partition: Mapping[str, int] = field(default_factory=dict)
+    by_hour: Mapping[str, int] = field(default_factory=dict)
+
+
+def histogram(entries: Iterable[Entry]) -> Histogram:
+    """Count `entries`, the most frequent first, partitions and hours in their order."""
+    reasons: Counter[str] = Counter()
+    columns: Counter[str] = Counter()
+    partitions: Counter[tuple[str, int]] = Counter()
+    hours: Counter[str] = Counter()
+    replayed = 0
+    for entry in entries:
+        reasons[entry.reason] += 1
+        columns[entry.column or _NO_COLUMN] += 1
+        partitions[entry.origin.topic, entry.origin.partition] += 1
+        hours[entry.written_at[:13] + "Z"] += 1
+        replayed += entry.replayed_to is not None
+    return Histogram(
+        letters=reasons.total(),
+        replayed=replayed,
+        by_reason=dict(reasons.most_common()),
+        by_column=dict(columns.most_common()),
+        by_partition={f"{topic} {partition}": number for (topic, partition), number in sorted(partitions.items())},
+        by_hour=dict(sorted(hours.items())),
+    )
+
+
+def moment(option: str, text: str, now: datetime) -> str:
+    """A time from the command line (ISO 8601, or -15m, -2h, -1d), as letters have it.
+
+    Without a zone it is UTC. Raises FatalError (exit code USAGE) for what is no time.
+    """
+    ago = _AGO.fullmatch(text)
+    try:
+        if ago is not None:
+            found = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        else:
+            found = datetime.fromisoformat(text)
+            found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
+        return found.astimezone(UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError):
+        raise FatalError(
+            f"{option} {text}: not a time; write 2026-07-20T03:00Z, or -15m, -2h, -1d", exit_code=ExitCode.USAGE
+        ) from None
+
+
+def offset_range(text: str) -> range:
+    """`17` or `100-199`, both ends included. Raises FatalError (exit code USAGE)."""
+    match = re.fullmatch(r"(\d{1,19})(?:-(\d{1,19}))?", text)
+    if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
+        raise FatalError(f"--offset {text}: write 17, or 100-199", exit_code=ExitCode.USAGE)
+    return range(int(match[1]), int(match[2] or match[1]) + 1)
+
+
+def partition_set(texts: Sequence[str]) -> frozenset[int]:
+    """`0-3,7`, given any number of times. Raises FatalError (exit code USAGE)."""
+    found: set[int] = set()
+    for text in texts:
+        for part in text.split(","):
+            match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part.strip())
+            if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
+                raise FatalError(f"--partition {text}: write 7, 0-3 or 0-3,7", exit_code=ExitCode.USAGE)
+            found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return frozenset(found)

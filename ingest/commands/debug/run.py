@@ -1,0 +1,276 @@
+"""`ingest debug`: one partition, one process, every step in the open.
+
+1. Nothing is sent and nothing is committed unless asked for. Messages are read under a group of its own that commits
+   nothing; the configured group's commits are only looked at, and the group is never joined.
+2. The steps are a worker's own: tracker, decoder, batches, and with --send its log step.
+3. Reading ends after `limit` messages or at the end of the partition; with `follow` it waits there for more.
+4. With --commit reading starts exactly where a worker would start, and ends at the first batch that Arize did not take.
+5. A batch is shown (and sent) when it is full, when a column changes its type, and at the end.
+"""
+
+import secrets
+import time
+from datetime import datetime
+from typing import TextIO
+
+from ingest.accounting.files import account_of, recorded
+from ingest.commands.debug import debugger, start_offset
+from ingest.commands.debug.deliver import Commits, Sender
+from ingest.commands.debug.findings import Begin, End, Note, Show, Timing
+from ingest.commands.debug.lines import JsonShow
+from ingest.commands.debug.steps import Steps, Stop
+from ingest.commands.debug.text import TextShow
+from ingest.commands.debug.traced_intake import TracedIntake, decode_error
+from ingest.config.load import Config, check_delivery, routes, topics
+from ingest.errors import ConfigError, ExitCode, FatalError
+from ingest.pipeline.dead_letters.queue import DeadLetter
+from ingest.pipeline.kafka import consumer, metadata
+from ingest.pipeline.kafka.start_offset import beginnings, first_offset, partitions_then, resume_after_gap
+from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.pipeline.offsets.tracker import PartitionTracker
+from ingest.pipeline.routing import Router
+from ingest.records import TopicShape
+from ingest.status import formatting
+
+_POLL_S = 0.25
+_SILENCE_S = 30.0
+
+
+def run(
+    settings: Config,
+    *,
+    partition: int,
+    start: str = "committed",
+    limit: int = 10,
+    send: bool = False,
+    commit: bool = False,
+    follow: bool = False,
+    debugger: bool = False,
+    show: Show,
+) -> ExitCode:
+    """Read up to `limit` messages of `partition` from `start` on, and show each step.
+
+    Returns DONE; with `send` CREDENTIALS when Arize refused the key, DRAIN_DEADLINE when rows stay unacknowledged or
+    uncommitted. Raises FatalError: USAGE for arguments that contradict each other or the log, KAFKA, EXPIRED when the
+    committed offset is no longer in the log. Raises ConfigError for settings that can't work.
+    """
+    if commit and not send:
+        raise start_offset.usage(
+            "--commit goes with --send only: committing messages that were not sent would lose them. To step over bad "
+            "messages use --send --commit too: they go to the dead letters"
+        )
+    wanted = start_offset.parse(start, datetime.now().astimezone())
+    settings = _of_one_topic(settings)
+    if send:
+        check_delivery(settings)
+    elif not settings.kafka.topic:
+        raise ConfigError("[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC")
+    session = _Session(settings, partition, limit, show, follow=follow, debugger=debugger)
+    start_at, carried = session.begin(wanted, send=send, commit=commit)
+    return session.read(start_at, carried, send=send, commit=commit)
+
+
+def _of_one_topic(settings: Config) -> Config:
+    configured = topics(settings)
+    if len(configured) > 1:
+        names = ", ".join(topic.kafka.topic for topic in configured)
+        raise ConfigError(f"--partition is one of which topic? Choose it with --topic; there are {names}")
+    return configured[0]
+
+
+def screen(stream: TextIO, *, json: bool, debugger: bool) -> Show:
+    """Where findings are written. Raises FatalError (exit code USAGE) for a debugger amid JSON lines."""
+    if json and debugger:
+        raise start_offset.usage("--json and --pdb don't go together: the debugger's words are no JSON lines")
+    return JsonShow(stream) if json else TextShow(stream)
+
+
+class _Session:
+    def __init__(
+        self, settings: Config, partition: int, limit: int, show: Show, *, follow: bool, debugger: bool
+    ) -> None:
+        self._settings = settings
+        self._kafka = settings.kafka.model_copy(update={"group": f"ingest-debug-{secrets.token_hex(4)}"})
+        self._partition = partition
+        self._limit = limit
+        self._show = show
+        self._follow = follow
+        self._debugger = debugger
+        self._shape = TopicShape("", ())
+
+    # --- where it starts -----------------------------------------------------------------------
+
+    def begin(self, wanted: start_offset.From, *, send: bool, commit: bool) -> tuple[int, Checkpoint | None]:
+        """Find the start and say why it is there; with what the group's commit carries if reading goes on from it."""
+        kafka, partition = self._settings.kafka, self._partition
+        self._show.show(Note(text=f"asking Kafka at {kafka.brokers}; if it is away, that takes a minute to be sure of"))
+        existing = metadata.topic_partitions(self._kafka)
+        if partition not in existing:
+            raise ConfigError(
+                f"--partition {partition}: topic {kafka.topic} has {formatting.amount(len(existing), 'partition')} "
+                f"({formatting.partitions(existing)}), but not {partition}"
+            )
+        committed = metadata.committed_progress(kafka, existing)
+        found = committed[partition]
+        bounds = metadata.watermarks(self._kafka, [partition])[partition]
+        at_time = metadata.offset_at(self._kafka, partition, wanted.number) if wanted.kind == "time" else None
+        worker, by = first_offset(kafka, found, bounds)
+        self._shape = TopicShape(metadata.topic_id(kafka), existing)
+        record = recorded(account_of(self._settings), kafka.topic, kafka.group, [partition] if found is None else [])
+        lost: FatalError | None = None
+        try:
+            begins = beginnings(
+                kafka,
+                self._shape,
+                {partition: found},
+                recorded=record,
+                bounds={partition: bounds},
+                then=partitions_then(committed),
+            )
+            if partition in begins:
+                mark = begins[partition]
+                worker, by = (bounds[0], "earliest") if mark is None else (mark.next_offset, "latest")
+            worker = resume_after_gap(kafka, partition, worker, bounds)
+        except FatalError as expired:
+            lost = expired
+        chosen = start_offset.choose(wanted, kafka, partition, worker=worker, bounds=bounds, at_time=at_time)
+        why = chosen.why
+        if wanted.kind == "committed":
+            why = f"where group {kafka.group} goes on"
+            if found is None:
+                why = f"nothing is committed, so a worker would start at the {by} message ([kafka] start)"
+        if commit:
+            start_offset.check_commit(chosen.offset, worker, kafka.group)
+        self._show.show(
+            Begin(
+                brokers=kafka.brokers,
+                topic=kafka.topic,
+                partition=partition,
+                partitions=len(existing),
+                low=bounds[0],
+                end=bounds[1],
+                group=kafka.group,
+                committed=None if found is None else found.next_offset,
+                lag=None if found is None else max(bounds[1] - found.next_offset, 0),
+                acknowledged=0 if found is None else found.counts.acknowledged,
+                dead_lettered=0 if found is None else found.counts.dead_lettered,
+                settled_above=0 if found is None else sum(settled.counts.total for settled in found.ranges),
+                start=chosen.offset,
+                why=why,
+                limit=self._limit,
+                reading_group=self._kafka.group,
+                send=send,
+                commit=commit,
+            )
+        )
+        if lost is not None:
+            if wanted.kind == "committed" or commit:
+                raise FatalError(f"{lost}. To look at what is there: --from earliest", exit_code=lost.exit_code)
+            self._show.show(Note(text=f"a worker would halt here: {lost}", bad=True))
+        return chosen.offset, found if chosen.offset == worker and lost is None else None
+
+    # --- the loop ------------------------------------------------------------------------------
+
+    def read(self, start: int, carried: Checkpoint | None, *, send: bool, commit: bool) -> ExitCode:
+        """Turn until the limit, the end, or somebody wants to leave."""
+        tracker = PartitionTracker(
+            self._partition,
+            start if carried is None else carried.next_offset,
+            carried,
+            Router(routes(self._settings)).identity,
+            topic_id=self._shape.topic_id,
+        )
+        tracker.advance(start)
+        settled = () if carried is None else carried.ranges
+        watch = TracedIntake(self._settings, tracker, settled, self._show, limit=self._limit, at_bad=self._stop_at_bad)
+        sender = Sender(self._settings) if send else None
+        topic_id = self._shape.topic_id
+        commits = Commits(self._settings, self._partition, tracker, carried, topic_id) if commit else None
+        reader = consumer.PartitionConsumer(
+            self._kafka,
+            (self._partition,),
+            on_trouble=lambda text: self._show.show(Note(text=f"Kafka: {text}", bad=True)),
+            on_committed=lambda *_: None,
+        )
+        steps = Steps(watch, sender, commits, self._show)
+        try:
+            reader.assign({self._partition: tracker.position})
+            steps.stopped = self._turn(reader, tracker, watch, steps)
+            steps.flush(leaving=True)
+            code = ExitCode.DONE
+        except KeyboardInterrupt:
+            steps.stopped, code = "interrupted; what Arize has not acknowledged by now stays uncommitted", ExitCode.DONE
+        except Stop as stopped:
+            steps.stopped, code = str(stopped), stopped.code
+        finally:
+            reader.close()
+        self._end(tracker, watch, steps)
+        return code
+
+    def _turn(
+        self, reader: consumer.PartitionConsumer, tracker: PartitionTracker, watch: TracedIntake, steps: Steps
+    ) -> str:
+        """Read and decode to the limit or the end; which of them it was."""
+        asked = heard = time.monotonic()
+        while (left := self._limit - watch.messages) > 0:
+            if self._show.gone:
+                raise Stop("nobody reads what is shown")
+            room = min(left, self._settings.batch.chunk_events, watch.intake.room())
+            polled = reader.poll(room, _POLL_S)
+            now = time.monotonic()
+            if polled.outside:
+                raise FatalError(
+                    f"topic {self._settings.kafka.topic} partition {self._partition}: the log no longer holds offset "
+                    f"{tracker.position}; retention has just removed it. Start again",
+                    exit_code=ExitCode.EXPIRED,
+                )
+            if polled.chunk is not None:
+                steps.polled(len(polled.chunk.messages), now - asked)
+                steps.taken(watch.take(polled.chunk, now - asked))
+                steps.flush(leaving=False)
+                asked = heard = time.monotonic()
+            for end in polled.ends.values():
+                tracker.advance(end)
+                heard = float("inf")  # from now on silence is only the end
+                if not self._follow:
+                    return f"offset {end} is the end of the partition; --follow waits there for more"
+            if now - heard >= _SILENCE_S:
+                raise FatalError(
+                    f"Kafka at {self._settings.kafka.brokers} has sent nothing of topic {self._settings.kafka.topic} "
+                    f"partition {self._partition} for {_SILENCE_S:g} s; check the brokers and the partition's leader",
+                    exit_code=ExitCode.KAFKA,
+                )
+        return f"--limit is {self._limit}"
+
+    def _stop_at_bad(self, letter: DeadLetter) -> None:
+        if not self._debugger:
+            return
+        self._debugger = False  # the first one only
+        if not debugger.at_bad_message(letter.message, decode_error(letter)):
+            raise Stop(
+                f"left from the debugger at offset {letter.message.offset()}; what was not sent before is not sent"
+            )
+
+    def _end(self, tracker: PartitionTracker, watch: TracedIntake, steps: Steps) -> None:
+        kafka = self._settings.kafka
+        found = metadata.committed_progress(kafka, [self._partition])[self._partition]
+        _, end = metadata.watermarks(self._kafka, [self._partition])[self._partition]
+        timings = [Timing(step=step, count=count, seconds=seconds) for step, (count, seconds) in steps.timings.items()]
+        timings.insert(1, Timing(step="decode", count=watch.messages, seconds=watch.decode_s))
+        self._show.show(
+            End(
+                messages=watch.messages,
+                accepted=watch.accepted,
+                settled=watch.settled,
+                rejected=watch.rejected,
+                acknowledged=steps.acknowledged,
+                next_offset=tracker.position,
+                group=kafka.group,
+                committed=None if found is None else found.next_offset,
+                lag=None if found is None else max(end - found.next_offset, 0),
+                timings=timings,
+                stopped=steps.stopped,
+                nulled=watch.nulled,
+                ignored=watch.ignored,
+            )
+        )

@@ -1,0 +1,122 @@
+"""Where reading starts: what `--from` means, and which offset that is.
+
+Rules
+1. `committed` is where a worker would go on: the group's committed offset, and without one the configured start.
+2. `earliest` is the low watermark, `latest` the end. A number is an offset, which must lie in the log or be its end.
+3. Anything else is a time: ISO 8601, or back from now (`-90s`, `-15m`, `-2h`, `-1d`). Without a zone it is
+   local. It stands for the first message at or after it, by the messages' own timestamps; past the last, for the end.
+4. Committing is for reading that starts exactly where a worker would start, and nowhere else: further on it would skip
+   what was never sent, further back it would rewind the group.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from ingest.config.sections import Kafka
+from ingest.errors import ExitCode, FatalError
+
+_BACK = re.compile(r"-(\d+(?:\.\d+)?)([smhd])")
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """What `--from` asks for: `number` is the offset, or the time in epoch milliseconds; `said` is for people."""
+
+    kind: Literal["committed", "earliest", "latest", "offset", "time"]
+    number: int = 0
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StartOffset:
+    """The offset to read from, and why it is that one."""
+
+    offset: int
+    why: str
+
+
+def parse(text: str, now: datetime, local: Callable[[datetime], datetime] = datetime.astimezone) -> From:
+    """What `text` asks for. `now` is aware; `local` gives a naive time the local zone.
+
+    Raises FatalError (exit code USAGE) for what is none of the forms.
+    """
+    wanted = text.strip()
+    match wanted.lower():
+        case "committed":
+            return From("committed")
+        case "earliest":
+            return From("earliest")
+        case "latest":
+            return From("latest")
+    if wanted.isdecimal() and wanted.isascii():
+        return From("offset", int(wanted))
+    try:
+        if back := _BACK.fullmatch(wanted):
+            at = now - timedelta(seconds=float(back[1]) * _UNIT_S[back[2]])
+            return _time(at, f"{wanted.removeprefix('-')} ago")
+        at = datetime.fromisoformat(wanted)
+        return _time(at, "") if at.tzinfo is not None else _time(local(at), "local time")
+    except (ValueError, OverflowError):
+        raise usage(
+            f'--from "{text}": write committed, earliest, latest, an offset, a time (2026-07-20T03:00, '
+            "2026-07-20T03:00Z) or one back from now (-90s, -15m, -2h, -1d)"
+        ) from None
+
+
+def _time(at: datetime, how: str) -> From:
+    said = at.isoformat(sep=" ", timespec="milliseconds")
+    return From("time", round(at.timestamp() * 1000), f"{said} ({how})" if how else said)
+
+
+def choose(
+    wanted: From, kafka: Kafka, partition: int, *, worker: int, bounds: tuple[int, int], at_time: int | None
+) -> StartOffset:
+    """The place that `wanted` stands for.
+
+    `worker` is where a worker would start, `bounds` are low watermark and end, `at_time` is the offset of the first
+    message at or after a wanted time, None past the last. Raises FatalError (exit code USAGE) for an offset outside
+    the log.
+    """
+    low, end = bounds
+    match wanted.kind:
+        case "committed":
+            return StartOffset(worker, "where a worker would go on")
+        case "earliest":
+            return StartOffset(low, "the earliest message")
+        case "latest":
+            return StartOffset(end, "the end")
+        case "offset":
+            if not low <= wanted.number <= end:
+                raise usage(
+                    f"--from {wanted.number}: topic {kafka.topic} partition {partition} "
+                    + (f"holds offsets {low} to {end - 1}" if low < end else f"is empty at offset {end}")
+                    + "; choose one of them, or earliest, latest or committed"
+                )
+            return StartOffset(wanted.number, "the offset you named")
+        case "time":
+            if at_time is None:
+                return StartOffset(end, f"the end, as no message is from {wanted.said} or later")
+            return StartOffset(at_time, f"the first message from {wanted.said} or later")
+
+
+def check_commit(start: int, worker: int, group: str) -> None:
+    """Rule 4. Raises FatalError (exit code USAGE) when `start` is not where a worker of `group` would start."""
+    if start == worker:
+        return
+    if start > worker:
+        danger = f"committing would skip offsets {worker} to {start - 1}, which were never sent"
+    else:
+        danger = "committing would rewind the group, or repeat what is committed"
+    raise usage(
+        f"--commit: reading would start at offset {start}, but group {group} goes on at {worker}: {danger}. "
+        "Use --from committed, or leave --commit away"
+    )
+
+
+def usage(text: str) -> FatalError:
+    """The error for arguments that can't be what was meant."""
+    return FatalError(text, exit_code=ExitCode.USAGE)

@@ -1,0 +1,91 @@
+"""What [schema] fixes about columns by name: their types, what a conflict does, and what becomes of unknown ones.
+
+Rules
+1. A name without `*` is that column alone, and goes before wildcards. Of several wildcards the first one counts.
+2. A wildcard pins features and tags. A column with a meaning of its own (an id, a score, a vector) is pinned by its
+   name only; it always has the types that Arize takes there.
+3. `text` makes a column a string column from the first message on. Where the same kind of name also pins another type,
+   the type stays, and `text` doesn't apply; said of one name, both are a fault.
+4. `null` never applies to the id and the timestamp: without them Arize takes no row. Said of their names it is a fault.
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import Generic, Literal, TypeVar, get_args
+
+from ingest.config.patterns import matcher
+
+Type = Literal["boolean", "integer", "float", "string", "list of strings"]
+OnConflict = Literal["dead_letter", "null", "text"]
+Unknown = Literal["send", "ignore", "dead_letter"]
+
+TYPES: tuple[Type, ...] = get_args(Type)
+ON_CONFLICT: tuple[OnConflict, ...] = get_args(OnConflict)
+
+_ALSO_CALLED = {
+    "bool": "boolean",
+    "int": "integer",
+    "int64": "integer",
+    "long": "integer",
+    "double": "float",
+    "float64": "float",
+    "number": "float",
+    "str": "string",
+    "text": "string",
+    "list": "list of strings",
+    "strings": "list of strings",
+}
+_NOT_HERE = {
+    "timestamp": "the timestamp is read from integer, float or string; [schema] timestamp_unit says how",
+    "date": "the timestamp is read from integer, float or string; [schema] timestamp_unit says how",
+    "datetime": "the timestamp is read from integer, float or string; [schema] timestamp_unit says how",
+    "list of numbers": "vectors have their type from [schema.embeddings]",
+    "vector": "vectors have their type from [schema.embeddings]",
+    "null": "a column of nothing but nulls needs no pin",
+}
+
+_T = TypeVar("_T")
+
+
+def faults(key: str, table: object, known: tuple[str, ...]) -> list[str]:
+    """What is wrong with a table of names and one of the `known` words each, in sentences."""
+    if not isinstance(table, Mapping):
+        return [f'it is a table of columns: "features.age" = "{known[1]}"']
+    found = []
+    for name, word in table.items():
+        if isinstance(word, Mapping):
+            inner = next(iter(word), "age")
+            found.append(f'"{name}" is a table; a dotted name stands in quotes: "{name}.{inner}" = "{known[1]}"')
+        elif not name:
+            found.append(f'a name is empty; {key} takes the names of columns, or "*" for all')
+        elif word not in known:
+            found.append(f'"{name}" = {_said(word)}: {_hint(word, known)}')
+    return found
+
+
+def _said(word: object) -> str:
+    return f'"{word}"' if isinstance(word, str) else str(word)
+
+
+def _hint(word: object, known: tuple[str, ...]) -> str:
+    text = str(word).lower()
+    if known is TYPES and text in _NOT_HERE:
+        return f"no type to pin: {_NOT_HERE[text]}"
+    near = difflib.get_close_matches(text, known, n=1)
+    if known is TYPES and text in _ALSO_CALLED:
+        near = [_ALSO_CALLED[text]]
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+
+
+class Named(Generic[_T]):
+    """What a table says of a column (rule 1): the word, and whether it names the very column."""
+
+    def __init__(self, table: Mapping[str, _T]) -> None:
+        self._exact = {name: word for name, word in table.items() if "*" not in name}
+        self._wildcards = [(matcher([name]), word) for name, word in table.items() if "*" in name]
+
+    def of(self, column: str) -> tuple[_T | None, bool]:
+        """The word, None without one; and True if it is said by name, not by a wildcard."""
+        if (word := self._exact.get(column)) is not None:
+            return word, True
+        return next((word for pattern, word in self._wildcards if pattern.fullmatch(column)), None), False

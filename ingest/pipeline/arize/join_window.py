@@ -1,0 +1,36 @@
+"""Delayed actuals that come too late to be joined.
+
+Rules
+1. Arize joins actuals to predictions that it received up to 14 days before (its page on delayed actuals); its support
+   can widen that for a space.
+2. A row without a prediction whose timestamp lies further back is sent all the same, and counted: the timestamp is the
+   prediction's, or the actual's own, before which the prediction was made. Without a timestamp nothing is known.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.config.schema import Schema
+from ingest.pipeline.arize.roles import delayed
+
+DAYS = 14
+_DAY_S = 86_400
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def late(table: pa.RecordBatch, schema: Schema, model_type: str, now_epoch_s: float) -> int:
+    """How many rows of `table`, all of them valid, are past the window. `now_epoch_s`: seconds since 1970."""
+    if not table.num_rows or (place := table.schema.get_field_index(schema.timestamp)) < 0:
+        return 0
+    alone = delayed(table, schema, model_type)
+    if not alone.any():
+        return 0
+    times = table.column(place).filter(pa.array(alone))
+    scale = 1
+    if pa.types.is_timestamp(times.type):
+        scale = _PER_SECOND[times.type.unit]
+        times = times.cast(pa.int64())
+    if pa.types.is_null(times.type):
+        return 0
+    past = pc.less(times, round((now_epoch_s - DAYS * _DAY_S) * scale))
+    return int(pc.sum(past).as_py() or 0)

@@ -1,0 +1,163 @@
+"""Validation by row: what the arize SDK would refuse a whole upload for costs one row.
+
+Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, said of one row)
+1. An id, of a prediction or of a ranking group, has 1-512 characters; a timestamp lies within `max_past_years` back and
+   1 year ahead; a string tag has at most 20,000 characters.
+2. A production row has a prediction, which needs a timestamp, or an actual; SHAP values alone will do but for
+   multi_class and object_detection. A row of training or validation has both. What has no prediction needs an id to be
+   joined by.
+3. A prediction is whole: a ranking one has a group and a rank, an image's coordinates have categories, thresholds have
+   scores.
+4. An embedding's vector has 2-20,000 finite numbers; its text, which needs a vector, 2,000,000 characters.
+5. Ranking: a rank is 1-100; relevance labels are neither empty nor hold an empty string.
+6. multi_class: 1-500 classes of 1-100 characters; scores and thresholds 0-1, of the same classes; actuals 0 or 1.
+7. object_detection: see geometry; no category is null, scores are 0-1.
+8. A column that is no SHAP column must not end in _shap; a model type without labels or scores must get none.
+9. Of two columns that mean the same to Arize, the SDK sends one and drops the other in silence: they must not differ.
+   This is the one rule that the SDK does not have.
+
+Types are not looked at here: columns have those of their rules (schema, kinds). Nor is what only a batch can break:
+see `shapes` in schema.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.config.schema import misplaced
+from ingest.pipeline.arize.column_view import ColumnView, Fault, ValidationLimits, outside, where
+from ingest.pipeline.arize.geometry import numpy_of, parents_of
+from ingest.pipeline.arize.roles import outcome_columns, roles, shadowed
+from ingest.pipeline.arize.validate_models import CHECKS, id_length
+from ingest.pipeline.decoding.result import Decoded
+from ingest.records import Rejected
+
+YEAR_S = 365 * 86_400
+MAX_TAG_CHARACTERS = 20_000
+MAX_DIMENSIONS = 20_000
+MAX_TEXT_CHARACTERS = 2_000_000
+
+
+def validated(decoded: Decoded, limits: ValidationLimits, now_epoch_s: float) -> Decoded:
+    """`decoded` with the rows that Arize would refuse among the rejected ones. `now_epoch_s`: seconds since 1970."""
+    return decoded.without(faults(decoded.table, limits, now_epoch_s))
+
+
+def faults(table: pa.RecordBatch, limits: ValidationLimits, now_epoch_s: float) -> list[Rejected]:
+    """The rows of `table` that Arize would refuse, each with the first thing that is wrong with it."""
+    found: dict[int, Rejected] = {}
+    if table.num_rows:
+        for rows, code, reason in _faults(ColumnView(table, limits), now_epoch_s):
+            for row in rows.tolist():
+                found.setdefault(row, Rejected(row, code, reason))
+    return [found[row] for row in sorted(found)]
+
+
+def _faults(look: ColumnView, now_epoch_s: float) -> Iterator[Fault]:
+    schema, model_type = look.limits.schema, look.limits.model_type
+    meant = roles(schema, model_type, list(look.columns))
+    yield from _names(look, (*meant.features, *meant.tags))
+    predicted = look.any(outcome_columns(schema, model_type)[0])
+    for key, needed in (("prediction_id", np.ones(look.rows, dtype=np.bool_)), ("timestamp", predicted)):
+        if name := getattr(schema, key):
+            reason = f'no value in "{name}", which [schema] {key} names'
+            yield np.flatnonzero(needed & ~look.valid(name)), "missing_column", reason
+    yield from id_length(look, schema.prediction_id, "prediction_id")
+    yield from _timestamp(look, schema.timestamp, now_epoch_s)
+    for tag in meant.tags:
+        yield from _too_long(look, tag, MAX_TAG_CHARACTERS, "tag_length", f'the tag "{tag}"')
+    yield from _outcomes(look, list(meant.shap.values()))
+    for name, one in schema.embeddings.items():
+        yield from _vector(look, one.vector, f"[schema] embeddings.{name}.vector")
+        yield from _text(look, one.data, f"[schema] embeddings.{name}.data")
+        lost = look.any([one.data, one.link]) & ~look.valid(one.vector)
+        reason = f'[schema] embeddings.{name} has no "{one.vector}", without which Arize takes nothing of an embedding'
+        yield np.flatnonzero(lost), "embedding_without_vector", reason
+    if (checks := CHECKS.get(model_type)) is not None:
+        yield from checks(look)
+
+
+def _names(look: ColumnView, features_and_tags: tuple[str, ...]) -> Iterator[Fault]:
+    """Rules 8 and 9."""
+    schema, model_type = look.limits.schema, look.limits.model_type
+    for name in features_and_tags:
+        if name.endswith("_shap"):
+            reason = f'"{name}" ends in _shap, which Arize takes for SHAP columns only; name it in [schema.shap]'
+            yield np.flatnonzero(look.valid(name)), "reserved_name", reason
+    for key in misplaced(model_type):
+        name = getattr(schema, key)
+        reason = f'"{name}": a model of type {model_type} has no {key}; exclude it, or set [schema] {key} = ""'
+        yield np.flatnonzero(look.valid(name)), "misplaced_column", reason
+    for one, other in shadowed(schema, model_type):
+        both = np.flatnonzero(look.valid(one) & look.valid(other))
+        differ = [row for row in both.tolist() if look.value(one, row) != look.value(other, row)]
+        reason = f'"{one}" and "{other}" differ, and Arize takes them for one; exclude one of them'
+        yield np.asarray(differ, dtype=np.int64), "two_values", reason
+
+
+def _timestamp(look: ColumnView, name: str, now_epoch_s: float) -> Iterator[Fault]:
+    if (column := look.columns.get(name)) is None:
+        return
+    scale = 1
+    if pa.types.is_temporal(column.type):
+        if pa.types.is_date(column.type):
+            column = column.cast(pa.timestamp("ms"))
+        scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
+        column = column.cast(pa.int64())
+    years = look.limits.max_past_years
+    low, high = (now_epoch_s - years * YEAR_S) * scale, (now_epoch_s + YEAR_S) * scale
+    rows = outside(column, low, high)
+    yield rows, "timestamp_range", f'"{name}" ([schema] timestamp) must lie within {years} years back and 1 year ahead'
+
+
+def _too_long(look: ColumnView, name: str, limit: int, code: str, said: str) -> Iterator[Fault]:
+    """The rows whose text has more than `limit` characters; it never has more of them than bytes."""
+    column = look.columns.get(name)
+    if column is not None and pa.types.is_string(column.type) and pc.max(pc.binary_length(column)).as_py() > limit:
+        rows = where(pc.greater(pc.utf8_length(column), limit))
+        yield rows, code, f"{said} has more than {limit} characters"
+
+
+def _outcomes(look: ColumnView, shap: list[str]) -> Iterator[Fault]:
+    """Rule 2."""
+    environment = look.limits.environment
+    predictions, actuals = outcome_columns(look.limits.schema, look.limits.model_type)
+    predicted, actual, explained = look.any(predictions), look.any(actuals), look.any(shap)
+    told = f"none of {', '.join(predictions)}; {', '.join(actuals)}"
+    if environment == "production":
+        # The SDK finds these models incomplete without their own columns.
+        alone = look.limits.model_type not in {"multi_class", "object_detection"}
+        something = predicted | actual | (explained & alone)
+        yield np.flatnonzero(~something), "no_prediction", f"it has no prediction, actual or SHAP value ({told})"
+    else:
+        needs = f"which environment {environment} needs"
+        yield np.flatnonzero(~predicted), "no_prediction", f"it has no prediction, {needs} ({told})"
+        yield np.flatnonzero(~actual), "no_actual", f"it has no actual, {needs} ({told})"
+    if not look.limits.schema.prediction_id:
+        reason = "without a prediction it is joined by its id; name the column in [schema] prediction_id"
+        yield np.flatnonzero(~predicted & (actual | explained)), "no_id", reason
+
+
+def _vector(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
+    if (column := look.columns.get(name)) is None:
+        return
+    rows = outside(pc.list_value_length(column), 2, MAX_DIMENSIONS)
+    yield rows, "embedding_dimensions", f'"{name}" ({setting}) must have 2-{MAX_DIMENSIONS} numbers'
+    finite = pc.fill_null(pc.is_finite(pc.list_flatten(column)), fill_value=False)
+    if not pc.all(finite, min_count=0).as_py():
+        rows = parents_of(column)[where(pc.invert(finite))]
+        yield rows, "embedding_values", f'"{name}" ({setting}) must hold finite numbers only'
+
+
+def _text(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
+    yield from _too_long(look, name, MAX_TEXT_CHARACTERS, "embedding_text_length", f'"{name}" ({setting})')
+    tokens = look.columns.get(name)
+    if tokens is None or not pa.types.is_list(tokens.type):
+        return
+    flat, parents = pc.list_flatten(tokens), parents_of(tokens)
+    yield parents[where(flat.is_null())], "embedding_text", f'"{name}" ({setting}) holds a null'
+    lengths = np.asarray(numpy_of(pc.fill_null(pc.utf8_length(flat), 0)), dtype=np.int64)
+    long = np.flatnonzero(np.bincount(parents, lengths, minlength=look.rows) > MAX_TEXT_CHARACTERS)
+    yield long, "embedding_text_length", f'"{name}" ({setting}) has more than {MAX_TEXT_CHARACTERS} characters'

@@ -1,0 +1,135 @@
+"""Validation by row of what only some model types have: rules 3, 5, 6 and 7 of `validate`."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.pipeline.arize.column_view import ColumnView, Fault, outside, where
+from ingest.pipeline.arize.geometry import Ints, bad_boxes, bad_polygons, numpy_of, parents_of
+from ingest.pipeline.arize.roles import first_column
+
+MAX_RANK = 100
+MAX_CLASSES = 500
+MAX_CLASS_CHARACTERS = 100
+MAX_ID_CHARACTERS = 512
+
+
+def id_length(look: ColumnView, name: str, key: str) -> Iterator[Fault]:
+    """An id of characters has 1-512 of them. Integers always have."""
+    column = look.columns.get(name)
+    if column is None or not pa.types.is_string(column.type):
+        return
+    bounds = pc.min_max(pc.binary_length(column)).as_py()
+    if bounds["min"] < 1 or bounds["max"] > MAX_ID_CHARACTERS:
+        rows = outside(pc.utf8_length(column), 1, MAX_ID_CHARACTERS)
+        yield rows, "id_length", f'"{name}" ([schema] {key}) must have 1-{MAX_ID_CHARACTERS} characters'
+
+
+def _ranking(look: ColumnView) -> Iterator[Fault]:
+    schema, ranking = look.limits.schema, look.limits.schema.ranking
+    predicted = look.any([schema.prediction_label, schema.prediction_score, ranking.group, ranking.rank])
+    for key, name in (("group", ranking.group), ("rank", ranking.rank)):
+        reason = f'its prediction has no value in "{name}" ([schema] ranking.{key})'
+        yield np.flatnonzero(predicted & ~look.valid(name)), "incomplete_prediction", reason
+    if (rank := look.columns.get(ranking.rank)) is not None:
+        reason = f'"{ranking.rank}" ([schema] ranking.rank) must lie within 1-{MAX_RANK}'
+        yield outside(rank, 1, MAX_RANK), "rank_range", reason
+    yield from id_length(look, ranking.group, "ranking.group")
+    for name in (ranking.relevance_labels, ranking.attributions, schema.actual_label):
+        if (labels := look.columns.get(name)) is not None:
+            yield _empty_labels(labels), "relevance_label", f'"{name}" has an empty label, or none in its list'
+
+
+def _empty_labels(labels: pa.Array) -> Ints:
+    if not pa.types.is_list(labels.type):
+        return where(pc.equal(pc.binary_length(labels), 0))
+    none = where(pc.equal(pc.list_value_length(labels), 0))
+    empty = pc.fill_null(pc.equal(pc.binary_length(pc.list_flatten(labels)), 0), fill_value=True)
+    found: Ints = np.r_[none, parents_of(labels)[where(empty)]]
+    return found
+
+
+def _multi_class(look: ColumnView) -> Iterator[Fault]:
+    schema = look.limits.schema
+    scores, thresholds = schema.prediction_score, schema.threshold_scores
+    for name in (scores, thresholds, schema.actual_score):
+        if (column := look.columns.get(name)) is not None:
+            yield from _classes(name, column, actual=name == schema.actual_score)
+    reason = f'it has thresholds in "{thresholds}", but no scores in "{scores}"'
+    yield np.flatnonzero(look.valid(thresholds) & ~look.valid(scores)), "incomplete_prediction", reason
+    if scores in look.columns and thresholds in look.columns:
+        differ = _different_classes(look.columns[scores], look.columns[thresholds])
+        both = look.valid(scores) & look.valid(thresholds)
+        yield differ[both[differ]], "threshold_classes", f'"{scores}" and "{thresholds}" must name the same classes'
+
+
+def _classes(name: str, column: pa.Array, *, actual: bool) -> Iterator[Fault]:
+    reason = f'"{name}" must have 1-{MAX_CLASSES} classes'
+    yield outside(pc.list_value_length(column), 1, MAX_CLASSES), "class_count", reason
+    flat, parents = pc.list_flatten(column), parents_of(column)
+    names, scores = pc.struct_field(flat, "class_name"), pc.struct_field(flat, "score")
+    reason = f'"{name}" must have class names of 1-{MAX_CLASS_CHARACTERS} characters'
+    yield parents[outside(pc.utf8_length(names), 1, MAX_CLASS_CHARACTERS)], "class_name_length", reason
+    good = pc.is_in(scores, pa.array([0, 1], scores.type)) if actual else pc.is_valid(scores)
+    reason = f'"{name}" must have scores {"of 0 or 1" if actual else "within 0-1"}'
+    yield parents[where(pc.invert(good))], "class_score_range", reason
+    if not actual:
+        yield parents[outside(scores, 0, 1)], "class_score_range", reason
+
+
+def _different_classes(scores: pa.Array, thresholds: pa.Array) -> Ints:
+    """The rows whose two lists name different classes."""
+    ours = pc.struct_field(pc.list_flatten(scores), "class_name")
+    theirs = pc.struct_field(pc.list_flatten(thresholds), "class_name")
+    codes = np.asarray(numpy_of(pa.concat_arrays([ours, theirs]).dictionary_encode().indices), dtype=np.int64)
+    classes = int(codes.max(initial=0)) + 1
+    own = parents_of(scores) * classes + codes[: len(ours)]
+    other = parents_of(thresholds) * classes + codes[len(ours) :]
+    found: Ints = np.unique(np.setxor1d(own, other) // classes)
+    return found
+
+
+def _images(look: ColumnView) -> Iterator[Fault]:
+    for part, images in look.limits.schema.images().items():
+        there = look.any([name for _, name in images])
+        for key, name in images:
+            said = f'"{name}" ([schema] {part}.{key})'
+            if name in {first_column(images), images.categories}:
+                reason = f"{said} is missing beside the others of {part}"
+                yield np.flatnonzero(there & ~look.valid(name)), "incomplete_prediction", reason
+            if (column := look.columns.get(name)) is not None:
+                yield from _IMAGE_CHECKS[key](column, said)
+
+
+def _boxes(column: pa.Array, said: str) -> Iterator[Fault]:
+    yield bad_boxes(column), "box_coordinates", f"{said} must hold boxes of 4 numbers from 0, x1 < x2 and y1 < y2"
+
+
+def _polygons(column: pa.Array, said: str) -> Iterator[Fault]:
+    reason = f"{said} must hold polygons of 3 or more different points from 0 whose edges don't meet"
+    yield bad_polygons(column), "polygon_coordinates", reason
+
+
+def _categories(column: pa.Array, said: str) -> Iterator[Fault]:
+    yield parents_of(column)[where(pc.list_flatten(column).is_null())], "null_category", f"{said} holds a null"
+
+
+def _scores(column: pa.Array, said: str) -> Iterator[Fault]:
+    rows = parents_of(column)[outside(pc.list_flatten(column), 0, 1)]
+    yield rows, "score_range", f"{said} must hold scores within 0-1"
+
+
+_IMAGE_CHECKS: Mapping[str, Callable[[pa.Array, str], Iterator[Fault]]] = {
+    "boxes": _boxes,
+    "polygons": _polygons,
+    "categories": _categories,
+    "scores": _scores,
+}
+
+CHECKS: Mapping[str, Callable[[ColumnView], Iterator[Fault]]] = {
+    "ranking": _ranking,
+    "multi_class": _multi_class,
+    "object_detection": _images,
+}

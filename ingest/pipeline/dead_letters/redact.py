@@ -1,0 +1,97 @@
+"""Dead letters without what must not leave: the same [schema] exclude and hash as for what is sent.
+
+A message that can't be parsed can't be treated: its value is withheld, and the letter says so. It is still in Kafka,
+at the letter's topic, partition and offset, for as long as retention keeps it. A redacted letter has the header
+`ingest.redacted`, so that nobody takes a hash for a value, or hashes it again.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ingest.errors import DecodeError
+from ingest.pipeline.dead_letters.queue import DeadLetter, Sink, pairs
+from ingest.pipeline.decoding.parse import parse_object
+from ingest.pipeline.decoding.privacy import Privacy
+from ingest.records import Headers, KafkaMessage
+
+REDACTED = "ingest.redacted"
+WITHHELD = "; its value is withheld, as [schema] exclude and hash can't be applied to it"
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedMessage:
+    """A message with another value and one header more."""
+
+    message: KafkaMessage
+    redacted: bytes | None
+
+    def topic(self) -> str | None:
+        """Where it was read from."""
+        return self.message.topic()
+
+    def partition(self) -> int | None:
+        """Its partition."""
+        return self.message.partition()
+
+    def offset(self) -> int | None:
+        """Its offset."""
+        return self.message.offset()
+
+    def value(self) -> bytes | None:
+        """What may be kept of its value."""
+        return self.redacted
+
+    def key(self) -> bytes | None:
+        """Its key; keys are no part of the message's columns."""
+        return self.message.key()
+
+    def headers(self) -> Headers:
+        """Its headers, and the one that says so."""
+        return [*pairs(self.message.headers()), (REDACTED, b"1")]
+
+    def timestamp(self) -> tuple[int, int]:
+        """Its timestamp."""
+        return self.message.timestamp()
+
+
+def is_redacted(message: KafkaMessage) -> bool:
+    """The message's value was treated already."""
+    return any(name == REDACTED for name, _ in pairs(message.headers()))
+
+
+class RedactingSink:
+    """Another sink, behind the treatment."""
+
+    def __init__(self, sink: Sink, privacy: Privacy) -> None:
+        self._sink = sink
+        self._privacy = privacy
+
+    @property
+    def place(self) -> str:
+        """The other sink's name."""
+        return self._sink.place
+
+    def write(self, letters: Sequence[DeadLetter]) -> None:
+        """Treat and write. Raises what the other sink raises."""
+        self._sink.write([self._treated(letter) for letter in letters])
+
+    def durable(self) -> bool:
+        """What the other sink says. Raises what it raises."""
+        return self._sink.durable()
+
+    def close(self) -> None:
+        """Close the other sink."""
+        self._sink.close()
+
+    def _treated(self, letter: DeadLetter) -> DeadLetter:
+        message = letter.message
+        raw = message.value()
+        if raw is None or is_redacted(message):
+            return letter
+        try:
+            kept = json.dumps(self._privacy.redact(parse_object(raw)), ensure_ascii=False).encode()
+        except (DecodeError, RecursionError):
+            withheld = RedactedMessage(message, None)
+            return replace(letter, message=withheld, reason=letter.reason + WITHHELD)
+        return replace(letter, message=RedactedMessage(message, kept))

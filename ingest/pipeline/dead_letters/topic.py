@@ -1,0 +1,90 @@
+"""Dead letters in a Kafka topic: the message as it was, and in its headers where it came from and why it is here.
+
+Key, value, timestamp and headers are the original's. Added are `ingest.reason` (the countable code), `ingest.detail` (a
+sentence), `ingest.column` (if one is at fault), `ingest.topic`, `ingest.partition`, `ingest.offset`,
+`ingest.timestamp_ms` and `ingest.written_at`, all of them text. What a message brings under these names, having been a
+dead letter before, is replaced.
+
+A failure may leave some letters in the topic that are then written again: readers go by topic, partition and offset.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ingest.config.load import Config
+from ingest.config.sections import Kafka
+from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterFiles, Sink, pairs
+from ingest.pipeline.dead_letters.redact import RedactingSink
+from ingest.pipeline.decoding.privacy import privacy_of
+from ingest.pipeline.kafka.producer import ConfirmedProducer, Record
+
+PREFIX = "ingest."
+REASON = "ingest.reason"
+DETAIL = "ingest.detail"
+COLUMN = "ingest.column"
+TOPIC = "ingest.topic"
+PARTITION = "ingest.partition"
+OFFSET = "ingest.offset"
+TIMESTAMP_MS = "ingest.timestamp_ms"
+WRITTEN_AT = "ingest.written_at"
+REPLAYED_TO = "ingest.replayed_to"  # only in the marks of the replay
+PROVENANCE = frozenset({REASON, DETAIL, COLUMN, TOPIC, PARTITION, OFFSET, TIMESTAMP_MS, WRITTEN_AT})
+
+
+class DeadLetterTopic:
+    """Writes to the topic; a letter is durable when Kafka has confirmed it."""
+
+    def __init__(self, kafka: Kafka, topic: str) -> None:
+        self._topic = topic
+        self._writer = ConfirmedProducer(kafka)
+
+    @property
+    def place(self) -> str:
+        """The topic, in words."""
+        return f"dead-letter topic {self._topic}"
+
+    def write(self, letters: Sequence[DeadLetter]) -> None:
+        """Begin to write `letters`."""
+        self._writer.write(record(letter, self._topic) for letter in letters)
+
+    def durable(self) -> bool:
+        """Kafka has confirmed all of what was written last. Raises RetryableError when it refused or lost one."""
+        return self._writer.durable()
+
+    def close(self) -> None:
+        """Give up what is unconfirmed."""
+        self._writer.close()
+
+
+def record(letter: DeadLetter, topic: str, partition: int | None = None) -> Record:
+    """A dead letter as a record for the dead-letter topic."""
+    message = letter.message
+    _, timestamp_ms = message.timestamp()
+    added = {
+        REASON: letter.code,
+        DETAIL: letter.reason,
+        COLUMN: letter.column,
+        TOPIC: message.topic(),
+        PARTITION: message.partition(),
+        OFFSET: message.offset(),
+        TIMESTAMP_MS: timestamp_ms,
+        WRITTEN_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+    kept = [(name, value) for name, value in pairs(message.headers()) if name not in PROVENANCE]
+    return Record(
+        topic=topic,
+        value=message.value(),
+        key=message.key(),
+        headers=[*kept, *((name, str(value).encode()) for name, value in added.items() if value is not None)],
+        timestamp_ms=timestamp_ms,
+        partition=partition,
+    )
+
+
+def sink(config: Config) -> Sink:
+    """Where the configuration wants dead letters, without what must not leave."""
+    privacy = privacy_of(config)
+    kept: Sink = DeadLetterFiles(config.dead_letters.directory, config.kafka.topic)
+    if config.dead_letters.topic:
+        kept = DeadLetterTopic(config.kafka, config.dead_letters.topic)
+    return RedactingSink(kept, privacy) if privacy.active else kept

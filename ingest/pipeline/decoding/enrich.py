@@ -1,0 +1,123 @@
+"""Columns that are not in the message: its timestamp as Arize takes it, values from Kafka, constants.
+
+Rules
+1. The timestamp column is read by its unit (`timestamps`). What can't be read rejects its row.
+2. With `timestamp_from_kafka`, a row without a timestamp gets its message's (milliseconds, of the producer or the
+   broker); where Kafka has none either the row is rejected.
+3. `kafka` adds what is known of a message beside its value: partition, offset, timestamp, key, `headers.NAME`. Keys and
+   headers are text where they are UTF-8, else null. Of a header that comes several times the last one counts.
+4. `constants` add the same value to every row.
+5. A message that brings a column of such a name itself is rejected: one of the two would be dropped.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.config.schema import Schema, Unit
+from ingest.pipeline.decoding.timestamps import read
+from ingest.records import Headers, KafkaMessage
+
+Fault = tuple[int, str, str]
+_MILLISECONDS = pa.timestamp("ms", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Enriched:
+    """The table with its added columns, the rows that can't be sent, and the unit of its timestamps, if it had any."""
+
+    table: pa.RecordBatch
+    faults: Sequence[Fault] = ()
+    unit: Unit | None = None
+
+
+def enrich(table: pa.RecordBatch, messages: Sequence[KafkaMessage], schema: Schema) -> Enriched:
+    """Add what `schema` asks for; `messages` are those of the table's rows, in order."""
+    columns = dict(zip(table.schema.names, table.columns, strict=True))
+    faults: dict[int, Fault] = {}
+    unit: Unit | None = None
+    if schema.timestamp in columns:
+        found = read(columns[schema.timestamp], schema.timestamp_unit)
+        unit = found.unit
+        columns[schema.timestamp] = found.array
+        for row in found.unread:
+            reason = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
+            faults.setdefault(row, (row, "bad_timestamp", reason))
+    if schema.timestamp and schema.timestamp_from_kafka:
+        _from_kafka(columns, messages, schema.timestamp, faults)
+    for name, array in _extra(messages, schema).items():
+        if name in columns:
+            for row in pc.indices_nonzero(columns[name].is_valid()).to_pylist():
+                reason = f'it has "{name}" itself, which [schema] adds to every message'
+                faults.setdefault(row, (row, "reserved_column", reason))
+        columns[name] = array
+    table = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+    return Enriched(table, [faults[row] for row in sorted(faults)], unit)
+
+
+def _from_kafka(
+    columns: dict[str, pa.Array], messages: Sequence[KafkaMessage], name: str, faults: dict[int, Fault]
+) -> None:
+    times = _times(messages)
+    array = columns.get(name)
+    if array is None or pa.types.is_null(array.type):
+        filled = times
+    elif pa.types.is_timestamp(array.type):
+        filled = pc.coalesce(array, times.cast(array.type))
+    else:
+        # Seconds as numbers: a millisecond is no exact fraction of a second in binary, but the nearest double is what
+        # any producer of such seconds would have written.
+        numbers = array.cast(pa.float64(), safe=False)  # seconds past 2**53 are refused anyway
+        filled = pc.coalesce(numbers, pc.divide(times.cast(pa.int64()).cast(pa.float64()), 1000.0))
+    columns[name] = filled
+    for row in pc.indices_nonzero(filled.is_null()).to_pylist():
+        reason = f'no value in "{name}", and the message has no timestamp in Kafka either'
+        faults.setdefault(row, (row, "missing_column", reason))
+
+
+def _times(messages: Sequence[KafkaMessage]) -> pa.Array:
+    """The messages' timestamps; null where Kafka has none (its type is then 0)."""
+    return pa.array([time if kind else None for kind, time in (m.timestamp() for m in messages)], pa.int64()).cast(
+        _MILLISECONDS
+    )
+
+
+def _extra(messages: Sequence[KafkaMessage], schema: Schema) -> dict[str, pa.Array]:
+    columns: dict[str, pa.Array] = {}
+    for source, name in schema.kafka.items():
+        if source == "partition":
+            columns[name] = pa.array([message.partition() for message in messages], pa.int64())
+        elif source == "offset":
+            columns[name] = pa.array([message.offset() for message in messages], pa.int64())
+        elif source == "timestamp":
+            columns[name] = _times(messages).cast(pa.int64())
+        elif source == "key":
+            columns[name] = pa.array([text(message.key()) for message in messages], pa.string())
+        else:
+            wanted = source.removeprefix("headers.")
+            columns[name] = pa.array([text(header(m.headers(), wanted)) for m in messages], pa.string())
+    for name, value in schema.constants.items():
+        columns[name] = pa.array([value] * len(messages))
+    return columns
+
+
+def header(headers: Headers, wanted: str) -> bytes | str | None:
+    """The value of a header, the last one of that name; None without one."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    found = None
+    for name, value in pairs:
+        if name == wanted:
+            found = value
+    return found
+
+
+def text(raw: bytes | str | None) -> str | None:
+    """A key or a header as text; None where it is not UTF-8."""
+    if raw is None or isinstance(raw, str):
+        return raw
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,226 @@
+"""The two lanes of decoding: the compiled one where it is exact, orjson's for everything else.
+
+Rules
+1. What comes out is what the orjson lane (`decode`) alone would have made of the whole chunk: the same table, the same
+   dead letters, the same learned contract. Whether the compiled decoder is there changes the time only.
+2. The compiled decoder (`ingest/fastlane`) is given the columns as they are learned, and takes whole messages: those
+   whose every value stands in its column exactly. It hands back all others, what is malformed included.
+3. The orjson lane decides about what was handed back: rows, dead letters, new columns. If that leaves each known column
+   the kind it has, the two parts are put together in order of arrival.
+4. Values vote for the kind of their column, and those that were taken have votes too: they are counted when the others
+   are looked at. Where the outcome may be another kind (`votes`), the orjson lane gets the whole chunk.
+5. Where keys are not columns as they stand ([schema] rename, exclude, hash, unknown), where a column may be one of
+   several kinds of lists, and without the compiled decoder, the orjson lane works alone.
+
+Theory: rows that were taken fit their columns, so among themselves they can neither change a kind nor be rejected, and
+a column of which all values fit is never put to the vote. A column's array is the same whichever lane made it, and what
+a chunk teaches is a function of its arrays and of the rejected values. Order of columns: those of the first row as it
+has them, then the others by name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.pipeline.decoding.arrays import type_of
+from ingest.pipeline.decoding.column_types import STRUCTURED
+from ingest.pipeline.decoding.columns import taught
+from ingest.pipeline.decoding.flatten import Row
+from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
+from ingest.pipeline.decoding.orjson_lane import Decoder
+from ingest.pipeline.decoding.parse import Parsed, parse
+from ingest.pipeline.decoding.result import Decoded
+from ingest.pipeline.decoding.type_changes import kind_at_stake
+from ingest.records import Rejected
+
+try:
+    import ingest_fastlane as compiled
+except ImportError:
+    compiled = None
+
+_INTERFACE = 1
+_NULLS = "null"
+# What rejects a row before any of its values is looked at.
+_UNSEEN = frozenset({"empty_key", "empty_object"})
+
+_Places = Sequence[tuple[int, int] | None]
+
+
+class _Compiled(Protocol):
+    """`ingest_fastlane.Decoder`; its own documentation says what these are."""
+
+    def decode(
+        self, messages: Sequence[bytes | None]
+    ) -> tuple[bytes, Sequence[tuple[int, int, _Places, tuple[int, int, _Places] | None]], int, bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Rows of the compiled lane: `rows` are their indices in the chunk; the first message has the first `leading`."""
+
+    table: pa.RecordBatch
+    rows: npt.NDArray[np.int64]
+    leading: int
+
+
+def chosen(choice: Literal["auto", "orjson"]) -> Literal["fast", "orjson"]:
+    """The lane that [batch] lane asks for, as far as it is installed."""
+    there = choice == "auto" and compiled is not None and compiled.INTERFACE == _INTERFACE
+    return "fast" if there else "orjson"
+
+
+class Lanes:
+    """Decodes chunks and keeps the column contract from chunk to chunk, by the lanes that `lane` names."""
+
+    def __init__(self, contract: LearnedSchema, lane: Literal["fast", "orjson"]) -> None:
+        self._contract = contract
+        self._orjson = Decoder(contract)
+        self._fast = lane == "fast"
+        self._nulls: set[str] = set()  # columns that were nulls only: no kind of theirs is known
+        self._known: tuple[tuple[str, str, bool], ...] = ()
+        self._compiled: _Compiled | None = None
+
+    def decode(self, values: Sequence[bytes | None]) -> Decoded:
+        """`values` are the raw messages of a chunk, None for a tombstone. Every index is accepted or rejected."""
+        taken = self._take(values) if self._fast else None
+        decoded = self._joined(values, taken) if taken is not None else None
+        if decoded is None:
+            decoded = self._orjson.decode(values)
+        self._see(decoded.table)
+        return decoded
+
+    def build(self, parsed: Parsed) -> Decoded:
+        """The columns of what orjson has parsed. Every index is accepted or rejected."""
+        return self._orjson.build(parsed)
+
+    def _take(self, values: Sequence[bytes | None]) -> _Taken | None:
+        """The rows that the compiled decoder takes; None if there are none, or if it can't be asked."""
+        decoder = self._prepared()
+        if decoder is None:
+            return None
+        indices, columns, leading, blob = decoder.decode(values)
+        rows = np.frombuffer(indices, dtype=np.int64)
+        if not len(rows):
+            return None
+        buffer = pa.py_buffer(blob)
+        arrays, names = [], []
+        for column, nulls, places, items in columns:
+            name, kind, _ = self._known[column]
+            names.append(name)
+            arrays.append(_array(type_of(kind), len(rows), nulls, _Cut(buffer, places), items))
+        return _Taken(pa.RecordBatch.from_arrays(arrays, names=names), rows, leading)
+
+    def _joined(self, values: Sequence[bytes | None], taken: _Taken) -> Decoded | None:
+        """The rows taken and what the orjson lane makes of the others; None if it must look at all of them (rule 4)."""
+        others = np.ones(len(values), dtype=np.bool_)
+        others[taken.rows] = False
+        indices = np.flatnonzero(others)
+        if not len(indices):
+            self._contract.learn(taught(taken.table, self._contract))
+            return Decoded(taken.table, taken.rows, ())
+        parsed = parse([values[index] for index in indices.tolist()])
+        counted = replace(self._contract, columns={**self._contract.columns, **taught(taken.table, self._contract)})
+        rest, built = Decoder(counted).attempt(parsed)
+        conflicts = any(fault.code not in _UNSEEN for fault in built.rejected)
+        if built.widened or built.nulled or (conflicts and kind_at_stake(parsed.rows, counted, self._contract)):
+            return None
+        first = parsed.rows[built.kept[0]] if built.kept else {}
+        table, accepted = _merged(taken, rest.table, indices[rest.accepted], first)
+        if len(self._contract.columns.keys() | set(table.schema.names)) > MAX_COLUMNS:
+            return None
+        found = {**counted.columns, **built.learned}
+        names = dict.fromkeys((*table.schema.names, *built.learned))
+        self._contract.learn({name: found[name] for name in names if name in found})
+        rejected = [Rejected(int(indices[fault.index]), fault.code, fault.reason) for fault in rest.rejected]
+        return Decoded(table, accepted, rejected)
+
+    def _prepared(self) -> _Compiled | None:
+        """The compiled decoder for the columns as they are known now; None where orjson works alone (rule 5)."""
+        known = self._columns()
+        if known is None:
+            return None
+        if known != self._known or self._compiled is None:
+            self._known, self._compiled = known, compiled.Decoder(known)
+        return self._compiled
+
+    def _columns(self) -> tuple[tuple[str, str, bool], ...] | None:
+        """Each known column's name, its kind, and whether a row must have it; None if they are not for this lane."""
+        contract = self._contract
+        if not contract.plain or not contract.columns:
+            return None
+        kinds = {name: column.kind for name, column in contract.columns.items()}
+        kinds |= {name: _NULLS for name in self._nulls if name not in kinds}
+        found = []
+        for name, kind in kinds.items():
+            rule = contract.rules.get(name)
+            if rule is not None and kind != _NULLS:
+                # Lists are put to the vote with every chunk, so there must be nothing to choose.
+                settled = rule.kinds == {kind} if rule.kinds & STRUCTURED else kind in rule.kinds
+                if not settled:
+                    return None
+            found.append((name, kind, rule is not None and rule.required))
+        if any(rule.required and name not in kinds for name, rule in contract.rules.items()):
+            return None
+        return tuple(found) if len(found) <= MAX_COLUMNS else None
+
+    def _see(self, table: pa.RecordBatch) -> None:
+        """Remember the columns of nulls only."""
+        if len(self._nulls) > MAX_COLUMNS // 2:
+            self._nulls.clear()
+        self._nulls.update(field.name for field in table.schema if pa.types.is_null(field.type))
+        self._nulls -= self._contract.columns.keys()
+
+
+class _Cut:
+    """The buffers of one column, cut from the blob in turn."""
+
+    def __init__(self, blob: pa.Buffer, places: _Places) -> None:
+        self._blob = blob
+        self.buffers = [None if place is None else blob.slice(*place) for place in places]
+
+    def of(self, places: _Places) -> "_Cut":
+        return _Cut(self._blob, places)
+
+
+def _array(type_: pa.DataType, length: int, nulls: int, cut: _Cut, items: tuple[int, int, _Places] | None) -> pa.Array:
+    if not cut.buffers:
+        return pa.nulls(length, type_)
+    children = None
+    if items is not None:
+        children = [_array(type_.value_type, items[0], items[1], cut.of(items[2]), None)]
+    return pa.Array.from_buffers(type_, length, cut.buffers, nulls, children=children)
+
+
+def _merged(
+    taken: _Taken, rest: pa.RecordBatch, rows: npt.NDArray[np.int64], first: Row
+) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+    """The rows taken and the `rest` in order, and their indices. `rows` and `first` are those of the rest."""
+    if not len(rows):
+        return taken.table, taken.rows
+    both = np.concatenate((taken.rows, rows))
+    order = np.argsort(both)
+    names = list(first) if rows[0] < taken.rows[0] else taken.table.schema.names[: taken.leading]
+    names += sorted({*taken.table.schema.names, *rest.schema.names}.difference(names))
+    schema = pa.schema([(name, _type(name, taken.table.schema, rest.schema)) for name in names])
+    table = pa.concat_batches([_widened(taken.table, schema), _widened(rest, schema)])
+    return table.take(pa.array(order)), both[order]
+
+
+def _type(name: str, one: pa.Schema, other: pa.Schema) -> pa.DataType:
+    found = [schema.field(name).type for schema in (one, other) if name in schema.names]
+    return next((type_ for type_ in found if not pa.types.is_null(type_)), pa.null())
+
+
+def _widened(table: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """With all columns of `schema`: nulls in those that `table` lacks or has nothing but nulls in."""
+    arrays = [
+        table.column(field.name)
+        if field.name in table.schema.names and table.schema.field(field.name).type.equals(field.type)
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

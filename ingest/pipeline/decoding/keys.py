@@ -1,0 +1,215 @@
+"""From a chunk's rows to the values of each column: by key, under the column's name, without what must not be sent.
+
+Rules
+1. An excluded key is dropped. A key that nothing in [schema] knows is sent, ignored or rejects its row, as
+   [schema] unknown says; where its value is null there is nothing to ignore or to reject.
+2. What is hashed is hashed, then what is text becomes text, under the key that the message has; then keys get their
+   names, and two values of one name reject the row.
+3. A row with an empty key, without any key, or without one that isn't dropped is rejected. A chunk has at most
+   `MAX_COLUMNS` columns; a row that would bring more is rejected (keys that are data would otherwise grow without
+   end). Dropped keys don't count.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from ingest.errors import DecodeError
+from ingest.pipeline.decoding.blocks import Blocks
+from ingest.pipeline.decoding.column_types import PAST_64_BITS, conflict
+from ingest.pipeline.decoding.flatten import MAX_DEPTH, Row
+from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
+from ingest.pipeline.decoding.raw_text import RawText
+
+Values = Sequence[Any]
+NOTHING_LEFT = ("no_column", "nothing of it is left to send: [schema] exclude and unknown drop all its columns")
+_PAST_INT64 = 2.0**63
+_TEXT = {str, type(None)}
+
+
+class Keys:
+    """The columns of `rows`, by blocks only where keys are columns as they stand.
+
+    `indices` gives each row's index in `source`; `built` are the columns not needed again.
+
+    After `columns` was gone through, `rejected` has the rows that can't stay (code and reason), and `ignored` counts
+    the values of each ignored column.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Row] | Blocks,
+        contract: LearnedSchema,
+        source: RawText,
+        indices: Sequence[int],
+        built: Collection[str],
+    ) -> None:
+        self._blocks = rows if isinstance(rows, Blocks) else None
+        self._rows = () if isinstance(rows, Blocks) else rows
+        self._contract = contract
+        self._source = source
+        self._indices = indices
+        self._built = built
+        self.rejected: dict[int, tuple[str, str]] = {}
+        self.ignored: Counter[str] = Counter()
+
+    def columns(self) -> Iterable[tuple[str, Values | None]]:
+        """The values of each column, row by row, None where a row lacks it; None for all of one that is built already.
+
+        Nothing if rows are rejected for their keys.
+        """
+        if self._blocks is not None:
+            keyed: Iterable[tuple[str, Values | None]] = (
+                (key, None if key in self._built else values) for key, values in self._blocks.columns().items()
+            )
+        else:
+            keyed = self._by_key()
+        if self._contract.plain:
+            return ((key, self._as_text(key, key, values)) for key, values in keyed)
+        return self._named(keyed).items()
+
+    def _by_key(self) -> Iterable[tuple[str, Values | None]]:
+        rows, first = self._rows, self._rows[0]
+        keys: list[str] = list(first)
+        if len(keys) > 1 and set(map(len, rows)) == {len(keys)} and self._fit(keys) and not self._built:
+            try:
+                return zip(keys, zip(*map(itemgetter(*keys), rows), strict=True), strict=True)
+            except KeyError:
+                pass  # as many keys as the first row has, but others
+        keys.extend(sorted(set().union(*rows).difference(first)))
+        if dropped := self._drop(keys):
+            keys = [key for key in keys if key not in dropped]
+        if not self._fit(keys) or (not all(rows) if not dropped else any(row.keys() <= dropped for row in rows)):
+            self._reject_keys(dropped)
+        if self.rejected:
+            return ()
+        return ((key, None if self._is_built(key) else [row.get(key) for row in rows]) for key in keys)
+
+    def _is_built(self, key: str) -> bool:
+        return bool(self._built) and self._contract.names.of(key) in self._built
+
+    def _fit(self, keys: Collection[str]) -> bool:
+        """These keys can't pass the limit on columns, and all have names."""
+        return len(self._contract.columns) + len(keys) <= MAX_COLUMNS and "" not in keys
+
+    def _reject_keys(self, dropped: Collection[str]) -> None:
+        known = set(self._contract.columns)
+        for row, values in enumerate(self._rows):
+            keys = values.keys() - dropped
+            if "" in keys:
+                self.rejected[row] = ("empty_key", "a key is the empty string; Arize takes no unnamed column")
+            elif not values:
+                self.rejected[row] = ("empty_object", "the object has no key; there is no prediction in it")
+            elif not keys:
+                self.rejected.setdefault(row, NOTHING_LEFT)
+            elif len(known) + len(keys) > MAX_COLUMNS and len(known | keys) > MAX_COLUMNS:
+                self.rejected[row] = (
+                    "too_many_columns",
+                    f"its keys would make more than {MAX_COLUMNS} columns; are the keys data?",
+                )
+            else:
+                known |= keys
+
+    # --- names ---------------------------------------------------------------------------------
+
+    def _drop(self, keys: Iterable[str]) -> set[str]:
+        """The keys that are no columns. Keys may be data, each in a row or two: they are looked for row by row."""
+        contract = self._contract
+        if contract.plain:
+            return set()
+        dropped, strange = set(), {}
+        for key in keys:
+            if not key:
+                continue  # rejects its row, whatever it is called
+            if (name := contract.names.of(key)) is None:
+                dropped.add(key)
+            elif not contract.knows(name):
+                strange[key] = name
+        for row, values in enumerate(self._rows) if strange else ():
+            for key in values.keys() & strange:
+                if values[key] is not None:
+                    self._strange(strange[key], [row])
+        return dropped | strange.keys()
+
+    def _strange(self, name: str, rows: Sequence[int]) -> None:
+        if self._contract.unknown == "ignore":
+            if rows:
+                self.ignored[name] += len(rows)
+            return
+        for row in rows:
+            reason = f'"{name}" is a column that nothing in [schema] knows, and [schema] unknown is "dead_letter"'
+            self.rejected.setdefault(row, ("unknown_column", reason))
+
+    def _named(self, keyed: Iterable[tuple[str, Values | None]]) -> dict[str, Values | None]:
+        """The columns under their names, without the dropped ones, hashed where the configuration says so."""
+        contract = self._contract
+        columns: dict[str, Values | None] = {}
+        for key, values in keyed:
+            name = contract.names.of(key)
+            if name is None:
+                continue
+            if values is None:
+                columns[name] = None
+                continue
+            if not contract.knows(name):
+                self._strange(name, [row for row, value in enumerate(values) if value is not None])
+                continue
+            found = values
+            if contract.privacy.replaces(key):
+                found = self._hashed(key, values)
+            text = self._as_text(key, name, found)
+            before = columns.get(name)
+            columns[name] = text if before is None or text is None else self._merged(name, before, text)
+        return columns
+
+    def _hashed(self, key: str, values: Values) -> list[str | None]:
+        """The hashes. One would hide that the parser made a float of an integer past 64 bits: others become it too."""
+        found: list[str | None] = []
+        for row, value in enumerate(values):
+            digest = None
+            try:
+                if _has_large_float(value) and key in self._source.past_64_bits(self._indices[row]):
+                    self.rejected.setdefault(row, conflict(key, PAST_64_BITS, None, None))
+                else:
+                    digest = self._contract.privacy.digest(value)
+            except DecodeError as fault:
+                self.rejected.setdefault(row, (fault.code, f'"{key}" has no hash: {fault}'))
+            found.append(digest)
+        return found
+
+    def _merged(self, name: str, ones: Values, others: Values) -> list[Any]:
+        for row, (one, other) in enumerate(zip(ones, others, strict=True)):
+            if one is not None and other is not None:
+                reason = f'two of its keys are called "{name}" ([schema] rename)'
+                self.rejected.setdefault(row, ("ambiguous_key", reason))
+        return [one if one is not None else other for one, other in zip(ones, others, strict=True)]
+
+    # --- text ----------------------------------------------------------------------------------
+
+    def _as_text(self, key: str, name: str, values: Values | None) -> Values | None:
+        """The values of a column of text as the messages wrote them; other columns as they are."""
+        rule = self._contract.rules.get(name)
+        if values is None or rule is None or rule.on_conflict != "text" or set(map(type, values)) <= _TEXT:
+            return values
+        return [None if value is None else self._text(row, key, name, value) for row, value in enumerate(values)]
+
+    def _text(self, row: int, key: str, name: str, value: object) -> str | None:
+        try:
+            return self._source.text(self._indices[row], key, value)
+        except DecodeError as fault:
+            self.rejected.setdefault(row, (fault.code, f'"{name}" has no text: {fault}'))
+            return None
+
+
+def _has_large_float(value: object) -> bool:
+    """Raises DecodeError (nested_too_deep) for a list that no text is made of."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        if any(isinstance(one, float) and abs(one) >= _PAST_INT64 for one in level):
+            return True
+        holders = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [inner for holder in holders for inner in holder]
+        if not level:
+            return False
+    raise DecodeError("nested_too_deep", f"its lists are nested more than {MAX_DEPTH} levels deep")

@@ -1,0 +1,42 @@
+"""The contract of a worker: which columns there are, what the configuration says of them, and what was learned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingest.config.column_types import Unknown
+from ingest.pipeline.decoding.column_types import Column, Rule
+from ingest.pipeline.decoding.privacy import Privacy
+from ingest.pipeline.decoding.renames import ColumnRenamer
+
+MAX_COLUMNS = 2_000
+
+
+@dataclass(slots=True)
+class LearnedSchema:
+    """The columns a worker has learned, by name. A column seen only with nulls is not in it yet."""
+
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
+    names: ColumnRenamer = field(default_factory=ColumnRenamer)
+    privacy: Privacy = field(default_factory=Privacy)
+    unknown: Unknown = "send"
+
+    @property
+    def plain(self) -> bool:
+        """Keys are columns as they stand: nothing is renamed, excluded, hashed or ignored."""
+        return self.names.plain and not self.privacy.hashes and self.unknown == "send"
+
+    def knows(self, column: str) -> bool:
+        """The configuration says what the column is, or lets every column pass."""
+        if self.unknown == "send":
+            return True
+        rule = self.rules.get(column)
+        return rule is not None and rule.known
+
+    def learn(self, learned: Mapping[str, Column]) -> None:
+        """Keep what rows taught; without this call they were only tried."""
+        self.columns.update(learned)
+        if len(self.columns) > MAX_COLUMNS // 2:
+            # Columns that hardly any row had make room: a single message whose keys are data must not use up the limit.
+            often = sorted(self.columns, key=lambda name: -sum(self.columns[name].votes.values()))
+            self.columns = {name: self.columns[name] for name in often[: MAX_COLUMNS // 2]}

@@ -1,0 +1,87 @@
+"""The orjson lane: a chunk of raw messages to Arrow columns.
+
+A chunk is decoded at a time, and within it a block (`blocks`); where that can't tell, or where keys are not columns as
+they stand ([schema] rename, exclude, hash, unknown), row by row.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ingest.pipeline.decoding.blocks import BLOCK, Blocks, RowsNeeded
+from ingest.pipeline.decoding.columns import MAX_COLUMNS, Built, build
+from ingest.pipeline.decoding.learned_schema import LearnedSchema
+from ingest.pipeline.decoding.parse import Parsed, parse
+from ingest.pipeline.decoding.result import Decoded
+from ingest.records import Rejected
+
+_Values = Sequence[bytes | None]
+
+
+class Decoder:
+    """Turns chunks of raw messages into Arrow columns; keeps the column contract from chunk to chunk."""
+
+    def __init__(self, contract: LearnedSchema, *, block: int = BLOCK) -> None:
+        """`block`: how many messages are parsed before their values are gathered."""
+        self._contract = contract
+        self._block = block
+
+    def decode(self, values: _Values) -> Decoded:
+        """`values` are the raw messages of a chunk, None for a tombstone. Every index is accepted or rejected."""
+        if self._contract.plain:
+            try:
+                return self._by_blocks(values)
+            except RowsNeeded:
+                pass
+        return self.build(parse(values))
+
+    def build(self, parsed: Parsed) -> Decoded:
+        """The columns of what was parsed. Every index is accepted or rejected."""
+        decoded, built = self.attempt(parsed)
+        self._contract.learn(built.learned)
+        return decoded
+
+    def attempt(self, parsed: Parsed) -> tuple[Decoded, Built]:
+        """As `build`, without learning from it; and what the columns' own view of it is (indices of `parsed.rows`)."""
+        values, indices = parsed.values, parsed.indices
+        built = build(parsed.rows, self._contract, lambda row: values[indices[row]] or b"")
+        return _decoded(built, indices, parsed.rejected.values()), built
+
+    def _by_blocks(self, values: _Values) -> Decoded:
+        blocks, indices, rejected = gather(values, MAX_COLUMNS - len(self._contract.columns), block=self._block)
+        built = build(blocks, self._contract, lambda row: values[indices[row]] or b"")
+        self._contract.learn(built.learned)
+        return _decoded(built, indices, rejected)
+
+
+def gather(values: _Values, most_columns: int, *, block: int = BLOCK) -> tuple[Blocks, list[int], list[Rejected]]:
+    """Parse `values` and gather them by column. Which of `values` each row was, and the others, by their index.
+
+    Raises RowsNeeded.
+    """
+    blocks = Blocks(most_columns)
+    indices: list[int] = []
+    rejected: list[Rejected] = []
+    for start in range(0, len(values), block):
+        parsed = parse(values[start : start + block])
+        blocks.add(parsed.rows)
+        indices += [start + index for index in parsed.indices]
+        rejected += [replace(fault, index=start + fault.index) for fault in parsed.rejected.values()]
+    return blocks, indices, rejected
+
+
+def _decoded(built: Built, indices: Sequence[int], unparsed: Iterable[Rejected]) -> Decoded:
+    """`indices` says which message of the chunk each row was that went into `built`; `unparsed` are the others."""
+    rejected = [*unparsed, *(replace(fault, index=indices[fault.index]) for fault in built.rejected)]
+    accepted = np.asarray(indices, dtype=np.int64)
+    if built.rejected:
+        accepted = accepted[np.asarray(built.kept, dtype=np.int64)]
+    return Decoded(
+        built.table,
+        accepted,
+        sorted(rejected, key=lambda fault: fault.index),
+        built.widened,
+        built.nulled,
+        built.ignored,
+    )

@@ -1,0 +1,30 @@
+"""Names of columns: what a key of a message is called at Arize, and whether it goes there at all.
+
+Rules
+1. `exclude` comes first: an excluded key is dropped before anything looks at its values. It can neither conflict nor
+   leave.
+2. `rename` gives an exact key another name. Everything after it (features, tags, rules) goes by the new name.
+3. Two keys of one message that end up with the same name are refused with the row: one would be dropped.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from ingest.config.patterns import NOTHING, matcher
+
+
+class ColumnRenamer:
+    """What each key is called, remembered from one chunk to the next (keys come again and again)."""
+
+    def __init__(self, rename: Mapping[str, str] | None = None, exclude: Iterable[str] = ()) -> None:
+        self._rename = dict(rename or {})
+        self._excluded = matcher(exclude)
+        self._known: dict[str, str | None] = {}
+        self.plain = not self._rename and self._excluded.pattern == NOTHING
+
+    def of(self, key: str) -> str | None:
+        """The column's name, None when the key is excluded."""
+        if key not in self._known:
+            if len(self._known) >= 10_000:
+                self._known.clear()
+            self._known[key] = None if self._excluded.fullmatch(key) else self._rename.get(key, key)
+        return self._known[key]

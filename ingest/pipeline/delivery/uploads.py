@@ -1,0 +1,349 @@
+"""The pool of uploads: frozen batches on their way to Arize, each until it is acknowledged, refused or fatal.
+
+Rules
+1. At most `concurrency.most` batches are here at once, waiting ones between two attempts included: that bounds the
+   memory, however long the endpoint is away. At most `concurrency.limit` attempts are on their way: that is what the
+   endpoint is spared, and a batch that fails again and again leaves room for the others.
+2. An attempt runs on its own thread, decoding goes on meanwhile. All decisions are taken in the worker's loop, which
+   calls `turn`: the threads only send and report.
+3. Each attempt has a wall-clock deadline; past it the connection is cut and the attempt counts as failed.
+4. A retryable fault waits by retry's rules, for ever if need be; every attempt sends the identical rows. Where several
+   are due the oldest batch goes first, and before any new one.
+5. A refused batch (400, 413, 422) is searched for the rows that Arize will not take, by bisect's rules. The search
+   keeps the batch's one place and sends one request after the other, the other batches go on meanwhile; a retryable
+   fault in its midst repeats that one request. The batch is settled when each of its rows is taken or refused: only
+   then may its tickets go, so a crash before repeats no more than the batch.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.errors import RejectedError, RetryableError
+from ingest.events import (
+    Emit,
+    Throttle,
+    UploadAcknowledged,
+    UploadRejected,
+    UploadRetried,
+    UploadsHalved,
+    UploadSplit,
+    UploadStarted,
+    UploadUnproven,
+)
+from ingest.pipeline.arize.transport import Attempt
+from ingest.pipeline.backoff import Backoff
+from ingest.pipeline.delivery.batch import Batch
+from ingest.pipeline.delivery.bisect import Bisect, RefusedRows, Rows, count
+from ingest.pipeline.delivery.concurrency import Concurrency
+from ingest.pipeline.delivery.unproven import Unproven
+from ingest.records import Destination
+
+Send = Callable[[pa.Table, Attempt, Destination | None], None]
+
+_GRACE_S = 1.0  # the request's own timeout is given this much to speak first
+
+
+@dataclass(frozen=True, slots=True)
+class SettledBatch:
+    """A batch that has left the pool: acknowledged but for the `refused` rows."""
+
+    batch: Batch
+    refused: tuple[RefusedRows, ...] = ()
+
+    @property
+    def refused_rows(self) -> int:
+        """How many rows Arize will not take."""
+        return sum(count(each.rows) for each in self.refused)
+
+    def dead(self) -> npt.NDArray[np.bool_]:
+        """Which of the batch's rows Arize will not take."""
+        mask = np.zeros(self.batch.rows, dtype=np.bool_)
+        for each in self.refused:
+            for part in each.rows:
+                mask[part.start : part.stop] = True
+        return mask
+
+
+@dataclass(slots=True)
+class _Upload:
+    batch: Batch
+    table: pa.Table
+    asked: pa.Table  # what the attempt sends: the table, or some of its rows while they are searched
+    search: Bisect | None = None
+    attempt: Attempt = field(default_factory=Attempt)
+    attempts: int = 0
+    failures: int = 0
+    started_at: float = 0.0
+    future: Future[None] | None = None
+    retry_at: float = 0.0
+
+
+class Uploads:
+    """Batches in flight. All times are monotonic seconds. Not for use from several threads."""
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        concurrency: Concurrency,
+        timeout_s: float,
+        backoff: Backoff,
+        emit: Emit,
+        worker: int,
+        answer: threading.Event,
+        route: str = "",
+    ) -> None:
+        """`answer` is set whenever an attempt has ended; several pools may share one."""
+        self._send = send
+        self._concurrency = concurrency
+        self._timeout_s = timeout_s
+        self._backoff = backoff
+        self._emit = emit
+        self._worker = worker
+        self._open: list[_Upload] = []
+        self._route = route
+        self._answer = answer
+        self._repeats = Throttle()
+        self._unproven = Unproven()
+        self._pool = ThreadPoolExecutor(concurrency.most, thread_name_prefix="upload")
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def full(self) -> bool:
+        """No further batch can be started."""
+        return len(self._open) >= self._concurrency.most or self._limited
+
+    @property
+    def _limited(self) -> bool:
+        return sum(upload.future is not None for upload in self._open) >= self._concurrency.limit
+
+    @property
+    def limit(self) -> int:
+        """Attempts that may be on their way at once."""
+        return self._concurrency.limit
+
+    def limit_reached(self) -> None:
+        """There is a batch to start, and no room for it."""
+        if self._limited:
+            self._concurrency.limit_reached()
+
+    @property
+    def rows(self) -> int:
+        """Rows on their way."""
+        return sum(upload.batch.rows for upload in self._open)
+
+    @property
+    def failing(self) -> bool:
+        """A batch waits for its next attempt."""
+        return any(upload.failures for upload in self._open)
+
+    def start(self, batch: Batch, now: float) -> None:
+        """Send a batch for the first time. Raises ValueError when the pool is full."""
+        if self.full:
+            raise ValueError(f"{len(self._open)} batches are in flight already")
+        table = batch.table()
+        upload = _Upload(batch, table, table)
+        self._emit(
+            UploadStarted(
+                worker=self._worker,
+                route=self._route,
+                batch=batch.number,
+                rows=batch.rows,
+                bytes=batch.raw_bytes,
+                spans=batch.spans(),
+            )
+        )
+        self._open.append(upload)
+        self._submit(upload, now)
+
+    def turn(self, now: float) -> list[SettledBatch]:
+        """Take in the answers, cut what is overdue, send again what is due. Returns the batches that are settled.
+
+        Raises what an attempt raised beyond RetryableError and RejectedError: FatalError, or a defect; but only when
+        nothing is settled, so that no acknowledgement goes under with it.
+        """
+        settled = []
+        halting: Future[None] | None = None
+        for upload in list(self._open):
+            if upload.future is None:
+                continue
+            if upload.future.done():
+                if not isinstance(upload.future.exception(), RetryableError | RejectedError | None):
+                    halting = upload.future
+                    continue
+                done = self._outcome(upload, upload.future, now)
+                if done is not None:
+                    self._open.remove(upload)
+                    settled.append(done)
+            elif now - upload.started_at >= self._timeout_s + _GRACE_S:
+                upload.attempt.cut()
+        if halting is not None and not settled:
+            halting.result()
+        if halting is None:
+            self._send_again(now)
+        return settled
+
+    def _send_again(self, now: float) -> None:
+        for upload in self._open:
+            if upload.future is None and now >= upload.retry_at:
+                if self._limited:
+                    self._concurrency.limit_reached()
+                    return
+                self._submit(upload, now)
+
+    def close(self) -> None:
+        """Cut all attempts; what is open stays unacknowledged."""
+        for upload in self._open:
+            upload.attempt.cut()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, upload: _Upload, now: float) -> None:
+        upload.attempt = Attempt()
+        upload.attempts += 1
+        upload.started_at = now
+        upload.future = self._pool.submit(self._send, upload.asked, upload.attempt, upload.batch.destination)
+        upload.future.add_done_callback(lambda _: self._answer.set())
+
+    def _outcome(self, upload: _Upload, future: Future[None], now: float) -> SettledBatch | None:
+        search = upload.search
+        try:
+            future.result()
+        except RetryableError as fault:
+            self._again(upload, fault, now)
+            return None
+        except RejectedError as refused:
+            self._unproven.settled(upload.batch.number)
+            if search is None:
+                search = self._split(upload, refused)
+            else:
+                search.refused(refused)
+        else:
+            self._unproven.settled(upload.batch.number)
+            self._hear(upload, now)
+            if search is None:
+                self._acknowledged(upload, upload.batch.rows, now)
+                return SettledBatch(upload.batch)
+            search.taken()
+        upload.failures = 0
+        rows = search.ask()
+        if rows is not None:
+            upload.asked = _rows(upload.table, rows)
+            upload.future, upload.retry_at = None, now
+            return None
+        return self._searched(upload, search, now)
+
+    def _again(self, upload: _Upload, fault: RetryableError, now: float) -> None:
+        upload.failures += 1
+        upload.future = None
+        wait_s = self._backoff.wait_s(upload.failures, random.random(), fault.retry_after_s)
+        upload.retry_at = now + wait_s
+        self._emit(
+            UploadRetried(
+                worker=self._worker,
+                route=self._route,
+                batch=upload.batch.number,
+                rows=upload.asked.num_rows,
+                attempt=upload.failures,
+                error=str(fault),
+                retry_in_s=wait_s,
+            )
+        )
+        if fault.ambiguous:
+            self._tell_unproven(upload, str(fault), now)
+        before = self._concurrency.limit
+        if self._concurrency.failed(began=upload.started_at, now=now):
+            self._tell_halved(before, str(fault), now)
+
+    def _tell_unproven(self, upload: _Upload, why: str, now: float) -> None:
+        seconds = self._unproven.ambiguous(upload.batch.number, now)
+        if seconds is not None:
+            self._emit(
+                UploadUnproven(
+                    worker=self._worker,
+                    route=self._route,
+                    batch=upload.batch.number,
+                    attempts=upload.attempts,
+                    seconds=seconds,
+                    why=why,
+                )
+            )
+
+    def _hear(self, upload: _Upload, now: float) -> None:
+        """What an acknowledgement says of the endpoint's pace, be it of a part of the batch."""
+        taken_s = upload.attempt.answered_s
+        before = self._concurrency.limit
+        slowdown = self._concurrency.acknowledged(
+            upload.batch.raw_bytes * upload.asked.num_rows // upload.batch.rows,
+            began=upload.started_at,
+            seconds=now - upload.started_at if taken_s is None else taken_s,
+            now=now,
+        )
+        if slowdown is not None:
+            why = f"its answers take {slowdown.recent_s:.3g} s, usual are {slowdown.usual_s:.3g} s"
+            self._tell_halved(before, why, now)
+
+    def _tell_halved(self, before: int, why: str, now: float) -> None:
+        limit = self._concurrency.limit
+        if self._repeats.news(str(limit), now):  # it goes up and down for as long as the trouble lasts
+            self._emit(UploadsHalved(worker=self._worker, route=self._route, before=before, limit=limit, why=why))
+
+    def _split(self, upload: _Upload, refused: RejectedError) -> Bisect:
+        batch = upload.batch
+        if batch.rows > 1:
+            self._emit(
+                UploadSplit(
+                    worker=self._worker,
+                    route=self._route,
+                    batch=batch.number,
+                    rows=batch.rows,
+                    status=refused.status,
+                    error=str(refused),
+                )
+            )
+        upload.search = Bisect(batch.rows, refused)
+        return upload.search
+
+    def _searched(self, upload: _Upload, search: Bisect, now: float) -> SettledBatch:
+        settled = SettledBatch(upload.batch, tuple(search.dead))
+        if search.taken_rows:
+            self._acknowledged(upload, search.taken_rows, now)
+        if search.dead:
+            last = search.dead[-1].error
+            self._emit(
+                UploadRejected(
+                    worker=self._worker,
+                    route=self._route,
+                    batch=upload.batch.number,
+                    rows=settled.refused_rows,
+                    status=last.status,
+                    error=str(last),
+                    requests=search.requests,
+                )
+            )
+        return settled
+
+    def _acknowledged(self, upload: _Upload, rows: int, now: float) -> None:
+        self._emit(
+            UploadAcknowledged(
+                worker=self._worker,
+                route=self._route,
+                batch=upload.batch.number,
+                rows=rows,
+                attempts=upload.attempts,
+                seconds=now - upload.started_at,
+            )
+        )
+
+
+def _rows(table: pa.Table, rows: Rows) -> pa.Table:
+    """Some rows of `table`; buffers are shared, not copied."""
+    return pa.concat_tables([table.slice(each.start, len(each)) for each in rows])

@@ -1,0 +1,211 @@
+"""What a run reads: its topics with their partitions, and where each stood when it began.
+
+1. What is wrong with the configuration is told before Kafka is asked, and what Kafka does not have before a worker
+   exists; each with all that is wrong, over all topics.
+2. The end to reach is taken once, so that a restarted worker has the same.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from ingest.accounting.files import Files, confirmed_partitions, knows, recorded
+from ingest.config.load import Config, topics
+from ingest.config.overlays import toml_key
+from ingest.config.sections import Kafka
+from ingest.errors import ConfigError, FatalError
+from ingest.pipeline.kafka import metadata
+from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, beginnings, partitions_then
+from ingest.pipeline.kafka.topic_guard import explain
+from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.records import TopicShape
+from ingest.supervisor import partitions as sets
+
+_A = TypeVar("_A")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One topic as the configuration has it; no `partitions` means all. `setting` is where they are said."""
+
+    settings: Config
+    partitions: tuple[int, ...] | None
+    setting: str
+
+    @property
+    def topic(self) -> str:
+        """Its name in Kafka."""
+        return self.settings.kafka.topic
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """One topic as it was found at the start, or has become since.
+
+    `marks` are low watermark and end offset, `start` is what was committed, `until` the ends to reach. `existing` is
+    how many partitions the topic has. `named_by` is the setting that names the partitions, so that no others are to be
+    read; "" where all are. `resumed` are the partitions that go on where somebody has chosen, without a commit.
+    """
+
+    settings: Config
+    partitions: tuple[int, ...]
+    marks: Mapping[int, tuple[int, int]]
+    start: Mapping[int, Checkpoint | None]
+    until: Mapping[int, int] | None
+    plan: StartPlan
+    existing: int = 0
+    named_by: str = ""
+    resumed: tuple[int, ...] = ()
+
+    @property
+    def topic(self) -> str:
+        """Its name in Kafka."""
+        return self.settings.kafka.topic
+
+    def starting_points(self) -> dict[int, int]:
+        """Where each partition is known to begin."""
+        points = {}
+        for partition, (low, _) in self.marks.items():
+            mark = self.plan.begins.get(partition, self.start[partition])
+            points[partition] = low if mark is None else max(mark.next_offset, low)
+        return points
+
+    def plan_of(self, partitions: Iterable[int], confirmed: Mapping[int, int]) -> StartPlan:
+        """The plan for a worker of these partitions, of which Kafka has `confirmed` commits in this run."""
+        known = {**self.plan.known, **{p: confirmed[p] for p in partitions if p in confirmed}}
+        return replace(self.plan, known=known)
+
+    def confirmed(self, confirmed: Mapping[int, int]) -> int:
+        """How many partitions, from 0 on, have a commit; 0 where not all are read: then nobody can tell what is new."""
+        if self.named_by:
+            return 0
+        known = {*self.plan.known, *confirmed}
+        return next(partition for partition in itertools.count() if partition not in known)
+
+    def grown(self, partitions: Iterable[int], shape: TopicShape) -> "TopicPlan":
+        """With partitions that were added to the topic, each to be read from its first message."""
+        added = dict.fromkeys(partitions)
+        return replace(
+            self,
+            partitions=tuple(sorted({*self.partitions, *added})),
+            marks={**self.marks, **dict.fromkeys(added, (0, 0))},
+            start={**self.start, **added},
+            plan=replace(self.plan, begins={**self.plan.begins, **added}),
+            existing=len(shape.partitions),
+        )
+
+    def until_of(self, partitions: Iterable[int]) -> dict[int, int] | None:
+        """The ends of these partitions, if the run has an end."""
+        return None if self.until is None else {partition: self.until[partition] for partition in partitions}
+
+
+def setting_of(settings: Config, topic: Config) -> str:
+    """Where the partitions of `topic`, one of those of `settings`, are said."""
+    return f"[topics.{toml_key(topic.kafka.topic)}] partitions" if settings.topics else sets.FLAG
+
+
+def wanted(settings: Config) -> list[Wanted]:
+    """The topics of `settings`. Raises `ConfigError` with every fault that shows without Kafka."""
+    configured = topics(settings)
+
+    def of_one(topic: Config) -> Wanted:
+        setting = setting_of(settings, topic)
+        return Wanted(topic, sets.parse(topic.supervisor.partitions, setting), setting)
+
+    faults: list[str] = []
+    found = _each(configured, of_one, faults)
+    _each(
+        [settings], lambda one: sets.check_workers([t.kafka.topic for t in configured], one.supervisor.workers), faults
+    )
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def find(
+    topics: Iterable[Wanted], files: Files, *, until_end: bool, resume_from: ResumeFrom | None = None
+) -> list[TopicPlan]:
+    """Ask Kafka about `topics`; with `until_end` the run ends where they end now.
+
+    Raises `ConfigError` for partitions that are not there, `FatalError` if Kafka can't be reached or refuses, or has
+    forgotten what the account in `files` knows: then `resume_from` chooses where to go on.
+    """
+    faults: list[str] = []
+    wanted = list(topics)
+    there = [existing(one.settings.kafka, files) for one in wanted]
+    chosen = _each(
+        zip(wanted, there, strict=True),
+        lambda one: (*one, sets.choose(one[0].partitions, one[1], one[0].topic, one[0].setting)),
+        faults,
+    )
+    if faults:
+        raise ConfigError(faults)
+    retention_s = metadata.offsets_retention_s(wanted[0].settings.kafka)
+    found = []
+    for one, existing_partitions, partitions in chosen:
+        kafka = one.settings.kafka
+        shape = TopicShape(metadata.topic_id(kafka), existing_partitions)
+        marks = metadata.watermarks(kafka, partitions)
+        committed = metadata.committed_progress(kafka, partitions)
+        record, then = of_account(files, kafka, shape, committed)
+        begins = beginnings(kafka, shape, committed, recorded=record, bounds=marks, then=then, resume_from=resume_from)
+        resumed = tuple(begins) if resume_from is not None else ()
+        resumed_marks = record if resume_from == "account" else {}
+        plan = StartPlan(
+            topic_id=shape.topic_id,
+            begins=begins,
+            known={p: mark.next_offset for p, mark in committed.items() if mark is not None and p not in begins},
+            retention_s=retention_s,
+        )
+        reading = TopicPlan(
+            settings=one.settings,
+            partitions=partitions,
+            marks=marks,
+            start={p: resumed_marks.get(p) if p in begins else mark for p, mark in committed.items()},
+            until={partition: end for partition, (_, end) in marks.items()} if until_end else None,
+            plan=plan,
+            existing=len(existing_partitions),
+            named_by="" if one.partitions is None else one.setting,
+            resumed=resumed,
+        )
+        found.append(replace(reading, plan=replace(plan, topic_partitions=reading.confirmed({}))))
+    return found
+
+
+def of_account(
+    files: Files, kafka: Kafka, shape: TopicShape, committed: Mapping[int, Checkpoint | None]
+) -> tuple[dict[int, Checkpoint], int]:
+    """What it last said of the partitions without a commit, and `beginnings`' `then`."""
+    then = partitions_then(committed)
+    missing = [partition for partition, mark in committed.items() if mark is None]
+    if not missing:
+        return {}, then
+    in_account = confirmed_partitions(files, kafka.topic, kafka.group, shape.topic_id, len(shape.partitions))
+    return recorded(files, kafka.topic, kafka.group, missing), max(then, in_account)
+
+
+def existing(kafka: Kafka, files: Files) -> tuple[int, ...]:
+    """The partitions of the topic.
+
+    Raises FatalError: exit code KAFKA when Kafka can't be reached or has no such topic, EXPIRED when the account in
+    `files` knows that it once had it.
+    """
+    try:
+        return metadata.topic_partitions(kafka)
+    except FatalError:
+        if knows(files, kafka.topic, kafka.group):
+            explain(kafka, StartPlan())
+        raise
+
+
+def _each(items: Iterable[_A], ask: Callable[[_A], _T], faults: list[str]) -> list[_T]:
+    """What `ask` says of each of `items`; what it finds wrong goes to `faults`."""
+    answers = []
+    for item in items:
+        try:
+            answers.append(ask(item))
+        except ConfigError as wrong:
+            faults += wrong.faults
+    return answers

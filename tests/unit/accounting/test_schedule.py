@@ -1,0 +1,92 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from ingest.accounting.rows import Duplicates, Key, State
+from ingest.accounting.schedule import Former, RowSchedule, left_behind
+from ingest.records import NOTHING, Counts, Span
+
+AT = datetime(2026, 7, 20, 3, 10, tzinfo=UTC)
+KEY = Key("predictions", "ingest", 7)
+
+
+def state(next_offset: int | None, counts: Counts = NOTHING, kind: str = "committed", at: datetime = AT) -> State:
+    return State(kind, KEY, at, next_offset, counts, "run")  # type: ignore[arg-type]
+
+
+def commit(book: RowSchedule, next_offset: int, at: datetime = AT, now: float = 0.0) -> list[State | Duplicates]:
+    book.committed(state(next_offset, Counts(next_offset), at=at))
+    rows = book.due(now)
+    book.written(rows)
+    return rows
+
+
+def test_the_first_commit_is_a_row_and_later_ones_at_most_one_a_minute() -> None:
+    book = RowSchedule("run")
+    assert commit(book, 0) == [state(0)]
+    assert commit(book, 10) == [state(10, Counts(10))]
+    assert commit(book, 20, now=59.0) == []
+    assert commit(book, 30, now=60.0) == [state(30, Counts(30))]
+    assert book.due(1_000.0) == []  # nothing new
+
+
+def test_the_last_commit_of_an_hour_is_a_row_of_that_hour() -> None:
+    book = RowSchedule("run")
+    commit(book, 0)
+    commit(book, 10)
+    commit(book, 20, AT + timedelta(minutes=49), now=1.0)
+    rows = commit(book, 30, AT + timedelta(minutes=51), now=2.0)
+    assert rows == [state(20, Counts(20), at=AT + timedelta(minutes=49))]
+
+
+def test_leaving_writes_what_is_known() -> None:
+    book = RowSchedule("run")
+    commit(book, 0)
+    commit(book, 10)
+    assert commit(book, 20, now=1.0) == []
+    assert book.due(1.0, leaving=True) == [state(20, Counts(20))]
+
+
+def test_what_could_not_be_written_waits_and_only_commits_are_forgotten() -> None:
+    book = RowSchedule("run", most=3)
+    twice = Duplicates(KEY, AT, Span(7, 0, 5, 5), "worker_lost", "run")
+    book.put([twice])
+    book.put([state(offset) for offset in range(5)])
+    assert book.due(0.0) == [twice, state(3), state(4)]
+    assert book.due(0.0) == [twice, state(3), state(4)]
+    book.written(book.due(0.0))
+    assert book.due(0.0) == []
+
+
+STARTED = replace(state(100, Counts(100), "started"), run="new")
+
+
+def told(start: State, former: State | None, begin: int = 100, end: int = 500) -> list[tuple[str, Span]]:
+    known = None if former is None else Former(former, in_flight=60)
+    return [(row.cause, row.span) for row in left_behind(start, begin, end, known)]
+
+
+def test_a_run_that_ended_in_order_has_left_nothing() -> None:
+    assert told(STARTED, state(100, Counts(100), "ended")) == []
+
+
+def test_nothing_is_said_where_nothing_is_known() -> None:
+    assert told(STARTED, None) == []
+
+
+def test_a_killed_supervisor_may_have_sent_what_was_in_flight() -> None:
+    assert told(STARTED, state(80, Counts(80))) == [("supervisor_lost", Span(7, 100, 500, 60))]
+    assert told(STARTED, state(None, kind="started"), end=130) == [("supervisor_lost", Span(7, 100, 130, 30))]
+    assert told(STARTED, state(80, Counts(80)), end=100) == []
+
+
+def test_somebody_else_has_committed_since() -> None:
+    assert told(STARTED, state(80, Counts(80), "ended")) == [("unknown_run", Span(7, 100, 500, 400))]
+
+
+def test_a_group_that_was_moved_back_reads_again_what_it_had() -> None:
+    back = state(100, kind="started")
+    assert told(back, state(300, Counts(300), "ended")) == [("moved_back", Span(7, 100, 300, 200))]
+    assert told(back, state(300, Counts(300))) == [
+        ("moved_back", Span(7, 100, 300, 200)),
+        ("supervisor_lost", Span(7, 300, 500, 60)),
+    ]

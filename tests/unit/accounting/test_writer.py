@@ -1,0 +1,129 @@
+import errno
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ingest.accounting.files import AccountFiles, Line, Nowhere
+from ingest.accounting.rows import Duplicates, Row, State
+from ingest.accounting.writer import AccountWriter, Opening
+from ingest.events import AccountBlocked, Committed, DuplicatesPossible, Event, SupervisorStarted
+from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.records import Counts, Span
+
+
+class Disk(AccountFiles):
+    """Refuses while it is full."""
+
+    full = False
+
+    def append(self, rows: Sequence[Row], at: datetime, *, durable: bool) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().append(rows, at, durable=durable)
+
+    def newest_first(self) -> Iterator[Line]:
+        return super().newest_first()
+
+
+class Scene:
+    """A keeper, its clocks and what it told."""
+
+    def __init__(self, directory: Path) -> None:
+        self.disk = Disk(directory)
+        self.told: list[Event] = []
+        self.now = 0.0
+        self.keeper = self.anew()
+
+    def anew(self) -> AccountWriter:
+        start = datetime(2026, 7, 20, 3, 0, tzinfo=UTC)
+        self.keeper = AccountWriter(
+            self.disk,
+            self.told.append,
+            clock=lambda: self.now,
+            wall=lambda: start + timedelta(seconds=self.now),
+        )
+        return self.keeper
+
+    def begin(self, mark: Checkpoint | None = None, end: int = 100) -> None:
+        begin = 0 if mark is None else mark.next_offset
+        self.keeper.begin([Opening("predictions", "ingest", {0: mark}, {0: begin}, {0: end}, 60)])
+        self.keeper.take(SupervisorStarted(topic="predictions", group="ingest", workers=1, partitions=(0,)))
+
+    def commit(self, next_offset: int) -> None:
+        self.keeper.take(Committed(worker=0, next_offsets={0: next_offset}, counts={0: Counts(next_offset)}))
+        self.keeper.tick()
+
+    @property
+    def rows(self) -> list[tuple[str, int | None]]:
+        found = [line.content for line in self.disk.lines()]
+        assert all(isinstance(row, State | Duplicates) for row in found)
+        return [
+            (row.kind, row.next_offset) if isinstance(row, State) else (row.cause, row.span.first)
+            for row in found
+            if isinstance(row, State | Duplicates)
+        ]
+
+
+def test_a_run_from_start_to_end(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.begin()
+    scene.commit(0)
+    scene.commit(40)
+    scene.commit(50)
+    scene.keeper.found("predictions", "ingest", {0: Checkpoint(60, Counts(60))})
+    scene.keeper.end()
+    assert scene.rows == [("started", None), ("committed", 0), ("committed", 40), ("committed", 50), ("ended", 60)]
+    assert scene.told == []
+
+
+def test_without_kafka_the_last_commit_is_the_end(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.begin(Checkpoint(10, Counts(10)))
+    scene.commit(40)
+    scene.keeper.end()
+    assert scene.rows[-1] == ("ended", 40)
+
+
+def test_a_supervisor_that_was_killed_is_told_at_the_next_start(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.begin()
+    scene.commit(0)
+    scene.anew()
+    scene.begin(Checkpoint(40, Counts(40)))
+    assert scene.told == [DuplicatesPossible(topic="predictions", ranges=(Span(0, 40, 100, 60),))]
+    assert scene.rows[-2:] == [("started", 40), ("supervisor_lost", 40)]
+
+
+def test_what_a_killed_worker_may_have_sent_is_written_at_once(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.begin()
+    scene.keeper.take(DuplicatesPossible(worker=0, topic="predictions", ranges=(Span(0, 5, 9, 4),)))
+    assert scene.rows[-1] == ("worker_lost", 5)
+
+
+def test_a_full_disk_holds_nothing_up_and_heals(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.disk.full = True
+    scene.begin()
+    scene.commit(0)
+    scene.commit(40)
+    scene.keeper.take(DuplicatesPossible(worker=0, topic="predictions", ranges=(Span(0, 40, 50, 10),)))
+    (told,) = scene.told
+    assert isinstance(told, AccountBlocked)
+    assert "No space left" in told.error
+    scene.disk.full = False
+    scene.keeper.tick()
+    assert not scene.disk.directory.exists() or scene.rows == []  # not yet: it is tried every few seconds
+    scene.now = 11.0
+    scene.keeper.tick()
+    assert scene.rows == [("started", None), ("committed", 0), ("committed", 40), ("worker_lost", 40)]
+
+
+def test_no_account_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
+    told: list[Event] = []
+    keeper = AccountWriter(Nowhere(), told.append)
+    keeper.begin([Opening("predictions", "ingest", {0: None}, {0: 0}, {0: 9}, 60)])
+    keeper.tick()
+    keeper.end()
+    assert told == []
+    assert list(tmp_path.iterdir()) == []

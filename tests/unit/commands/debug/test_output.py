@@ -1,0 +1,199 @@
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ingest.commands.debug.findings import (
+    BatchSeen,
+    Begin,
+    Cell,
+    ChunkSeen,
+    ColumnSeen,
+    End,
+    Finding,
+    MessageSeen,
+    Note,
+    Sent,
+    Settled,
+    Timing,
+)
+from ingest.commands.debug.lines import JsonShow
+from ingest.commands.debug.text import TextShow
+
+
+@dataclass(frozen=True)
+class Message:
+    raw: bytes | None
+
+    def topic(self) -> str:
+        return "predictions"
+
+    def partition(self) -> int:
+        return 7
+
+    def offset(self) -> int:
+        return 12345
+
+    def value(self) -> bytes | None:
+        return self.raw
+
+    def key(self) -> bytes:
+        return b"\x00\xff"
+
+    def headers(self) -> list[tuple[str, str | bytes | None]]:
+        return [("trace", b"abc"), ("empty", None)]
+
+    def timestamp(self) -> tuple[int, int]:
+        return (1, 1_784_548_800_000)
+
+
+BEGIN = Begin(
+    brokers="b:9092",
+    topic="predictions",
+    partition=7,
+    partitions=32,
+    low=0,
+    end=20_000,
+    group="ingest",
+    committed=12_345,
+    lag=7_655,
+    acknowledged=12_000,
+    dead_lettered=345,
+    settled_above=12,
+    start=12_345,
+    why="where group ingest goes on",
+    limit=10,
+    reading_group="ingest-debug-1",
+    send=False,
+    commit=False,
+)
+FINDINGS: list[tuple[Finding, list[str]]] = [
+    (BEGIN, ["committed next offset 12345, lag 7,655", "12,000 acknowledged, 345 dead-lettered", "12 messages above"]),
+    (
+        MessageSeen(
+            message=Message(b'{"a": [bold]1}'), verdict="accepted", cells=[Cell(name="a", type="int64", value=1)]
+        ),
+        ["offset 12345  14 bytes", "ACCEPTED", "[bold]1", "a  int64  1", "key      b'\\x00\\xff'"],
+    ),
+    (
+        MessageSeen(message=Message(None), verdict="rejected", code="tombstone", reason="the message has no value"),
+        ["REJECTED", "tombstone: the message has no value", "(none: a tombstone)"],
+    ),
+    (MessageSeen(message=Message(b"{}"), verdict="settled"), ["SETTLED", "skipped"]),
+    (
+        ChunkSeen(
+            messages=3,
+            first=5,
+            last=9,
+            raw_bytes=100,
+            accepted=1,
+            settled=1,
+            rejected={"not_json": 1},
+            widened=[("a", "integer", "float")],
+            poll_s=0.25,
+            decode_s=0.5,
+            nulled={"b": 2, "c": 1},
+            ignored={"d": 4},
+        ),
+        [
+            "made null   3 (b 2, c 1) by [schema.conflicts]",
+            "not sent    4 (d 4) by [schema] unknown",
+        ],
+    ),
+    (
+        ChunkSeen(
+            messages=3,
+            first=5,
+            last=9,
+            raw_bytes=100,
+            accepted=1,
+            settled=1,
+            rejected={"not_json": 1},
+            widened=[("a", "integer", "float")],
+            poll_s=0.25,
+            decode_s=0.5,
+        ),
+        ["polled 3 messages, offsets 5 to 9", "1 (not_json 1)", "was integer, is float", "poll 250.0 ms"],
+    ),
+    (
+        BatchSeen(
+            number=1,
+            rows=1,
+            raw_bytes=10,
+            columns=[ColumnSeen(name="a", type="int64", role="feature", nulls=0, example=1)],
+            schema={"feature_column_names": ["a"]},
+            upload={"endpoint": "http://x"},
+            frame_s=0.1,
+        ),
+        ["a       int64  feature  0      1", "feature_column_names  1: a", "http://x"],
+    ),
+    (
+        Sent(rows=2, answer="RetryableError", text="HTTP 503", now_what="A worker would", seconds=1.0),
+        ["NOT DELIVERED: RetryableError", "HTTP 503", "A worker would"],
+    ),
+    (Sent(rows=2, answer="acknowledged", text="", now_what="", seconds=1.0), ["Arize acknowledged 2 rows"]),
+    (
+        Settled(dead_letters=2, directory="dead", next_offset=9, committed=True, text=""),
+        ["wrote 2 dead letters to dead", "committed next offset 9"],
+    ),
+    (
+        Settled(dead_letters=0, directory="dead", next_offset=9, committed=False, text="somebody else"),
+        ["NOTHING COMMITTED: somebody else"],
+    ),
+    (Note(text="a sentence"), ["a sentence"]),
+    (
+        End(
+            messages=3,
+            accepted=2,
+            settled=0,
+            rejected={},
+            acknowledged=0,
+            next_offset=12,
+            group="ingest",
+            committed=None,
+            lag=None,
+            timings=[Timing(step="poll", count=3, seconds=0.001)],
+            stopped="--limit is 3",
+        ),
+        ["3 messages read: --limit is 3", "nothing committed", "poll  3     1.0 ms"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("finding", "expected"), FINDINGS)
+def test_each_finding_is_plain_text_off_a_terminal(finding: Finding, expected: list[str]) -> None:
+    stream = io.StringIO()
+    TextShow(stream).show(finding)
+    shown = stream.getvalue()
+    assert "\x1b" not in shown
+    assert [text for text in expected if text not in shown] == [], shown
+
+
+@pytest.mark.parametrize(("finding", "expected"), FINDINGS)
+def test_each_finding_is_one_json_line(finding: Finding, expected: list[str]) -> None:
+    stream = io.StringIO()
+    JsonShow(stream).show(finding)
+    (line,) = stream.getvalue().splitlines()
+    found: dict[str, Any] = json.loads(line)
+    assert expected
+    step = type(finding).__name__
+    assert found["step"] == step.removesuffix("Seen").lower()
+    if isinstance(finding, MessageSeen):
+        assert (found["offset"], found["key"]) == (12345, {"base64": "AP8="})
+        assert found["headers"] == [["trace", "abc"], ["empty", None]]
+
+
+class Broken(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(text)
+
+
+@pytest.mark.parametrize("kind", [TextShow, JsonShow])
+def test_a_reader_who_leaves_is_noticed_and_stops_nothing(kind: type[TextShow] | type[JsonShow]) -> None:
+    show = kind(Broken())
+    assert not show.gone
+    show.show(Note(text="a"))
+    show.show(Note(text="b"))
+    assert show.gone

@@ -1,0 +1,307 @@
+"""From messages to a contract: what is pinned, what is told, and that the file holds what it says."""
+
+import json
+import time
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ingest.commands.schema import toml
+from ingest.commands.schema.run import contract
+from ingest.commands.schema.sample import Sample, shares
+from ingest.config.load import Config, load
+from ingest.pipeline.decoding.result import Decoded
+from ingest.pipeline.rows import RowProcessor
+from ingest.records import Headers, KafkaMessage
+from ingest.sandbox.generate import TAGS, Generator
+
+NOW_S = float(int(time.time()))  # the contract is tried out now
+SECRET = "hunter2-canary"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of topic rides, partition 0."""
+
+    raw: bytes | None
+    number: int = 0
+
+    def topic(self) -> str:
+        return "rides"
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self.number
+
+    def value(self) -> bytes | None:
+        return self.raw
+
+    def key(self) -> bytes | None:
+        return None
+
+    def headers(self) -> Headers:
+        return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, int(NOW_S * 1000)
+
+
+def configured(directory: Path, text: str) -> Config:
+    file = directory / "given.toml"
+    file.write_text('[kafka]\ntopic = "rides"\n' + text)
+    return load(file)
+
+
+def sample_of(values: Sequence[bytes | None]) -> Sample:
+    messages: list[KafkaMessage] = [Message(value, number) for number, value in enumerate(values)]
+    return Sample(messages, {0: (0, len(values))})
+
+
+def rows(*found: Mapping[str, Any]) -> list[bytes | None]:
+    base = {"prediction_ts": NOW_S, "prediction_label": "yes"}
+    return [json.dumps({"prediction_id": f"{number}", **base, **row}).encode() for number, row in enumerate(found)]
+
+
+def judged(file: Path, values: Sequence[bytes | None]) -> Decoded:
+    return RowProcessor(load(file), lambda: NOW_S).judge(sample_of(values).messages)
+
+
+def inferred(directory: Path, values: Sequence[bytes | None], given: str = "", *, examples: bool = False) -> Path:
+    """The contract as a file that stands alone."""
+    file = directory / "contract.toml"
+    file.write_text(contract(configured(directory, given), sample_of(values), examples=examples))
+    return file
+
+
+def types_of(file: Path) -> dict[str, str]:
+    found: dict[str, str] = tomllib.loads(file.read_text())["schema"]["types"]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+# --- what is pinned -------------------------------------------------------------------------------
+
+
+def test_each_column_has_the_type_that_keeps_most_of_its_values(tmp_path: Path) -> None:
+    values = rows(
+        {"n": 1, "f": 1, "s": "a", "b": True, "l": ["a"], "nothing": None, "odd": [1], "mixed": "x"},
+        {"n": 2**60, "f": 0.5, "s": None, "nested": {"age": 3}, "mixed": 1},
+        {"n": 3, "f": 2, "l": [], "mixed": 2},
+    )
+    file = inferred(tmp_path, values)
+    assert types_of(file) == {
+        "prediction_id": "string", "prediction_ts": "float", "prediction_label": "string", "n": "integer", "f": "float",
+        "s": "string", "b": "boolean", "l": "list of strings", "mixed": "integer", "nested.age": "integer",
+    }  # fmt: skip
+    text = file.read_text()
+    assert "# odd: not pinned, as no type of a column holds any of its values" in text
+    assert "# CONFLICTS: 1 values (33.33%) don't fit: dead letters\nmixed = " in text
+    assert "# integer 66.67%, string 33.33%; null or absent 0%; 1 to 2; 1 to 1 characters\n" in text
+    assert "# string; null or absent 66.67%; 1 to 1 characters\ns = " in text
+    assert f"# integer 66.67%, integer past 2**53 33.33%; null or absent 0%; 1 to {2**60}\nn = " in text
+
+
+def test_what_would_become_of_the_sample_is_said_and_true(tmp_path: Path) -> None:
+    values = [*rows({"n": 1}, {"n": "a"}, {"n": 2}, {"n": 2**70}, {"n": [1]}), b"{", None]
+    file = inferred(tmp_path, values)
+    text = file.read_text()
+    assert "# Under this contract 2 of 7 messages would be delivered, 5 would be dead letters:\n" in text
+    for code in ("type_conflict 1", "integer_past_64_bits 1", "unsupported_list 1", "not_json 1", "tombstone 1"):
+        assert f"#   {code}\n" in text
+    assert len(judged(file, values).rejected) == 5
+
+
+def test_no_value_is_written_unless_asked_for(tmp_path: Path) -> None:
+    values = rows({"name": SECRET, "tags": [SECRET], "n": 5}, {"name": "x" * 500, "tags": []})
+    assert SECRET not in inferred(tmp_path, values).read_text()
+    text = inferred(tmp_path, values, examples=True).read_text()
+    assert f'# for example "{SECRET}", "xxx' in text
+    assert "x" * 100 not in text
+    assert f'# for example ["{SECRET}"], []' in text
+    hidden = inferred(tmp_path, values, '[schema]\nexclude = ["name", "tags"]\n', examples=True)
+    assert SECRET not in hidden.read_text()
+
+
+def test_hashed_columns_are_shown_as_hashes_only(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("secret key")
+    values = rows({"user": {"age": 17, "mail": SECRET}})
+    given = f'[schema]\nhash = ["user"]\nhash_key_file = "{tmp_path / "key"}"\n'
+    file = inferred(tmp_path, values, given, examples=True)
+    assert SECRET not in file.read_text()
+    assert types_of(file)["user.age"] == types_of(file)["user.mail"] == "string"
+    assert not judged(file, values).rejected
+
+
+def test_the_configuration_s_schema_is_kept(tmp_path: Path) -> None:
+    given = (
+        '[arize]\nmodel_type = "regression"\n[schema]\ntags = ["t*"]\nunknown = "ignore"\n'
+        'constants = {pipeline = "v3"}\n'
+        'rename = {"a.b" = "c"}\nprediction_score = ""\n[schema.types]\nunseen = "float"\nn = "float"\n'
+        '[schema.conflicts]\n"*" = "null"\nz = "text"\n[schema.embeddings."my text"]\nvector = "v"\n'
+    )
+    row = {"prediction_label": 0.5, "t1": "x", "a": {"b": 1}, "n": 1, "z": 1.50, "v": [1, 2], "pipeline": None}
+    values = rows(row, row, {**row, "n": "x"})
+    file = inferred(tmp_path, values, given)
+    before, after = configured(tmp_path, given), load(file)
+    kept = {"types", "prediction_id", "timestamp", "prediction_label"}
+    assert after.columns.model_dump(exclude=kept) == before.columns.model_dump(exclude=kept)
+    assert after.arize.model_type == "regression"
+    types = types_of(file)
+    assert (types["unseen"], types["n"], types["z"], types["c"]) == ("float", "float", "string", "integer")
+    assert "v" not in types
+    assert "# v: not pinned, as [schema] embeddings.my text.vector gives it its type" in file.read_text()
+    decoded = judged(file, values)
+    assert (list(decoded.rejected), decoded.nulled) == ([], {"n": 1})
+
+
+# --- what is recognised ---------------------------------------------------------------------------
+
+
+def test_reserved_columns_are_recognised_by_name_and_values(tmp_path: Path) -> None:
+    values = [
+        json.dumps(
+            {
+                "id": "same", "requestId": f"r{number}", "eventTime": int(NOW_S * 1000) + number,
+                "prediction": {"class": "a", "score": 0.5}, "actual": {"label": "b"}, "ts": "no time",
+            }
+        ).encode()
+        for number in range(20)
+    ]  # fmt: skip
+    file = inferred(tmp_path, values)
+    schema = load(file).columns
+    assert (schema.prediction_id, schema.timestamp) == ("requestId", "eventTime")
+    assert (schema.prediction_label, schema.prediction_score) == ("prediction.class", "prediction.score")
+    assert schema.actual_label == "actual.label"
+    assert 'prediction_id = "requestId"  # recognised by its name and its values' in file.read_text()
+    assert not judged(file, values).rejected
+
+
+def test_what_is_not_recognised_is_left_open(tmp_path: Path) -> None:
+    text = inferred(tmp_path, [b'{"id":"a","x":1}', b'{"id":"a","x":2}']).read_text()
+    assert '# prediction_id = "..."  # not recognised, and required' in text
+    assert '# timestamp = "..."  # not recognised, and required; timestamp_from_kafka = true' in text
+    assert "missing_column 2" in text
+
+
+def test_names_that_need_care(tmp_path: Path) -> None:
+    names = ['a"b', "a\\b", "tab\tnew\nline", "\x00\x01\x7f", "😀 é", "a*b", "a.b c", "1", "true", "=", "[x]", "#"]
+    values = rows(dict.fromkeys(names, 1), dict.fromkeys(names, 2))
+    file = inferred(tmp_path, values, examples=True)
+    assert {name for name in names if name in types_of(file)} == set(names) - {"a*b"}
+    assert "a*b" in file.read_text()
+    assert not judged(file, values).rejected
+
+
+def test_keys_that_are_data_are_left_out_and_said(tmp_path: Path) -> None:
+    values = rows(*({f"k{row}-{number}": 1 for number in range(400)} for row in range(30)))
+    file = inferred(tmp_path, values)
+    assert "columns or more are left out; are the keys data?" in file.read_text()
+    load(file)
+
+
+def test_an_empty_sample_makes_an_empty_contract(tmp_path: Path) -> None:
+    file = inferred(tmp_path, [])
+    assert types_of(file) == {}
+    load(file)
+
+
+# --- any messages ---------------------------------------------------------------------------------
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**66), 2**66)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xyz*"), inner, max_size=2),
+    max_leaves=4,
+)
+ROWS = st.lists(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "prediction_label", "prediction_score", "t", "a.x"]), VALUES, max_size=5
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(ROWS, st.booleans())
+@example([{"a": ["\x7f\n"], "b": "\x7f"}], True)  # noqa: FBT003
+def test_the_file_loads_and_keeps_its_word(tmp_path: Path, found: list[dict[str, Any]], examples: bool) -> None:  # noqa: FBT001
+    values = [*rows(*found), b"[]"]
+    file = inferred(tmp_path, values, '[schema]\ntags = ["t"]\n', examples=examples)
+    rejected = judged(file, values).rejected
+    assert (
+        f"of {len(values):,} message{'' if len(values) == 1 else 's'} would be delivered, {len(rejected):,} would"
+        in (file.read_text().replace("\n# ", " "))
+    )
+
+
+def test_generated_predictions_are_all_delivered(tmp_path: Path) -> None:
+    generator = Generator(seed=5)
+    values = [generator.event(0, number) for number in range(2_000)]
+    file = inferred(tmp_path, values, f"[schema]\ntags = {json.dumps(list(TAGS))}\n")
+    decoded = judged(file, values)
+    assert (list(decoded.rejected), list(decoded.widened)) == ([], [])
+    assert "2,000 of 2,000 messages would be delivered, 0 would be dead letters." in file.read_text()
+
+
+# --- shares and TOML ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bounds", "wanted", "found"),
+    [
+        ({}, 10, {}),
+        ({0: (5, 5)}, 10, {}),
+        ({0: (0, 100)}, 10, {0: 10}),
+        ({0: (0, 100), 1: (0, 100), 2: (7, 7)}, 10, {0: 5, 1: 5}),
+        ({0: (0, 2), 1: (50, 150), 2: (0, 100)}, 30, {0: 2, 1: 14, 2: 14}),
+        ({0: (0, 1), 1: (0, 1)}, 30, {0: 1, 1: 1}),
+        ({0: (0, 9), 1: (0, 9), 2: (0, 9)}, 2, {0: 1, 1: 1}),
+    ],
+)
+def test_what_one_partition_lacks_the_others_give(
+    bounds: dict[int, tuple[int, int]], wanted: int, found: dict[int, int]
+) -> None:
+    assert shares(bounds, wanted) == found
+
+
+@given(
+    st.dictionaries(st.integers(0, 40), st.tuples(st.integers(0, 50), st.integers(0, 200)), max_size=12),
+    st.integers(1, 900),
+)
+def test_shares_add_up(found: dict[int, tuple[int, int]], wanted: int) -> None:
+    bounds = {partition: (low, low + size) for partition, (low, size) in found.items()}
+    given_ = shares(bounds, wanted)
+    assert sum(given_.values()) == min(wanted, sum(size for _, size in found.values()))
+    assert all(0 < share <= found[partition][1] for partition, share in given_.items())
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+SCALARS = TEXT | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
+
+
+@given(
+    st.recursive(
+        st.dictionaries(TEXT, SCALARS | st.lists(SCALARS), min_size=1),
+        lambda inner: st.dictionaries(TEXT, inner | SCALARS, min_size=1),
+    )
+)
+def test_toml_is_read_back_as_it_was(found: dict[str, Any]) -> None:
+    read = tomllib.loads("\n".join(toml.table("top", found)))
+    assert read == {"top": found}

@@ -1,0 +1,32 @@
+import pytest
+
+from ingest.status import formatting
+
+
+def test_partitions() -> None:
+    assert formatting.partitions((8, 7, 0, 1, 2, 5)) == "0-2,5,7-8"
+    assert formatting.partitions(()) == "none"
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (0, "0 s"),
+        (0.254, "0.25 s"),
+        (9.94, "9.9 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (3599.6, "1 h 00 min"),
+        (90_061, "1 d 1 h"),
+    ],
+)
+def test_seconds(number: float, expected: str) -> None:
+    assert formatting.seconds(number) == expected
+
+
+def test_amounts_and_sizes() -> None:
+    assert formatting.amount(1, "row") == "1 row"
+    assert formatting.amount(100_000, "row") == "100,000 rows"
+    assert formatting.size(31_457_280) == "30 MB"
+    assert formatting.size(1_572_864) == "1.5 MB"
+    assert formatting.count(12345.6) == "12,346"

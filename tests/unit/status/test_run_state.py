@@ -1,0 +1,128 @@
+import pytest
+
+from ingest import events
+from ingest.records import Counts, PartitionProgress
+from ingest.status.run_state import Rate, RunState
+
+
+def progress(worker: int, consumed: int, next_offset: int, partition: int = 0) -> events.Progress:
+    return events.Progress(
+        worker=worker,
+        loops=1,
+        state="reading",
+        uploads_in_flight=1,
+        rss_bytes=10,
+        partitions={
+            partition: PartitionProgress(
+                next_offset=next_offset,
+                position=next_offset + 10,
+                end_offset=1000,
+                consumed=consumed,
+                counts=Counts(next_offset),
+            )
+        },
+    )
+
+
+@pytest.fixture
+def board() -> RunState:
+    board = RunState()
+    board.take(
+        events.SupervisorStarted(
+            topic="rides", group="g", workers=1, partitions=(0,), next_offsets={0: 100}, until={0: 600}
+        ),
+        now=0.0,
+    )
+    board.take(events.WorkerStarted(worker=0, pid=7, partitions=(0,)), now=0.0)
+    return board
+
+
+def test_done_and_left_are_counted_from_where_the_run_began(board: RunState) -> None:
+    assert board.done_of() == (0, 500)
+    assert board.left_s(1.0) is None
+    board.take(progress(0, consumed=0, next_offset=100), now=1.0)
+    board.take(progress(0, consumed=300, next_offset=350), now=10.0)
+    assert board.done_of() == (250, 500)
+    assert board.left_s(10.0) == pytest.approx(10.0)
+    assert board.acknowledged == 250
+    assert board.lag == 250
+
+
+def test_a_commit_past_the_end_is_all_of_it(board: RunState) -> None:
+    board.take(progress(0, consumed=900, next_offset=900), now=1.0)
+    assert board.done_of() == (500, 500)
+    assert board.lag == 0
+
+
+def test_without_an_end_nothing_is_left() -> None:
+    board = RunState()
+    board.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0,)), now=0.0)
+    assert board.done_of() is None
+    assert board.left_s(5.0) is None
+    assert board.lag == 0
+    board.take(progress(0, consumed=1, next_offset=400), now=1.0)
+    assert board.lag == 600
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [
+        (events.WorkerExited(worker=0, pid=7, exit_code=-9, ran_s=1), "ended"),
+        (events.WorkerRestarting(worker=0, in_s=1, crashes=1), "waiting"),
+        (events.WorkerHung(worker=0, pid=7, silent_s=31), "hung"),
+        (events.WorkerGivenUp(worker=0, partitions=(0,), crashes=3, period_s=1), "given up"),
+        (events.WorkerFinished(worker=0, exit_code=0, unacknowledged=0), "done"),
+        (events.WorkerFailed(worker=0, exit_code=5, error="x"), "halted"),
+    ],
+)
+def test_a_worker_that_ends_has_no_rate(board: RunState, event: events.Event, state: str) -> None:
+    board.take(progress(0, consumed=0, next_offset=100), now=0.0)
+    board.take(progress(0, consumed=100, next_offset=100), now=1.0)
+    assert board.per_s > 0
+    board.take(event, now=2.0)
+    assert board.workers[0].state == state
+    assert board.per_s == 0
+    assert board.partitions["rides", 0].rate.per_s == 0
+
+
+def test_a_rate_is_right_from_the_first_moment_and_bears_a_restart() -> None:
+    rate = Rate()
+    rate.take(0, 0.0)
+    rate.take(500, 0.5)
+    assert rate.per_s == pytest.approx(1000)
+    rate.take(10, 1.0)  # a new process counts anew
+    rate.take(510, 1.5)
+    assert rate.per_s == pytest.approx(1000)
+    for step in range(1, 200):
+        rate.take(510 + step * 100, 1.5 + step)
+    assert rate.per_s == pytest.approx(100)
+
+
+def test_topics_are_kept_apart() -> None:
+    board = RunState()
+    for first_worker, topic in enumerate(("rides", "fares")):
+        board.take(
+            events.SupervisorStarted(
+                topic=topic, group="g", workers=1, first_worker=first_worker, partitions=(0,), until={0: 600}
+            ),
+            now=0.0,
+        )
+    board.take(progress(1, consumed=300, next_offset=350), now=1.0)
+    assert board.topics == ["rides", "fares"]
+    assert board.lags() == {"rides": 600, "fares": 250}
+    assert board.lag == 850
+    assert [board.topic_of(events.Resumed(worker=worker)) for worker in (0, 1, 2)] == ["rides", "fares", ""]
+    assert board.topic_of(events.Notice(text="x")) == ""
+
+
+def test_of_one_topic_nobody_is_told_which(board: RunState) -> None:
+    assert board.topic_of(events.Resumed(worker=0)) == ""
+    assert board.lags() == {"rides": 500}
+
+
+def test_a_topic_that_drains_alone_is_not_the_run() -> None:
+    board = RunState()
+    board.take(events.Draining(reason="worker 1 left", deadline_s=30.0, topic="fares"), now=0.0)
+    assert not board.draining
+    board.take(events.Draining(reason="SIGTERM", deadline_s=30.0), now=0.0)
+    assert board.draining

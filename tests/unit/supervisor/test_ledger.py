@@ -1,0 +1,127 @@
+from ingest.events import Committed, Progress, UploadStarted, WorkerStarted
+from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
+from ingest.records import Counts, PartitionProgress, Span
+from ingest.status.account import PossibleDuplicates
+from ingest.supervisor.ledger import Ledger
+
+
+def progress(next_offset: int, consumed: int, acknowledged: int, dead_lettered: int = 0) -> Progress:
+    return Progress(
+        worker=0,
+        loops=1,
+        state="reading",
+        uploads_in_flight=0,
+        rss_bytes=0,
+        partitions={
+            0: PartitionProgress(
+                next_offset=next_offset,
+                position=next_offset,
+                end_offset=500,
+                consumed=consumed,
+                counts=Counts(acknowledged, dead_lettered),
+            )
+        },
+    )
+
+
+def test_figures_are_the_counters_at_the_end_minus_those_at_the_start() -> None:
+    ledger = Ledger()
+    start, end = Checkpoint(100, Counts(90, 10)), Checkpoint(500, Counts(480, 20))
+    (row,) = ledger.settle((0,), {0: start}, {0: end}, {0: (0, 510)})
+    assert (row.acknowledged, row.dead_lettered, row.lag, row.next_offset) == (390, 10, 10, 500)
+    assert row.consumed == 400
+
+
+def test_what_is_settled_above_the_committed_offset_counts() -> None:
+    end = Checkpoint(100, Counts(100), ranges=(SettledRange(first=150, next_offset=200, counts=Counts(45, 5)),))
+    (row,) = Ledger().settle((0,), {0: None}, {0: end}, {0: (0, 200)})
+    assert (row.acknowledged, row.dead_lettered, row.lag) == (145, 5, 100)
+
+
+def test_what_is_read_again_is_consumed_again() -> None:
+    ledger = Ledger()
+    ledger.take(WorkerStarted(worker=0, pid=1, partitions=(0,)))
+    ledger.take(progress(100, consumed=300, acknowledged=100))
+    ledger.worker_lost((0,))
+    ledger.take(WorkerStarted(worker=0, pid=2, partitions=(0,)))
+    ledger.take(progress(100, consumed=0, acknowledged=100))
+    ledger.take(progress(500, consumed=400, acknowledged=500))
+    ledger.worker_finished((0,))
+    (row,) = ledger.settle((0,), {0: None}, {0: Checkpoint(500, Counts(500))}, {0: (0, 500)})
+    assert row.consumed == 700
+
+
+def test_without_kafka_the_last_words_stand() -> None:
+    ledger = Ledger()
+    ledger.take(progress(400, consumed=390, acknowledged=380, dead_lettered=10))
+    ledger.worker_finished((0,))
+    (row,) = ledger.settle((0,), {0: Checkpoint(10, Counts(5, 5))}, None, {})
+    assert (row.acknowledged, row.dead_lettered, row.next_offset, row.end_offset, row.lag) == (375, 5, 400, -1, 0)
+
+
+def test_a_partly_committed_span_counts_at_most_what_is_left_of_it() -> None:
+    ledger = Ledger()
+    span = Span(partition=0, first=0, next_offset=100, count=80)
+    ledger.take(UploadStarted(worker=0, batch=1, rows=80, bytes=1, spans=(span,)))
+    ledger.take(Committed(worker=0, next_offsets={0: 70}))
+    assert ledger.worker_lost((0,)) == (Span(partition=0, first=70, next_offset=100, count=30),)
+    assert ledger.worker_lost((0,)) == ()
+
+
+def sent(ledger: Ledger, first: int, next_offset: int) -> None:
+    span = Span(partition=0, first=first, next_offset=next_offset, count=next_offset - first)
+    ledger.take(UploadStarted(worker=0, batch=1, rows=span.count, bytes=1, spans=(span,)))
+
+
+def test_ranges_of_several_crashes_are_in_the_account() -> None:
+    ledger = Ledger()
+    sent(ledger, 0, 100)
+    sent(ledger, 100, 150)
+    ledger.take(Committed(worker=0, next_offsets={0: 40}))
+    assert ledger.worker_lost((0,)) == (Span(partition=0, first=40, next_offset=150, count=110),)
+    ledger.take(WorkerStarted(worker=0, pid=2, partitions=(0,)))
+    sent(ledger, 40, 60)
+    sent(ledger, 300, 310)
+    ledger.worker_lost((0,))
+    (row,) = ledger.settle((0,), {0: None}, {0: None}, {0: (0, 500)})
+    assert row.possible_duplicates == (PossibleDuplicates(40, 150, 130), PossibleDuplicates(300, 310, 10))
+    assert row.duplicates_possible == 140
+
+
+def test_a_commit_that_is_held_up_for_days_takes_no_memory() -> None:
+    ledger = Ledger()
+    sent(ledger, 0, 10)
+    for first in range(20, 200_020, 20):
+        sent(ledger, first, first + 15)
+    assert len(ledger._pages[0].open) <= 2_000
+    ledger.take(Committed(worker=0, next_offsets={0: 100}))
+    possible = ledger.worker_lost((0,))
+    assert len(possible) <= 100
+    assert possible[0].first == 100
+    assert possible[-1].next_offset == 200_015
+    assert sum(span.count for span in possible) >= 10_000 * 15 - 100
+
+
+def test_a_group_that_was_moved_back_hides_nothing() -> None:
+    ledger = Ledger()
+    ledger.take(Committed(worker=0, next_offsets={0: 1_000}))
+    ledger.worker_lost((0,))
+    ledger.take(WorkerStarted(worker=0, pid=2, partitions=(0,)))
+    ledger.take(progress(200, consumed=0, acknowledged=0))
+    sent(ledger, 200, 300)
+    assert ledger.worker_lost((0,)) == (Span(partition=0, first=200, next_offset=300, count=100),)
+
+
+def test_lag_of_a_partition_never_committed_is_what_it_holds() -> None:
+    (row,) = Ledger().settle((0,), {0: None}, {0: None}, {0: (40, 100)})
+    assert row.lag == 60
+
+
+def test_where_kafka_has_lost_what_it_confirmed_the_workers_last_word_stands() -> None:
+    ledger = Ledger()
+    ledger.take(progress(150, consumed=50, acknowledged=150))
+    ledger.take(Committed(worker=0, next_offsets={0: 150}))
+    (row,) = ledger.settle((0,), {0: Checkpoint(100, Counts(100))}, {0: None}, {0: (0, 0)})
+    assert (row.acknowledged, row.next_offset) == (50, 150)
+    (other,) = Ledger().settle((0,), {0: None}, {0: None}, {0: (0, 9)})
+    assert (other.acknowledged, other.next_offset, other.lag) == (0, None, 9)

@@ -1,0 +1,527 @@
+"""Histories of workers, replayed through a fake clock and fake processes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ingest.config.sections import Supervisor as SupervisorPolicy
+from ingest.errors import ExitCode
+from ingest.events import (
+    Committed,
+    Draining,
+    DuplicatesPossible,
+    Event,
+    Notice,
+    PartitionsAdded,
+    Progress,
+    UploadStarted,
+    WorkerExited,
+    WorkerGivenUp,
+    WorkerHung,
+    WorkerRestarting,
+)
+from ingest.records import PartitionProgress, Span
+from ingest.supervisor.partitions import Assignment
+from ingest.supervisor.supervisor import GRACE_S, LEAST_START_LIMIT_S, TURN_S, Supervisor
+
+KILLED = -9
+
+
+@dataclass
+class FakeWorker:
+    index: int
+    share: Assignment
+    pid: int
+    code: int | None = None
+    said: list[Event] = field(default_factory=list)
+    added: list[int] = field(default_factory=list)
+    confirmations: list[int] = field(default_factory=list)
+    drains: int = 0
+    kills: int = 0
+    closed: bool = False
+    immortal: bool = False
+
+    def exit_code(self) -> int | None:
+        assert not self.closed
+        return self.code
+
+    def events(self) -> list[Event]:
+        assert not self.closed
+        said, self.said = self.said, []
+        return said
+
+    def fds(self) -> list[int]:
+        return [self.pid]
+
+    def drain(self) -> None:
+        self.drains += 1
+
+    def add(self, partitions: Sequence[int]) -> None:
+        self.added += partitions
+
+    def confirmed(self, partitions: int) -> None:
+        self.confirmations.append(partitions)
+
+    def kill(self) -> None:
+        self.kills += 1
+        if not self.immortal:
+            self.code = KILLED
+
+    def close(self) -> None:
+        self.closed = True
+
+    def live(self, **partitions: PartitionProgress) -> None:
+        self.said.append(
+            Progress(
+                worker=self.index,
+                loops=1,
+                state="reading",
+                uploads_in_flight=0,
+                rss_bytes=0,
+                partitions={int(name.removeprefix("p")): progress for name, progress in partitions.items()},
+            )
+        )
+
+
+class History:
+    """A supervisor with a clock that only moves when told to."""
+
+    def __init__(self, workers: int = 2, *, topics: Sequence[str] = (), ends: bool = False, **policy: Any) -> None:
+        self.now = 1000.0
+        self.emitted: list[Event] = []
+        self.started: list[FakeWorker] = []
+        self.refuse: Callable[[], None] = lambda: None
+        settings = {"drain_s": 10.0, "hang_s": 5.0, "base_backoff_s": 1.0, "max_crashes": 3, "period_s": 60.0}
+        self.supervisor = Supervisor(
+            [
+                Assignment(topic, (index * 2, index * 2 + 1))
+                for index, topic in enumerate(topics or ["rides"] * workers)
+            ],
+            self.spawn,
+            SupervisorPolicy.model_validate({**settings, **policy}),
+            emit=self.emitted.append,
+            clock=lambda: self.now,
+            jitter=lambda: 1.0,
+            ends=ends,
+        )
+
+    def spawn(self, index: int, share: Assignment) -> FakeWorker:
+        self.refuse()
+        worker = FakeWorker(index, share, pid=100 + len(self.started))
+        self.started.append(worker)
+        return worker
+
+    def turn(self) -> None:
+        self.supervisor.turn()
+
+    def passes(self, seconds: float, *, alive: bool = True) -> None:
+        """Time goes by in turns; the living tell of it if `alive`."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(self.now + TURN_S, end)
+            if alive:
+                for worker in self.started:
+                    if worker.code is None:
+                        worker.live()
+            self.turn()
+
+    def done(self) -> bool:
+        return self.supervisor.done
+
+    def emissions(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.emitted if isinstance(event, kind)]
+
+    def running(self, index: int) -> FakeWorker:
+        return next(worker for worker in reversed(self.started) if worker.index == index)
+
+
+def test_every_share_gets_a_worker() -> None:
+    history = History(workers=3)
+    history.turn()
+    assert [(worker.index, worker.share.partitions) for worker in history.started] == [
+        (0, (0, 1)),
+        (1, (2, 3)),
+        (2, (4, 5)),
+    ]
+    assert history.supervisor.fds() == [100, 101, 102]
+    assert not history.done()
+
+
+def test_workers_that_reach_their_end_are_done() -> None:
+    history = History(ends=True)
+    history.turn()
+    history.started[0].code = 0
+    history.turn()
+    assert not history.done()
+    history.started[1].code = 0
+    history.turn()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.DONE
+    assert len(history.started) == 2
+    assert history.emissions(WorkerExited) == []
+
+
+def test_a_worker_that_leaves_without_an_end_to_reach_is_started_again() -> None:
+    history = History()
+    history.turn()
+    history.started[0].code = 0
+    history.passes(2.0)
+    assert [worker.index for worker in history.started] == [0, 1, 0]
+
+
+def test_a_crash_restarts_only_that_worker_after_its_backoff() -> None:
+    history = History(base_backoff_s=2.0)
+    history.turn()
+    history.started[1].code = -11
+    history.turn()
+    assert history.emissions(WorkerExited) == [WorkerExited(worker=1, pid=101, exit_code=-11, ran_s=0.0)]
+    assert history.emissions(WorkerRestarting) == [WorkerRestarting(worker=1, in_s=2.0, crashes=1)]
+    assert history.supervisor.wait_s() == TURN_S
+    history.passes(1.9)
+    assert len(history.started) == 2
+    assert history.supervisor.wait_s() == pytest.approx(0.1)
+    history.passes(0.1)
+    assert [worker.index for worker in history.started] == [0, 1, 1]
+    assert history.started[2].share.partitions == (2, 3)
+
+
+def test_a_worker_that_keeps_crashing_is_given_up_and_the_others_go_on() -> None:
+    history = History(max_crashes=3)
+    history.turn()
+    for _ in range(4):
+        history.running(0).code = 1
+        history.passes(5.0)
+    assert history.emissions(WorkerGivenUp) == [
+        WorkerGivenUp(worker=0, partitions=(0, 1), crashes=4, period_s=60.0),
+    ]
+    assert [worker.index for worker in history.started].count(0) == 4
+    assert history.running(1).code is None
+    assert not history.done()
+    history.supervisor.stop("SIGTERM")
+    history.running(1).code = 0
+    history.turn()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.CRASHING
+
+
+def test_crashes_far_apart_never_give_up() -> None:
+    history = History(workers=1, max_crashes=1, period_s=10.0)
+    history.turn()
+    for _ in range(5):
+        history.running(0).code = KILLED
+        history.passes(12.0)
+    assert history.emissions(WorkerGivenUp) == []
+    assert [event.in_s for event in history.emissions(WorkerRestarting)] == [1.0] * 5
+
+
+def test_a_worker_that_kafka_keeps_refusing_ends_as_that() -> None:
+    history = History(workers=1, max_crashes=1)
+    history.turn()
+    for _ in range(2):
+        history.running(0).code = ExitCode.KAFKA
+        history.passes(5.0)
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.KAFKA
+
+
+def test_no_progress_for_hang_s_is_killed_and_started_again() -> None:
+    history = History(workers=2)
+    history.turn()
+    history.passes(1.0)
+    stuck, lively = history.started
+    while not stuck.kills:
+        lively.live()
+        history.passes(TURN_S, alive=False)
+        assert history.now < 1010
+    assert history.now == pytest.approx(1001 + 5.0 + TURN_S)
+    assert history.emissions(WorkerHung)[0].worker == 0
+    assert lively.kills == 0
+    history.passes(3.0)
+    assert [worker.index for worker in history.started] == [0, 1, 0]
+    assert len(history.emissions(WorkerHung)) == 1
+
+
+def test_a_starting_worker_has_longer() -> None:
+    history = History(workers=1, hang_s=5.0)
+    history.turn()
+    history.passes(LEAST_START_LIMIT_S, alive=False)
+    assert history.started[0].kills == 0
+    history.passes(2 * TURN_S, alive=False)
+    assert history.started[0].kills == 1
+
+
+def test_a_suspended_supervisor_does_not_blame_its_workers() -> None:
+    history = History(workers=1)
+    history.turn()
+    history.passes(1.0)
+    history.now += 3600
+    history.turn()
+    history.passes(4.0, alive=False)
+    assert history.started[0].kills == 0
+    history.passes(4.0, alive=False)
+    assert history.started[0].kills == 1
+
+
+def test_words_that_wait_in_the_pipe_are_read_before_the_worker_is_judged() -> None:
+    history = History(workers=1)
+    history.turn()
+    history.passes(1.0)
+    history.now += 5.1
+    history.started[0].live()
+    history.turn()
+    assert history.started[0].kills == 0
+
+
+def test_a_killed_worker_that_the_kernel_holds_is_killed_once() -> None:
+    history = History(workers=1)
+    history.turn()
+    history.passes(1.0)
+    history.started[0].immortal = True
+    history.passes(20.0, alive=False)
+    assert history.started[0].kills == 1
+    assert len(history.started) == 1
+
+
+def test_a_stop_drains_and_waits() -> None:
+    history = History()
+    history.turn()
+    history.supervisor.stop("SIGTERM")
+    assert history.emissions(Draining) == [Draining(reason="SIGTERM", deadline_s=10.0)]
+    assert [worker.drains for worker in history.started] == [1, 1]
+    history.passes(5.0)
+    assert not history.done()
+    for worker in history.started:
+        worker.code = 0
+    history.turn()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.DONE
+    assert [worker.kills for worker in history.started] == [0, 0]
+
+
+def test_a_drain_past_its_deadline_is_killed_and_says_so() -> None:
+    history = History(workers=1, drain_s=10.0)
+    history.turn()
+    history.supervisor.stop("SIGTERM")
+    history.passes(10.0 + GRACE_S)
+    assert history.started[0].kills == 0
+    history.passes(TURN_S)
+    assert history.started[0].kills == 1
+    history.turn()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.DRAIN_DEADLINE
+
+
+def test_a_worker_that_leaves_work_behind_tells_the_run() -> None:
+    history = History(workers=1)
+    history.turn()
+    history.supervisor.stop("SIGTERM")
+    history.started[0].code = ExitCode.DRAIN_DEADLINE
+    history.turn()
+    assert history.supervisor.exit_code is ExitCode.DRAIN_DEADLINE
+    assert history.done()
+
+
+def test_a_second_stop_leaves_at_once() -> None:
+    history = History()
+    history.turn()
+    history.supervisor.stop("SIGINT")
+    history.passes(1.0)
+    history.supervisor.stop("SIGINT")
+    assert [worker.kills for worker in history.started] == [1, 1]
+    history.turn()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.DRAIN_DEADLINE
+
+
+def test_the_same_stop_told_twice_is_one() -> None:
+    history = History()
+    history.turn()
+    history.supervisor.stop("SIGTERM")
+    history.supervisor.stop("SIGTERM")
+    assert [worker.kills for worker in history.started] == [0, 0]
+    assert [worker.drains for worker in history.started] == [1, 1]
+
+
+def test_a_stop_during_a_backoff_starts_nothing() -> None:
+    history = History(workers=1)
+    history.turn()
+    history.started[0].code = KILLED
+    history.turn()
+    history.supervisor.stop("SIGTERM")
+    history.passes(5.0)
+    assert len(history.started) == 1
+    assert history.done()
+
+
+def test_refused_credentials_halt_everything_with_their_code() -> None:
+    history = History()
+    history.turn()
+    history.started[0].code = ExitCode.CREDENTIALS
+    history.turn()
+    assert history.started[1].drains == 1
+    history.started[1].code = ExitCode.DRAIN_DEADLINE
+    history.turn()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.CREDENTIALS
+
+
+def test_refused_credentials_of_one_topic_leave_the_others_alone() -> None:
+    history = History(topics=("rides", "fares", "fares"))
+    history.turn()
+    rides, refused, beside = history.started
+    refused.code = ExitCode.CREDENTIALS
+    history.turn()
+    (told,) = history.emissions(Draining)
+    assert (told.topic, told.reason) == ("fares", "worker 1 left with exit code 5, as every worker of fares would")
+    assert (rides.drains, beside.drains) == (0, 1)
+    # That drain has its own deadline, and is no stop of the others.
+    beside.immortal = True
+    history.passes(10.0 + GRACE_S + 2 * TURN_S)
+    assert (rides.kills, rides.drains) == (0, 0)
+    assert beside.kills > 0
+    beside.code = KILLED
+    history.turn()
+    assert not history.done()
+    rides.code = KILLED
+    history.passes(2.0)
+    assert [worker.share.topic for worker in history.started[3:]] == ["rides"]
+    history.supervisor.stop("SIGTERM")
+    history.running(0).code = 0
+    history.turn()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.CREDENTIALS
+
+
+def test_a_stop_after_refused_credentials_drains_the_rest_first() -> None:
+    history = History(topics=("rides", "fares"))
+    history.turn()
+    history.started[1].code = ExitCode.CREDENTIALS
+    history.turn()
+    history.passes(1.0)
+    history.supervisor.stop("SIGTERM")
+    assert (history.started[0].drains, history.started[0].kills) == (1, 0)
+    history.passes(1.0)
+    history.supervisor.stop("SIGTERM")
+    assert history.started[0].kills == 1
+
+
+def test_expired_offsets_halt_their_partitions_only() -> None:
+    history = History(ends=True)
+    history.turn()
+    history.started[0].code = ExitCode.EXPIRED
+    history.passes(5.0)
+    assert len(history.started) == 2
+    assert history.started[1].drains == 0
+    history.started[1].code = 0
+    history.turn()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.EXPIRED
+
+
+def test_a_machine_that_starts_no_process_is_a_crash_with_its_reason() -> None:
+    history = History(workers=1, max_crashes=1)
+
+    def refuse() -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    history.refuse = refuse
+    history.passes(5.0)
+    assert "Cannot allocate memory" in history.emissions(Notice)[0].text
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.CRASHING
+
+
+def test_what_was_sent_and_not_committed_may_be_there_twice() -> None:
+    history = History(workers=1)
+    history.turn()
+    worker = history.started[0]
+    first = Span(partition=0, first=0, next_offset=100, count=90)
+    second = Span(partition=0, first=100, next_offset=200, count=100)
+    other = Span(partition=1, first=0, next_offset=50, count=50)
+    worker.said += [
+        UploadStarted(worker=0, batch=1, rows=140, bytes=1, spans=(first, other)),
+        UploadStarted(worker=0, batch=2, rows=100, bytes=1, spans=(second,)),
+        Committed(worker=0, next_offsets={0: 100}),
+    ]
+    worker.code = KILLED
+    history.turn()
+    assert history.emissions(DuplicatesPossible)[0].ranges == (second, other)
+    # The next one repeats them and dies as well.
+    history.passes(1.0)
+    history.running(0).said.append(UploadStarted(worker=0, batch=1, rows=50, bytes=1, spans=(other,)))
+    history.running(0).code = KILLED
+    history.turn()
+    assert history.emissions(DuplicatesPossible)[1].ranges == (other,)
+
+
+def test_a_clean_leave_repeats_nothing() -> None:
+    history = History(workers=1, ends=True)
+    history.turn()
+    span = Span(partition=0, first=0, next_offset=100, count=100)
+    history.started[0].said.append(UploadStarted(worker=0, batch=1, rows=100, bytes=1, spans=(span,)))
+    history.started[0].code = 0
+    history.turn()
+    assert history.emissions(Notice) == []
+
+
+def test_each_topic_has_a_ledger_and_crashes_of_its_own() -> None:
+    history = History(topics=("rides", "fares", "fares"))
+    history.turn()
+    assert [worker.share.topic for worker in history.started] == ["rides", "fares", "fares"]
+    span = Span(partition=2, first=0, next_offset=100, count=90)  # partition 2 of either topic
+    for worker in history.started[:2]:
+        worker.said.append(UploadStarted(worker=worker.index, batch=1, rows=90, bytes=1, spans=(span,)))
+    history.started[1].code = KILLED
+    history.turn()
+    assert history.supervisor.crashes == {"fares": 1}
+    history.passes(1.5)
+    assert history.started[3].share == ("fares", (2, 3))
+    nothing = {2: None}
+    (fares,) = history.supervisor.ledgers["fares"].settle((2,), nothing, nothing, {})
+    (rides,) = history.supervisor.ledgers["rides"].settle((2,), nothing, nothing, {})
+    assert (fares.duplicates_possible, rides.duplicates_possible) == (90, 0)
+
+
+def test_abandon_leaves_nobody() -> None:
+    history = History()
+    history.turn()
+    history.supervisor.abandon()
+    assert [(worker.kills, worker.closed) for worker in history.started] == [(1, True), (1, True)]
+
+
+def test_new_partitions_go_to_the_workers_with_the_fewest() -> None:
+    history = History(topics=["rides", "rides", "fares"])
+    history.turn()
+    assert history.supervisor.add("rides", [4, 5, 6]) == []
+    assert [worker.added for worker in history.started] == [[4, 6], [5], []]
+    told = [(event.worker, event.topic, event.partitions) for event in history.emissions(PartitionsAdded)]
+    assert told == [(0, "rides", (4, 6)), (1, "rides", (5,))]
+    history.running(0).code = KILLED
+    history.passes(5.0)
+    assert history.running(0).share.partitions == (0, 1, 4, 6), "whoever is started in its place reads them, too"
+    assert history.running(0).added == []
+
+
+def test_a_new_partition_waits_for_the_worker_that_is_about_to_start() -> None:
+    history = History(workers=1)
+    history.turn()
+    history.running(0).code = KILLED
+    history.turn()
+    assert history.supervisor.add("rides", [2]) == []
+    history.passes(5.0)
+    assert history.running(0).share.partitions == (0, 1, 2)
+
+
+def test_a_new_partition_of_workers_that_have_ended_is_given_back() -> None:
+    history = History(workers=1)
+    history.turn()
+    history.running(0).code = ExitCode.EXPIRED
+    history.turn()
+    assert history.supervisor.add("rides", [2]) == [2]
+    draining = History(workers=1)
+    draining.turn()
+    draining.supervisor.stop("SIGTERM")
+    assert draining.supervisor.add("rides", [2]) == [2]
+    assert draining.emissions(PartitionsAdded) == []
