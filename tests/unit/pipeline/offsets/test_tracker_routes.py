@@ -215,6 +215,8 @@ class RoutedPartition(RuleBasedStateMachine):
         mark = self.tracker.watermark()
         self.committed = (mark.next_offset, checkpoint.encode(mark))
         self.kept = self.claimed(mark, self.settled)
+        # Which of those that retention has removed are counted, in a range that now begins after them, nobody knows.
+        self.exact &= not crash or self.settled.keys() - self.kept.keys() <= set(self.log)
         if crash:
             self.begin(data)
 
