@@ -103,18 +103,6 @@ class PartitionTracker:
         self._settle()
         return tickets, None if fresh.all() else fresh
 
-    def track_span(self, span: Span) -> Ticket:
-        """Take in a span of one route that has just been polled, with one hold on it: that of whoever tracks it.
-
-        Raises ValueError if it belongs to another partition or does not come after everything tracked so far.
-        """
-        if span.partition != self.partition or span.first < self.position or span.next_offset <= span.first:
-            raise ValueError(f"partition {self.partition} at {self.position} can't track {span}")
-        stretch = self._append(Segment(span.first, span.next_offset))
-        ticket = Ticket(span, 0, stretch, self._settle)
-        stretch.tickets.append(ticket)
-        return ticket
-
     def track_reread(
         self, route: int, offsets: npt.NDArray[np.int64], routes: npt.NDArray[np.int64], upto: int
     ) -> tuple[list[Ticket], npt.NDArray[np.bool_]]:

@@ -250,10 +250,10 @@ def test_the_end_waits_for_what_was_polled_before_it() -> None:
 
 def test_misuse_raises_and_changes_nothing() -> None:
     tracker = PartitionTracker(1, 5)
-    ticket = tracker.track_span(Span(1, 5, 8, 3))
-    for wrong in (Span(1, 7, 9, 1), Span(2, 8, 9, 1), Span(1, 9, 9, 0), Span(1, 4, 9, 1)):
-        with pytest.raises(ValueError, match="can't track"):
-            tracker.track_span(wrong)
+    (ticket,), _ = tracker.track(chunk(5, 6, 7))
+    for wrong in (chunk(7, 8), chunk(4, 8)):
+        with pytest.raises(ValueError, match="partition 1 at 8 can't track"):
+            tracker.track(wrong)
     for dead in (-1, 4):
         with pytest.raises(ValueError, match="dead letters"):
             ticket.release(dead=dead)
