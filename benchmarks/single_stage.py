@@ -225,12 +225,12 @@ def _tracker(bench: Bench) -> Pass:
                 tracker = trackers[partition]
                 tickets, _ = tracker.track(offsets, np.zeros(len(offsets), dtype=np.int64))
                 for ticket in tickets:
-                    tracker.hold(ticket)
-                    tracker.release(ticket)  # the chunk: none of its messages is bad
+                    ticket.hold()
+                    ticket.release()  # the chunk: none of its messages is bad
                 batch += tickets
                 tracker.watermark()
             for ticket in batch:
-                trackers[ticket.span.partition].release(ticket)
+                ticket.release()
             settled = sum(tracker.watermark().counts.total for tracker in trackers.values())
         if settled != PASS_EVENTS:
             raise RuntimeError(f"{settled:,} of {PASS_EVENTS:,} messages are settled")

@@ -131,7 +131,7 @@ class Intake:
             own = [ticket for ticket in tickets if ticket.route == route]
             if route < len(self._judges.routes) and not self._judges.routes[route].deliver:
                 for ticket in own:
-                    self._trackers[ticket.span.partition].release(ticket, filtered=ticket.span.count)
+                    ticket.release(filtered=ticket.span.count)
                 continue
             rejected: list[Rejected] = []
             for judged in self._judges.judge(route, found, chunk.messages, fresh[routes == route]):
@@ -153,7 +153,7 @@ class Intake:
         for lot in judged.lots:
             rows = part.of_rows(lot.chosen)
             for ticket in rows.tickets:
-                self._trackers[ticket.span.partition].hold(ticket)
+                ticket.hold()
             raw_bytes = chunk.raw_bytes // len(chunk.messages) * rows.table.num_rows
             self.batches[route].add(rows, raw_bytes, now, shape=lot.shape, destination=lot.destination)
 
@@ -163,9 +163,8 @@ class Intake:
         if self._tombstones or not (empty := [fault.index for fault in rejected if fault.code == TOMBSTONE]):
             return rejected
         for ticket, number in zip(tickets, _by_ticket(tickets, chunk, empty), strict=True):
-            tracker = self._trackers[ticket.span.partition]
-            tracker.hold(ticket)
-            tracker.release(ticket, tombstones=number)
+            ticket.hold()
+            ticket.release(tombstones=number)
         return [fault for fault in rejected if fault.code != TOMBSTONE]
 
 

@@ -277,7 +277,7 @@ class _Worker:
         durable, blocked = self._dead_letters.turn(now, random.random())
         for letters in durable:
             for ticket, dead in letters.tickets:
-                self._trackers[ticket.span.partition].release(ticket, dead=dead)
+                ticket.release(dead=dead)
             self._tell_dead_letters(letters.letters)
         if blocked is not None:
             error, retry_in_s = blocked
@@ -294,7 +294,7 @@ class _Worker:
             for _ in range(answers.acknowledged):
                 self._committer.acknowledged()
             for ticket in answers.free:
-                self._trackers[ticket.span.partition].release(ticket)
+                ticket.release()
             for letters in answers.letters:
                 self._dead_letters.put(letters)
             stop = answers.halt or stop

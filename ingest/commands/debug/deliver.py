@@ -127,12 +127,12 @@ class Commits:
             return self._settled(0, f"dead letters can't be written to {self._sink.place}: {why}")
         for each in self._letters:
             for ticket, dead in each.tickets:
-                self._tracker.release(ticket, dead=dead)
+                ticket.release(dead=dead)
         self._letters = []
         for batch in batches:
             for part in batch.parts:
                 for ticket in part.tickets:
-                    self._tracker.release(ticket)
+                    ticket.release()
         return self._commit(len(letters))
 
     def _not_durable(self, letters: Sequence[DeadLetter]) -> str:

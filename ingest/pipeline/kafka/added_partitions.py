@@ -22,7 +22,7 @@ _MOST_S = 30.0
 class AddedPartitions:
     """From being told of a partition to reading it. Times are monotonic seconds.
 
-    `track_span` is called with a partition, its start, why it is that one, and what is committed of it; `read` with a
+    `track` is called with a partition, its start, why it is that one, and what is committed of it; `read` with a
     partition that is to be read from now on; `on_trouble` hears of one that Kafka says nothing of.
     """
 

@@ -9,23 +9,52 @@ Rules
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ingest.records import NOTHING, Counts, Span
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ticket:
-    """The messages of one route in a stretch, on their way. `holds` counts what still keeps them from being settled."""
+    """The messages of one route in a segment, in hand. `holds` counts what still keeps them from being settled.
+
+    `on_settled` is called after the last release: the tracker then moves what may be committed.
+    """
 
     span: Span
-    route: int = 0
-    holds: int = 0
+    route: int
+    segment: "Segment" = field(repr=False)
+    on_settled: Callable[[], None] = field(repr=False)
+    holds: int = 1
     dead: int = 0
     tombstones: int = 0
     filtered: int = 0
-    stretch: "Segment | None" = field(default=None, repr=False)
+
+    def hold(self) -> None:
+        """Require one more `release` before the messages are settled. Raises ValueError if they already are."""
+        if self.holds < 1:
+            raise ValueError(f"partition {self.span.partition}: {self.span} is already settled")
+        self.holds += 1
+
+    def release(self, *, dead: int = 0, tombstones: int = 0, filtered: int = 0) -> None:
+        """Remove one hold. `dead` of the messages went to the dead letters, `tombstones` and `filtered` are not sent.
+
+        Raises ValueError if nothing held them: something would be settled twice; and if the numbers are negative or, in
+        sum over all releases, more than there are messages.
+        """
+        if self.holds < 1:
+            raise ValueError(f"partition {self.span.partition}: {self.span} is already settled")
+        if min(dead, tombstones, filtered) < 0 or dead + tombstones + filtered > self.counts().acknowledged:
+            raise ValueError(f"partition {self.span.partition}: {self.span} can't hold {dead} more dead letters")
+        self.holds -= 1
+        self.dead += dead
+        self.tombstones += tombstones
+        self.filtered += filtered
+        if not self.holds:
+            self.segment.tickets.remove(self)
+            self.segment.let_go(self.route, self.counts())
+            self.on_settled()
 
     def counts(self) -> Counts:
         """What its messages have become, once it is settled."""

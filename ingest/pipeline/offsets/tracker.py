@@ -103,18 +103,6 @@ class PartitionTracker:
         self._settle()
         return tickets, None if fresh.all() else fresh
 
-    def track_span(self, span: Span) -> Ticket:
-        """Take in a span of one route that has just been polled, with one hold on it: that of whoever tracks it.
-
-        Raises ValueError if it belongs to another partition or does not come after everything tracked so far.
-        """
-        if span.partition != self.partition or span.first < self.position or span.next_offset <= span.first:
-            raise ValueError(f"partition {self.partition} at {self.position} can't track {span}")
-        stretch = self._append(Segment(span.first, span.next_offset))
-        ticket = Ticket(span, holds=1, stretch=stretch)
-        stretch.tickets.append(ticket)
-        return ticket
-
     def track_reread(
         self, route: int, offsets: npt.NDArray[np.int64], routes: npt.NDArray[np.int64], upto: int
     ) -> tuple[list[Ticket], npt.NDArray[np.bool_]]:
@@ -168,32 +156,7 @@ class PartitionTracker:
         self.position = max(self.position, next_offset)
         self._settle()
 
-    # --- settling ------------------------------------------------------------------------------
-
-    def hold(self, ticket: Ticket) -> None:
-        """One more thing must happen before `ticket` is settled. Raises ValueError if it already is."""
-        if ticket.holds < 1:
-            raise ValueError(f"partition {self.partition}: {ticket.span} is already settled")
-        ticket.holds += 1
-
-    def release(self, ticket: Ticket, *, dead: int = 0, tombstones: int = 0, filtered: int = 0) -> None:
-        """Let go of one hold on `ticket`; so many of its messages went to the dead letters, or are not to be sent.
-
-        Raises ValueError if nothing held it: something would be settled twice.
-        """
-        if ticket.holds < 1 or ticket.stretch is None:
-            raise ValueError(f"partition {self.partition}: {ticket.span} is already settled")
-        if min(dead, tombstones, filtered) < 0 or dead + tombstones + filtered > ticket.counts().acknowledged:
-            raise ValueError(f"partition {self.partition}: {ticket.span} can't hold {dead} more dead letters")
-        ticket.holds -= 1
-        ticket.dead += dead
-        ticket.tombstones += tombstones
-        ticket.filtered += filtered
-        if not ticket.holds:
-            ticket.stretch.tickets.remove(ticket)
-            ticket.stretch.let_go(ticket.route, ticket.counts())
-            ticket.stretch = None
-            self._settle()
+    # --- what is settled ------------------------------------------------------------------------
 
     @property
     def open_messages(self) -> int:
@@ -249,7 +212,7 @@ class PartitionTracker:
         for route, count in enumerate(np.bincount(routes).tolist()):
             if count and route not in left:
                 span = Span(self.partition, first, next_offset, count)
-                tickets.append(Ticket(span, route, holds=1, stretch=stretch))
+                tickets.append(Ticket(span, route, stretch, self._settle))
         stretch.tickets += tickets
         return tickets
 

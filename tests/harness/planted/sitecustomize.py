@@ -62,7 +62,7 @@ def _dead(_reader: Any, watermarks: Any) -> bool:
 
 
 def fetched(poll: Any) -> None:
-    after(poll.Reader, "poll", lambda polled, *_: polled.chunk is not None)
+    after(poll.PartitionConsumer, "poll", lambda polled, *_: polled.chunk is not None)
 
 
 def decoding(lane: Any) -> None:
@@ -92,11 +92,11 @@ def second_stored(log: Any) -> None:
 
 
 def acknowledged(poll: Any) -> None:
-    before(poll.Reader, "commit", _acknowledged)
+    before(poll.PartitionConsumer, "commit", _acknowledged)
 
 
 def committing(poll: Any) -> None:
-    after(poll.Reader, "commit", lambda _, reader, marks: _acknowledged(reader, marks))
+    after(poll.PartitionConsumer, "commit", lambda _, reader, marks: _acknowledged(reader, marks))
 
 
 def committed(commit: Any) -> None:
@@ -108,7 +108,7 @@ def dead_letter_written(dead_letters: Any) -> None:
 
 
 def dead_letter_committing(poll: Any) -> None:
-    after(poll.Reader, "commit", lambda _, reader, marks: _dead(reader, marks))
+    after(poll.PartitionConsumer, "commit", lambda _, reader, marks: _dead(reader, marks))
 
 
 def starting(worker: Any) -> None:
@@ -146,24 +146,24 @@ CRASHES = {
 
 def commits_before_the_answer(ack: Any) -> None:
     """What was polled is committed, as a consumer with auto-commit does."""
-    ack.PartitionTracker.watermark = lambda self: ack.Watermark(self.position)
+    ack.PartitionTracker.watermark = lambda self: ack.Checkpoint(self.position)
 
 
 def later_answers_pass_earlier_ones(ack: Any) -> None:
     """Acknowledgements are not held until their predecessors have come."""
-    release = ack.PartitionTracker.release
+    settle = ack.PartitionTracker._settle
 
-    def passing(self: Any, ticket: Any, *, dead: int = 0) -> None:
-        release(self, ticket, dead=dead)
-        if ticket.holds == 0:
-            self._next_offset = max(self._next_offset, ticket.span.next_offset)
+    def passing(self: Any) -> None:
+        settle(self)
+        settled = [stretch.next_offset for stretch in self._stretches if not stretch.waiting()]
+        self._next_offset = max([self._next_offset, *settled])
 
-    ack.PartitionTracker.release = passing
+    ack.PartitionTracker._settle = passing
 
 
 def ignores_errors(poll: Any) -> None:
     """A message's error is not looked at: the end of a partition counts as the message that will stand there."""
-    poll.Reader.poll = lambda self, most, timeout_s: poll.Polled(
+    poll.PartitionConsumer.poll = lambda self, most, timeout_s: poll.Polled(
         poll._chunk(self._consumer.consume(most, timeout_s)), {}, {}
     )
 
@@ -217,7 +217,7 @@ def sends_twice(log: Any) -> None:
 def counts_over_gaps(ack: Any) -> None:
     """The watermark is the first offset plus the number of messages: right only where offsets have no gaps."""
     watermark = ack.PartitionTracker.watermark
-    ack.PartitionTracker.watermark = lambda self: ack.Watermark((mark := watermark(self)).counts.total, mark.counts)
+    ack.PartitionTracker.watermark = lambda self: ack.Checkpoint((mark := watermark(self)).counts.total, mark.counts)
 
 
 BUGS = {

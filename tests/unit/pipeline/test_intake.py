@@ -94,15 +94,15 @@ def intake(trackers: dict[int, PartitionTracker], *, max_events: int = 10**6) ->
     return Intake(trackers, Decoding(), BatchLimits(max_events, 10**9, 10.0))
 
 
-def settle_letters(trackers: dict[int, PartitionTracker], letters: DeadLetterBatch) -> None:
+def settle_letters(letters: DeadLetterBatch) -> None:
     for ticket, dead in letters.tickets:
-        trackers[ticket.span.partition].release(ticket, dead=dead)
+        ticket.release(dead=dead)
 
 
-def settle_batch(trackers: dict[int, PartitionTracker], batch: Batch) -> None:
+def settle_batch(batch: Batch) -> None:
     for part in batch.parts:
         for ticket in part.tickets:
-            trackers[ticket.span.partition].release(ticket)
+            ticket.release()
 
 
 KINDS = st.sampled_from(["good", "good", "good", "other type", "broken", "tombstone"])
@@ -148,7 +148,7 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
     random.shuffle(waiting)  # type: ignore[attr-defined]
     for each in waiting:
         before = sum(tracker.open_messages for tracker in trackers.values())
-        settle_batch(trackers, each) if isinstance(each, Batch) else settle_letters(trackers, each)
+        settle_batch(each) if isinstance(each, Batch) else settle_letters(each)
         assert sum(tracker.open_messages for tracker in trackers.values()) <= before
     for partition, tracker in trackers.items():
         tracker.advance(ends[partition])
@@ -177,9 +177,9 @@ def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() ->
     letters = one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0).letters
     one.batches[0].close(0.0, leaving=True)
     assert trackers[0].watermark() == Checkpoint(0)
-    settle_batch(trackers, one.batches[0].ready[0])
+    settle_batch(one.batches[0].ready[0])
     assert trackers[0].watermark() == Checkpoint(0)
-    settle_letters(trackers, letters)
+    settle_letters(letters)
     assert trackers[0].watermark() == Checkpoint(3, Counts(2, 1))
 
 
@@ -190,8 +190,8 @@ def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> No
     one.batches[0].close(0.0, leaving=True)
     assert taken.letters.letters == ()
     assert one.batches[0].ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
-    settle_letters(trackers, taken.letters)
-    settle_batch(trackers, one.batches[0].ready[0])
+    settle_letters(taken.letters)
+    settle_batch(one.batches[0].ready[0])
     assert trackers[0].watermark() == Checkpoint(4, Counts(3, 1))
 
 
@@ -257,7 +257,7 @@ def test_shapes_never_share_a_batch_and_together_keep_the_limit(sizes: list[int]
         assert count > 0
         rows = [Message(0, offset + n, json.dumps({"at": "x" * (offset + n)}).encode()) for n in range(count)]
         offset += count
-        settle_letters(trackers, taking.take(chunk(rows), 0.0).letters)
+        settle_letters(taking.take(chunk(rows), 0.0).letters)
         assert taking.rows <= max_events
         while not taking.room():
             taking.batches[0].close(0.0, leaving=False)
@@ -270,7 +270,7 @@ def test_shapes_never_share_a_batch_and_together_keep_the_limit(sizes: list[int]
     for batch in batches:
         assert len({len(at) % 3 for at in batch.table().column("at").to_pylist()}) == 1
         assert trackers[0].watermark().next_offset < offset
-        settle_batch(trackers, batch)
+        settle_batch(batch)
     assert sum(batch.rows for batch in batches) == offset
     assert [batch.number for batch in batches] == list(range(1, len(batches) + 1))
     assert trackers[0].watermark().next_offset == offset

@@ -20,6 +20,7 @@ from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch, Dead
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Span
+from tests.harness.tickets import ticket_for
 
 NO_JITTER = 0.999
 
@@ -264,7 +265,7 @@ Path({str(trace)!r}).write_text(" ".join(calls))
 
 
 def released(count: int, dead: int) -> tuple[Ticket, int]:
-    return PartitionTracker(3, 0).track_span(Span(3, 0, count, count)), dead
+    return ticket_for(PartitionTracker(3, 0), Span(3, 0, count, count)), dead
 
 
 def test_nothing_is_released_before_it_is_durable_and_the_order_stays(tmp_path: Path) -> None:

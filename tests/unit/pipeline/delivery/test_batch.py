@@ -8,6 +8,7 @@ from ingest.pipeline.delivery.batch import Batcher, BatchLimits, Part
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Span
+from tests.harness.tickets import ticket_for
 
 ROOMY = BatchLimits(max_events=1_000, max_bytes=10**9, linger_s=10.0)
 
@@ -16,7 +17,7 @@ def part(rows: int, *, partition: int = 0, first: int = 0, columns: int = 1) -> 
     """`rows` rows of one partition, with every second offset missing."""
     offsets = first + 2 * np.arange(rows, dtype=np.int64)
     table = pa.RecordBatch.from_pydict({f"c{n}": offsets + n for n in range(columns)})
-    ticket = PartitionTracker(partition, 0).track_span(Span(partition, first, int(offsets[-1]) + 1, rows))
+    ticket = ticket_for(PartitionTracker(partition, 0), Span(partition, first, int(offsets[-1]) + 1, rows))
     return Part(table, np.full(rows, partition, dtype=np.int32), offsets, [ticket])
 
 
@@ -122,10 +123,10 @@ def test_a_column_that_a_chunk_lacks_is_null_there() -> None:
 def test_rows_are_counted_by_ticket() -> None:
     tracker, other = PartitionTracker(0, 0), PartitionTracker(1, 0)
     tickets: list[Ticket] = [
-        tracker.track_span(Span(0, 0, 10, 6)),
-        tracker.track_span(Span(0, 10, 20, 2)),
-        other.track_span(Span(1, 0, 10, 3)),
-        tracker.track_span(Span(0, 30, 40, 4)),
+        ticket_for(tracker, Span(0, 0, 10, 6)),
+        ticket_for(tracker, Span(0, 10, 20, 2)),
+        ticket_for(other, Span(1, 0, 10, 3)),
+        ticket_for(tracker, Span(0, 30, 40, 4)),
     ]
     offsets = np.array([0, 9, 3, 10, 12], dtype=np.int64)
     partitions = np.array([0, 0, 1, 0, 0], dtype=np.int32)

@@ -16,6 +16,7 @@ from ingest.pipeline.delivery.bisect import RefusedRows
 from ingest.pipeline.delivery.refused import RefusedBatches
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import KafkaMessage, Span
+from tests.harness.tickets import ticket_for
 
 PATIENCE_S = 20.0
 
@@ -98,9 +99,9 @@ def batch() -> Batch:
         table,
         np.array([0, 0, 1], dtype=np.int32),
         np.array([4, 6, 9], dtype=np.int64),
-        [tracker[0].track_span(Span(0, 4, 7, 3)), tracker[1].track_span(Span(1, 9, 10, 1))],
+        [ticket_for(tracker[0], Span(0, 4, 7, 3)), ticket_for(tracker[1], Span(1, 9, 10, 1))],
     )
-    ticket = tracker[0].track_span(Span(0, 8, 9, 1))
+    ticket = ticket_for(tracker[0], Span(0, 8, 9, 1))
     second = Part(
         pa.RecordBatch.from_pydict({"l": [["x", None]]}),
         np.array([0], dtype=np.int32),

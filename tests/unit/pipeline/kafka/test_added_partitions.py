@@ -32,12 +32,12 @@ class Scene:
         self.added = AddedPartitions(
             cast("PartitionConsumer", self.kafka),
             self.committer,
-            track=self.track_span,
+            track=self.track,
             read=lambda partition, _: self.read.append(partition),
             on_trouble=self.trouble.append,
         )
 
-    def track_span(self, partition: int, offset: int, why: str, _mark: Checkpoint | None) -> None:
+    def track(self, partition: int, offset: int, why: str, _mark: Checkpoint | None) -> None:
         self.tracked[partition] = offset, why
 
     def commit(self, marks: Mapping[int, Checkpoint]) -> None:

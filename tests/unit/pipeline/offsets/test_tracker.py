@@ -71,7 +71,7 @@ class TrackedPartition(RuleBasedStateMachine):
             undecodable = data.draw(st.integers(0, len(own)))
             holds = [undecodable]
             if batched and undecodable < len(own):
-                self.tracker.hold(ticket)
+                ticket.hold()
                 holds.append(data.draw(st.sampled_from([0, len(own) - undecodable])))
             elif undecodable < len(own):
                 holds = [len(own)]
@@ -90,7 +90,7 @@ class TrackedPartition(RuleBasedStateMachine):
     def let_go(self, index: int) -> None:
         ticket, own, holds = self.open[index]
         dead = holds.pop()
-        self.tracker.release(ticket, dead=dead)
+        ticket.release(dead=dead)
         self.dead[id(ticket)] = self.dead.get(id(ticket), 0) + dead
         if not holds:
             del self.open[index]
@@ -157,7 +157,7 @@ class TrackedPartition(RuleBasedStateMachine):
         while unread := self.unread():
             tickets, _ = self.tracker.track(np.array(unread[:7], dtype=np.int64))
             for ticket in tickets:
-                self.tracker.release(ticket)
+                ticket.release()
                 self.settled |= dict.fromkeys(self.within(ticket, unread[:7]), False)
         self.tracker.advance(self.end)
         dead = sum(self.settled.values())
@@ -177,9 +177,9 @@ def test_a_later_acknowledgement_waits_for_an_earlier_one() -> None:
     tracker = PartitionTracker(3, 0)
     (first,), _ = tracker.track(chunk(0, 1))
     (second,), _ = tracker.track(chunk(2, 5))
-    tracker.release(second, dead=1)
+    second.release(dead=1)
     assert tracker.watermark() == Checkpoint(0, Counts(), (SettledRange(2, 6, Counts(1, 1)),))
-    tracker.release(first)
+    first.release()
     assert tracker.watermark() == Checkpoint(6, Counts(3, 1))
 
 
@@ -187,7 +187,7 @@ def test_neighbouring_ranges_travel_as_one() -> None:
     tracker = PartitionTracker(0, 0)
     tickets = [tracker.track(chunk(o, o + 1))[0][0] for o in (0, 2, 7, 9, 20)]
     for ticket in (tickets[1], tickets[2], tickets[4]):
-        tracker.release(ticket)
+        ticket.release()
     assert tracker.watermark().ranges == (SettledRange(2, 9, Counts(4)), SettledRange(20, 22, Counts(2)))
 
 
@@ -216,7 +216,7 @@ def test_a_hole_that_ends_inside_a_carried_range_keeps_the_metadata_readable() -
     assert [ticket.span for ticket in tickets] == [Span(0, 20, 22, 2)]
     assert mask is not None
     assert mask.tolist() == [False] * 5 + [True] * 2
-    tracker.release(tickets[0])
+    tickets[0].release()
     assert tracker.watermark() == Checkpoint(22, Counts(16, 1))
 
 
@@ -227,7 +227,7 @@ def test_what_was_acknowledged_and_compacted_away_since_still_counts(way: str) -
         tracker.advance(30)
     else:
         (ticket,), _ = tracker.track(chunk(25))
-        tracker.release(ticket)
+        ticket.release()
     assert counts(tracker.watermark()) == ((17, 3) if way == "end of the log" else (18, 3))
 
 
@@ -244,23 +244,23 @@ def test_the_end_waits_for_what_was_polled_before_it() -> None:
     (ticket,), _ = tracker.track(chunk(0))
     tracker.advance(9)
     assert tracker.watermark() == Checkpoint(0)
-    tracker.release(ticket)
+    ticket.release()
     assert tracker.watermark() == Checkpoint(9, Counts(1))
 
 
 def test_misuse_raises_and_changes_nothing() -> None:
     tracker = PartitionTracker(1, 5)
-    ticket = tracker.track_span(Span(1, 5, 8, 3))
-    for wrong in (Span(1, 7, 9, 1), Span(2, 8, 9, 1), Span(1, 9, 9, 0), Span(1, 4, 9, 1)):
-        with pytest.raises(ValueError, match="can't track"):
-            tracker.track_span(wrong)
+    (ticket,), _ = tracker.track(chunk(5, 6, 7))
+    for wrong in (chunk(7, 8), chunk(4, 8)):
+        with pytest.raises(ValueError, match="partition 1 at 8 can't track"):
+            tracker.track(wrong)
     for dead in (-1, 4):
         with pytest.raises(ValueError, match="dead letters"):
-            tracker.release(ticket, dead=dead)
+            ticket.release(dead=dead)
     assert tracker.watermark() == Checkpoint(5)
-    tracker.release(ticket, dead=3)
+    ticket.release(dead=3)
     with pytest.raises(ValueError, match="already settled"):
-        tracker.release(ticket)
+        ticket.release()
     with pytest.raises(ValueError, match="already settled"):
-        tracker.hold(ticket)
+        ticket.hold()
     assert tracker.watermark() == Checkpoint(8, Counts(0, 3))

@@ -132,7 +132,7 @@ class RoutedPartition(RuleBasedStateMachine):
             lost = [kind for kind in kinds if kind != KINDS[0]]
             at = data.draw(st.integers(0, len(lost))) if data else 0
             holds = [Counter(lost[:at]), Counter(lost[at:])]
-            self.tracker.hold(ticket)
+            ticket.hold()
             self.open.append(Delivery(ticket, own, kinds, holds))
         assert sorted(delivered) == sorted(fresh)
 
@@ -151,7 +151,7 @@ class RoutedPartition(RuleBasedStateMachine):
 
     def let_go(self, index: int) -> None:
         delivery = self.open[index]
-        self.tracker.release(delivery.ticket, **_losses(delivery.holds.pop()))
+        delivery.ticket.release(**_losses(delivery.holds.pop()))
         if not delivery.holds:
             del self.open[index]
             assert not self.settled.keys() & set(delivery.offsets), "settled twice"
@@ -338,12 +338,12 @@ def read_again(tracker: PartitionTracker, route: int, routes: dict[int, int], up
 def test_a_route_left_behind_holds_up_nothing_but_the_watermark() -> None:
     tracker = PartitionTracker(0, 0, routes="ab")
     for first in range(0, 30, 3):
-        tracker.release(arrived(tracker, {first: 0, first + 1: 1, first + 2: 0}, left=[1])[0], dead=1)
+        arrived(tracker, {first: 0, first + 1: 1, first + 2: 0}, left=[1])[0].release(dead=1)
     mark = Checkpoint(0, Counts(), (SettledRange(0, 30, Counts(10, 10), frozenset({1})),), "ab")
     assert tracker.watermark() == mark
     assert tracker.open_messages == 0
     (ticket,) = read_again(tracker, 1, {0: 0, 1: 1, 2: 0}, upto=3)
-    tracker.release(ticket, filtered=1)
+    ticket.release(filtered=1)
     assert tracker.left_from(1) == 3
     rest = SettledRange(3, 30, Counts(10, 8), frozenset({1}))
     assert tracker.watermark() == Checkpoint(3, Counts(0, 2, 0, 1), (rest,), "ab")
@@ -352,9 +352,9 @@ def test_a_route_left_behind_holds_up_nothing_but_the_watermark() -> None:
 def test_of_two_routes_behind_one_may_go_on_without_the_other() -> None:
     tracker = PartitionTracker(0, 0)
     routes = {0: 1, 1: 2, 2: 2, 3: 2, 4: 0, 5: 1}
-    tracker.release(arrived(tracker, routes, left=[1, 2])[0])
+    arrived(tracker, routes, left=[1, 2])[0].release()
     (ticket,) = read_again(tracker, 1, {offset: routes[offset] for offset in range(4)}, upto=4)
-    tracker.release(ticket)
+    ticket.release()
     mark = tracker.watermark()
     assert mark.ranges == (
         SettledRange(0, 4, Counts(1), frozenset({2})),
@@ -370,12 +370,12 @@ def test_what_a_restart_sends_again_is_not_counted_before(rest: dict[int, int]) 
     routes = {0: 0, 1: 1, 2: 1, 3: 0}
     slow = arrived(tracker, routes, left=[1])[0]
     (ticket,) = read_again(tracker, 1, {0: 0, 1: 1}, upto=2)
-    tracker.release(ticket)
+    ticket.release()
     tickets = read_again(tracker, 1, rest, upto=3)
-    tracker.release(slow)
+    slow.release()
     assert tracker.watermark().ranges == (SettledRange(0, 4, Counts(2), frozenset({1})),)
     for ticket in (*tickets, *read_again(tracker, 1, {3: 0}, upto=4)):
-        tracker.release(ticket)
+        ticket.release()
     assert tracker.watermark() == Checkpoint(4, Counts(3 + len(tickets)))
 
 
@@ -393,7 +393,7 @@ def test_a_reading_that_comes_twice_sends_nothing_again() -> None:
 
 def test_what_has_been_tracked_does_not_arrive_again() -> None:
     tracker = PartitionTracker(0, 5, Checkpoint(5, Counts(), (SettledRange(20, 30, Counts(10)),)))
-    tracker.release(arrived(tracker, dict.fromkeys(range(5, 10), 0))[0])
+    arrived(tracker, dict.fromkeys(range(5, 10), 0))[0].release()
     for offset in (4, 9):
         for left in ((), (1,)):
             with pytest.raises(ValueError, match=f"can't track offset {offset}"):
@@ -406,7 +406,7 @@ def test_what_retention_took_does_not_lie_below_the_next_commit() -> None:
     before = arrived(tracker, {0: 0})[0]
     tracker.advance(100)
     arrived(tracker, {100: 0})
-    tracker.release(before)
+    before.release()
     assert tracker.watermark() == Checkpoint(100, Counts(1))
 
 
@@ -427,7 +427,7 @@ def test_hours_of_a_route_behind_are_one_range(seed: int) -> None:
             in_hand += second_reading(tracker, 1, offsets, routes, int(random.integers(1, 40)))
         left = {2} if tracker.left_from(1) is None and turn % 60 else {1, 2}
         while len(in_hand) > 4:
-            tracker.release(in_hand.pop(int(random.integers(len(in_hand)))))
+            in_hand.pop(int(random.integers(len(in_hand)))).release()
         mark = tracker.watermark()
         assert max(len(mark.ranges), len(tracker._stretches)) <= 20
         if turn in (300, 700):
@@ -439,7 +439,7 @@ def test_hours_of_a_route_behind_are_one_range(seed: int) -> None:
     for route in (1, 2):
         in_hand += second_reading(tracker, route, offsets, routes, len(offsets))
     for ticket in in_hand:
-        tracker.release(ticket)
+        ticket.release()
     assert tracker.watermark() == Checkpoint(tracker.position, Counts(len(offsets)))
 
 
