@@ -17,7 +17,8 @@ from benchmarks.contenders import Contender, Order, environment
 from ingest.config.load import load
 from ingest.events import Event, WorkerFailed
 from ingest.pipeline.kafka import metadata
-from ingest.worker.loop import Task, run
+from ingest.worker.loop import run
+from ingest.worker.task import Task
 
 SHOWN = 25
 

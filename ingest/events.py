@@ -8,8 +8,8 @@ No event holds a payload or a secret.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
 from ingest.records import Counts, PartitionProgress, Span
 
@@ -27,6 +27,26 @@ class Event:
 Emit = Callable[[Event], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Emitter:
+    """Emits the events of one worker, or of one of its routes: it stamps each with their names and hands it on."""
+
+    emit: Emit
+    worker: int
+    route: str | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Emit `event`."""
+        names: dict[str, Any] = {"worker": self.worker}
+        if self.route is not None and hasattr(event, "route"):
+            names["route"] = self.route
+        self.emit(replace(event, **names))
+
+    def for_route(self, route: str) -> "Emitter":
+        """The emitter of one route of this worker."""
+        return replace(self, route=route)
+
+
 class Throttle:
     """Lets the same text through once in `every_s` (monotonic seconds): a broker that is down says so once a second."""
 
@@ -35,7 +55,7 @@ class Throttle:
         self._most = most
         self._told: dict[str, float] = {}
 
-    def news(self, text: str, now: float) -> bool:
+    def allow(self, text: str, now: float) -> bool:
         """`text` was not told lately; it counts as told now."""
         if now - self._told.get(text, float("-inf")) < self._every_s:
             return False

@@ -13,7 +13,6 @@ Rules
    with a password or a certificate that has been replaced since, too.
 """
 
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -25,9 +24,11 @@ from ingest import events
 from ingest.config.load import Config
 from ingest.errors import FatalError
 from ingest.events import Emit
+from ingest.pipeline.column_events import ColumnEvents
 from ingest.pipeline.dead_letters.limit import DeadLetterLimit
 from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterQueue
-from ingest.pipeline.delivery.route import RouteDelivery, too_many
+from ingest.pipeline.delivery.deliveries import Deliveries
+from ingest.pipeline.delivery.route import too_many
 from ingest.pipeline.intake import Intake, Taken
 from ingest.pipeline.kafka.consumer import PartitionConsumer, Polled, joined
 from ingest.pipeline.kafka.start_offset import resume_after_gap
@@ -43,56 +44,53 @@ _SILENCE_S = 60.0  # no message for this long, though the log has more: replace 
 
 
 class Reading:
-    """Reads `partitions` into `intake`. All times are monotonic seconds.
+    """Reads the partitions that are tracked into `intake`. All times are monotonic seconds.
 
-    `until` maps each partition to the offset where it ends; without it there is no end. `on_taken` hears of each chunk,
-    `on_trouble` what Kafka's client deals with by itself; `answer` is set when an upload was answered.
+    `until` maps each partition to the offset where it ends; without it there is no end. `on_trouble` is called with
+    what Kafka's client deals with by itself. `read` counts the messages that were read, by partition.
     """
 
     def __init__(
         self,
         config: Config,
-        partitions: Sequence[int],
         until: Mapping[int, int] | None,
         *,
-        reader: PartitionConsumer,
+        consumer: PartitionConsumer,
         trackers: Mapping[int, PartitionTracker],
         intake: Intake,
-        deliveries: Mapping[int, RouteDelivery],
+        deliveries: Deliveries,
         dead_letters: DeadLetterQueue,
+        columns: ColumnEvents,
         emit: Emit,
-        worker: int,
-        on_taken: Callable[[Taken], None],
         on_trouble: Callable[[str], None],
-        answer: threading.Event,
     ) -> None:
         dead = config.dead_letters
         self._kafka = config.kafka
         self._chunk_events = config.batch.chunk_events
         self._until = until
-        self._reader = reader
+        self._consumer = consumer
         self._trackers = trackers
         self._intake = intake
         self._deliveries = deliveries
         self._dead_letters = dead_letters
+        self._columns = columns
         self._emit = emit
-        self._worker = worker
-        self._on_taken = on_taken
         self._on_trouble = on_trouble
-        self._answer = answer
-        self._behind = SuspendedRoutes(config.kafka, trackers, emit=emit, worker=worker, on_trouble=on_trouble)
-        self._undecodable = DeadLetterLimit(dead.max_share, dead.share_events, dead.max_consecutive)
-        self._open = set(partitions)
+        self._suspended = SuspendedRoutes(config.kafka, trackers, emit=emit, on_trouble=on_trouble)
+        self._limit = DeadLetterLimit(dead.max_share, dead.share_events, dead.max_consecutive)
+        self._open: set[int] = set()  # partitions whose end is not reached
         self._full_since: float | None = None
         self._kept: deque[Polled] = deque()  # polled without room, each a message at most
         self._heard_at = 0.0
-        self.consumed = dict.fromkeys(partitions, 0)
+        self.read: dict[int, int] = {}
         self.state: Literal["reading", "paused"] = "reading"
         self.halt: FatalError | None = None  # to be raised once what is in hand is delivered
 
     def begin(self, now: float) -> None:
         """Read each partition from where its tracker stands."""
-        self._reader.assign({partition: tracker.position for partition, tracker in self._trackers.items()})
+        self._open.update(self._trackers)
+        self.read |= dict.fromkeys(self._trackers, 0)
+        self._consumer.assign({partition: tracker.position for partition, tracker in self._trackers.items()})
         for partition in self._trackers:
             self._check_end(partition)
         self._heard_at = now
@@ -100,41 +98,41 @@ class Reading:
     def add(self, partition: int, now: float) -> None:
         """Read one more partition, from where its tracker stands."""
         self._open.add(partition)
-        self.consumed[partition] = 0
-        self._reader.add(partition, self._trackers[partition].position)
+        self.read[partition] = 0
+        self._consumer.add(partition, self._trackers[partition].position)
         self._heard_at = now
 
     @property
     def done(self) -> bool:
         """All ends are reached, and no route is behind."""
-        return not (self._open or self._behind.routes)
+        return not (self._open or self._suspended.routes)
 
     @property
-    def behind(self) -> bool:
-        """A route is left behind."""
-        return bool(self._behind.routes)
+    def suspended(self) -> bool:
+        """A route is suspended."""
+        return bool(self._suspended.routes)
 
-    def turn(self, now: float, *, leaving: bool, committing: bool, brimful: bool) -> None:
+    def poll(self, now: float, *, leaving: bool, committing: bool, metadata_full: bool) -> None:
         """Read once, or wait a moment. `leaving`: nothing more is to be read.
 
-        `committing`: a commit waits for its answer; `brimful`: it can't carry more of what is settled out of order, so
-        that no route may run further ahead. Raises FatalError when going on would lose or repeat something.
+        `committing`: a commit waits for its answer; `metadata_full`: it can't carry more of what is settled out of
+        order, so that no route may run further ahead. Raises FatalError when going on would lose or repeat something.
         """
         blocked = leaving or self._dead_letters.full
         again = not blocked and self._read_again(now)
-        room = 0 if blocked else self._room(now, brimful=brimful)
+        room = 0 if blocked else self._room(now, metadata_full=metadata_full)
         if not room:
             self._wait(now, leaving=leaving, committing=committing, busy=again)
             return
         if self._full_since is not None:
             self._full_since = None
             self._heard_at = now
-            self._reader.resume()
+            self._consumer.resume()
         if self._kept:
             polled = joined([self._kept.popleft() for _ in range(min(room, len(self._kept)))])
         else:
             patience = 0.0 if again else self._patience(now, committing=committing)
-            polled = self._reader.poll(min(room, self._chunk_events), patience)
+            polled = self._consumer.poll(min(room, self._chunk_events), patience)
         self.state = "reading"
         self._take_in(polled, now)
         if now - self._heard_at >= _SILENCE_S:
@@ -146,13 +144,12 @@ class Reading:
             self._full_since = now
         if not leaving and now - self._full_since < STALL_S and len(self._kept) < _MOST_KEPT:
             if committing:
-                self._keep_back(self._reader.poll(1, 0.0))
+                self._keep_back(self._consumer.poll(1, 0.0))
             if not busy:
-                self._answer.wait(DUE_POLL_S if committing else BUSY_POLL_S)
-                self._answer.clear()
+                self._deliveries.wait(DUE_POLL_S if committing else BUSY_POLL_S)
             return
-        self._reader.pause()
-        polled = self._reader.poll(1, BUSY_POLL_S)
+        self._consumer.pause()
+        polled = self._consumer.poll(1, BUSY_POLL_S)
         if not leaving:  # else it stays untracked, and nothing is committed past it
             self._keep_back(polled)
             self.state = "paused"
@@ -161,36 +158,36 @@ class Reading:
         if polled.chunk is not None or polled.ends or polled.outside:
             self._kept.append(polled)
 
-    def _room(self, now: float, *, brimful: bool) -> int:
+    def _room(self, now: float, *, metadata_full: bool) -> int:
         """Messages that may be polled, whatever their routes."""
         rooms = {number: delivery.room() for number, delivery in self._deliveries.items()}
-        for number in self._behind.leave(rooms, now):
+        for number in self._suspended.leave(rooms, now):
             delivery = self._deliveries[number]
-            self._emit(events.RouteLeftBehind(worker=self._worker, route=delivery.name, why=delivery.trouble))
-        if brimful or self._behind.joining(self._chunk_events, now):
+            self._emit(events.RouteLeftBehind(route=delivery.name, why=delivery.slow_because))
+        if metadata_full or self._suspended.joining(self._chunk_events, now):
             return 0
-        return min(room for number, room in rooms.items() if number not in self._behind.routes)
+        return min(room for number, room in rooms.items() if number not in self._suspended.routes)
 
     def _read_again(self, now: float) -> bool:
         """A turn of the second readings; False if there was none to be made."""
         read = False
-        for number in self._behind.routes:
+        for number in self._suspended.routes:
             delivery = self._deliveries[number]
             room = delivery.room()
             if not room or delivery.failing:
                 continue
             read = True
-            polled = self._behind.poll(number, min(room, self._chunk_events), now)
+            polled = self._suspended.poll(number, min(room, self._chunk_events), now)
             if polled.chunk is not None:
-                self._taken(self._intake.take_again(number, polled.chunk, now), polled.chunk)
-            self._behind.reached(number, polled.ends)
-            if self._behind.caught_up(number):
-                self._emit(events.RouteCaughtUp(worker=self._worker, route=delivery.name))
+                self._taken(self._intake.take_again(number, polled.chunk, now), polled.chunk, now)
+            self._suspended.reached(number, polled.ends)
+            if self._suspended.caught_up(number):
+                self._emit(events.RouteCaughtUp(route=delivery.name))
         return read
 
     def _patience(self, now: float, *, committing: bool) -> float:
         """How long a poll may wait: acknowledgements and the batch's age must not."""
-        longest = BUSY_POLL_S if any(d.in_flight for d in self._deliveries.values()) or committing else IDLE_POLL_S
+        longest = BUSY_POLL_S if self._deliveries.in_flight or committing else IDLE_POLL_S
         due = self._intake.due_in_s(now)
         # One that is due already waits for an answer, or for its turn.
         return longest if due is None else min(longest, max(due, 0.001) if due else DUE_POLL_S)
@@ -215,15 +212,15 @@ class Reading:
 
     def _take(self, chunk: Chunk, now: float) -> None:
         for partition, count in zip(*np.unique(chunk.partitions, return_counts=True), strict=True):
-            self.consumed[int(partition)] += int(count)
-        self._taken(self._intake.take(chunk, now, self._behind.routes), chunk)
+            self.read[int(partition)] += int(count)
+        self._taken(self._intake.take(chunk, now, self._suspended.routes), chunk, now)
         for partition in np.unique(chunk.partitions).tolist():
             self._check_end(partition)
 
-    def _taken(self, taken: Taken, chunk: Chunk) -> None:
-        self._on_taken(taken)
+    def _taken(self, taken: Taken, chunk: Chunk, now: float) -> None:
+        self._columns.taken(taken, now)
         letters = taken.letters.letters
-        if too_much := self._undecodable.judged(_dead(chunk, letters)):
+        if too_much := self._limit.judged(_dead(chunk, letters)):
             last = letters[-1]
             raise too_many(
                 self._kafka.topic,
@@ -236,12 +233,12 @@ class Reading:
         until = self._until
         if until is not None and partition in self._open and self._trackers[partition].position >= until[partition]:
             self._open.discard(partition)
-            self._reader.drop(partition)
+            self._consumer.drop(partition)
 
     def _outside(self, partition: int, offset: int) -> None:
         kafka = self._kafka
         tracker = self._trackers[partition]
-        bounds = self._reader.watermarks([partition])[partition]
+        bounds = self._consumer.watermarks([partition])[partition]
         try:
             go_on = resume_after_gap(kafka, partition, offset, bounds)
         except FatalError as halt:
@@ -253,7 +250,6 @@ class Reading:
         if go_on > tracker.position:
             self._emit(
                 events.OffsetsExpired(
-                    worker=self._worker,
                     topic=kafka.topic,
                     partition=partition,
                     first=tracker.position,
@@ -261,23 +257,23 @@ class Reading:
                 )
             )
             tracker.advance(go_on)
-        self._reader.reassign(partition, tracker.position)
+        self._consumer.reassign(partition, tracker.position)
 
     def _break_silence(self, now: float) -> None:
         """An assigned consumer can stay dead after a broker restart (librdkafka#5153): it is replaced."""
         self._heard_at = now
         positions = {partition: self._trackers[partition].position for partition in self._open}
-        if self._reader.behind(positions):
+        if self._consumer.behind(positions):
             self._on_trouble(f"no message for {_SILENCE_S:g} s although there are more: connecting anew")
-            self._reader.rebuild(positions)
-        elif self._reader.outdated():
+            self._consumer.rebuild(positions)
+        elif self._consumer.outdated():
             self._on_trouble("a password or certificate among [kafka.options] was replaced: connecting anew with it")
-            self._reader.rebuild(positions)
+            self._consumer.rebuild(positions)
 
     def close(self) -> None:
-        """Read no more."""
-        self._behind.close()
-        self._reader.close()
+        """Close the consumers."""
+        self._suspended.close()
+        self._consumer.close()
 
 
 def _dead(chunk: Chunk, letters: Sequence[DeadLetter]) -> npt.NDArray[np.bool_]:

@@ -48,13 +48,11 @@ class SuspendedRoutes:
         trackers: Mapping[int, PartitionTracker],
         *,
         emit: Emit,
-        worker: int,
         on_trouble: Callable[[str], None],
     ) -> None:
         self._kafka = kafka.model_copy(update={"queue_bytes": max(kafka.queue_bytes // _MEMORY_SHARE, 1)})
         self._trackers = trackers
         self._emit = emit
-        self._worker = worker
         self._on_trouble = on_trouble
         self._left: dict[int, _Left] = {}
         self._stalled: dict[int, float] = {}
@@ -154,7 +152,6 @@ class SuspendedRoutes:
             if go_on > offset:
                 self._emit(
                     OffsetsExpired(
-                        worker=self._worker,
                         topic=self._kafka.topic,
                         partition=partition,
                         first=offset,

@@ -29,7 +29,8 @@ from ingest.events import Emit, Event, WorkerFailed
 from ingest.pipeline.kafka.start_offset import StartPlan
 from ingest.supervisor.channel import EventSender
 from ingest.tracebacks import describe, keep_texts_out
-from ingest.worker.loop import Control, Task, run
+from ingest.worker.loop import run
+from ingest.worker.task import Control, Task
 
 SAME_STOP_S = 1.0
 FLUSH_S = 2.0

@@ -50,15 +50,15 @@ def test_every_event_is_a_small_frozen_value_that_travels(kind: type[Event]) -> 
 
 def test_the_same_text_is_told_once_in_a_while() -> None:
     repeats = Throttle(every_s=30.0)
-    assert repeats.news("broker down", 100.0)
-    assert not repeats.news("broker down", 129.9)
-    assert repeats.news("another", 129.9)
-    assert repeats.news("broker down", 130.0)
-    assert not repeats.news("broker down", 131.0)
+    assert repeats.allow("broker down", 100.0)
+    assert not repeats.allow("broker down", 129.9)
+    assert repeats.allow("another", 129.9)
+    assert repeats.allow("broker down", 130.0)
+    assert not repeats.allow("broker down", 131.0)
 
 
 def test_texts_with_changing_details_do_not_pile_up() -> None:
     repeats = Throttle(most=10)
     for number in range(10_000):
-        assert repeats.news(f"lost connection {number}", 0.0)
+        assert repeats.allow(f"lost connection {number}", 0.0)
     assert len(repeats._told) <= 10

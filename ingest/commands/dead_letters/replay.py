@@ -18,7 +18,7 @@ from ingest.commands.dead_letters.letter import Entry, Letter, Store
 from ingest.commands.dead_letters.outcome import PIPELINE, Outcome, Progress
 from ingest.config.load import Config
 from ingest.errors import ExitCode, FatalError, RetryableError
-from ingest.events import Emit
+from ingest.events import Emit, Emitter
 from ingest.pipeline.arize.uploader import ArizeUploader
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.dead_letters.queue import DeadLetter
@@ -82,10 +82,8 @@ class PipelineReplay:
                 concurrency=concurrency(route.config.arize),
                 timeout_s=route.config.arize.timeout_s,
                 backoff=Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s),
-                emit=self._emit,
-                worker=0,
-                route=route.name,
-                answer=self._answer,
+                emit=Emitter(self._emit, 0, route.name),
+                on_answer=self._answer.set,
             )
             for number, route in enumerate(self._judges.routes)
             if route.deliver
@@ -101,7 +99,7 @@ class PipelineReplay:
     def _turn(self, uploads: Mapping[int, Uploads], outcome: Outcome) -> bool:
         now = time.monotonic()
         for number, each in uploads.items():
-            for settled in each.turn(now):
+            for settled in each.poll(now):
                 self._settle(settled, outcome)
             ready = self._intake.batches[number].ready
             while ready and not each.full:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 
 from ingest.config.load import Config
 from ingest.config.sections import Kafka
-from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterFiles, Sink, pairs
+from ingest.pipeline.dead_letters.files import DeadLetterFiles
+from ingest.pipeline.dead_letters.queue import DeadLetter, Sink, pairs
 from ingest.pipeline.dead_letters.redact import RedactingSink
 from ingest.pipeline.decoding.privacy import privacy_of
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record

@@ -113,7 +113,7 @@ class RefusedBatches:
         self._open.append(_Refusal(parts, whys, tickets))
         return free
 
-    def turn(self, now: float) -> list[DeadLetterBatch]:
+    def poll(self, now: float) -> list[DeadLetterBatch]:
         """The refused rows whose raw messages are at hand, as dead letters to be written."""
         ready = []
         for refusal in list(self._open):

@@ -1,14 +1,14 @@
-"""One route's way to Arize: its closed batches sent, their answers taken, what Arize refuses made dead letters.
+"""One route's way to Arize: its batches are sent, their answers taken, and the rows that Arize refuses dead-lettered.
 
 Rules
-1. At most `in_flight` batches are under way at once; one whose refused rows are being read again is not settled, so it
-   counts: a crash would repeat it too. Within that the uploads' own limit says how many go out together.
-2. A route has all of this to itself: its connections, its retries, its limit. What goes wrong in it is its own affair.
+1. At most `in_flight` batches are under way; one whose refused rows are being read again is not settled, so it counts:
+   a crash would repeat it, too. Within that the uploads' own limit says how many attempts run concurrently.
+2. Connections, retries and the limit belong to this route alone: a route that fails does not hold up the others.
+3. The tickets of a batch are released when each of its rows is acknowledged; those with refused rows when the dead
+   letters are durable.
 """
 
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 
 from ingest.config.load import Route
@@ -18,39 +18,31 @@ from ingest.events import Emit
 from ingest.pipeline.arize.uploader import ArizeUploader
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.dead_letters.limit import DeadLetterLimit
-from ingest.pipeline.dead_letters.queue import DeadLetterBatch
+from ingest.pipeline.dead_letters.queue import DeadLetterQueue
 from ingest.pipeline.delivery.batch import Batches
 from ingest.pipeline.delivery.concurrency import Concurrency
 from ingest.pipeline.delivery.refused import RefusedBatches
-from ingest.pipeline.delivery.uploads import Send, Uploads
+from ingest.pipeline.delivery.uploads import Send, SettledBatch, Uploads
 from ingest.pipeline.kafka.reread import refetch
 from ingest.pipeline.offsets.segment import Ticket
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What a turn brought: how many batches Arize has taken rows of, the tickets that are free, and dead letters.
-
-    `halt` is why the worker must stop after all that, if it must.
-    """
-
-    acknowledged: int
-    free: Sequence[Ticket]
-    letters: Sequence[DeadLetterBatch]
-    halt: FatalError | None = None
-
-
 class RouteDelivery:
-    """The batches of one route on their way. Times are monotonic seconds; `answer` is set when one was answered."""
+    """The batches of one route in flight. Times are monotonic seconds.
+
+    `on_answer` is called on another thread when an attempt has ended, `on_acknowledged` from within `poll` for each
+    batch of which Arize has acknowledged rows.
+    """
 
     def __init__(
         self,
         route: Route,
         batches: Batches,
+        dead_letters: DeadLetterQueue,
         *,
         emit: Emit,
-        worker: int,
-        answer: threading.Event,
+        on_answer: Callable[[], None],
+        on_acknowledged: Callable[[], None],
         send: Send | None = None,
     ) -> None:
         """`send` hands a batch to Arize; by default the SDK does.
@@ -61,6 +53,8 @@ class RouteDelivery:
         backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
         self.name = route.name
         self.batches = batches
+        self._dead_letters = dead_letters
+        self._on_acknowledged = on_acknowledged
         self._topic = config.kafka.topic
         self._in_flight = config.arize.in_flight
         self._uploads = Uploads(
@@ -69,13 +63,11 @@ class RouteDelivery:
             timeout_s=config.arize.timeout_s,
             backoff=backoff,
             emit=emit,
-            worker=worker,
-            route=route.name,
-            answer=answer,
+            on_answer=on_answer,
         )
         self._refused = RefusedBatches(partial(refetch, config.kafka), backoff, config.kafka.topic)
         dead = config.dead_letters
-        self._refusals = DeadLetterLimit(dead.max_share, dead.share_events, dead.max_consecutive)
+        self._limit = DeadLetterLimit(dead.max_share, dead.share_events, dead.max_consecutive)
 
     @property
     def in_flight(self) -> int:
@@ -84,7 +76,7 @@ class RouteDelivery:
 
     @property
     def limit(self) -> int:
-        """Uploads that may be on their way at once."""
+        """Attempts that may run concurrently."""
         return self._uploads.limit
 
     @property
@@ -98,26 +90,29 @@ class RouteDelivery:
         return bool(self.batches.rows or self.in_flight)
 
     @property
-    def trouble(self) -> str:
+    def slow_because(self) -> str:
         """Why it may be slower than the others, in words."""
         return (
             "as Arize does not take its batches" if self._uploads.failing else "as its batches come faster than answers"
         )
 
-    def turn(self, now: float) -> Answers:
-        """Take in the answers. Raises FatalError for one that halts the worker."""
-        acknowledged = 0
-        free: list[Ticket] = []
+    def poll(self, now: float) -> None:
+        """Take the answers that have come.
+
+        Raises FatalError for an answer that halts the worker, and for too many refused rows; all other answers are
+        taken before that.
+        """
         halt: FatalError | None = None
-        for settled in self._uploads.turn(now):
-            if too_many := self._refusals.judged(settled.dead()):
-                halt = self._too_many(f"Arize refuses {too_many}, the last with {settled.refused[-1].error}")
-            acknowledged += settled.refused_rows < settled.batch.rows
-            if settled.refused:
-                free += self._refused.add(settled.batch, settled.refused)
-            else:
-                free += (ticket for part in settled.batch.parts for ticket in part.tickets)
-        return Answers(acknowledged, free, self._refused.turn(now), halt)
+        for settled in self._uploads.poll(now):
+            halt = self._too_many(settled) or halt
+            if settled.refused_rows < settled.batch.rows:
+                self._on_acknowledged()
+            for ticket in self._without_refused_rows(settled):
+                ticket.release()
+        for batch in self._refused.poll(now):
+            self._dead_letters.put(batch)
+        if halt is not None:
+            raise halt
 
     def flush(self, now: float, *, leaving: bool) -> None:
         """Send what is due. While no upload is free, the open batches go on filling up to their limits."""
@@ -128,26 +123,36 @@ class RouteDelivery:
         if not self.batches.room() or self.batches.due_in_s(now) == 0.0 or (leaving and self.batches.rows):
             self._uploads.limit_reached()
 
+    def room(self) -> int:
+        """Messages that may be polled for it now."""
+        # Refused rows that are being read again need memory, too.
+        return 0 if len(self._refused) else self.batches.room()
+
+    def close(self) -> None:
+        """Cut what is in flight; it stays uncommitted."""
+        self._uploads.close()
+        self._refused.close()
+
     @property
     def _full(self) -> bool:
         return self.in_flight >= self._in_flight or self._uploads.full
 
-    def room(self) -> int:
-        """Messages that may be polled for it now."""
-        # Refused rows that are being read again need memory too.
-        return 0 if len(self._refused) else self.batches.room()
+    def _without_refused_rows(self, settled: SettledBatch) -> list[Ticket]:
+        """The tickets of a settled batch that wait for no dead letter."""
+        if settled.refused:
+            return self._refused.add(settled.batch, settled.refused)
+        return [ticket for part in settled.batch.parts for ticket in part.tickets]
 
-    def close(self) -> None:
-        """Leave: what is open stays uncommitted."""
-        self._uploads.close()
-        self._refused.close()
-
-    def _too_many(self, what: str) -> FatalError:
+    def _too_many(self, settled: SettledBatch) -> FatalError | None:
+        exceeded = self._limit.judged(settled.dead())
+        if exceeded is None:
+            return None
+        what = f"Arize refuses {exceeded}, the last with {settled.refused[-1].error}"
         return too_many(self._topic, f"route {self.name}: {what}" if self.name else what)
 
 
 def concurrency(arize: Arize) -> Concurrency:
-    """How many uploads the configuration lets go out together."""
+    """How many uploads the configuration lets run concurrently."""
     return Concurrency(arize.in_flight, least=1 if arize.adaptive else arize.in_flight)
 
 

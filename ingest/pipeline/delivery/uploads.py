@@ -5,7 +5,7 @@ Rules
    memory, however long the endpoint is away. At most `concurrency.limit` attempts are on their way: that is what the
    endpoint is spared, and a batch that fails again and again leaves room for the others.
 2. An attempt runs on its own thread, decoding goes on meanwhile. All decisions are taken in the worker's loop, which
-   calls `turn`: the threads only send and report.
+   calls `poll`: the threads only send and report.
 3. Each attempt has a wall-clock deadline; past it the connection is cut and the attempt counts as failed.
 4. A retryable fault waits by retry's rules, for ever if need be; every attempt sends the identical rows. Where several
    are due the oldest batch goes first, and before any new one.
@@ -16,7 +16,6 @@ Rules
 """
 
 import random
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -96,21 +95,17 @@ class Uploads:
         timeout_s: float,
         backoff: Backoff,
         emit: Emit,
-        worker: int,
-        answer: threading.Event,
-        route: str = "",
+        on_answer: Callable[[], None],
     ) -> None:
-        """`answer` is set whenever an attempt has ended; several pools may share one."""
+        """`on_answer` is called on another thread whenever an attempt has ended."""
         self._send = send
         self._concurrency = concurrency
         self._timeout_s = timeout_s
         self._backoff = backoff
         self._emit = emit
-        self._worker = worker
+        self._on_answer = on_answer
         self._open: list[_Upload] = []
-        self._route = route
-        self._answer = answer
-        self._repeats = Throttle()
+        self._throttle = Throttle()
         self._unproven = Unproven()
         self._pool = ThreadPoolExecutor(concurrency.most, thread_name_prefix="upload")
 
@@ -154,8 +149,6 @@ class Uploads:
         upload = _Upload(batch, table, table)
         self._emit(
             UploadStarted(
-                worker=self._worker,
-                route=self._route,
                 batch=batch.number,
                 rows=batch.rows,
                 bytes=batch.raw_bytes,
@@ -165,7 +158,7 @@ class Uploads:
         self._open.append(upload)
         self._submit(upload, now)
 
-    def turn(self, now: float) -> list[SettledBatch]:
+    def poll(self, now: float) -> list[SettledBatch]:
         """Take in the answers, cut what is overdue, send again what is due. Returns the batches that are settled.
 
         Raises what an attempt raised beyond RetryableError and RejectedError: FatalError, or a defect; but only when
@@ -211,7 +204,7 @@ class Uploads:
         upload.attempts += 1
         upload.started_at = now
         upload.future = self._pool.submit(self._send, upload.asked, upload.attempt, upload.batch.destination)
-        upload.future.add_done_callback(lambda _: self._answer.set())
+        upload.future.add_done_callback(lambda _: self._on_answer())
 
     def _outcome(self, upload: _Upload, future: Future[None], now: float) -> SettledBatch | None:
         search = upload.search
@@ -248,8 +241,6 @@ class Uploads:
         upload.retry_at = now + wait_s
         self._emit(
             UploadRetried(
-                worker=self._worker,
-                route=self._route,
                 batch=upload.batch.number,
                 rows=upload.asked.num_rows,
                 attempt=upload.failures,
@@ -268,8 +259,6 @@ class Uploads:
         if seconds is not None:
             self._emit(
                 UploadUnproven(
-                    worker=self._worker,
-                    route=self._route,
                     batch=upload.batch.number,
                     attempts=upload.attempts,
                     seconds=seconds,
@@ -293,16 +282,14 @@ class Uploads:
 
     def _tell_halved(self, before: int, why: str, now: float) -> None:
         limit = self._concurrency.limit
-        if self._repeats.news(str(limit), now):  # it goes up and down for as long as the trouble lasts
-            self._emit(UploadsHalved(worker=self._worker, route=self._route, before=before, limit=limit, why=why))
+        if self._throttle.allow(str(limit), now):  # it goes up and down for as long as the trouble lasts
+            self._emit(UploadsHalved(before=before, limit=limit, why=why))
 
     def _split(self, upload: _Upload, refused: RejectedError) -> Bisect:
         batch = upload.batch
         if batch.rows > 1:
             self._emit(
                 UploadSplit(
-                    worker=self._worker,
-                    route=self._route,
                     batch=batch.number,
                     rows=batch.rows,
                     status=refused.status,
@@ -320,8 +307,6 @@ class Uploads:
             last = search.dead[-1].error
             self._emit(
                 UploadRejected(
-                    worker=self._worker,
-                    route=self._route,
                     batch=upload.batch.number,
                     rows=settled.refused_rows,
                     status=last.status,
@@ -334,8 +319,6 @@ class Uploads:
     def _acknowledged(self, upload: _Upload, rows: int, now: float) -> None:
         self._emit(
             UploadAcknowledged(
-                worker=self._worker,
-                route=self._route,
                 batch=upload.batch.number,
                 rows=rows,
                 attempts=upload.attempts,

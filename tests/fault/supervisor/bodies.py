@@ -9,7 +9,7 @@ from typing import Any
 from ingest.errors import ExitCode
 from ingest.events import Emit, Progress, WorkerStarted
 from ingest.supervisor import worker_process
-from ingest.worker.loop import Control, Task
+from ingest.worker.task import Control, Task
 
 CANARY = "canary-of-an-event"
 

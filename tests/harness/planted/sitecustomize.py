@@ -74,11 +74,11 @@ def batched(batch: Any) -> None:
 
 
 def uploading(log: Any) -> None:
-    before(log.ArizeLog, "_log")
+    before(log.ArizeUploader, "_log")
 
 
 def stored(log: Any) -> None:
-    after(log.ArizeLog, "_log")
+    after(log.ArizeUploader, "_log")
 
 
 def second_stored(log: Any) -> None:
@@ -88,7 +88,7 @@ def second_stored(log: Any) -> None:
         taken.append(1)
         return len(taken) == 2
 
-    after(log.ArizeLog, "_log", second)
+    after(log.ArizeUploader, "_log", second)
 
 
 def acknowledged(poll: Any) -> None:
@@ -133,7 +133,7 @@ CRASHES = {
     "acknowledged": ("ingest.pipeline.kafka.consumer", acknowledged),
     "committing": ("ingest.pipeline.kafka.consumer", committing),
     "committed": ("ingest.pipeline.offsets.committer", committed),
-    "dead_letter_written": ("ingest.pipeline.dead_letters.queue", dead_letter_written),
+    "dead_letter_written": ("ingest.pipeline.dead_letters.files", dead_letter_written),
     "dead_letter_committing": ("ingest.pipeline.kafka.consumer", dead_letter_committing),
     "starting": ("ingest.worker.loop", starting),
     "started": ("ingest.worker.loop", started),
@@ -205,13 +205,13 @@ def changes_a_value(lane: Any) -> None:
 
 
 def sends_twice(log: Any) -> None:
-    send = log.ArizeLog._log
+    send = log.ArizeUploader._log
 
     def twice(*args: Any) -> None:
         send(*args)
         send(*args)
 
-    log.ArizeLog._log = twice
+    log.ArizeUploader._log = twice
 
 
 def counts_over_gaps(ack: Any) -> None:
@@ -225,7 +225,7 @@ BUGS = {
     "later_answers_pass_earlier_ones": ("ingest.pipeline.offsets.tracker", later_answers_pass_earlier_ones),
     "ignores_errors": ("ingest.pipeline.kafka.consumer", ignores_errors),
     "follows_redirects": ("ingest.pipeline.arize.transport", follows_redirects),
-    "swallows_a_dead_letter": ("ingest.pipeline.dead_letters.queue", swallows_a_dead_letter),
+    "swallows_a_dead_letter": ("ingest.pipeline.dead_letters.files", swallows_a_dead_letter),
     "changes_a_value": ("ingest.pipeline.decoding.fast_lane", changes_a_value),
     "sends_twice": ("ingest.pipeline.arize.uploader", sends_twice),
     "counts_over_gaps": ("ingest.pipeline.offsets.tracker", counts_over_gaps),
@@ -238,8 +238,8 @@ def tells_the_key(log: Any) -> None:
         sys.stderr.flush()
         sent(self, *args)
 
-    sent = log.ArizeLog._log
-    log.ArizeLog._log = told
+    sent = log.ArizeUploader._log
+    log.ArizeUploader._log = told
 
 
 def tells_an_event(lane: Any) -> None:

@@ -17,7 +17,8 @@ from ingest.commands.dead_letters.filters import Filter, histogram, moment, offs
 from ingest.commands.dead_letters.letter import Entry, Letter, Mark, Origin, newest, of_message
 from ingest.commands.dead_letters.outcome import Outcome, hold_back
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterFiles
+from ingest.pipeline.dead_letters.files import DeadLetterFiles
+from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.topic import record
 
 Headers = Sequence[tuple[str, str | bytes | None]]

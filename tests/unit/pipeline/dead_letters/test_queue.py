@@ -15,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.events import DeadLettersBlocked, DeadLettersWritten, Event
 from ingest.pipeline.backoff import Backoff
-from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch, DeadLetterFiles, DeadLetterQueue
+from ingest.pipeline.dead_letters.files import DeadLetterFiles
+from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch, DeadLetterQueue
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Span
@@ -169,7 +171,7 @@ import json, os, resource, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_queue import letter, lines, limit
-from ingest.pipeline.dead_letters.queue import DeadLetterFiles
+from ingest.pipeline.dead_letters.files import DeadLetterFiles
 directory = Path({str(tmp_path / "letters")!r})
 files = DeadLetterFiles(directory, "predictions")
 def refused(letters):
@@ -249,7 +251,7 @@ import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 from test_queue import letter
-from ingest.pipeline.dead_letters.queue import DeadLetterFiles
+from ingest.pipeline.dead_letters.files import DeadLetterFiles
 calls = []
 sys.setprofile(lambda frame, what, function: what == "c_call" and function.__name__ in ("write", "fsync")
                and getattr(function, "__module__", "") == "posix" and calls.append(function.__name__))
@@ -268,55 +270,78 @@ def released(count: int, dead: int) -> tuple[Ticket, int]:
     return ticket_for(PartitionTracker(3, 0), Span(3, 0, count, count)), dead
 
 
+def queue_in(directory: Path, backoff: Backoff) -> tuple[DeadLetterQueue, list[Event]]:
+    """A queue of files, and the events that it emits."""
+    emitted: list[Event] = []
+    return DeadLetterQueue(DeadLetterFiles(directory, "predictions"), backoff, emitted.append), emitted
+
+
+def blocked(emitted: list[Event]) -> DeadLettersBlocked:
+    """The one event, taken from the list."""
+    (event,) = emitted
+    emitted.clear()
+    assert isinstance(event, DeadLettersBlocked)
+    return event
+
+
 def test_nothing_is_released_before_it_is_durable_and_the_order_stays(tmp_path: Path) -> None:
     directory = tmp_path / "letters"
     directory.write_text("in the way")
-    queue = DeadLetterQueue(DeadLetterFiles(directory, "predictions"), Backoff(1.0, 4.0))
-    first = DeadLetterBatch((letter(1),), (released(2, 1),))
-    none = DeadLetterBatch((), (released(5, 0),))
-    last = DeadLetterBatch((letter(2),), ())
-    for letters in (first, none, last):
-        queue.put(letters)
+    queue, emitted = queue_in(directory, Backoff(1.0, 4.0))
+    first, empty = released(2, 1), released(5, 0)
+    queue.put(DeadLetterBatch((letter(1),), (first,)))
+    queue.put(DeadLetterBatch((), (empty,)))
+    queue.put(DeadLetterBatch((letter(2),), ()))
     waits = []
     now = 100.0
     for _ in range(5):
-        durable, blocked = queue.turn(now, NO_JITTER)
-        assert durable == []
-        assert blocked is not None
-        assert str(directory) in blocked[0]
-        waits.append(blocked[1])
-        assert queue.turn(now + blocked[1] / 2, NO_JITTER) == ([], None), "too early, nothing is tried or told"
-        now += blocked[1]
+        queue.poll(now, NO_JITTER)
+        refusal = blocked(emitted)
+        assert str(directory) in refusal.error
+        waits.append(refusal.retry_in_s)
+        queue.poll(now + refusal.retry_in_s / 2, NO_JITTER)
+        assert emitted == [], "too early, nothing is tried or reported"
+        now += refusal.retry_in_s
     assert waits == pytest.approx([2.0, 4.0, 4.0, 4.0, 4.0], rel=0.01)
     assert len(queue) == 3
+    assert [ticket.holds for ticket, _ in (first, empty)] == [1, 1]
     directory.unlink()
-    assert queue.turn(now, NO_JITTER) == ([first, none, last], None)
+    queue.poll(now, NO_JITTER)
     assert len(queue) == 0
+    assert [(ticket.holds, ticket.dead) for ticket, _ in (first, empty)] == [(0, 1), (0, 0)]
     assert [record["offset"] for record in lines(directory)] == [1, 2]
+    assert [event.example.split(":")[0] for event in emitted if isinstance(event, DeadLettersWritten)] == [
+        "partition 3 offset 1",
+        "partition 3 offset 2",
+    ]
 
 
 def test_after_a_success_the_waits_begin_anew(tmp_path: Path) -> None:
     directory = tmp_path / "letters"
-    queue = DeadLetterQueue(DeadLetterFiles(directory, "predictions"), Backoff(1.0, 60.0))
+    queue, emitted = queue_in(directory, Backoff(1.0, 60.0))
     now = 0.0
     for _ in range(3):
         directory.write_text("in the way")
         queue.put(DeadLetterBatch((letter(),), ()))
-        _, blocked = queue.turn(now, NO_JITTER)
-        assert blocked is not None
-        assert blocked[1] == pytest.approx(2.0, rel=0.01)
+        queue.poll(now, NO_JITTER)
+        refusal = blocked(emitted)
+        assert refusal.retry_in_s == pytest.approx(2.0, rel=0.01)
         directory.unlink()
-        now += blocked[1]
-        assert len(queue.turn(now, NO_JITTER)[0]) == 1
+        now += refusal.retry_in_s
+        queue.poll(now, NO_JITTER)
+        assert [type(event) for event in emitted] == [DeadLettersWritten]
+        emitted.clear()
         for path in directory.iterdir():
             path.unlink()
         directory.rmdir()
         queue.close()
 
 
-def test_letters_without_any_are_released_at_once(tmp_path: Path) -> None:
-    queue = DeadLetterQueue(DeadLetterFiles(tmp_path / "letters", "predictions"), Backoff(1.0, 4.0))
-    nothing = DeadLetterBatch((), (released(5, 0),))
-    queue.put(nothing)
-    assert queue.turn(0.0, NO_JITTER) == ([nothing], None)
+def test_a_batch_without_letters_is_released_at_the_next_poll(tmp_path: Path) -> None:
+    queue, emitted = queue_in(tmp_path / "letters", Backoff(1.0, 4.0))
+    ticket, dead = released(5, 0)
+    queue.put(DeadLetterBatch((), ((ticket, dead),)))
+    queue.poll(0.0, NO_JITTER)
+    assert ticket.holds == 0
+    assert emitted == []
     assert not (tmp_path / "letters").exists()

@@ -84,7 +84,7 @@ def turn_until(
     found: list[DeadLetterBatch] = []
     waiting = threading.Event()
     while True:
-        found += refused.turn(now)
+        found += refused.poll(now)
         if done(found):
             return found
         assert time.monotonic() < deadline
@@ -153,7 +153,7 @@ def test_kafka_away_means_later_and_for_as_long_as_it_takes(refused: RefusedBatc
         waits_until = refused._open[0].retry_at
         assert now <= waits_until < now + 8.0
         if waits_until > now + 0.001:
-            assert refused.turn(waits_until - 0.001) == []
+            assert refused.poll(waits_until - 0.001) == []
             assert refused._open[0].future is None, "asked again too early"
         now = waits_until
     assert len(turn_until(refused, now, bool)) == 1

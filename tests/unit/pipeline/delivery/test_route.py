@@ -2,12 +2,16 @@
 
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from ingest.config.load import Config, routes
 from ingest.config.sections import Arize
+from ingest.pipeline.backoff import Backoff
+from ingest.pipeline.dead_letters.files import DeadLetterFiles
+from ingest.pipeline.dead_letters.queue import DeadLetterQueue
 from ingest.pipeline.delivery.batch import Batches, BatchLimits, Part
 from ingest.pipeline.delivery.route import RouteDelivery
 from ingest.records import Destination
@@ -30,7 +34,7 @@ class _Arize:
             self._pair.wait(PATIENCE_S)
 
 
-def test_open_batches_leave_side_by_side_when_a_worker_leaves() -> None:
+def test_open_batches_leave_side_by_side_when_a_worker_leaves(tmp_path: Path) -> None:
     """None of them is full or due: only that the worker leaves says that they wait for the limit."""
     (route,) = routes(Config(arize=Arize(model_name="m", in_flight=2)))
     batches = Batches(BatchLimits(max_events=100_000, max_bytes=2**26, linger_s=10.0))
@@ -38,10 +42,18 @@ def test_open_batches_leave_side_by_side_when_a_worker_leaves() -> None:
         part = Part(pa.record_batch({"a": [1]}), np.zeros(1, np.int32), np.array([number]), ())
         batches.add(part, 10, 0.0, destination=Destination("s", f"m{number}", "1", "production", ""))
     answer = threading.Event()
-    delivery = RouteDelivery(route, batches, emit=lambda _: None, worker=0, answer=answer, send=_Arize().send)
+    delivery = RouteDelivery(
+        route,
+        batches,
+        DeadLetterQueue(DeadLetterFiles(tmp_path, "predictions"), Backoff(1.0, 1.0), lambda _: None),
+        emit=lambda _: None,
+        on_answer=answer.set,
+        on_acknowledged=lambda: None,
+        send=_Arize().send,
+    )
     deadline = time.monotonic() + PATIENCE_S
     while delivery.busy and time.monotonic() < deadline:
-        delivery.turn(0.0)
+        delivery.poll(0.0)
         delivery.flush(0.0, leaving=True)
         answer.wait(0.01)
         answer.clear()

@@ -86,7 +86,7 @@ class Pool:
         settled: list[SettledBatch] = []
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            settled += self.uploads.turn(now)
+            settled += self.uploads.poll(now)
             if done(settled):
                 return settled
             assert time.monotonic() < deadline
@@ -107,8 +107,7 @@ def pool_of(concurrency: Concurrency) -> Iterator[Pool]:
         timeout_s=TIMEOUT_S,
         backoff=Backoff(1.0, 8.0),
         emit=events.append,
-        worker=5,
-        answer=answer,
+        on_answer=answer.set,
     )
     yield Pool(uploads, endpoint, events, answer)
     for call in endpoint.calls:
@@ -139,13 +138,13 @@ def test_an_answer_settles_its_batch(pool: Pool) -> None:
     one = batch(1)
     pool.uploads.start(one, 100.0)
     assert (len(pool.uploads), pool.uploads.rows, pool.uploads.full) == (1, 6, False)
-    assert pool.uploads.turn(101.0) == []
+    assert pool.uploads.poll(101.0) == []
     pool.endpoint.call(0).answer.set_result(None)
     assert pool.turn_until(103.5, bool) == [SettledBatch(one)]
     assert (len(pool.uploads), pool.uploads.rows) == (0, 0)
     assert pool.events == [
-        UploadStarted(worker=5, batch=1, rows=6, bytes=50, spans=one.spans()),
-        UploadAcknowledged(worker=5, batch=1, rows=6, attempts=1, seconds=3.5),
+        UploadStarted(batch=1, rows=6, bytes=50, spans=one.spans()),
+        UploadAcknowledged(batch=1, rows=6, attempts=1, seconds=3.5),
     ]
 
 
@@ -184,10 +183,10 @@ def test_every_attempt_sends_the_identical_table_for_as_long_as_it_takes(pool: P
         assert (told.attempt, told.error) == (failures + 1, "HTTP 503")
         assert 0 <= told.retry_in_s < min(8.0, 2.0 ** (failures + 1))
         if told.retry_in_s > 0.001:
-            assert pool.uploads.turn(now + told.retry_in_s - 0.001) == []
+            assert pool.uploads.poll(now + told.retry_in_s - 0.001) == []
             assert pool.uploads._open[0].future is None, "sent again too early"
         now += told.retry_in_s
-        pool.uploads.turn(now)
+        pool.uploads.poll(now)
     pool.endpoint.call(40).answer.set_result(None)
     assert len(pool.turn_until(now, bool)) == 1
     assert len({id(call.table) for call in pool.endpoint.calls}) == 1
@@ -201,9 +200,9 @@ def test_what_the_endpoint_asks_for_is_waited_for(pool: Pool) -> None:
     pool.uploads.start(batch(1), 0.0)
     pool.endpoint.call(0).answer.set_exception(RetryableError("HTTP 429", retry_after_s=120.0))
     pool.turn_until(10.0, lambda _: pool.uploads.failing)
-    pool.uploads.turn(129.9)
+    pool.uploads.poll(129.9)
     assert pool.uploads._open[0].future is None, "sent again too early"
-    pool.uploads.turn(130.0)
+    pool.uploads.poll(130.0)
     pool.endpoint.call(1)
 
 
@@ -214,8 +213,8 @@ def test_a_batch_that_gets_no_proof_for_a_minute_is_named(pool: Pool) -> None:
         pool.endpoint.call(attempt).answer.set_exception(RetryableError(why, ambiguous=True))
         pool.turn_until(now, lambda _, told=attempt + 1: len(pool.told(UploadRetried)) == told)  # type: ignore[misc]
         assert len(pool.told(UploadUnproven)) == (now >= 65.0)
-        pool.uploads.turn(now + 8.0)
-    assert pool.told(UploadUnproven) == [UploadUnproven(worker=5, batch=1, attempts=4, seconds=61.0, why=why)]
+        pool.uploads.poll(now + 8.0)
+    assert pool.told(UploadUnproven) == [UploadUnproven(batch=1, attempts=4, seconds=61.0, why=why)]
 
 
 def test_a_503_that_lasts_is_not_named_so(pool: Pool) -> None:
@@ -223,7 +222,7 @@ def test_a_503_that_lasts_is_not_named_so(pool: Pool) -> None:
     for attempt, now in enumerate((5.0, 70.0, 140.0)):
         pool.endpoint.call(attempt).answer.set_exception(RetryableError("HTTP 503", status=503))
         pool.turn_until(now, lambda _, told=attempt + 1: len(pool.told(UploadRetried)) == told)  # type: ignore[misc]
-        pool.uploads.turn(now + 8.0)
+        pool.uploads.poll(now + 8.0)
     assert pool.told(UploadUnproven) == []
 
 
@@ -236,22 +235,22 @@ def test_past_its_deadline_an_attempt_is_cut_and_only_that_one(pool: Pool) -> No
     first = pool.endpoint.call(0)
     pool.uploads.start(batch(2), 30.0)
     second = pool.endpoint.call(1)
-    pool.uploads.turn(TIMEOUT_S + 0.9)
+    pool.uploads.poll(TIMEOUT_S + 0.9)
     assert cuts(first, second) == [False, False]
-    pool.uploads.turn(TIMEOUT_S + 1.0)
+    pool.uploads.poll(TIMEOUT_S + 1.0)
     assert cuts(first, second) == [True, False]
     first.answer.set_exception(RetryableError("no complete answer"))
     pool.turn_until(TIMEOUT_S + 1.0, lambda _: pool.uploads.failing)
-    pool.uploads.turn(TIMEOUT_S + 10.0)
+    pool.uploads.poll(TIMEOUT_S + 10.0)
     again = pool.endpoint.call(2)
-    pool.uploads.turn(TIMEOUT_S + 20.0)
+    pool.uploads.poll(TIMEOUT_S + 20.0)
     assert not again.attempt.cut_off, "the next attempt has a deadline of its own"
 
 
 def test_an_answer_that_came_before_the_cut_counts(pool: Pool) -> None:
     pool.uploads.start(batch(1), 0.0)
     call = pool.endpoint.call(0)
-    pool.uploads.turn(1_000.0)
+    pool.uploads.poll(1_000.0)
     assert call.attempt.cut_off
     call.answer.set_result(None)
     assert [settled.batch.number for settled in pool.turn_until(1_000.0, bool)] == [1]
@@ -290,9 +289,9 @@ def test_a_refused_batch_is_searched_for_the_row_and_the_rest_delivered_once(poo
     assert sorted(row for each in settled[0].refused for part in each.rows for row in part) == [1, 4]
     assert settled[0].refused_rows == 2
     assert pool.endpoint.most_at_once == 1
-    assert pool.told(UploadSplit) == [UploadSplit(worker=5, batch=1, rows=6, status=422, error="HTTP 422 no")]
+    assert pool.told(UploadSplit) == [UploadSplit(batch=1, rows=6, status=422, error="HTTP 422 no")]
     assert pool.told(UploadRejected) == [
-        UploadRejected(worker=5, batch=1, rows=2, status=422, error="HTTP 422 no", requests=number)
+        UploadRejected(batch=1, rows=2, status=422, error="HTTP 422 no", requests=number)
     ]
     (acknowledged,) = pool.told(UploadAcknowledged)
     assert isinstance(acknowledged, UploadAcknowledged)
@@ -310,7 +309,7 @@ def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_that_request_only(
     assert isinstance(retried, UploadRetried)
     assert (retried.rows, retried.attempt) == (3, 1)
     assert pool.uploads.rows == 6
-    pool.uploads.turn(20.0)
+    pool.uploads.poll(20.0)
     again = pool.endpoint.call(2)
     assert again.table is half.table
     again.answer.set_result(None)
@@ -360,16 +359,16 @@ def test_a_halt_does_not_swallow_the_other_batches_acknowledgement(pool: Pool, f
     while not all(upload.future is not None and upload.future.done() for upload in pool.uploads._open):
         assert time.monotonic() < deadline
         pool.wait(0.01)
-    settled = pool.uploads.turn(1.0)
+    settled = pool.uploads.poll(1.0)
     with pytest.raises(FatalError):
-        pool.uploads.turn(1.0)
+        pool.uploads.poll(1.0)
     assert [one.batch.number for one in settled] == [2 - fatal]
 
 
 def test_an_answer_is_told(pool: Pool) -> None:
     pool.uploads.start(batch(1), 0.0)
     call = pool.endpoint.call(0)
-    pool.uploads.turn(0.0)
+    pool.uploads.poll(0.0)
     assert not pool.answer.is_set()
     call.answer.set_result(None)
     assert pool.answer.wait(PATIENCE_S)
@@ -432,12 +431,12 @@ def test_what_failed_goes_again_no_more_than_the_limit_at_once_and_the_oldest_fi
         adaptive.endpoint.call(n).answer.set_exception(RetryableError("HTTP 429", status=429))
     adaptive.turn_until(11.0, lambda _: len(adaptive.told(UploadRetried)) == 4)
     assert adaptive.uploads.limit == 2, "halved once for all four"
-    assert adaptive.told(UploadsHalved) == [UploadsHalved(worker=5, before=4, limit=2, why="HTTP 429")]
+    assert adaptive.told(UploadsHalved) == [UploadsHalved(before=4, limit=2, why="HTTP 429")]
     assert len(adaptive.uploads) == 4
-    adaptive.uploads.turn(30.0)
+    adaptive.uploads.poll(30.0)
     again = [adaptive.endpoint.call(n) for n in range(number + 4, number + 6)]
     assert sorted(call.table["x"][0].as_py() for call in again) == [100 * number, 100 * (number + 1)]
-    adaptive.uploads.turn(31.0)
+    adaptive.uploads.poll(31.0)
     assert len(adaptive.endpoint.calls) == number + 6
     assert adaptive.uploads.full
     for call in again:

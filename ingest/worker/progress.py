@@ -1,0 +1,69 @@
+"""The worker's sign of life, and how far each of its partitions is."""
+
+from collections.abc import Mapping
+
+import psutil
+
+from ingest.events import Emit, Progress
+from ingest.pipeline.delivery.deliveries import Deliveries
+from ingest.pipeline.kafka.consumer import PartitionConsumer
+from ingest.pipeline.offsets.committer import Committer
+from ingest.pipeline.offsets.tracker import PartitionTracker
+from ingest.records import Counts, PartitionProgress
+
+EVERY_S = 0.5
+
+
+class ProgressReporter:
+    """Reports at most every `EVERY_S`; never from a side thread: progress of the loop is what it proves.
+
+    `read` has the number of messages that this process has read, by partition.
+    """
+
+    def __init__(
+        self,
+        trackers: Mapping[int, PartitionTracker],
+        *,
+        committer: Committer,
+        consumer: PartitionConsumer,
+        deliveries: Deliveries,
+        read: Mapping[int, int],
+        emit: Emit,
+    ) -> None:
+        self._trackers = trackers
+        self._committer = committer
+        self._consumer = consumer
+        self._deliveries = deliveries
+        self._read = read
+        self._emit = emit
+        self._process = psutil.Process()
+        self._reported_at = float("-inf")
+
+    def due(self, now: float) -> bool:
+        """It is time for the next report."""
+        return now - self._reported_at >= EVERY_S
+
+    def report(self, now: float, *, loops: int, state: str) -> None:
+        """Emit the progress of all partitions. `now` is in monotonic seconds."""
+        self._reported_at = now
+        self._emit(
+            Progress(
+                loops=loops,
+                state=state,
+                uploads_in_flight=self._deliveries.in_flight,
+                uploads_limit=self._deliveries.limit,
+                rss_bytes=self._process.memory_info().rss,
+                partitions={partition: self._of(partition) for partition in self._trackers},
+            )
+        )
+
+    def _of(self, partition: int) -> PartitionProgress:
+        committed = self._committer.stored(partition)
+        position = self._trackers[partition].position
+        return PartitionProgress(
+            next_offset=committed.next_offset if committed is not None else position,
+            position=position,
+            end_offset=max(self._consumer.end_offset(partition), position),
+            consumed=self._read.get(partition, 0),
+            counts=committed.counts if committed is not None else Counts(),
+        )
