@@ -77,6 +77,18 @@ class Kafka(Section):
             raise ValueError("; ".join(faults))
         return given
 
+    def with_topic(self, topic: str) -> Self:
+        """The same for another topic."""
+        return self.model_copy(update={"topic": topic})
+
+    def with_group(self, group: str) -> Self:
+        """The same under another consumer group."""
+        return self.model_copy(update={"group": group})
+
+    def with_queue_bytes(self, queue_bytes: int) -> Self:
+        """The same with another limit of fetched bytes."""
+        return self.model_copy(update={"queue_bytes": queue_bytes})
+
     def client_options(self) -> dict[str, str | bool | int | float]:
         """The options for librdkafka, with every `*_file` replaced by the file's content.
 
@@ -162,6 +174,14 @@ class Arize(Section):
             raise ValueError(f"Input should be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}")
         return environment
 
+    def in_environment(self, environment: str) -> Self:
+        """The same with the environment that a message names, where a template stands for it."""
+        return self.filled({"environment": environment})
+
+    def filled(self, values: Mapping[str, str]) -> Self:
+        """The same with these values, by key, in place of the templates."""
+        return self.model_copy(update=dict(values))
+
 
 class Delivery(Section):
     """The retry policy: full jitter between 0 and min(max_backoff_s, base_backoff_s * 2^attempt), without end."""
@@ -213,6 +233,10 @@ class Supervisor(Section):
     period_s: Seconds = 300.0
     base_backoff_s: Seconds = 0.2
     max_backoff_s: Seconds = 30.0
+
+    def with_partitions(self, partitions: str) -> Self:
+        """The same for other partitions."""
+        return self.model_copy(update={"partitions": partitions})
 
 
 def _usable_text(text: str) -> str:

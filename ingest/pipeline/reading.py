@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest import events
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.errors import FatalError
 from ingest.events import Emit
 from ingest.pipeline.dead_letters.limit import DeadLetterLimit
@@ -51,7 +51,7 @@ class Reading:
 
     def __init__(
         self,
-        config: Config,
+        config: TopicConfig,
         partitions: Sequence[int],
         until: Mapping[int, int] | None,
         *,

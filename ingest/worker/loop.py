@@ -25,7 +25,7 @@ from typing import Literal, Protocol
 import psutil
 
 from ingest import events
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Throttle
 from ingest.pipeline.arize import join_window
@@ -62,7 +62,7 @@ class Task:
 
     worker: int
     partitions: tuple[int, ...]
-    config: Config
+    config: TopicConfig
     until: Mapping[int, int] | None = None
     plan: StartPlan = field(default_factory=StartPlan)
 
@@ -124,7 +124,7 @@ class _Worker:
             self._trackers,
             self._judges,
             BatchLimits(config.batch.max_events, config.batch.max_bytes, config.batch.linger_s),
-            tombstones=config.columns.tombstones == "dead_letter",
+            tombstones=config.schema.tombstones == "dead_letter",
         )
         self._answer = threading.Event()
         self._deliveries = {
@@ -137,7 +137,7 @@ class _Worker:
         self._brimful = False  # a commit can't carry what is settled out of order
         backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
         self._dead_letters = DeadLetterQueue(sink(config), backoff)
-        most = sum(route.config.arize.in_flight for route in self._judges.routes if route.deliver)
+        most = sum(route.arize.in_flight for route in self._judges.routes if route.deliver)
         self._committer = Committer(config.delivery.commit_interval_s, most, refresh_s=refresh_s(task.plan.retention_s))
         self._partitions_confirmed = task.plan.topic_partitions
         self._guard = TopicGuard(config.kafka, task.plan, time.monotonic(), self._answer.set)
