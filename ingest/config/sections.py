@@ -197,9 +197,9 @@ class DeadLetters(Section):
     directory: Path = Path("dead_letters")
     topic: str = Field(default="", description="a Kafka topic instead of the directory")
     max_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.5, description="stop when more than this share of the last share_events can't be delivered; 1: never"
+        default=0.5, description="stop when more than this share of the last window_events can't be delivered; 1: never"
     )
-    share_events: Positive = 10_000
+    window_events: Positive = 10_000
     max_consecutive: Annotated[int, Field(ge=0)] = Field(
         default=10_000, description="stop when so many messages in a row can't be delivered; 0: never"
     )
@@ -229,8 +229,10 @@ class Supervisor(Section):
     partitions: str = "all"
     drain_s: Seconds = Field(default=30.0, description="how long a stop waits for acknowledgements")
     hang_s: Seconds = Field(default=30.0, description="no progress of a worker's loop for this long: killed, restarted")
-    max_crashes: Positive = Field(default=10, description="crashes of one worker within period_s before it is given up")
-    period_s: Seconds = 300.0
+    max_crashes: Positive = Field(
+        default=10, description="crashes of one worker within crash_window_s before it is given up"
+    )
+    crash_window_s: Seconds = 300.0
     base_backoff_s: Seconds = 0.2
     max_backoff_s: Seconds = 30.0
 

@@ -81,7 +81,7 @@ class Reading:
         self._on_trouble = on_trouble
         self._answer = answer
         self._behind = SuspendedRoutes(config.kafka, trackers, emit=emit, worker=worker, on_trouble=on_trouble)
-        self._undecodable = DeadLetterLimit(dead.max_share, dead.share_events, dead.max_consecutive)
+        self._undecodable = DeadLetterLimit(dead.max_share, dead.window_events, dead.max_consecutive)
         self._open = set(partitions)
         self._full_since: float | None = None
         self._kept: deque[Polled] = deque()  # polled without room, each a message at most

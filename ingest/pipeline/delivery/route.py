@@ -74,7 +74,7 @@ class RouteDelivery:
         )
         self._refused = RefusedBatches(partial(refetch, route.kafka), backoff, route.kafka.topic)
         dead = route.dead_letters
-        self._refusals = DeadLetterLimit(dead.max_share, dead.share_events, dead.max_consecutive)
+        self._refusals = DeadLetterLimit(dead.max_share, dead.window_events, dead.max_consecutive)
 
     @property
     def in_flight(self) -> int:

@@ -130,6 +130,8 @@ def test_every_fault_is_told_at_once_with_its_section_and_key(monkeypatch: pytes
         ('[kafak]\nbrokers = "x"', "did you mean kafka?"),
         ("[batch]\nzzz = 1", "known: max_events, max_bytes, linger_s, chunk_events"),
         ("[xyz]\ntags = []", "known: kafka, batch, arize, schema"),
+        ("[supervisor]\nperiod_s = 60.0", "did you mean crash_window_s?"),
+        ("[dead_letters]\nshare_events = 100", "did you mean window_events?"),
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one(text: str, hint: str) -> None:
