@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.pipeline.arize.column_view import ValidationLimits
 from ingest.pipeline.decoding.columns import LearnedSchema
 from ingest.pipeline.decoding.rules import rules
@@ -38,7 +38,7 @@ class Watch:
 class Bench:
     """What a stage works on. `end` is how many events the topic has."""
 
-    config: Config
+    config: TopicConfig
     partitions: int
     end: int
     closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -63,11 +63,11 @@ class Bench:
 
     def contract(self) -> LearnedSchema:
         """What is known of the columns before the first message."""
-        return LearnedSchema(rules(self.config.columns, self.config.arize.model_type))
+        return LearnedSchema(rules(self.config.schema, self.config.arize.model_type))
 
     def limits(self) -> ValidationLimits:
         """What Arize takes."""
-        return ValidationLimits(self.config.columns, self.config.arize.model_type, self.config.arize.environment)
+        return ValidationLimits(self.config.schema, self.config.arize.model_type, self.config.arize.environment)
 
 
 def _trouble(text: str) -> None:

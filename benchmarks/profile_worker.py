@@ -54,7 +54,7 @@ def main() -> int:
             print(f"{TOPIC}: {event.error}", file=sys.stderr)
 
     with cProfile.Profile() as profiler:
-        code = run(Task(0, tuple(partitions), settings, until), emit, _Always())
+        code = run(Task(0, tuple(partitions), settings.topics[0], until), emit, _Always())
     pstats.Stats(profiler).strip_dirs().sort_stats("tottime").print_stats(SHOWN)
     return code
 

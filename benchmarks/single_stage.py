@@ -15,6 +15,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -23,9 +24,9 @@ import pyarrow as pa
 
 from benchmarks.bench import PASS_EVENTS, Bench, Watch, polled
 from benchmarks.null_endpoint import NullEndpoint
-from ingest.config.load import Config
 from ingest.config.schema import Schema
 from ingest.config.sections import Arize, Batch, Kafka
+from ingest.config.settings import Config
 from ingest.pipeline.arize.join_window import late
 from ingest.pipeline.arize.roles import shapes
 from ingest.pipeline.arize.validate import faults
@@ -138,7 +139,8 @@ def _judging(choice: str) -> Callable[[Bench], Pass]:
     def prepare(bench: Bench) -> Pass:
         """Everything from a chunk's messages to rows that Arize takes: route, decode, complete, validate, shapes."""
         batch = Batch.model_validate({"lane": choice})
-        judges = RowProcessors(bench.config.model_copy(update={"batch": batch}), time.time)
+        route = replace(bench.config.single_route(), batch=batch)
+        judges = RowProcessors(replace(bench.config, routes=(route,)), time.time)
 
         def judge(chunk: Chunk) -> None:
             found = judges.sort(chunk.messages)
@@ -152,7 +154,7 @@ def _judging(choice: str) -> Callable[[Bench], Pass]:
 
 def _complete(bench: Bench) -> Pass:
     """Read the timestamps, and tell which rows may share a batch."""
-    decoded, schema = _decoded(bench), bench.config.columns
+    decoded, schema = _decoded(bench), bench.config.schema
 
     def one(pair: tuple[Chunk, pa.RecordBatch]) -> None:
         table = enrich(pair[1], pair[0].messages, schema).table
@@ -163,7 +165,7 @@ def _complete(bench: Bench) -> Pass:
 
 def _validation(bench: Bench) -> Pass:
     """Each row's faults, as Arize would find them, and the rows that come too late to be joined."""
-    limits, schema = bench.limits(), bench.config.columns
+    limits, schema = bench.limits(), bench.config.schema
 
     def one(table: pa.RecordBatch) -> None:
         _all_good(faults(table, limits, time.time()))
@@ -207,7 +209,7 @@ def _log(bench: Bench) -> Pass:
     endpoint = NullEndpoint()
     bench.closing.callback(endpoint.stop)
     os.environ.update(endpoint.environment())
-    log, table = ArizeUploader(bench.config), _table(bench)
+    log, table = ArizeUploader(bench.config.routes[0]), _table(bench)
     return _each([PASS_EVENTS], lambda _: log.send(table(), Attempt()))
 
 
@@ -294,7 +296,7 @@ def main() -> None:
         arize=Arize(model_name="benchmark"),
         schema=Schema(tags=TAGS),
     )
-    print(json.dumps(samples(given.stage, Bench(config, given.partitions, given.events), given.passes)))
+    print(json.dumps(samples(given.stage, Bench(config.topics[0], given.partitions, given.events), given.passes)))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ import pyarrow as pa
 from arize.ml.batch_validation.validator import Validator
 from arize.ml.types import Environments, ModelTypes
 
-from ingest.config.load import Config
 from ingest.config.schema import Schema
 from ingest.config.sections import Arize
+from ingest.config.settings import Config
 from ingest.pipeline.arize.column_view import ValidationLimits
 from ingest.pipeline.arize.uploader import arize_schema, meanings, to_frame
 from ingest.pipeline.arize.validate import faults
@@ -32,15 +32,15 @@ ROUNDS = 5
 
 def main() -> None:
     logging.getLogger("arize").setLevel(logging.CRITICAL)
-    config = Config(arize=Arize(), schema=Schema(tags=TAGS))
-    decoder = Decoder(LearnedSchema(rules(config.columns, config.arize.model_type)))
+    config = Config(arize=Arize(), schema=Schema(tags=TAGS)).topics[0].routes[0]
+    decoder = Decoder(LearnedSchema(rules(config.schema, config.arize.model_type)))
     generator = Generator(seed=7)
     chunks = [
         decoder.decode([json.dumps(generator.row(0, first + row)).encode() for row in range(CHUNK)]).table
         for first in range(0, ROWS, CHUNK)
     ]
     table = pa.concat_tables([pa.Table.from_batches([chunk]) for chunk in chunks], promote_options="permissive")
-    limits = ValidationLimits(config.columns, config.arize.model_type, config.arize.environment)
+    limits = ValidationLimits(config.schema, config.arize.model_type, config.arize.environment)
 
     def ours() -> bool:
         return not any(faults(chunk, limits, time.time()) for chunk in chunks)

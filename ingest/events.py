@@ -444,7 +444,7 @@ class WorkerGivenUp(Event):
     level: ClassVar[Level] = "error"
     partitions: tuple[int, ...]
     crashes: int
-    period_s: float
+    crash_window_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

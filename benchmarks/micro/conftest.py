@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.micro import CHUNK
-from ingest.config.load import Config
+from ingest.config.resolve import RouteConfig
 from ingest.config.schema import Schema
 from ingest.config.sections import Arize
+from ingest.config.settings import Config
 from ingest.pipeline.decoding.columns import LearnedSchema
 from ingest.pipeline.decoding.fast_lane import Lanes
 from ingest.pipeline.decoding.parse import Parsed, parse
@@ -17,14 +18,15 @@ from ingest.sandbox.generate import TAGS, Generator
 
 
 @pytest.fixture(scope="session")
-def config() -> Config:
-    return Config(arize=Arize(space_id="space", model_name="benchmark"), schema=Schema(tags=TAGS))
+def config() -> RouteConfig:
+    arize = Arize(space_id="space", model_name="benchmark")
+    return Config(arize=arize, schema=Schema(tags=TAGS)).topics[0].routes[0]
 
 
 @pytest.fixture(scope="session")
-def contract(config: Config) -> Callable[[], LearnedSchema]:
+def contract(config: RouteConfig) -> Callable[[], LearnedSchema]:
     """Makes contracts that have learned nothing yet."""
-    return lambda: LearnedSchema(rules(config.columns, config.arize.model_type))
+    return lambda: LearnedSchema(rules(config.schema, config.arize.model_type))
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
 """Batches, retries, refused rows, routes and restarts. One call each, unless the name says more."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.micro import CHUNK
-from ingest.config.load import Config, Route
+from ingest.config.resolve import RouteConfig
 from ingest.errors import RejectedError
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.decoding.result import Decoded
@@ -98,11 +99,11 @@ class _Message:
 
 
 @pytest.mark.benchmark(group="messages")
-def test_sort_by_two_routes(benchmark: BenchmarkFixture, config: Config, values: Sequence[bytes | None]) -> None:
+def test_sort_by_two_routes(benchmark: BenchmarkFixture, config: RouteConfig, values: Sequence[bytes | None]) -> None:
     """Parsing is in it: a route looks into the messages, and the parsed rows go on to the columns."""
     routes = [
-        Route("eu", {"tag_region": ("eu-*",)}, deliver=True, config=config),
-        Route("rest", {}, deliver=True, config=config),
+        replace(config, name="eu", when={"tag_region": ("eu-*",)}),
+        replace(config, name="rest"),
     ]
     messages: list[KafkaMessage] = [_Message(offset, value) for offset, value in enumerate(values)]
     benchmark.extra_info.update(calls=CHUNK, of="message")

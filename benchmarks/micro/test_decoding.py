@@ -7,7 +7,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.micro import CHUNK
-from ingest.config.load import Config
+from ingest.config.resolve import RouteConfig
 from ingest.pipeline.arize.column_view import ValidationLimits
 from ingest.pipeline.arize.validate import faults
 from ingest.pipeline.decoding.columns import LearnedSchema, build
@@ -45,9 +45,9 @@ def test_decode(
 
 
 @pytest.mark.benchmark(group="messages")
-def test_validate(benchmark: BenchmarkFixture, config: Config, decoded: Decoded) -> None:
+def test_validate(benchmark: BenchmarkFixture, config: RouteConfig, decoded: Decoded) -> None:
     benchmark.extra_info.update(calls=CHUNK, of="message")
-    limits = ValidationLimits(config.columns, config.arize.model_type, config.arize.environment)
+    limits = ValidationLimits(config.schema, config.arize.model_type, config.arize.environment)
     assert benchmark(faults, decoded.table, limits, time.time()) == []
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ingest.accounting.rows import Key, Row, State, hour, of_line, to_line
-from ingest.config.load import Config
+from ingest.config.sections import Account
 from ingest.errors import ConfigError
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 
@@ -159,10 +159,9 @@ class AccountFiles:
                     yield Line(path, number, of_line(text))
 
 
-def account_of(settings: Config) -> Files:
-    """The account that `settings` ask for."""
-    directory = settings.account.directory
-    return AccountFiles(Path(directory)) if directory else Nowhere()
+def account_of(account: Account) -> Files:
+    """The account that is configured."""
+    return AccountFiles(Path(account.directory)) if account.directory else Nowhere()
 
 
 def last_states(files: Files, keys: Sequence[Key]) -> tuple[dict[Key, State], dict[Key, int | None]]:

@@ -23,6 +23,9 @@ _FOREIGN_VARIABLE = re.compile(
     r"INGEST(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
 )
 
+# Former names of keys, by section: the new name need not look like the old one.
+_RENAMED = {("supervisor", "period_s"): "crash_window_s", ("dead_letters", "share_events"): "window_events"}
+
 
 def sentences(error: ValidationError, path: Path, model: type[BaseModel]) -> list[str]:
     """Every fault that pydantic found in `model`'s values, some of which come from the file at `path`."""
@@ -74,7 +77,8 @@ def _sentence(fault: Any, path: Path, model: type[BaseModel]) -> str:
     name = f"{section} {'.'.join(where[depth:])}".rstrip()
     if fault["type"] == "extra_forbidden":
         known = _known_keys(where[:-1], model)
-        near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
+        renamed = _RENAMED.get((where[0], where[-1]))
+        near = [renamed] if renamed else difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
         if where[0] == "topics" and len(where) == 3 and isinstance(fault["input"], dict):
             hint += f'; or, if that is a topic\'s name, in quotes: [topics."{where[1]}.{where[2]}"]'

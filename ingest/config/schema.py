@@ -9,10 +9,10 @@ Rules
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -71,7 +71,15 @@ class Ranking(Section):
     attributions: str = ""
 
 
-class Boxes(Section):
+class ImageColumns(Section):
+    """Columns that describe the objects in images."""
+
+    def only(self, present: Container[str]) -> Self:
+        """The same with an empty name for each column that is not `present`."""
+        return self.model_copy(update={key: name if name in present else "" for key, name in self})
+
+
+class Boxes(ImageColumns):
     """Detected objects: lists of boxes [x1, y1, x2, y2] with one category, and one score, a box."""
 
     boxes: Column
@@ -79,7 +87,7 @@ class Boxes(Section):
     scores: str = ""
 
 
-class Polygons(Section):
+class Polygons(ImageColumns):
     """Segments: lists of polygons [x1, y1, x2, y2, x3, y3, ...] with one category a polygon."""
 
     polygons: Column
@@ -192,6 +200,10 @@ class Schema(Section):
             if not feature or not column or stars not in ((0, 0), (1, 1)):
                 raise ValueError(f'"{feature}" = "{column}": a feature and its column, or one * in each')
         return shap
+
+    def with_columns(self, columns: Mapping[str, str]) -> Self:
+        """The same with these columns, by key."""
+        return self.model_copy(update=dict(columns))
 
     def images(self) -> Mapping[str, "Images"]:
         """The columns of an object_detection model by section and part, those that are said."""

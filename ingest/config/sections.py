@@ -77,6 +77,18 @@ class Kafka(Section):
             raise ValueError("; ".join(faults))
         return given
 
+    def with_topic(self, topic: str) -> Self:
+        """The same for another topic."""
+        return self.model_copy(update={"topic": topic})
+
+    def with_group(self, group: str) -> Self:
+        """The same under another consumer group."""
+        return self.model_copy(update={"group": group})
+
+    def with_queue_bytes(self, queue_bytes: int) -> Self:
+        """The same with another limit of fetched bytes."""
+        return self.model_copy(update={"queue_bytes": queue_bytes})
+
     def client_options(self) -> dict[str, str | bool | int | float]:
         """The options for librdkafka, with every `*_file` replaced by the file's content.
 
@@ -162,6 +174,14 @@ class Arize(Section):
             raise ValueError(f"Input should be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}")
         return environment
 
+    def in_environment(self, environment: str) -> Self:
+        """The same with the environment that a message names, where a template stands for it."""
+        return self.filled({"environment": environment})
+
+    def filled(self, values: Mapping[str, str]) -> Self:
+        """The same with these values, by key, in place of the templates."""
+        return self.model_copy(update=dict(values))
+
 
 class Delivery(Section):
     """The retry policy: full jitter between 0 and min(max_backoff_s, base_backoff_s * 2^attempt), without end."""
@@ -177,9 +197,9 @@ class DeadLetters(Section):
     directory: Path = Path("dead_letters")
     topic: str = Field(default="", description="a Kafka topic instead of the directory")
     max_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.5, description="stop when more than this share of the last share_events can't be delivered; 1: never"
+        default=0.5, description="stop when more than this share of the last window_events can't be delivered; 1: never"
     )
-    share_events: Positive = 10_000
+    window_events: Positive = 10_000
     max_consecutive: Annotated[int, Field(ge=0)] = Field(
         default=10_000, description="stop when so many messages in a row can't be delivered; 0: never"
     )
@@ -209,10 +229,16 @@ class Supervisor(Section):
     partitions: str = "all"
     drain_s: Seconds = Field(default=30.0, description="how long a stop waits for acknowledgements")
     hang_s: Seconds = Field(default=30.0, description="no progress of a worker's loop for this long: killed, restarted")
-    max_crashes: Positive = Field(default=10, description="crashes of one worker within period_s before it is given up")
-    period_s: Seconds = 300.0
+    max_crashes: Positive = Field(
+        default=10, description="crashes of one worker within crash_window_s before it is given up"
+    )
+    crash_window_s: Seconds = 300.0
     base_backoff_s: Seconds = 0.2
     max_backoff_s: Seconds = 30.0
+
+    def with_partitions(self, partitions: str) -> Self:
+        """The same for other partitions."""
+        return self.model_copy(update={"partitions": partitions})
 
 
 def _usable_text(text: str) -> str:

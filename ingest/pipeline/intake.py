@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ingest.config.load import Route
+from ingest.config.resolve import RouteConfig
 from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch
 from ingest.pipeline.delivery.batch import Batches, BatchLimits, Part
 from ingest.pipeline.offsets.segment import Ticket
@@ -28,7 +28,7 @@ class Processing(Protocol):
     """What decides about messages: `ingest.pipeline.rows.Judges`."""
 
     @property
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[RouteConfig]:
         """By number; past the last one is what no route takes."""
         ...
 

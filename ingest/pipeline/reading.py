@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest import events
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.errors import FatalError
 from ingest.events import Emit
 from ingest.pipeline.column_events import ColumnEvents
@@ -52,7 +52,7 @@ class Reading:
 
     def __init__(
         self,
-        config: Config,
+        config: TopicConfig,
         until: Mapping[int, int] | None,
         *,
         consumer: PartitionConsumer,
@@ -77,7 +77,7 @@ class Reading:
         self._emit = emit
         self._on_trouble = on_trouble
         self._suspended = SuspendedRoutes(config.kafka, trackers, emit=emit, on_trouble=on_trouble)
-        self._limit = DeadLetterLimit(dead.max_share, dead.share_events, dead.max_consecutive)
+        self._limit = DeadLetterLimit(dead.max_share, dead.window_events, dead.max_consecutive)
         self._open: set[int] = set()  # partitions whose end is not reached
         self._full_since: float | None = None
         self._kept: deque[Polled] = deque()  # polled without room, each a message at most

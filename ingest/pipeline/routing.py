@@ -30,10 +30,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest import __version__
+from ingest.config.arize_access import space_id
 from ingest.config.consistency import faults
 from ingest.config.credentials import header_fault
-from ingest.config.load import Config, Route, space_id
 from ingest.config.patterns import NOTHING
+from ingest.config.resolve import RouteConfig
 from ingest.config.schema import Environment
 from ingest.config.templates import Place
 from ingest.config.templates import parse as parts_of
@@ -64,7 +65,7 @@ class RoutedChunk:
 class Router:
     """Sorts messages by `routes`. `destinations` has all that were met so far, by number."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[RouteConfig]) -> None:
         self._routes = routes
         self._schemes = [_Scheme(route) for route in routes]
         self._plain = len(routes) == 1 and not routes[0].when and not self._schemes[0].places
@@ -118,7 +119,7 @@ class Router:
         return RoutedChunk(routes, destinations, parsed, rejected)
 
     @staticmethod
-    def _holds(route: Route, values: "_Values") -> npt.NDArray[np.bool_]:
+    def _holds(route: RouteConfig, values: "_Values") -> npt.NDArray[np.bool_]:
         found = np.ones(values.count, dtype=np.bool_)
         for path, wanted in route.when.items():
             codes, known = values.of(path)
@@ -159,12 +160,12 @@ class Router:
 class _Scheme:
     """How a route's destinations are filled: `places` are the paths that messages must have a value under."""
 
-    def __init__(self, route: Route) -> None:
-        self._config: Config = route.config
-        arize = route.config.arize
+    def __init__(self, route: RouteConfig) -> None:
+        self._route = route
+        arize = route.arize
         self._parts: dict[str, Sequence[str | Place]] = {key: parts_of(getattr(arize, key)) for key in _KEYS}
         if not arize.space_id:
-            self._parts["space_id"] = (space_id(route.config),)
+            self._parts["space_id"] = (space_id(arize),)
         self.places = list(
             dict.fromkeys(p.path for parts in self._parts.values() for p in parts if isinstance(p, Place))
         )
@@ -185,8 +186,8 @@ class _Scheme:
             return "no_destination", f"what fills [arize] environment is none of {', '.join(get_args(Environment))}"
         if filled["environment"] != "validation":
             filled["batch_id"] = ""
-        arize = self._config.arize.model_copy(update=filled)
-        wrong = faults(self._config.columns, arize) if self.places else []
+        arize = self._route.arize.filled(filled)
+        wrong = faults(self._route.schema, arize) if self.places else []
         if wrong:
             return "no_destination", wrong[0]
         return Destination(**filled)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.config.load import Config, Route, max_past_years, routes
+from ingest.config.arize_access import max_past_years
+from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Unit
 from ingest.pipeline.arize.column_view import ValidationLimits
 from ingest.pipeline.arize.join_window import late
@@ -37,12 +38,17 @@ class RowProcessor:
     """
 
     def __init__(
-        self, config: Config, clock: Callable[[], float], losses: DroppedValues | None = None, *, hashed: bool = False
+        self,
+        config: RouteConfig,
+        clock: Callable[[], float],
+        losses: DroppedValues | None = None,
+        *,
+        hashed: bool = False,
     ) -> None:
-        schema = config.columns
+        schema = config.schema
         self._losses = losses if losses is not None else DroppedValues()
         self.unit: Unit | None = None
-        self.privacy = privacy_of(config)
+        self.privacy = privacy_of(schema)
         self._schema = schema
         self._limits = ValidationLimits(schema, config.arize.model_type, config.arize.environment, max_past_years())
         self._clock = clock
@@ -96,17 +102,17 @@ class ProcessedRows:
 class RowProcessors:
     """The routes of a topic, with a judge for each; one for each environment where messages say theirs."""
 
-    def __init__(self, config: Config, clock: Callable[[], float], *, hashed: bool = False) -> None:
+    def __init__(self, config: TopicConfig, clock: Callable[[], float], *, hashed: bool = False) -> None:
         """`hashed`: the messages hold hashes already. Raises ConfigError when the configuration can't be applied."""
         self._hashed = hashed
-        self.routes: tuple[Route, ...] = routes(config)
+        self.routes: tuple[RouteConfig, ...] = config.routes
         self.router = Router(self.routes)
         self._clock = clock
         self.losses = DroppedValues()
         self._judges: dict[tuple[int, str], RowProcessor] = {}
         for number, route in enumerate(self.routes):
             if route.deliver:  # so that what can't be applied shows at the start
-                self._judge(number, route.config.arize.environment)
+                self._judge(number, route.arize.environment)
 
     def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route of each message."""
@@ -151,9 +157,7 @@ class RowProcessors:
     def _judge(self, route: int, environment: str) -> RowProcessor:
         judge = self._judges.get((route, environment))
         if judge is None:
-            config = self.routes[route].config
-            arize = config.arize.model_copy(update={"environment": environment})
-            applied = config.model_copy(update={"arize": arize})
+            applied = self.routes[route].in_environment(environment)
             judge = RowProcessor(applied, self._clock, self.losses, hashed=self._hashed)
             self._judges[route, environment] = judge
         return judge
@@ -161,6 +165,6 @@ class RowProcessors:
     def units(self) -> Iterator[tuple[str, Unit]]:
         """The timestamp columns whose unit the messages told, and the unit last read."""
         for (route, _), judge in self._judges.items():
-            schema = self.routes[route].config.columns
+            schema = self.routes[route].schema
             if judge.unit is not None and schema.timestamp_unit == "auto":
                 yield schema.timestamp, judge.unit

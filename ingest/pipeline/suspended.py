@@ -50,7 +50,7 @@ class SuspendedRoutes:
         emit: Emit,
         on_trouble: Callable[[str], None],
     ) -> None:
-        self._kafka = kafka.model_copy(update={"queue_bytes": max(kafka.queue_bytes // _MEMORY_SHARE, 1)})
+        self._kafka = kafka.with_queue_bytes(max(kafka.queue_bytes // _MEMORY_SHARE, 1))
         self._trackers = trackers
         self._emit = emit
         self._on_trouble = on_trouble

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ingest.accounting.files import Files, confirmed_partitions, knows, recorded
-from ingest.config.load import Config, topics
-from ingest.config.overlays import toml_key
+from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
+from ingest.config.settings import Config
 from ingest.errors import ConfigError, FatalError
 from ingest.pipeline.kafka import metadata
 from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, beginnings, partitions_then
@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 class Wanted:
     """One topic as the configuration has it; no `partitions` means all. `setting` is where they are said."""
 
-    settings: Config
+    settings: TopicConfig
     partitions: tuple[int, ...] | None
     setting: str
 
@@ -49,7 +49,7 @@ class TopicPlan:
     read; "" where all are. `resumed` are the partitions that go on where somebody has chosen, without a commit.
     """
 
-    settings: Config
+    settings: TopicConfig
     partitions: tuple[int, ...]
     marks: Mapping[int, tuple[int, int]]
     start: Mapping[int, Checkpoint | None]
@@ -101,24 +101,22 @@ class TopicPlan:
         return None if self.until is None else {partition: self.until[partition] for partition in partitions}
 
 
-def setting_of(settings: Config, topic: Config) -> str:
-    """Where the partitions of `topic`, one of those of `settings`, are said."""
-    return f"[topics.{toml_key(topic.kafka.topic)}] partitions" if settings.topics else sets.FLAG
+def setting_of(topic: TopicConfig) -> str:
+    """The setting that names the partitions of `topic`."""
+    return f"{topic.section} partitions" if topic.section else sets.FLAG
 
 
 def wanted(settings: Config) -> list[Wanted]:
     """The topics of `settings`. Raises `ConfigError` with every fault that shows without Kafka."""
-    configured = topics(settings)
 
-    def of_one(topic: Config) -> Wanted:
-        setting = setting_of(settings, topic)
+    def of_one(topic: TopicConfig) -> Wanted:
+        setting = setting_of(topic)
         return Wanted(topic, sets.parse(topic.supervisor.partitions, setting), setting)
 
     faults: list[str] = []
-    found = _each(configured, of_one, faults)
-    _each(
-        [settings], lambda one: sets.check_workers([t.kafka.topic for t in configured], one.supervisor.workers), faults
-    )
+    found = _each(settings.topics, of_one, faults)
+    names = [topic.kafka.topic for topic in settings.topics]
+    _each([settings], lambda one: sets.check_workers(names, one.supervisor.workers), faults)
     if faults:
         raise ConfigError(faults)
     return found

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.events import Event
 from ingest.pipeline.kafka.start_offset import StartPlan
 from ingest.supervisor.channel import EventReceiver
@@ -61,7 +61,7 @@ class Process:
         self,
         worker: int,
         partitions: tuple[int, ...],
-        config: Config,
+        config: TopicConfig,
         *,
         until: Mapping[int, int] | None = None,
         plan: StartPlan | None = None,

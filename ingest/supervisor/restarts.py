@@ -3,7 +3,7 @@
 1. An exit code decides the kind of end, by one table (`VERDICTS`). A code that isn't in it, and every
    signal, is a crash.
 2. A crash is answered by a restart after a backoff, until there were more than `max_crashes` within the
-   last `period_s` seconds: then the worker is given up.
+   last `crash_window_s` seconds: then the worker is given up.
 3. The backoff is exponential in the crashes within the window, with full jitter: anything between 0 and
    min(max_backoff_s, base_backoff_s * 2^(crashes-1)). Workers that died together don't come back together.
 4. A crash older than the window is forgotten, so that a crash after a long quiet time is the first again.
@@ -52,10 +52,10 @@ def verdict(exit_code: int) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How many crashes of one worker are borne within `period_s`, and how long to wait between them."""
+    """How many crashes of one worker are borne within `crash_window_s`, and how long to wait between them."""
 
     max_crashes: int
-    period_s: float
+    crash_window_s: float
     base_backoff_s: float
     max_backoff_s: float
 
@@ -80,7 +80,7 @@ def decide(crashes: Sequence[float], now: float, policy: Policy, jitter: float) 
 
     Times are seconds of one monotonic clock.
     """
-    recent = (*(crash for crash in crashes if now - crash <= policy.period_s), now)
+    recent = (*(crash for crash in crashes if now - crash <= policy.crash_window_s), now)
     if len(recent) > policy.max_crashes:
         return GiveUp(recent)
     # 2.0**1000 is a float still; an exponent that grows without bound is not.

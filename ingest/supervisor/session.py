@@ -17,7 +17,9 @@ from dataclasses import replace
 
 from ingest.accounting.files import account_of
 from ingest.accounting.writer import AccountWriter, Opening
-from ingest.config.load import Config, check_delivery, routes
+from ingest.config.checks import check_delivery
+from ingest.config.resolve import TopicConfig
+from ingest.config.settings import Config
 from ingest.config.templates import has_places
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Event, Notice, SupervisorStarted
@@ -55,7 +57,7 @@ def run(
     started = time.monotonic()
     names = formatting.names("topic", [one.topic for one in wanted])
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
-    files = account_of(settings)
+    files = account_of(settings.account)
     found = {
         reading.topic: reading for reading in plan.find(wanted, files, until_end=until_end, resume_from=resume_from)
     }
@@ -174,14 +176,14 @@ def _opening(reading: TopicPlan) -> Opening:
     )
 
 
-def _most_in_flight(settings: Config) -> int | None:
+def _most_in_flight(topic: TopicConfig) -> int | None:
     """How many messages of a worker may be sent and not committed at once; None if that has no bound known here."""
-    arizes = [route.config.arize for route in routes(settings) if route.deliver]
+    arizes = [route.arize for route in topic.routes if route.deliver]
     texts = ((one.space_id, one.model_name, one.model_version, one.environment, one.batch_id) for one in arizes)
     if any(map(has_places, itertools.chain.from_iterable(texts))):
         return None
     # The uploads on their way, and the acknowledged batches whose commit isn't confirmed: see commit, rule 5.
-    return (2 * sum(one.in_flight for one in arizes) - 1) * settings.batch.max_events
+    return (2 * sum(one.in_flight for one in arizes) - 1) * topic.batch.max_events
 
 
 def _accounts(

@@ -142,7 +142,7 @@ class Supervisor:
         self._policy = policy
         self._intensity = Policy(
             max_crashes=policy.max_crashes,
-            period_s=policy.period_s,
+            crash_window_s=policy.crash_window_s,
             base_backoff_s=policy.base_backoff_s,
             max_backoff_s=policy.max_backoff_s,
         )
@@ -317,7 +317,7 @@ class Supervisor:
                         worker=seat.index,
                         partitions=seat.share.partitions,
                         crashes=len(answer.crashes),
-                        period_s=self._policy.period_s,
+                        crash_window_s=self._policy.crash_window_s,
                     )
                 )
 

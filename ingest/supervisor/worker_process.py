@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Literal, Protocol
 
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Event, WorkerFailed
 from ingest.pipeline.kafka.start_offset import StartPlan
@@ -107,7 +107,7 @@ def enter(
     *,
     worker: int,
     partitions: tuple[int, ...],
-    config: Config,
+    config: TopicConfig,
     until: Mapping[int, int] | None,
     plan: StartPlan,
     orders: End,

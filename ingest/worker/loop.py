@@ -89,13 +89,13 @@ class _Worker:
             self._trackers,
             self._processors,
             BatchLimits(config.batch.max_events, config.batch.max_bytes, config.batch.linger_s),
-            tombstones=config.columns.tombstones == "dead_letter",
+            tombstones=config.schema.tombstones == "dead_letter",
         )
         delivery = config.delivery
         backoff = Backoff(delivery.base_backoff_s, delivery.max_backoff_s)
         self._dead_letters = DeadLetterQueue(sink(config), backoff, emit)
         routes = self._processors.routes
-        most_batches = sum(route.config.arize.in_flight for route in routes if route.deliver)
+        most_batches = sum(route.arize.in_flight for route in routes if route.deliver)
         committer = Committer(
             config.delivery.commit_interval_s, most_batches, refresh_s=refresh_s(task.plan.retention_s)
         )

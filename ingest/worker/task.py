@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.pipeline.kafka.start_offset import StartPlan
 
 
@@ -18,7 +18,7 @@ class Task:
 
     worker: int
     partitions: tuple[int, ...]
-    config: Config
+    config: TopicConfig
     until: Mapping[int, int] | None = None
     plan: StartPlan = field(default_factory=StartPlan)
 

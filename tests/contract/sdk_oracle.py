@@ -12,9 +12,10 @@ from arize.ml.client import _get_pb_schema
 from arize.ml.types import Environments, ModelTypes
 from arize.ml.types import Schema as ArizeSchema
 
-from ingest.config.load import Config
+from ingest.config.resolve import RouteConfig
 from ingest.config.schema import Environment, misplaced
 from ingest.config.sections import Arize
+from ingest.config.settings import Config
 from ingest.pipeline.arize.roles import shapes
 from ingest.pipeline.arize.uploader import arize_schema, meanings
 from ingest.pipeline.decoding.result import Decoded
@@ -22,10 +23,11 @@ from ingest.pipeline.rows import RowProcessor
 from tests.contract.validation_cases import NOW_S, Model, Row
 
 
-def configured(model: Model, environment: Environment) -> Config:
+def configured(model: Model, environment: Environment) -> RouteConfig:
     arize = Arize(model_type=model.model_type, environment=environment, batch_id="b" * (environment == "validation"))
     # The SDK knows no other unit of numbers.
-    return Config(arize=arize, schema=model.schema.model_copy(update={"timestamp_unit": "s"}))
+    schema = model.schema.with_columns({"timestamp_unit": "s"})
+    return Config(arize=arize, schema=schema).topics[0].routes[0]
 
 
 @dataclass(frozen=True)
@@ -56,18 +58,18 @@ class Message:
         return 1, int(NOW_S * 1000)
 
 
-def judged(config: Config, rows: list[Row]) -> Decoded:
+def judged(config: RouteConfig, rows: list[Row]) -> Decoded:
     return RowProcessor(config, lambda: NOW_S).judge([Message(json.dumps(row).encode()) for row in rows])
 
 
-def sent(config: Config, decoded: Decoded) -> Iterator[pa.Table]:
+def sent(config: RouteConfig, decoded: Decoded) -> Iterator[pa.Table]:
     """The accepted rows as they are sent, shape by shape."""
-    bits = shapes(decoded.table, config.columns, config.arize.model_type)
+    bits = shapes(decoded.table, config.schema, config.arize.model_type)
     for bit in sorted(set(bits.tolist())):
         yield pa.Table.from_batches([decoded.table.filter(pa.array(bits == bit))])
 
 
-def oracle(config: Config, table: pa.Table, schema: ArizeSchema) -> list[str]:
+def oracle(config: RouteConfig, table: pa.Table, schema: ArizeSchema) -> list[str]:
     """What the SDK says against these rows. Lists and strings as numpy has them: it can't take all that Arrow has."""
     kind, environment = ModelTypes[config.arize.model_type.upper()], Environments[config.arize.environment.upper()]
     plain = {pa.int64(), pa.float64(), pa.bool_()}
@@ -107,7 +109,7 @@ def raw_table(rows: list[Row]) -> pa.Table:
     return pa.table(columns)
 
 
-def named_schema(config: Config, table: pa.Table) -> ArizeSchema:
+def named_schema(config: RouteConfig, table: pa.Table) -> ArizeSchema:
     """The SDK's schema for the columns that the configuration names and the table has, those of nulls included."""
     named = arize_schema(meanings(config, pa.table({name: [1] for name in table.column_names})))
     foreign = [key for key in misplaced(config.arize.model_type) if key in table.column_names]
@@ -116,7 +118,7 @@ def named_schema(config: Config, table: pa.Table) -> ArizeSchema:
     return named.replace(feature_column_names=[*features, *shap], **{f"{key}_column_name": key for key in foreign})
 
 
-def wire(config: Config, schema: ArizeSchema) -> Any:
+def wire(config: RouteConfig, schema: ArizeSchema) -> Any:
     """What the SDK tells the server of the columns."""
     arize = config.arize
     told = _get_pb_schema(

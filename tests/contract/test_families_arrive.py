@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import requests
 
-from ingest.config.load import Config
+from ingest.config.resolve import RouteConfig
 from ingest.config.schema import Embedding, Environment, Schema
 from ingest.errors import RejectedError
 from ingest.pipeline.arize import transport
@@ -18,7 +19,7 @@ from ingest.sandbox.journal import Stored
 from tests.contract.sdk_oracle import configured, judged, sent
 from tests.contract.validation_cases import BOX, MODELS, NOW_S, SQUARE, Model, Row, scores
 
-Deliver = Callable[[Config, list[Row]], list[Stored]]
+Deliver = Callable[[RouteConfig, list[Row]], list[Stored]]
 
 
 @pytest.fixture
@@ -29,9 +30,8 @@ def deliver(arize_endpoint: ArizeEndpoint, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(requests, "post", requests.post)  # put back what ArizeLog replaces
     level = logging.getLogger("arize").level
 
-    def send(config: Config, rows: list[Row]) -> list[Stored]:
-        arize = config.arize.model_copy(update={"model_name": "m", "timeout_s": 30.0})
-        named = Config(arize=arize, schema=config.columns)
+    def send(config: RouteConfig, rows: list[Row]) -> list[Stored]:
+        named = replace(config, arize=config.arize.filled({"model_name": "m"}))
         decoded = judged(named, rows)
         assert decoded.rejected == []
         log = ArizeUploader(named)
@@ -193,7 +193,7 @@ def test_the_endpoint_refuses_shapes_that_share_a_batch() -> None:
     good = MODELS["boxes"].good
     base = {"prediction_ts": NOW_S}
     rows = numbered([{**base, "pb": good["pb"], "pc": good["pc"]}, {**base, "ab": good["ab"], "ac": good["ac"]}])
-    named = Config(arize=config.arize.model_copy(update={"model_name": "m"}), schema=config.columns)
+    named = replace(config, arize=config.arize.filled({"model_name": "m"}))
     table = pa.Table.from_batches([judged(named, rows).table])
     with pytest.raises(RejectedError, match="has 1 nulls"):
         ArizeUploader(named).send(table, transport.Attempt())

@@ -182,7 +182,7 @@ def test_a_crash_of_the_command_line_is_told_without_the_text_of_the_exception(
     def crash(*_: object) -> None:
         raise ValueError(CANARY)
 
-    monkeypatch.setattr("ingest.config.load", crash)
+    monkeypatch.setattr("ingest.config.load.load", crash)
     lines = command("lag", code=ExitCode.CRASHED)
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1].startswith("ValueError: (its text is left out")

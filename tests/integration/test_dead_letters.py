@@ -292,7 +292,7 @@ def test_too_many_dead_letters_stop_the_worker_and_nothing_is_committed_past_the
 ) -> None:
     main = rig(partitions=1)
     main.produce(4_000)
-    limits = {"max_share": 0.5, "share_events": 1_000, "max_consecutive": 2_000}
+    limits = {"max_share": 0.5, "window_events": 1_000, "max_consecutive": 2_000}
     cause: dict[str, Any] = {"dead_letters": {"directory": str(main.dead_letters), **limits}}
     if judge == "decode":
         cause |= WRONG

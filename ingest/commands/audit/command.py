@@ -37,9 +37,9 @@ def audit(
     Exit codes: 0 all of it adds up, 1 something does not, 2 usage, 3 configuration, or no account here, 4 Kafka.
     """  # noqa: D301  click reads \b as "keep these lines"
     from ingest.commands.audit.output import run  # noqa: PLC0415  see above
-    from ingest.config.load import load, topics  # noqa: PLC0415
+    from ingest.config.load import load  # noqa: PLC0415
 
     settings = load(config, {"kafka": without_none(brokers=brokers, topic=topic, group=group)})
     raise typer.Exit(
-        run(topics(settings), hours=hours, by_hour=by_hour, dead_letters=dead_letters, json=json, stream=sys.stdout)
+        run(settings.topics, hours=hours, by_hour=by_hour, dead_letters=dead_letters, json=json, stream=sys.stdout)
     )

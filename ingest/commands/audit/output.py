@@ -7,7 +7,7 @@ from typing import TextIO
 
 from ingest.commands.audit.run import ADDS_UP, DOES_NOT_ADD_UP, audit
 from ingest.commands.audit.text import as_json, as_table, sentences
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError
 from ingest.status.console import BrokenPipeConsole
 
@@ -15,7 +15,13 @@ WIDTH = 150  # of a table in a file or a pipe
 
 
 def run(
-    settings: Sequence[Config], *, hours: float | None, by_hour: bool, dead_letters: bool, json: bool, stream: TextIO
+    settings: Sequence[TopicConfig],
+    *,
+    hours: float | None,
+    by_hour: bool,
+    dead_letters: bool,
+    json: bool,
+    stream: TextIO,
 ) -> int:
     """Print the audit; returns ADDS_UP or DOES_NOT_ADD_UP.
 

@@ -20,8 +20,8 @@ from ingest.accounting.rows import Duplicates, Key, State, hour
 from ingest.commands.audit.gaps import InKafka, Verdict, judge
 from ingest.commands.audit.series import Finding, Seen, Step, Story, follow, within
 from ingest.commands.dead_letters.session import open_store
-from ingest.config.load import Config
-from ingest.config.sections import Kafka
+from ingest.config.resolve import TopicConfig
+from ingest.config.sections import Account, Kafka
 from ingest.errors import ConfigError, FatalError
 from ingest.pipeline.kafka import metadata
 from ingest.pipeline.kafka.start_offset import StartPlan
@@ -81,18 +81,18 @@ class TopicAudit:
         return [finding for finding in self.findings if finding.level == "alarm"]
 
 
-def audit(settings: Sequence[Config], *, hours: float | None, dead_letters: bool) -> list[TopicAudit]:
+def audit(settings: Sequence[TopicConfig], *, hours: float | None, dead_letters: bool) -> list[TopicAudit]:
     """Audit each topic of `settings`, all of its account or the last `hours` of it.
 
     Raises ConfigError when there is no account, FatalError (exit code KAFKA) when Kafka doesn't answer.
     """
-    lines = _lines(settings[0])
+    lines = _lines(settings[0].account)
     since = None if hours is None else time.time() - hours * 3600
     return [_topic(each, lines, since, dead_letters=dead_letters) for each in settings]
 
 
-def _lines(settings: Config) -> list[Line]:
-    directory = settings.account.directory
+def _lines(account: Account) -> list[Line]:
+    directory = account.directory
     if not directory:
         raise ConfigError('[account] directory = "": no account is kept. Name a directory, and let a supervisor run')
     if not Path(directory).is_dir():
@@ -106,7 +106,7 @@ def _lines(settings: Config) -> list[Line]:
         raise ConfigError(f"[account] directory = {directory}: {error.strerror} ({error.filename})") from None
 
 
-def _topic(settings: Config, lines: Sequence[Line], since: float | None, *, dead_letters: bool) -> TopicAudit:
+def _topic(settings: TopicConfig, lines: Sequence[Line], since: float | None, *, dead_letters: bool) -> TopicAudit:
     kafka = settings.kafka
     found = TopicAudit(kafka.topic, kafka.group, findings=list(_unreadable(lines)))
     rows: dict[int, list[Seen]] = {}
@@ -231,9 +231,9 @@ def _of_kafka(
         )
 
 
-def _letters(settings: Config, stories: Mapping[int, Story], now: InKafka) -> Iterable[Finding]:
+def _letters(settings: TopicConfig, stories: Mapping[int, Story], now: InKafka) -> Iterable[Finding]:
     """Rule 6."""
-    store = open_store(settings)
+    store = open_store(settings.dead_letters, settings.kafka)
     offsets: dict[int, set[int]] = {}
     try:
         for entry in store.index():

@@ -5,7 +5,8 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from ingest.commands.check.text import Line, failed, ok, unchecked, warning
-from ingest.config.load import Config, api_key, space_id
+from ingest.config.arize_access import api_key, space_id
+from ingest.config.sections import Arize
 from ingest.config.templates import has_places
 from ingest.errors import ConfigError, ExitCode, RetryableError
 from ingest.pipeline.arize.probe import ProbeAnswer, probe
@@ -14,14 +15,14 @@ from ingest.status import formatting
 _SKEW_S = 60.0
 
 
-def check_arize(settings: Config, now: datetime) -> Iterator[Line]:
+def check_arize(arize: Arize, now: datetime) -> Iterator[Line]:
     """The endpoint, the key, and the clock against Arize's."""
     try:
-        key, space = api_key(settings), space_id(settings)
+        key, space = api_key(arize), space_id(arize)
         if key is None or not space:
             yield unchecked("arize", "needs a key and a space: see above")
             return
-        answer = probe(key, "" if has_places(space) else space, settings.arize.acknowledgement)
+        answer = probe(key, "" if has_places(space) else space, arize.acknowledgement)
     except ConfigError as wrong:
         yield failed("arize endpoint", str(wrong), ExitCode.CONFIGURATION)
         return

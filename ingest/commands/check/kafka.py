@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ingest.accounting.files import Files
 from ingest.commands.check.text import Line, failed, ok, unchecked, warning
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.kafka import client, consumer, metadata
@@ -42,7 +42,7 @@ def check_options(kafka: Kafka) -> Line:
     return ok("kafka options", f"librdkafka takes {said}" if kafka.options else "none, plain text without a login")
 
 
-def check_topic(settings: Config, setting: str, files: Files) -> Iterator[Line]:
+def check_topic(settings: TopicConfig, setting: str, files: Files) -> Iterator[Line]:
     """Everything about one topic; what depends on a failure is unchecked.
 
     `setting` is where partitions are said, `files` is the account.
@@ -81,7 +81,7 @@ def check_topic(settings: Config, setting: str, files: Files) -> Iterator[Line]:
         yield from _starts(kafka, TopicShape(metadata.topic_id(kafka), existing), committed, bounds, files)
 
 
-def _workers(settings: Config, chosen: Sequence[int]) -> Iterator[Line]:
+def _workers(settings: TopicConfig, chosen: Sequence[int]) -> Iterator[Line]:
     asked = settings.supervisor.workers
     if asked > len(chosen):
         text = f"{asked} workers are asked for, and there are only {formatting.amount(len(chosen), 'partition')}"

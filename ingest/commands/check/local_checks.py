@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 
 from ingest.commands.check.text import Line, failed, ok, warning
-from ingest.config.load import Config
+from ingest.config.sections import Account
+from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.kafka.producer import check_topic
 from ingest.status import formatting
@@ -32,9 +33,9 @@ def check_dead_letters(settings: Config) -> Line:
     return ok("dead letters", f"topic {topic} is there, as far as this user is told; the first letter proves WRITE")
 
 
-def check_account(settings: Config) -> Line:
+def check_account(account: Account) -> Line:
     """A row could be written now; without it everything is delivered all the same."""
-    directory = settings.account.directory
+    directory = account.directory
     if not directory:
         return ok("account", "none is kept ([account] directory)")
     line = _directory("account", Path(directory), ExitCode.CONFIGURATION)

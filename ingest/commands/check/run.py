@@ -13,7 +13,8 @@ from typing import TextIO
 from ingest.accounting.files import account_of
 from ingest.commands.check import endpoint, kafka, local_checks
 from ingest.commands.check.text import Line, as_json, as_text, exit_code, failed, ok, unchecked
-from ingest.config.load import Config, check_delivery, topics
+from ingest.config.checks import check_delivery
+from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode
 from ingest.supervisor import plan
 
@@ -40,19 +41,18 @@ def check(load: Callable[[], Config]) -> Iterator[Line]:
         yield unchecked("everything else", "the configuration must be readable first")
         return
     yield from _configuration(settings)
-    configured = topics(settings)
     options = kafka.check_options(settings.kafka)
     yield options
     if options.status == "failed":
         yield unchecked("topics, group and start", "librdkafka must take the options")
     else:
-        for each in configured:
+        for each in settings.topics:
             if each.kafka.topic:
-                yield from kafka.check_topic(each, plan.setting_of(settings, each), account_of(settings))
+                yield from kafka.check_topic(each, plan.setting_of(each), account_of(settings.account))
     if options.status == "ok" or not settings.dead_letters.topic:
         yield local_checks.check_dead_letters(settings)
-    yield local_checks.check_account(settings)
-    yield from endpoint.check_arize(settings, datetime.now(UTC))
+    yield local_checks.check_account(settings.account)
+    yield from endpoint.check_arize(settings.arize, datetime.now(UTC))
     yield from local_checks.check_memory(settings)
 
 

@@ -114,7 +114,7 @@ def _originals(kafka: Kafka, entries: Sequence[Entry]) -> dict[Origin, KafkaMess
     found: dict[Origin, KafkaMessage] = {}
     for topic, offsets in wanted.items():
         try:
-            messages = refetch(kafka.model_copy(update={"topic": topic}), offsets)
+            messages = refetch(kafka.with_topic(topic), offsets)
         except RetryableError as failed:
             raise FatalError(f"the originals of redacted dead letters: {failed}", exit_code=ExitCode.KAFKA) from None
         for message in messages:

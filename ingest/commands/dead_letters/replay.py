@@ -16,7 +16,7 @@ import numpy as np
 
 from ingest.commands.dead_letters.letter import Entry, Letter, Store
 from ingest.commands.dead_letters.outcome import PIPELINE, Outcome, Progress
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.events import Emit, Emitter
 from ingest.pipeline.arize.uploader import ArizeUploader
@@ -43,7 +43,7 @@ class PipelineReplay:
 
     def __init__(
         self,
-        config: Config,
+        config: TopicConfig,
         store: Store,
         entries: Sequence[Entry],
         emit: Emit,
@@ -78,9 +78,9 @@ class PipelineReplay:
         config = self._config
         uploads = {
             number: Uploads(
-                ArizeUploader(route.config).send,
-                concurrency=concurrency(route.config.arize),
-                timeout_s=route.config.arize.timeout_s,
+                ArizeUploader(route).send,
+                concurrency=concurrency(route.arize),
+                timeout_s=route.arize.timeout_s,
                 backoff=Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s),
                 emit=Emitter(self._emit, 0, route.name),
                 on_answer=self._answer.set,

@@ -16,7 +16,9 @@ from ingest.commands.dead_letters.outcome import Progress as Advance
 from ingest.commands.dead_letters.replay import PipelineReplay
 from ingest.commands.dead_letters.republish import send_back
 from ingest.commands.dead_letters.session import open_store
-from ingest.config.load import Config, check_delivery, topics
+from ingest.config.checks import check_delivery
+from ingest.config.resolve import TopicConfig
+from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode
 from ingest.events import Emit, Event
 from ingest.status import formatting, lines
@@ -31,7 +33,7 @@ def replay(config: Config, wanted: Filter, *, to: str, max_replays: int, dry_run
     """
     if to == PIPELINE and not dry_run:
         check_delivery(config)
-    store = open_store(config)
+    store = open_store(config.dead_letters, config.kafka)
     if not dry_run:
         store.lock()
     entries = [entry for entry in store.index() if wanted.takes(entry)]
@@ -60,22 +62,22 @@ def replay(config: Config, wanted: Filter, *, to: str, max_replays: int, dry_run
     return outcome.exit_code
 
 
-def by_topic(config: Config, entries: Sequence[Entry]) -> list[tuple[Config, Sequence[Entry]]]:
+def by_topic(config: Config, entries: Sequence[Entry]) -> list[tuple[TopicConfig, Sequence[Entry]]]:
     """The letters with what holds for the topic they come from; without [topics.*] one configuration is for all.
 
     Raises ConfigError for letters of a topic that [topics.*] says nothing of.
     """
-    if not config.topics:
-        return [(config, entries)]
+    if not config.topic_overlays:
+        return [(config.topics[0], entries)]
     found: dict[str, list[Entry]] = {}
     for entry in entries:
         found.setdefault(entry.origin.topic, []).append(entry)
-    if strangers := sorted(found.keys() - config.topics.keys()):
+    if strangers := sorted(found.keys() - config.topic_overlays.keys()):
         raise ConfigError(
             f"dead letters of {formatting.names('topic', strangers)}: no [topics.*] says how they are delivered. Add "
             "one, or choose others with --topic"
         )
-    return [(each, found[each.kafka.topic]) for each in topics(config) if each.kafka.topic in found]
+    return [(each, found[each.kafka.topic]) for each in config.topics if each.kafka.topic in found]
 
 
 def _replays(

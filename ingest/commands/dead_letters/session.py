@@ -7,22 +7,23 @@ from ingest.commands.dead_letters.files import FileStore
 from ingest.commands.dead_letters.filters import Filter, histogram
 from ingest.commands.dead_letters.letter import Store
 from ingest.commands.dead_letters.topic import TopicStore
-from ingest.config.load import Config
+from ingest.config.sections import DeadLetters, Kafka
+from ingest.config.settings import Config
 from ingest.errors import ExitCode
 
 _READ_AT_ONCE = 500
 
 
-def open_store(config: Config) -> Store:
+def open_store(dead_letters: DeadLetters, kafka: Kafka) -> Store:
     """The configured dead letters. Raises ConfigError when there is no such directory."""
-    if config.dead_letters.topic:
-        return TopicStore(config.kafka, config.dead_letters.topic)
-    return FileStore(config.dead_letters.directory)
+    if dead_letters.topic:
+        return TopicStore(kafka, dead_letters.topic)
+    return FileStore(dead_letters.directory)
 
 
 def list_letters(config: Config, wanted: Filter, *, json: bool) -> ExitCode:
     """Print the histogram of the letters that are meant."""
-    store = open_store(config)
+    store = open_store(config.dead_letters, config.kafka)
     found = histogram(filter(wanted.takes, store.index()))
     if json:
         print(text.histogram_json(found, store.place))  # noqa: T201  the command's output
@@ -33,7 +34,7 @@ def list_letters(config: Config, wanted: Filter, *, json: bool) -> ExitCode:
 
 def show_letters(config: Config, wanted: Filter, *, limit: int, value: bool, json: bool) -> ExitCode:
     """Print the letters that are meant, the newest `limit` of them."""
-    store = open_store(config)
+    store = open_store(config.dead_letters, config.kafka)
     entries = [entry for entry in store.index() if wanted.takes(entry)]
     shown = entries[-limit:]
     for first in range(0, len(shown), _READ_AT_ONCE):

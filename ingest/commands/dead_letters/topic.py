@@ -27,7 +27,7 @@ class TopicStore:
     """The dead letters in `topic`."""
 
     def __init__(self, kafka: Kafka, topic: str) -> None:
-        self._kafka = kafka.model_copy(update={"topic": topic, "group": f"ingest-dead-letters-{secrets.token_hex(4)}"})
+        self._kafka = kafka.with_topic(topic).with_group(f"ingest-dead-letters-{secrets.token_hex(4)}")
         self._writer = ConfirmedProducer(kafka)
 
     @property

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from ingest.commands.debug.findings import Sent, Settled
-from ingest.config.load import Config, Route, routes
+from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline.arize.transport import Attempt
@@ -37,17 +37,17 @@ _LOOK_S = 0.02
 class Sender:
     """Hands batches to Arize, one attempt each."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: TopicConfig) -> None:
         """Raises ConfigError when the space or the key of a route is missing."""
-        self._logs = {route.name: ArizeUploader(route.config) for route in routes(config) if route.deliver}
+        self._logs = {route.name: ArizeUploader(route) for route in config.routes if route.deliver}
 
-    def send(self, route: Route, table: pa.Table, destination: Destination | None) -> tuple[Sent, ExitCode]:
+    def send(self, route: RouteConfig, table: pa.Table, destination: Destination | None) -> tuple[Sent, ExitCode]:
         """Send all rows in one request, as `route` says.
 
         Returns what Arize answered, and the exit code that it calls for.
         """
         attempt = Attempt()
-        deadline = threading.Timer(route.config.arize.timeout_s + _GRACE_S, attempt.cut)
+        deadline = threading.Timer(route.arize.timeout_s + _GRACE_S, attempt.cut)
         deadline.daemon = True
         deadline.start()
         began = time.monotonic()
@@ -76,7 +76,7 @@ class Commits:
     """The group's commit of one partition, moved only from where it was found."""
 
     def __init__(
-        self, config: Config, partition: int, tracker: PartitionTracker, found: Checkpoint | None, topic_id: str
+        self, config: TopicConfig, partition: int, tracker: PartitionTracker, found: Checkpoint | None, topic_id: str
     ) -> None:
         self._kafka: Kafka = config.kafka
         self._topic_id = topic_id

@@ -21,7 +21,9 @@ from ingest.commands.debug.lines import JsonShow
 from ingest.commands.debug.steps import Steps, Stop
 from ingest.commands.debug.text import TextShow
 from ingest.commands.debug.traced_intake import TracedIntake, decode_error
-from ingest.config.load import Config, check_delivery, routes, topics
+from ingest.config.checks import check_delivery
+from ingest.config.resolve import TopicConfig
+from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.kafka import consumer, metadata
@@ -60,22 +62,21 @@ def run(
             "messages use --send --commit too: they go to the dead letters"
         )
     wanted = start_offset.parse(start, datetime.now().astimezone())
-    settings = _of_one_topic(settings)
+    topic = _only_topic(settings)
     if send:
         check_delivery(settings)
-    elif not settings.kafka.topic:
+    elif not topic.kafka.topic:
         raise ConfigError("[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC")
-    session = _Session(settings, partition, limit, show, follow=follow, debugger=debugger)
+    session = _Session(topic, partition, limit, show, follow=follow, debugger=debugger)
     start_at, carried = session.begin(wanted, send=send, commit=commit)
     return session.read(start_at, carried, send=send, commit=commit)
 
 
-def _of_one_topic(settings: Config) -> Config:
-    configured = topics(settings)
-    if len(configured) > 1:
-        names = ", ".join(topic.kafka.topic for topic in configured)
+def _only_topic(settings: Config) -> TopicConfig:
+    if len(settings.topics) > 1:
+        names = ", ".join(topic.kafka.topic for topic in settings.topics)
         raise ConfigError(f"--partition is one of which topic? Choose it with --topic; there are {names}")
-    return configured[0]
+    return settings.topics[0]
 
 
 def screen(stream: TextIO, *, json: bool, debugger: bool) -> Show:
@@ -87,10 +88,10 @@ def screen(stream: TextIO, *, json: bool, debugger: bool) -> Show:
 
 class _Session:
     def __init__(
-        self, settings: Config, partition: int, limit: int, show: Show, *, follow: bool, debugger: bool
+        self, settings: TopicConfig, partition: int, limit: int, show: Show, *, follow: bool, debugger: bool
     ) -> None:
         self._settings = settings
-        self._kafka = settings.kafka.model_copy(update={"group": f"ingest-debug-{secrets.token_hex(4)}"})
+        self._kafka = settings.kafka.with_group(f"ingest-debug-{secrets.token_hex(4)}")
         self._partition = partition
         self._limit = limit
         self._show = show
@@ -116,7 +117,9 @@ class _Session:
         at_time = metadata.offset_at(self._kafka, partition, wanted.number) if wanted.kind == "time" else None
         worker, by = first_offset(kafka, found, bounds)
         self._shape = TopicShape(metadata.topic_id(kafka), existing)
-        record = recorded(account_of(self._settings), kafka.topic, kafka.group, [partition] if found is None else [])
+        record = recorded(
+            account_of(self._settings.account), kafka.topic, kafka.group, [partition] if found is None else []
+        )
         lost: FatalError | None = None
         try:
             begins = beginnings(
@@ -177,7 +180,7 @@ class _Session:
             self._partition,
             start if carried is None else carried.next_offset,
             carried,
-            Router(routes(self._settings)).identity,
+            Router(self._settings.routes).identity,
             topic_id=self._shape.topic_id,
         )
         tracker.advance(start)

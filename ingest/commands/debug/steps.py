@@ -5,7 +5,7 @@ import time
 from ingest.commands.debug.deliver import Commits, Sender
 from ingest.commands.debug.findings import Show
 from ingest.commands.debug.traced_intake import TracedIntake, seen_batch
-from ingest.config.load import Route
+from ingest.config.resolve import RouteConfig
 from ingest.errors import ExitCode
 from ingest.pipeline.arize import uploader
 from ingest.pipeline.delivery.batch import Batch
@@ -48,13 +48,13 @@ class Steps:
         if leaving and self._commits is not None and self._commits.waiting:
             self._settle([])
 
-    def _batch(self, route: Route, batch: Batch) -> None:
+    def _batch(self, route: RouteConfig, batch: Batch) -> None:
         table = batch.table()
         began = time.monotonic()
         uploader.to_frame(table)
         frame_s = time.monotonic() - began
         self._took("to DataFrame", batch.rows, frame_s)
-        self._show.show(seen_batch(route.config, batch, table, frame_s))
+        self._show.show(seen_batch(route, batch, table, frame_s))
         if self._sender is None:
             return
         if self._commits is not None and (why := self._commits.moved_by_others()):

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.commands.debug.findings import BatchSeen, Cell, ChunkSeen, ColumnSeen, MessageSeen, Note, Show
-from ingest.config.load import Config, Route, api_key, space_id
+from ingest.config.arize_access import api_key, space_id
+from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.errors import ConfigError, DecodeError
 from ingest.pipeline.arize import uploader
 from ingest.pipeline.arize.roles import Roles
@@ -44,7 +45,7 @@ class _Place:
 class _Caught(RowProcessors):
     """Judges that keep where each message's row is, and how long they took."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: TopicConfig) -> None:
         super().__init__(config, time.time)
         self.forget()
 
@@ -84,7 +85,7 @@ class TracedIntake:
 
     def __init__(
         self,
-        config: Config,
+        config: TopicConfig,
         tracker: PartitionTracker,
         settled: Sequence[SettledRange],
         show: Show,
@@ -96,7 +97,7 @@ class TracedIntake:
         self._decoder = _Caught(config)
         limits = BatchLimits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
         self.intake = Intake(
-            {tracker.partition: tracker}, self._decoder, limits, tombstones=config.columns.tombstones == "dead_letter"
+            {tracker.partition: tracker}, self._decoder, limits, tombstones=config.schema.tombstones == "dead_letter"
         )
         self._settled = settled
         self._show = show
@@ -151,7 +152,7 @@ class TracedIntake:
         )
         return taken
 
-    def batches(self, *, leaving: bool) -> list[tuple[Route, Batch]]:
+    def batches(self, *, leaving: bool) -> list[tuple[RouteConfig, Batch]]:
         """The batches that are to leave now, each with its route; when `leaving`, whatever there is."""
         found = []
         for route, batches in zip(self._decoder.routes, self.intake.batches, strict=True):
@@ -203,7 +204,7 @@ class TracedIntake:
             list(judges.judge(route, found, [message], np.zeros(1, dtype=np.int64)))
 
 
-def seen_batch(config: Config, batch: Batch, table: pa.Table, frame_s: float) -> BatchSeen:
+def seen_batch(config: RouteConfig, batch: Batch, table: pa.Table, frame_s: float) -> BatchSeen:
     """What Arize would be sent: the columns, the SDK's schema, and whom it goes to. The key is never part of it."""
     meant = uploader.meanings(config, table)
     schema = dataclasses.asdict(uploader.arize_schema(meant))
@@ -242,17 +243,17 @@ def _column(name: str, column: pa.ChunkedArray, meant: Roles) -> ColumnSeen:
     )
 
 
-def _upload(config: Config, destination: Destination | None) -> dict[str, str]:
+def _upload(config: RouteConfig, destination: Destination | None) -> dict[str, str]:
     arize = config.arize
     to = destination or Destination(
-        space_id(config), arize.model_name, arize.model_version, arize.environment, arize.batch_id
+        space_id(arize), arize.model_name, arize.model_version, arize.environment, arize.batch_id
     )
     try:
         endpoint = uploader.endpoint()
     except ConfigError as error:
         endpoint = str(error)
     try:
-        key = "set, not shown" if api_key(config) is not None else "MISSING: set ARIZE_API_KEY or [arize] api_key_file"
+        key = "set, not shown" if api_key(arize) is not None else "MISSING: set ARIZE_API_KEY or [arize] api_key_file"
     except ConfigError as error:
         key = f"MISSING: {error}"
     return {

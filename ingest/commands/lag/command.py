@@ -32,7 +32,7 @@ def lag(
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka.
     """  # noqa: D301  click reads \b as "keep these lines"
     from ingest.commands.lag.run import run  # noqa: PLC0415
-    from ingest.config.load import load, topics  # noqa: PLC0415  see above
+    from ingest.config.load import load  # noqa: PLC0415  see above
 
     settings = load(config, {"kafka": without_none(brokers=brokers, topic=topic, group=group)})
-    raise typer.Exit(run(topics(settings), json=json, watch=watch, stream=sys.stdout))
+    raise typer.Exit(run(settings.topics, json=json, watch=watch, stream=sys.stdout))

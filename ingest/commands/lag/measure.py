@@ -61,7 +61,7 @@ class Measure:
         self._partitions = metadata.topic_partitions(kafka)
         self._topic = TopicWatch(kafka)
         self._reader = consumer.PartitionConsumer(
-            kafka.model_copy(update={"queue_bytes": _QUEUE_BYTES}),
+            kafka.with_queue_bytes(_QUEUE_BYTES),
             self._partitions,
             on_trouble=lambda _: None,
             on_committed=lambda *_: None,

@@ -11,7 +11,7 @@ from rich.live import Live
 
 from ingest.commands.lag.measure import Measure, PartitionLag
 from ingest.commands.lag.text import as_json, as_table
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode
 from ingest.status.console import BrokenPipeConsole
 
@@ -19,7 +19,7 @@ WIDTH = 140  # of a table in a file or a pipe
 EVERY_S = 2.0
 
 
-def run(settings: Sequence[Config], *, json: bool, watch: bool, stream: TextIO) -> ExitCode:
+def run(settings: Sequence[TopicConfig], *, json: bool, watch: bool, stream: TextIO) -> ExitCode:
     """Show the lag of each topic of `settings`; with `watch` again and again.
 
     Raises ConfigError without a topic, FatalError (exit code KAFKA) when Kafka doesn't answer.
@@ -53,7 +53,7 @@ def _alive(console: BrokenPipeConsole) -> bool:
 
 
 def _show(
-    found: Sequence[tuple[Config, list[PartitionLag]]],
+    found: Sequence[tuple[TopicConfig, list[PartitionLag]]],
     console: BrokenPipeConsole,
     live: Live | None,
     *,

@@ -54,7 +54,7 @@ def infer(
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka.
     """  # noqa: D301  click reads \b as "keep these lines"
     from ingest.commands.schema.run import run  # noqa: PLC0415
-    from ingest.config.load import load, topics  # noqa: PLC0415  see above
+    from ingest.config.load import load  # noqa: PLC0415  see above
 
-    found = topics(load(config, {"kafka": without_none(brokers=brokers, topic=topic)}))
+    found = load(config, {"kafka": without_none(brokers=brokers, topic=topic)}).topics
     raise typer.Exit(run(found, partitions=partitions, sample=sample, examples=examples, output=output))

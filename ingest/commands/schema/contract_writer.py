@@ -14,7 +14,7 @@ from typing import Any
 
 from ingest.commands.schema import toml
 from ingest.commands.schema.column_statistics import ColumnStatistics, Observed, kinds, share
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.config.schema import Schema
 from ingest.pipeline.decoding.column_types import STRUCTURED, Rule
 from ingest.pipeline.decoding.rules import Rules
@@ -44,9 +44,9 @@ class Inferred:
     rules: Rules
 
 
-def inferred(config: Config, observed: Observed, found: Mapping[str, str]) -> Inferred:
+def inferred(config: TopicConfig, observed: Observed, found: Mapping[str, str]) -> Inferred:
     """The contract for what was observed, with the columns `found` for the reserved keys."""
-    arranged = config.columns.model_copy(update=dict(found))
+    arranged = config.schema.with_columns(found)
     rules = Rules(arranged, config.arize.model_type)
     types: dict[str, str] = dict(arranged.types)
     for name, seen in observed.columns.items():
@@ -64,7 +64,7 @@ def _pinnable(schema: Schema, name: str) -> bool:
 class ContractWriter:
     """Writes one contract."""
 
-    def __init__(self, config: Config, observed: Observed, contract: Inferred, *, examples: bool) -> None:
+    def __init__(self, config: TopicConfig, observed: Observed, contract: Inferred, *, examples: bool) -> None:
         self._config = config
         self._observed = observed
         self._contract = contract
@@ -119,7 +119,7 @@ class ContractWriter:
         for key, inner in said.items():
             if key not in tables:
                 line = f"{toml.key(key)} = {toml.value(inner)}"
-                guessed = key in found and found[key] != getattr(self._config.columns, key)
+                guessed = key in found and found[key] != getattr(self._config.schema, key)
                 yield f"{line}  # recognised by its name and its values" if guessed else line
         for key, inner in tables.items():
             yield from toml.table(f"schema.{key}", inner)

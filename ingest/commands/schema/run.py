@@ -13,7 +13,7 @@ from ingest.commands.schema.contract_writer import ContractWriter, Inferred, Out
 from ingest.commands.schema.detect_roles import recognised
 from ingest.commands.schema.sample import MOST_BYTES, Sample, take
 from ingest.config import consistency
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode
 from ingest.pipeline.decoding.learned_schema import LearnedSchema
 from ingest.pipeline.decoding.parse import parse
@@ -30,7 +30,7 @@ _CHUNK = 5_000
 
 
 def run(
-    settings: Sequence[Config], *, partitions: str | None, sample: int, examples: bool, output: Path | None
+    settings: Sequence[TopicConfig], *, partitions: str | None, sample: int, examples: bool, output: Path | None
 ) -> ExitCode:
     """Write the contract of the one topic of `settings` to `output`, None for standard output.
 
@@ -54,27 +54,27 @@ def run(
     return ExitCode.DONE
 
 
-def contract(config: Config, sample: Sample, *, examples: bool) -> str:
+def contract(config: TopicConfig, sample: Sample, *, examples: bool) -> str:
     """The file for `sample`. Raises ConfigError when the configuration can't be applied."""
     observed = Observed(
         LearnedSchema(
-            rules(config.columns, config.arize.model_type),
-            names=ColumnRenamer(config.columns.rename, config.columns.exclude),
-            privacy=privacy_of(config),
+            rules(config.schema, config.arize.model_type),
+            names=ColumnRenamer(config.schema.rename, config.schema.exclude),
+            privacy=privacy_of(config.schema),
         )
     )
     for chunk in _chunks(sample.messages):
         observed.add(parse([message.value() for message in chunk]))
-    found = recognised(observed, config.columns, config.arize.model_type, time.time())
-    if consistency.faults(config.columns.model_copy(update=dict(found)), config.arize):
+    found = recognised(observed, config.schema, config.arize.model_type, time.time())
+    if consistency.faults(config.schema.with_columns(found), config.arize):
         found = {}  # what was recognised contradicts what is configured
     pinned = inferred(config, observed, found)
     paper = ContractWriter(config, observed, pinned, examples=examples)
     return "\n".join([*paper.lines([*_head(config, sample)], _outcome(config, pinned, sample.messages)), ""])
 
 
-def _outcome(config: Config, pinned: Inferred, messages: Sequence[KafkaMessage]) -> Outcome:
-    judge = RowProcessor(config.model_copy(update={"columns": pinned.schema}), time.time)
+def _outcome(config: TopicConfig, pinned: Inferred, messages: Sequence[KafkaMessage]) -> Outcome:
+    judge = RowProcessor(config.single_route().with_schema(pinned.schema), time.time)
     rejected, nulled, ignored = Counter[str](), Counter[str](), Counter[str]()
     for chunk in _chunks(messages):
         decoded = judge.judge(chunk)
@@ -84,14 +84,14 @@ def _outcome(config: Config, pinned: Inferred, messages: Sequence[KafkaMessage])
     return Outcome(len(messages), rejected, nulled, ignored)
 
 
-def _head(config: Config, sample: Sample) -> Iterable[str]:
+def _head(config: TopicConfig, sample: Sample) -> Iterable[str]:
     at = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
     yield f"Inferred by ingest schema infer at {at}, topic {config.kafka.topic}:"
     messages, partitions = len(sample.messages), len(sample.ranges)
     yield f"the newest {formatting.amount(messages, 'message')} of {formatting.amount(partitions, 'partition')}"
     for partition, (first, end) in sample.ranges.items():
         yield f"  partition {partition}: offsets {first} to {end - 1}"
-    if config.routes:
+    if any(route.section for route in config.routes):
         yield "[routes] say which model a message is for; here all of them were taken under [schema] alone."
     if sample.cut:
         yield f"The sample was cut short at {MOST_BYTES // 2**20} MiB; a smaller --sample is spread evenly."

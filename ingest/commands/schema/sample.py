@@ -48,7 +48,7 @@ def take(kafka: Kafka, partitions: Sequence[int], wanted: int, tell: Callable[[s
 
     Raises FatalError (exit code KAFKA) when Kafka doesn't answer, or refuses.
     """
-    reading = kafka.model_copy(update={"group": f"ingest-infer-{secrets.token_hex(4)}"})
+    reading = kafka.with_group(f"ingest-infer-{secrets.token_hex(4)}")
     bounds = metadata.watermarks(reading, partitions)
     positions = {partition: bounds[partition][1] - share for partition, share in shares(bounds, wanted).items()}
     ranges = {partition: (first, bounds[partition][1]) for partition, first in positions.items()}

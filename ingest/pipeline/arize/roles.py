@@ -121,11 +121,7 @@ def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozen
             if one.vector in present
         },
         ranking=Ranking(**{key: there(name) for key, name in schema.ranking}),
-        images={
-            part: one.model_copy(update={key: there(name) for key, name in one})
-            for part, one in schema.images().items()
-            if first_column(one) in present
-        },
+        images={part: one.only(present) for part, one in schema.images().items() if first_column(one) in present},
         features=tuple(
             name
             for name in columns

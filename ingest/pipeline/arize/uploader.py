@@ -43,8 +43,9 @@ from arize.ml.types import (
 from arize.ml.types import Schema as ArizeSchema
 from pydantic import SecretStr
 
+from ingest.config.arize_access import api_key, space_id
 from ingest.config.credentials import without_logins
-from ingest.config.load import Config, api_key, space_id
+from ingest.config.resolve import RouteConfig
 from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.failure_text import cleaned, failure_text, shown_url
@@ -61,18 +62,18 @@ _SDK_REFUSES = "the arize SDK refuses its settings (ARIZE_* in the environment)"
 class ArizeUploader:
     """Sends frozen batches to one model. Used by several upload threads at once."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: RouteConfig) -> None:
         """Raises ConfigError when the space or the key is missing, or the SDK refuses the endpoint's settings."""
         self._config = config
         arize = config.arize
         self._destination = Destination(
-            space_id(config), arize.model_name, arize.model_version, arize.environment, arize.batch_id
+            space_id(arize), arize.model_name, arize.model_version, arize.environment, arize.batch_id
         )
         self._client, self._key = self._connect()
         requests.post = transport.post  # type: ignore[assignment]  # what the SDK calls; see transport
 
     def _connect(self) -> tuple[ArizeClient, SecretStr]:
-        key = api_key(self._config)
+        key = api_key(self._config.arize)
         if key is None or not self._destination.space_id:
             raise ConfigError("no Arize API key or space: set ARIZE_API_KEY and ARIZE_SPACE_ID in the environment")
         try:
@@ -169,7 +170,7 @@ class ArizeUploader:
         if self._key != used:
             return True  # another upload thread was here before
         try:
-            if self._config.arize.api_key_file is None or api_key(self._config) == used:
+            if self._config.arize.api_key_file is None or api_key(self._config.arize) == used:
                 return False
             self._client, self._key = self._connect()
         except ConfigError:
@@ -203,9 +204,9 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def meanings(config: Config, table: pa.Table) -> Roles:
+def meanings(config: RouteConfig, table: pa.Table) -> Roles:
     """What each column of a batch means to Arize; a column of nulls only has nothing to say."""
-    return roles(config.columns, config.arize.model_type, table.column_names, _empty(table))
+    return roles(config.schema, config.arize.model_type, table.column_names, _empty(table))
 
 
 _IMAGES = {

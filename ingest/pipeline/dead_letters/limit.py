@@ -3,7 +3,7 @@
 Rules
 1. A message counts when it is judged, as deliverable or dead. Decoding and Arize judge apart, each with a count of its
    own: what decodes well may still be refused later.
-2. Too many are dead when their share of the newest `share_events` judged messages (whole lots, so a little more)
+2. Too many are dead when their share of the newest `window_events` judged messages (whole lots, so a little more)
    exceeds `max_share`; fewer messages than that prove nothing. A `max_share` of 1 is never exceeded.
 3. Too many are dead, too, when `max_consecutive` of them came in a row; 0 switches this off.
 4. Only a lot with dead messages can be too many. It is not written any more then: it stays uncommitted, and so does
@@ -25,7 +25,7 @@ class DeadLetterLimit:
     """Counts what one judge says. Shares are within 0 and 1."""
 
     max_share: float
-    share_events: int
+    window_events: int
     max_consecutive: int
     _lots: deque[tuple[int, int]] = field(default_factory=deque)  # (messages, dead among them)
     _messages: int = 0
@@ -42,10 +42,10 @@ class DeadLetterLimit:
             return None
         if self.max_consecutive and longest >= self.max_consecutive:
             return f"{longest:,} messages in a row ([dead_letters] max_consecutive = {self.max_consecutive:,})"
-        if self._messages >= self.share_events and self._dead > self.max_share * self._messages:
+        if self._messages >= self.window_events and self._dead > self.max_share * self._messages:
             return (
                 f"{self._dead:,} of the last {self._messages:,} messages "
-                f"([dead_letters] max_share = {self.max_share:g} of share_events = {self.share_events:,})"
+                f"([dead_letters] max_share = {self.max_share:g} of window_events = {self.window_events:,})"
             )
         return None
 
@@ -53,7 +53,7 @@ class DeadLetterLimit:
         self._lots.append((messages, dead))
         self._messages += messages
         self._dead += dead
-        while self._messages - self._lots[0][0] >= self.share_events:
+        while self._messages - self._lots[0][0] >= self.window_events:
             old_messages, old_dead = self._lots.popleft()
             self._messages -= old_messages
             self._dead -= old_dead

@@ -11,7 +11,7 @@ A failure may leave some letters in the topic that are then written again: reade
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ingest.config.load import Config
+from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetter, Sink, pairs
@@ -82,9 +82,9 @@ def record(letter: DeadLetter, topic: str, partition: int | None = None) -> Reco
     )
 
 
-def sink(config: Config) -> Sink:
+def sink(config: TopicConfig) -> Sink:
     """Where the configuration wants dead letters, without what must not leave."""
-    privacy = privacy_of(config)
+    privacy = privacy_of(config.schema)
     kept: Sink = DeadLetterFiles(config.dead_letters.directory, config.kafka.topic)
     if config.dead_letters.topic:
         kept = DeadLetterTopic(config.kafka, config.dead_letters.topic)

@@ -19,8 +19,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from ingest.config.credentials import read_secret
-from ingest.config.load import Config
 from ingest.config.patterns import NOTHING, matcher
+from ingest.config.schema import Schema
 from ingest.pipeline.decoding.flatten import Row
 
 
@@ -75,9 +75,8 @@ class Privacy:
         return action
 
 
-def privacy_of(config: Config) -> Privacy:
+def privacy_of(schema: Schema) -> Privacy:
     """What must not leave. Raises ConfigError when the key of the hashes can't be read."""
-    schema = config.columns
     key = None
     if schema.hash_key_file is not None:
         key = SecretStr(read_secret("[schema] hash_key_file", str(schema.hash_key_file), keep_bom=True))

@@ -9,7 +9,7 @@ Rules
 import threading
 from collections.abc import Callable, ItemsView, Sequence
 
-from ingest.config.load import Route
+from ingest.config.resolve import RouteConfig
 from ingest.errors import FatalError
 from ingest.events import Emitter
 from ingest.pipeline.dead_letters.queue import DeadLetterQueue
@@ -25,7 +25,7 @@ class Deliveries:
 
     def __init__(
         self,
-        routes: Sequence[Route],
+        routes: Sequence[RouteConfig],
         batches: Sequence[Batches],
         dead_letters: DeadLetterQueue,
         *,

@@ -11,7 +11,7 @@ Rules
 from collections.abc import Callable
 from functools import partial
 
-from ingest.config.load import Route
+from ingest.config.resolve import RouteConfig
 from ingest.config.sections import Arize
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit
@@ -36,7 +36,7 @@ class RouteDelivery:
 
     def __init__(
         self,
-        route: Route,
+        route: RouteConfig,
         batches: Batches,
         dead_letters: DeadLetterQueue,
         *,
@@ -49,25 +49,24 @@ class RouteDelivery:
 
         Raises ConfigError when the space or the key is missing, or the SDK refuses its settings.
         """
-        config = route.config
-        backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
+        backoff = Backoff(route.delivery.base_backoff_s, route.delivery.max_backoff_s)
         self.name = route.name
         self.batches = batches
         self._dead_letters = dead_letters
         self._on_acknowledged = on_acknowledged
-        self._topic = config.kafka.topic
-        self._in_flight = config.arize.in_flight
+        self._topic = route.kafka.topic
+        self._in_flight = route.arize.in_flight
         self._uploads = Uploads(
-            send if send is not None else ArizeUploader(config).send,
-            concurrency=concurrency(config.arize),
-            timeout_s=config.arize.timeout_s,
+            send if send is not None else ArizeUploader(route).send,
+            concurrency=concurrency(route.arize),
+            timeout_s=route.arize.timeout_s,
             backoff=backoff,
             emit=emit,
             on_answer=on_answer,
         )
-        self._refused = RefusedBatches(partial(refetch, config.kafka), backoff, config.kafka.topic)
-        dead = config.dead_letters
-        self._limit = DeadLetterLimit(dead.max_share, dead.share_events, dead.max_consecutive)
+        self._refused = RefusedBatches(partial(refetch, route.kafka), backoff, route.kafka.topic)
+        dead = route.dead_letters
+        self._limit = DeadLetterLimit(dead.max_share, dead.window_events, dead.max_consecutive)
 
     @property
     def in_flight(self) -> int:

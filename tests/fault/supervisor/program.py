@@ -8,8 +8,8 @@ import random
 import sys
 import time
 
-from ingest.config.load import Config
 from ingest.config.sections import Supervisor as SupervisorPolicy
+from ingest.config.settings import Config
 from ingest.events import Event, Progress
 from ingest.supervisor import process
 from ingest.supervisor.partitions import Assignment
@@ -28,10 +28,10 @@ def say(event: Event) -> None:
 def main() -> int:
     workers, settings = int(sys.argv[1]), json.loads(sys.argv[2])
     process.start_forkserver()
-    whole = Config()
+    (topic,) = Config().topics
     supervisor = Supervisor(
         [Assignment("rides", (index,)) for index in range(workers)],
-        lambda worker, share: process.Process(worker, share.partitions, whole, child="tests.fault.supervisor.bodies"),
+        lambda worker, share: process.Process(worker, share.partitions, topic, child="tests.fault.supervisor.bodies"),
         SupervisorPolicy.model_validate(settings),
         emit=say,
         clock=time.monotonic,

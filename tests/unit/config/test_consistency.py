@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.config.load import load, max_past_years
+from ingest.config.arize_access import max_past_years
+from ingest.config.load import load
 from ingest.errors import ConfigError
 
 BOXES = '[schema.object_detection.prediction]\nboxes = "b"\ncategories = "c"\n'

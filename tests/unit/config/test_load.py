@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from ingest.config.arize_access import api_key, space_id
+from ingest.config.checks import check_delivery
 from ingest.config.credentials import read_secret
-from ingest.config.load import Config, api_key, check_delivery, load, space_id
-from ingest.config.sections import RESERVED_OPTIONS
+from ingest.config.load import load
+from ingest.config.sections import RESERVED_OPTIONS, Arize
+from ingest.config.settings import Config
 from ingest.errors import ConfigError
 
 SECRET = "hunter2-canary"
@@ -127,6 +130,8 @@ def test_every_fault_is_told_at_once_with_its_section_and_key(monkeypatch: pytes
         ('[kafak]\nbrokers = "x"', "did you mean kafka?"),
         ("[batch]\nzzz = 1", "known: max_events, max_bytes, linger_s, chunk_events"),
         ("[xyz]\ntags = []", "known: kafka, batch, arize, schema"),
+        ("[supervisor]\nperiod_s = 60.0", "did you mean crash_window_s?"),
+        ("[dead_letters]\nshare_events = 100", "did you mean window_events?"),
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one(text: str, hint: str) -> None:
@@ -222,15 +227,15 @@ def test_secrets_come_from_files_when_they_are_needed() -> None:
 
 def test_a_key_file_goes_before_the_environment_and_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARIZE_API_KEY", "from-environment")
-    assert (key := api_key(load())) is not None
+    assert (key := api_key(load().arize)) is not None
     assert key.get_secret_value() == "from-environment"
     Path("key").write_text(f"  {SECRET}\n")
     config = load(toml('[arize]\napi_key_file = "key"\n'))
-    assert (key := api_key(config)) is not None
+    assert (key := api_key(config.arize)) is not None
     assert key.get_secret_value() == SECRET
     assert SECRET not in f"{key!r} {key} {config!r}"
     Path("key").write_text("rotated")
-    assert (key := api_key(config)) is not None
+    assert (key := api_key(config.arize)) is not None
     assert key.get_secret_value() == "rotated"
 
 
@@ -245,8 +250,8 @@ def test_a_secret_given_in_the_environment_is_in_no_dump(monkeypatch: pytest.Mon
 
 def test_the_space_may_come_from_arize_s_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARIZE_SPACE_ID", "theirs")
-    assert space_id(load()) == "theirs"
-    assert space_id(load(toml('[arize]\nspace_id = "ours"\n'))) == "ours"
+    assert space_id(load().arize) == "theirs"
+    assert space_id(load(toml('[arize]\nspace_id = "ours"\n')).arize) == "ours"
 
 
 def test_a_secret_file_that_cannot_be_read_is_named() -> None:
@@ -265,12 +270,12 @@ def test_a_key_and_a_space_lose_what_can_not_be_meant_around_them(padded: str, m
     monkeypatch.setenv("ARIZE_API_KEY", padded)
     monkeypatch.setenv("ARIZE_SPACE_ID", padded)
     config = load()
-    assert (key := api_key(config)) is not None
-    assert (key.get_secret_value(), space_id(config)) == (SECRET, SECRET)
-    assert space_id(Config.model_validate({"arize": {"space_id": padded}})) == SECRET
+    assert (key := api_key(config.arize)) is not None
+    assert (key.get_secret_value(), space_id(config.arize)) == (SECRET, SECRET)
+    assert space_id(Arize(space_id=padded)) == SECRET
     Path("key").write_bytes(padded.encode())
     config = load(toml('[arize]\napi_key_file = "key"\n'))
-    assert (key := api_key(config)) is not None
+    assert (key := api_key(config.arize)) is not None
     assert key.get_secret_value() == SECRET
 
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest.config.load import Config, check_delivery, load, routes, topics
+from ingest.config.checks import check_delivery
+from ingest.config.load import load
 from ingest.config.overlays import merge
+from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Ranking, Schema
+from ingest.config.settings import Config
 from ingest.errors import ConfigError
 
 TWO_TOPICS = """
@@ -55,6 +58,15 @@ def loaded(text: str, **flags: dict[str, str]) -> Config:
     return load(Path("given.toml"), flags)
 
 
+def topics(text: str, **flags: dict[str, str]) -> tuple[TopicConfig, ...]:
+    return loaded(text, **flags).topics
+
+
+def routes(text: str) -> tuple[RouteConfig, ...]:
+    (topic,) = topics(text)
+    return topic.routes
+
+
 def faults(text: str, **flags: dict[str, str]) -> list[str]:
     with pytest.raises(ConfigError) as wrong:
         loaded(text, **flags)
@@ -66,34 +78,45 @@ def faults(text: str, **flags: dict[str, str]) -> list[str]:
 
 def test_without_topics_and_routes_there_is_one_of_each() -> None:
     config = loaded('[kafka]\ntopic = "t"\n')
-    assert topics(config) == (config,)
-    (route,) = routes(config)
-    assert (route.name, route.when, route.deliver, route.config) == ("", {}, True, config)
+    (topic,) = config.topics
+    (route,) = topic.routes
+    assert (topic.section, route.section, route.name, route.when, route.deliver) == ("", "", "", {}, True)
+    for own in (topic, route):
+        assert (own.kafka, own.batch, own.arize, own.schema) == (
+            config.kafka,
+            config.batch,
+            config.arize,
+            config.columns,
+        )
+        assert (own.delivery, own.dead_letters) == (config.delivery, config.dead_letters)
+    assert (topic.account, topic.supervisor) == (config.account, config.supervisor)
+    assert config.topics is config.topics
 
 
 def test_each_topic_has_what_it_says_over_what_all_say() -> None:
-    predictions, outcomes = topics(loaded(TWO_TOPICS))
+    predictions, outcomes = topics(TWO_TOPICS)
     assert (predictions.kafka.topic, outcomes.kafka.topic) == ("predictions", "out.comes")
     assert (predictions.supervisor.partitions, outcomes.supervisor.partitions) == ("0-31", "all")
-    assert (predictions.columns.tags, outcomes.columns.tags) == (("region",), ())
-    assert (predictions.columns.actual_label, outcomes.columns.actual_label) == ("actual_label", "outcome")
+    assert (predictions.schema.tags, outcomes.schema.tags) == (("region",), ())
+    assert (predictions.schema.actual_label, outcomes.schema.actual_label) == ("actual_label", "outcome")
     assert (predictions.arize.model_name, outcomes.arize.model_name) == ("base", "late")
     assert outcomes.arize.space_id == "space"
     assert (predictions.batch.linger_s, outcomes.batch.linger_s) == (10.0, 60.0)
-    assert topics(outcomes) == (outcomes,)
+    assert (predictions.section, outcomes.section) == ("[topics.predictions]", '[topics."out.comes"]')
     assert pickle.loads(pickle.dumps(outcomes)) == outcomes
 
 
 def test_routes_keep_the_order_of_the_file_and_the_types_of_their_values() -> None:
-    fraud, heartbeat, rest = routes(loaded(THREE_ROUTES))
+    fraud, heartbeat, rest = routes(THREE_ROUTES)
     assert (fraud.name, heartbeat.name, rest.name) == ("fraud", "a_heartbeat", "Rest")
     assert fraud.when == {"model": ("fraud",), "headers.env": ("prod", "canary-*")}
-    assert (fraud.config.arize.model_name, fraud.config.arize.model_version) == ("base", "{release}")
-    assert (fraud.config.columns.tags, rest.config.columns.tags) == (("card",), ())
+    assert (fraud.arize.model_name, fraud.arize.model_version) == ("base", "{release}")
+    assert (fraud.schema.tags, rest.schema.tags) == (("card",), ())
     assert (fraud.deliver, heartbeat.deliver, rest.deliver) == (True, False, True)
     assert rest.when == {}
-    assert routes(fraud.config)[0].config == fraud.config
-    (typed,) = routes(loaded('[routes.r]\nwhen = { v = [1, true, 1.0, "1", false, 0] }\n'))
+    assert (fraud.section, rest.section) == ("[routes.fraud]", "[routes.Rest]")
+    assert pickle.loads(pickle.dumps(fraud)) == fraud
+    (typed,) = routes('[routes.r]\nwhen = { v = [1, true, 1.0, "1", false, 0] }\n')
     assert [(type(value), value) for value in typed.when["v"]] == [
         (int, 1),
         (bool, True),
@@ -106,23 +129,25 @@ def test_routes_keep_the_order_of_the_file_and_the_types_of_their_values() -> No
 
 def test_a_topic_s_own_routes_take_the_place_of_all_s() -> None:
     own = "[topics.a]\n[topics.b]\nroutes = {}\n[topics.c.routes.only]\nwhen = { x = 1 }\n"
-    a, b, c = topics(loaded(THREE_ROUTES + own))
-    assert [route.name for route in routes(a)] == ["fraud", "a_heartbeat", "Rest"]
-    assert [route.name for route in routes(b)] == [""]
-    assert [route.name for route in routes(c)] == ["only"]
+    a, b, c = topics(THREE_ROUTES + own)
+    assert [route.name for route in a.routes] == ["fraud", "a_heartbeat", "Rest"]
+    assert [route.name for route in b.routes] == [""]
+    assert [route.name for route in c.routes] == ["only"]
+    assert [topic.routes[0].section for topic in (a, b, c)] == ["[routes.fraud]", "", "[topics.c.routes.only]"]
 
 
 def test_a_route_is_laid_over_its_topic() -> None:
     text = TWO_TOPICS + '[routes.r.schema]\nactual_score = "s"\n[routes.r.arize]\nmodel_version = "2"\n'
-    (_, outcomes) = topics(loaded(text))
-    (route,) = routes(outcomes)
-    assert (route.config.columns.actual_label, route.config.columns.actual_score) == ("outcome", "s")
-    assert (route.config.arize.model_name, route.config.arize.model_version) == ("late", "2")
+    (_, outcomes) = topics(text)
+    (route,) = outcomes.routes
+    assert (route.schema.actual_label, route.schema.actual_score) == ("outcome", "s")
+    assert (route.arize.model_name, route.arize.model_version) == ("late", "2")
 
 
-def test_routes_are_asked_of_one_topic() -> None:
-    with pytest.raises(ValueError, match="of one topic"):
-        routes(loaded(TWO_TOPICS))
+def test_a_route_has_the_sections_of_its_topic() -> None:
+    for topic in topics(TWO_TOPICS):
+        assert [route.kafka.topic for route in topic.routes] == [topic.kafka.topic]
+        assert [route.batch for route in topic.routes] == [topic.batch]
 
 
 def test_tables_of_fixed_keys_are_laid_over_key_by_key_others_as_a_whole() -> None:
@@ -139,8 +164,7 @@ def test_tables_of_fixed_keys_are_laid_over_key_by_key_others_as_a_whole() -> No
 
 
 def test_a_topic_flag_chooses_one_and_partitions_are_then_its() -> None:
-    config = loaded(TWO_TOPICS, kafka={"topic": "out.comes"}, supervisor={"partitions": "3"})
-    (only,) = topics(config)
+    (only,) = topics(TWO_TOPICS, kafka={"topic": "out.comes"}, supervisor={"partitions": "3"})
     assert (only.kafka.topic, only.supervisor.partitions, only.arize.model_name) == ("out.comes", "3", "late")
     assert faults(TWO_TOPICS, kafka={"topic": "outcomes"}) == [
         "--topic outcomes: no such [topics.*]; did you mean out.comes?"
@@ -167,10 +191,10 @@ def test_topics_and_routes_from_the_environment_take_the_place_of_the_file_s(mon
     given = {"B": {"when": {"model": "x"}, "arize": {"model_name": "m"}}, "a": {"when": {"n": [1, True]}}}
     monkeypatch.setenv("INGEST_ROUTES", json.dumps(given))
     monkeypatch.setenv("ingest_topics", '{"Only": {"partitions": "1-2"}}')
-    (topic,) = topics(loaded(TWO_TOPICS + THREE_ROUTES.replace('[arize]\nmodel_name = "base"', "")))
+    (topic,) = topics(TWO_TOPICS + THREE_ROUTES.replace('[arize]\nmodel_name = "base"', ""))
     assert (topic.kafka.topic, topic.supervisor.partitions) == ("Only", "1-2")
-    first, second = routes(topic)
-    assert (first.name, second.name, first.config.arize.model_name) == ("B", "a", "m")
+    first, second = topic.routes
+    assert (first.name, second.name, first.arize.model_name) == ("B", "a", "m")
     assert [type(value) for value in second.when["n"]] == [int, bool]
 
 
@@ -261,9 +285,9 @@ when = { m = 3 }
 deliver = false
 """
     assert faults(text) == ["[routes.half]: [schema] ranking.rank is missing: a prediction has a group and a rank"]
-    topics = '[topics.a]\n[topics.b.routes."x y".arize]\nmodel_type = "regression"\n[topics.c]\nroutes = {}\n'
+    several = '[topics.a]\n[topics.b.routes."x y".arize]\nmodel_type = "regression"\n[topics.c]\nroutes = {}\n'
     missing = "[schema] ranking.group and ranking.rank are missing: name the columns of a ranking model's predictions"
-    assert faults(text + topics) == [
+    assert faults(text + several) == [
         "[routes.half]: [schema] ranking.rank is missing: a prediction has a group and a rank",
         f"[topics.c]: {missing}",
     ]

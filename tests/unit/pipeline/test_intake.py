@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.config.load import Config, Route
+from ingest.config.settings import Config
 from ingest.pipeline.dead_letters.queue import DeadLetterBatch
 from ingest.pipeline.decoding.columns import LearnedSchema
 from ingest.pipeline.decoding.orjson_lane import Decoder
@@ -67,7 +67,7 @@ def good(partition: int, offset: int) -> Message:
 class Decoding:
     """Judges one route by what can be decoded alone: these messages need not be predictions."""
 
-    routes = (Route("", {}, deliver=True, config=Config()),)
+    routes = Config().topics[0].routes
 
     def __init__(self) -> None:
         self._decoder = Decoder(LearnedSchema())

@@ -1,13 +1,15 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.config.load import Config, Route
+from ingest.config.resolve import RouteConfig
 from ingest.config.sections import Arize
+from ingest.config.settings import Config
 from ingest.pipeline import routing
 from ingest.pipeline.routing import RoutedChunk, Router
 from ingest.records import Headers
@@ -42,20 +44,21 @@ class Message:
         return (0, -1)
 
 
-def route(**arize: Any) -> Route:
+def route(**arize: Any) -> RouteConfig:
     return when({}, **arize)
 
 
-def when(conditions: dict[str, Any], name: str = "one", *, deliver: bool = True, **arize: str) -> Route:
+def when(conditions: dict[str, Any], name: str = "one", *, deliver: bool = True, **arize: str) -> RouteConfig:
     given = {path: tuple(value) if isinstance(value, list) else (value,) for path, value in conditions.items()}
-    return Route(name, given, deliver=deliver, config=Config(arize=BASE.model_copy(update=arize)))
+    whole = Config(arize=BASE.filled(arize)).topics[0].single_route()
+    return replace(whole, name=name, when=given, deliver=deliver)
 
 
 def codes(found: RoutedChunk) -> dict[int, str]:
     return {index: fault.code for index, fault in found.rejected.items()}
 
 
-def taken(routes: Sequence[Route], *messages: Message) -> list[int]:
+def taken(routes: Sequence[RouteConfig], *messages: Message) -> list[int]:
     found: list[int] = Router(routes).sort(messages).routes.tolist()
     return found
 
@@ -199,7 +202,7 @@ def test_what_is_left_out_on_purpose_needs_no_destination() -> None:
 
 
 def test_the_identity_changes_with_the_rules_and_with_nothing_else() -> None:
-    def identity(*routes: Route) -> str:
+    def identity(*routes: RouteConfig) -> str:
         return Router(routes).identity
 
     one, two = when({"m": "a"}, "one"), when({}, "two")

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ingest.config.load import Config, load
+from ingest.config.load import load
+from ingest.config.resolve import RouteConfig
 from ingest.errors import ConfigError
 from ingest.pipeline.arize.roles import roles
 from ingest.pipeline.dead_letters.queue import DeadLetter
@@ -49,8 +50,9 @@ def messages(*rows: dict[str, Any]) -> list[Message]:
     return [Message(json.dumps(row).encode(), offset) for offset, row in enumerate(rows)]
 
 
-def config(**schema: Any) -> Config:
-    return load(flags={"kafka": {"topic": "t"}, "arize": {"model_name": "m"}, "schema": schema})
+def config(arize: dict[str, Any] | None = None, **schema: Any) -> RouteConfig:
+    flags = {"kafka": {"topic": "t"}, "arize": {"model_name": "m", **(arize or {})}, "schema": schema}
+    return load(flags=flags).topics[0].routes[0]
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def test_a_nested_message_with_everything_said_of_it(key_file: str) -> None:
         "prediction.score": 0.5,
         "age": 30,
         "features.city": None,
-        "user.mail": privacy_of(settings).digest("a@b"),
+        "user.mail": privacy_of(settings.schema).digest("a@b"),
         "meta.region": "eu",
         "kafka_partition": 5,
         "trace": "abc",
@@ -100,7 +102,7 @@ def test_a_nested_message_with_everything_said_of_it(key_file: str) -> None:
     }
     assert decoded.table.column("at").cast(pa.int64()).to_pylist() == [1_763_877_600_500_000_000]
     assert judge.unit == "iso8601"
-    meant = roles(settings.columns, "binary_classification", decoded.table.schema.names)
+    meant = roles(settings.schema, "binary_classification", decoded.table.schema.names)
     assert set(meant.tags) == {"meta.region", "kafka_partition", "trace", "pipeline"}
     assert set(meant.features) == {"age", "features.city", "user.mail"}
 
@@ -171,7 +173,7 @@ class Kept:
 
 def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
     settings = config(exclude=["ssn"], hash=["user.mail"], hash_key_file=key_file)
-    privacy = privacy_of(settings)
+    privacy = privacy_of(settings.schema)
     kept = Kept()
     sink = RedactingSink(kept, privacy)
     raw = b'{"ssn": "123", "user": {"mail": "a@b", "age": 3}, "list": [{"ssn": 1}]}'
@@ -192,7 +194,7 @@ def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
 
 
 def test_rows_that_would_hide_each_others_values_have_other_shapes() -> None:
-    settings = load(flags={"kafka": {"topic": "t"}, "arize": {"model_name": "m", "model_type": "regression"}})
+    settings = config({"model_type": "regression"})
     judge = RowProcessor(settings, lambda: NOW_S)
     base = {"prediction_id": "1", "prediction_ts": 1_763_850_000}
     decoded = judge.judge(messages(base | {"prediction_label": 3.5}, base | {"prediction_score": 4.5}))

@@ -51,7 +51,7 @@ ONE_OF_EACH: list[Event] = [
     events.AccountBlocked(error="account: No space left on device", retry_in_s=10.0),
     events.WorkerRestarting(worker=3, in_s=0.5, crashes=2),
     events.WorkerHung(worker=3, pid=12, silent_s=31.0),
-    events.WorkerGivenUp(worker=3, partitions=(0, 1), crashes=11, period_s=300.0),
+    events.WorkerGivenUp(worker=3, partitions=(0, 1), crashes=11, crash_window_s=300.0),
     events.Draining(reason="SIGTERM", deadline_s=30.0),
 ]
 

@@ -70,7 +70,7 @@ def test_without_an_end_nothing_is_left() -> None:
         (events.WorkerExited(worker=0, pid=7, exit_code=-9, ran_s=1), "ended"),
         (events.WorkerRestarting(worker=0, in_s=1, crashes=1), "waiting"),
         (events.WorkerHung(worker=0, pid=7, silent_s=31), "hung"),
-        (events.WorkerGivenUp(worker=0, partitions=(0,), crashes=3, period_s=1), "given up"),
+        (events.WorkerGivenUp(worker=0, partitions=(0,), crashes=3, crash_window_s=1), "given up"),
         (events.WorkerFinished(worker=0, exit_code=0, unacknowledged=0), "done"),
         (events.WorkerFailed(worker=0, exit_code=5, error="x"), "halted"),
     ],

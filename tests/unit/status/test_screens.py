@@ -177,7 +177,7 @@ def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
     stream, clock = io.StringIO(), Clock()
     screen = LineScreen(stream, verbose=False, clock=clock)
     with screen:
-        screen.emit(events.WorkerGivenUp(worker=0, partitions=(0,), crashes=1, period_s=1))
+        screen.emit(events.WorkerGivenUp(worker=0, partitions=(0,), crashes=1, crash_window_s=1))
         screen.emit(events.Resumed(worker=0))
         for _ in range(int(SUMMARY_S * 2) + 2):
             clock.now += 1.0

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.config.load import Config
 from ingest.config.sections import Kafka
+from ingest.config.settings import Config
 from ingest.events import Committed, Event, PartitionsNotRead
 from ingest.pipeline.kafka.start_offset import StartPlan
 from ingest.pipeline.kafka.topic_identity import Answer, NoAnswer, NoTopic
@@ -39,7 +39,7 @@ class Watch(TopicWatch):
 
 class Scene:
     def __init__(self, *, named_by: str = "", until: dict[int, int] | None = None) -> None:
-        settings = Config(kafka=Kafka(topic=TOPIC, start="latest"))
+        settings = Config(kafka=Kafka(topic=TOPIC, start="latest")).topics[0]
         reading = TopicPlan(settings, (0, 1), {0: (0, 9), 1: (0, 9)}, {0: None, 1: None}, until, StartPlan("a"))
         self.found = {TOPIC: replace(reading, named_by=named_by, existing=2)}
         self.given: list[tuple[str, tuple[int, ...]]] = []

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.config.load import Config, load
+from ingest.config.load import load
+from ingest.config.settings import Config
 from ingest.errors import ConfigError
 from ingest.pipeline.kafka.start_offset import StartPlan, beginnings
 from ingest.pipeline.offsets.checkpoint import Checkpoint
@@ -20,7 +21,12 @@ def loaded(text: str, directory: Path) -> Config:
 def test_one_topic_is_wanted_with_its_partitions(tmp_path: Path) -> None:
     config = loaded('[kafka]\ntopic = "rides"\n[supervisor]\npartitions = "0-3"\n', tmp_path)
     (one,) = wanted(config)
-    assert (one.topic, one.partitions, one.setting, one.settings) == ("rides", (0, 1, 2, 3), "--partitions", config)
+    assert (one.topic, one.partitions, one.setting, one.settings) == (
+        "rides",
+        (0, 1, 2, 3),
+        "--partitions",
+        config.topics[0],
+    )
 
 
 def test_each_topic_is_wanted_with_its_own(tmp_path: Path) -> None:
@@ -49,7 +55,7 @@ def test_a_partition_begins_where_it_is_committed_or_where_the_topic_does(tmp_pa
     for config, fresh in ((earliest, 5), (latest, 9)):
         begins = beginnings(config.kafka, TopicShape("a", (0, 1, 2)), start, recorded={}, bounds=marks)
         plan = StartPlan("a", 3, begins)
-        reading = TopicPlan(config, (0, 1, 2), marks, start, {0: 9, 1: 9, 2: 9}, plan)
+        reading = TopicPlan(config.topics[0], (0, 1, 2), marks, start, {0: 9, 1: 9, 2: 9}, plan)
         assert reading.starting_points() == {0: fresh, 1: 7, 2: 5}
         assert reading.until_of((1, 2)) == {1: 9, 2: 9}
         assert replace(reading, until=None).until_of((0,)) is None
@@ -58,7 +64,7 @@ def test_a_partition_begins_where_it_is_committed_or_where_the_topic_does(tmp_pa
 def test_a_reading_that_grows_reads_what_is_new_from_its_first_message(tmp_path: Path) -> None:
     config = loaded('[kafka]\ntopic = "rides"\nstart = "latest"\n', tmp_path)
     plan = StartPlan("a", 2, {0: Checkpoint(9)}, {1: 7})
-    before = TopicPlan(config, (0, 1), {0: (5, 9), 1: (5, 9)}, {0: None, 1: Checkpoint(7)}, None, plan)
+    before = TopicPlan(config.topics[0], (0, 1), {0: (5, 9), 1: (5, 9)}, {0: None, 1: Checkpoint(7)}, None, plan)
     grown = before.grown((2, 3), TopicShape("a", (0, 1, 2, 3)))
     assert grown.partitions == (0, 1, 2, 3)
     assert grown.starting_points() == {0: 9, 1: 7, 2: 0, 3: 0}

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from ingest.errors import ExitCode
 from ingest.supervisor.restarts import VERDICTS, GiveUp, Policy, Restart, Verdict, decide, verdict
 
-POLICY = Policy(max_crashes=3, period_s=60.0, base_backoff_s=0.5, max_backoff_s=10.0)
+POLICY = Policy(max_crashes=3, crash_window_s=60.0, base_backoff_s=0.5, max_backoff_s=10.0)
 
 
 def test_backoff_doubles_with_each_crash_inside_the_window() -> None:
@@ -27,13 +27,13 @@ def test_a_crash_long_after_the_last_one_is_the_first_again() -> None:
     assert decide((0.0, 1.0, 2.0), 63.0, POLICY, jitter=1.0) == Restart(0.5, (63.0,))
 
 
-def test_the_window_closes_behind_period_s() -> None:
+def test_the_window_closes_behind_crash_window_s() -> None:
     assert isinstance(decide((0.0, 1.0, 2.0), 60.0, POLICY, jitter=0.0), GiveUp)
     assert isinstance(decide((0.0, 1.0, 2.0), 60.1, POLICY, jitter=0.0), Restart)
 
 
 def test_none_is_borne_when_the_policy_says_so() -> None:
-    strict = Policy(max_crashes=0, period_s=60.0, base_backoff_s=0.5, max_backoff_s=10.0)
+    strict = Policy(max_crashes=0, crash_window_s=60.0, base_backoff_s=0.5, max_backoff_s=10.0)
     assert isinstance(decide((), 5.0, strict, jitter=0.0), GiveUp)
 
 
@@ -45,7 +45,7 @@ def test_a_wait_is_within_its_bounds_and_crashes_are_counted_in_the_window(
     crashes: list[float], later: float, borne: int, jitter: float
 ) -> None:
     now = (crashes[-1] if crashes else 0.0) + later
-    policy = Policy(max_crashes=borne, period_s=300.0, base_backoff_s=0.2, max_backoff_s=30.0)
+    policy = Policy(max_crashes=borne, crash_window_s=300.0, base_backoff_s=0.2, max_backoff_s=30.0)
     answer = decide(crashes, now, policy, jitter)
     assert answer.crashes == (*(crash for crash in crashes if now - crash <= 300.0), now)
     assert isinstance(answer, GiveUp) == (len(answer.crashes) > borne)
@@ -54,7 +54,7 @@ def test_a_wait_is_within_its_bounds_and_crashes_are_counted_in_the_window(
 
 
 def test_many_crashes_within_a_patient_policy_do_not_overflow() -> None:
-    patient = Policy(max_crashes=10_000, period_s=1e9, base_backoff_s=0.2, max_backoff_s=30.0)
+    patient = Policy(max_crashes=10_000, crash_window_s=1e9, base_backoff_s=0.2, max_backoff_s=30.0)
     assert decide([0.0] * 5_000, 1.0, patient, jitter=1.0).crashes[-1] == 1.0
 
 

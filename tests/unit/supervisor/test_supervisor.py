@@ -93,7 +93,7 @@ class History:
         self.emitted: list[Event] = []
         self.started: list[FakeWorker] = []
         self.refuse: Callable[[], None] = lambda: None
-        settings = {"drain_s": 10.0, "hang_s": 5.0, "base_backoff_s": 1.0, "max_crashes": 3, "period_s": 60.0}
+        settings = {"drain_s": 10.0, "hang_s": 5.0, "base_backoff_s": 1.0, "max_crashes": 3, "crash_window_s": 60.0}
         self.supervisor = Supervisor(
             [
                 Assignment(topic, (index * 2, index * 2 + 1))
@@ -194,7 +194,7 @@ def test_a_worker_that_keeps_crashing_is_given_up_and_the_others_go_on() -> None
         history.running(0).code = 1
         history.passes(5.0)
     assert history.emissions(WorkerGivenUp) == [
-        WorkerGivenUp(worker=0, partitions=(0, 1), crashes=4, period_s=60.0),
+        WorkerGivenUp(worker=0, partitions=(0, 1), crashes=4, crash_window_s=60.0),
     ]
     assert [worker.index for worker in history.started].count(0) == 4
     assert history.running(1).code is None
@@ -207,7 +207,7 @@ def test_a_worker_that_keeps_crashing_is_given_up_and_the_others_go_on() -> None
 
 
 def test_crashes_far_apart_never_give_up() -> None:
-    history = History(workers=1, max_crashes=1, period_s=10.0)
+    history = History(workers=1, max_crashes=1, crash_window_s=10.0)
     history.turn()
     for _ in range(5):
         history.running(0).code = KILLED

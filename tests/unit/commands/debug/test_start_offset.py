@@ -7,8 +7,8 @@ from ingest.commands.debug import start_offset
 from ingest.commands.debug.findings import Finding
 from ingest.commands.debug.run import run, screen
 from ingest.commands.debug.start_offset import From
-from ingest.config.load import Config
 from ingest.config.sections import Kafka
+from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 
 NOW = datetime(2026, 7, 20, 12, 0, tzinfo=UTC)

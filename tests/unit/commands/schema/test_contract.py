@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from ingest.commands.schema import toml
 from ingest.commands.schema.run import contract
 from ingest.commands.schema.sample import Sample, shares
-from ingest.config.load import Config, load
+from ingest.config.load import load
+from ingest.config.settings import Config
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.rows import RowProcessor
 from ingest.records import Headers, KafkaMessage
@@ -71,13 +72,13 @@ def rows(*found: Mapping[str, Any]) -> list[bytes | None]:
 
 
 def judged(file: Path, values: Sequence[bytes | None]) -> Decoded:
-    return RowProcessor(load(file), lambda: NOW_S).judge(sample_of(values).messages)
+    return RowProcessor(load(file).topics[0].routes[0], lambda: NOW_S).judge(sample_of(values).messages)
 
 
 def inferred(directory: Path, values: Sequence[bytes | None], given: str = "", *, examples: bool = False) -> Path:
     """The contract as a file that stands alone."""
     file = directory / "contract.toml"
-    file.write_text(contract(configured(directory, given), sample_of(values), examples=examples))
+    file.write_text(contract(configured(directory, given).topics[0], sample_of(values), examples=examples))
     return file
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ingest.config.load import Config, load
+from ingest.config.load import load
+from ingest.config.resolve import RouteConfig
 from ingest.pipeline.arize.roles import roles
 from ingest.pipeline.rows import RowProcessor
 from tests.unit.pipeline.test_rows import NOW_S, messages
@@ -22,12 +23,13 @@ PREDICTION: dict[str, Any] = {
 ACTUAL: dict[str, Any] = {"prediction_id": "1", "actual_label": "no"}
 
 
-def config(model_type: str = "binary_classification", **schema: Any) -> Config:
+def config(model_type: str = "binary_classification", **schema: Any) -> RouteConfig:
     arize = {"model_name": "m", "model_type": model_type}
-    return load(flags={"kafka": {"topic": "t"}, "arize": arize, "schema": {"tags": ["region"], **schema}})
+    flags = {"kafka": {"topic": "t"}, "arize": arize, "schema": {"tags": ["region"], **schema}}
+    return load(flags=flags).topics[0].routes[0]
 
 
-def batches(settings: Config, *rows: dict[str, Any]) -> list[tuple[list[Any], Any]]:
+def batches(settings: RouteConfig, *rows: dict[str, Any]) -> list[tuple[list[Any], Any]]:
     """The rows that share a batch, nulls left out, and what its columns mean."""
     judge = RowProcessor(settings, lambda: NOW_S)
     decoded = judge.judge(messages(*rows))
@@ -37,7 +39,7 @@ def batches(settings: Config, *rows: dict[str, Any]) -> list[tuple[list[Any], An
     for shape in sorted(set(shapes.tolist())):
         table = decoded.table.filter(pa.array(shapes == shape))
         empty = frozenset(name for name in table.schema.names if table.column(name).null_count == table.num_rows)
-        meant = roles(settings.columns, settings.arize.model_type, table.schema.names, empty)
+        meant = roles(settings.schema, settings.arize.model_type, table.schema.names, empty)
         kept = [{name: value for name, value in row.items() if value is not None} for row in table.to_pylist()]
         found.append((kept, meant))
     return found

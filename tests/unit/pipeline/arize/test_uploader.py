@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import requests
 
-from ingest.config.load import Config
+from ingest.config.settings import Config
 from ingest.errors import ConfigError, IngestError, RejectedError, RetryableError
 from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.transport import Attempt
@@ -62,7 +62,8 @@ def log(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., A
     level = logging.getLogger("arize").level
 
     def make(**arize: Any) -> ArizeUploader:
-        return ArizeUploader(Config.model_validate({"arize": {"model_name": "m", "timeout_s": PATIENCE_S, **arize}}))
+        config = Config.model_validate({"arize": {"model_name": "m", "timeout_s": PATIENCE_S, **arize}})
+        return ArizeUploader(config.topics[0].routes[0])
 
     yield make
     logging.getLogger("arize").setLevel(level)

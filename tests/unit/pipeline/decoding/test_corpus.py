@@ -18,7 +18,7 @@ GOOD = [good(number) for number in range(8)]
 
 def judge() -> RowProcessor:
     config = load(flags={"kafka": {"topic": "t"}, "arize": {"model_name": "m"}, "schema": {"tags": ["tag_*"]}})
-    return RowProcessor(config, time.time)
+    return RowProcessor(config.topics[0].routes[0], time.time)
 
 
 def check(sent: list[Message]) -> None:

@@ -19,9 +19,10 @@ import pyarrow as pa
 import pytest
 
 from ingest.config.consistency import faults
-from ingest.config.load import Config
+from ingest.config.resolve import RouteConfig
 from ingest.config.schema import Embedding, Schema
 from ingest.config.sections import Arize
+from ingest.config.settings import Config
 from ingest.pipeline.arize.roles import RESERVED, Roles, roles
 from ingest.pipeline.delivery.batch import Batch, Batches, BatchLimits, Part
 from ingest.pipeline.rows import RowProcessor
@@ -267,7 +268,7 @@ def batch(dice: Dice, made: Schema, model_type: str) -> list[Sent]:
 
 
 def delivered(
-    config: Config, sent: Sequence[Sent], sizes: Sequence[int]
+    config: RouteConfig, sent: Sequence[Sent], sizes: Sequence[int]
 ) -> tuple[dict[int, Row], dict[int, str], list[pa.Table]]:
     """Rows by number as the batches have them, dead letters' codes by number, and the batches' tables."""
     judge = RowProcessor(config, lambda: NOW_S)
@@ -293,7 +294,7 @@ def delivered(
     found: dict[int, Row] = {}
     for one in closed:
         numbers = np.concatenate([part.offsets for part in one.parts]).tolist()
-        for number, row in zip(numbers, readable(one.table(), config.columns.timestamp), strict=True):
+        for number, row in zip(numbers, readable(one.table(), config.schema.timestamp), strict=True):
             assert number not in found
             found[number] = {name: value for name, value in row.items() if value is not None}
     return found, codes, [one.table() for one in closed]
@@ -324,9 +325,9 @@ def readable(table: pa.Table, timestamp: str) -> list[Row]:
     return found
 
 
-def broken(config: Config, sent: Sequence[Sent], sizes: Sequence[int]) -> str:
+def broken(config: RouteConfig, sent: Sequence[Sent], sizes: Sequence[int]) -> str:
     """What is not as the oracle says, "" if all is."""
-    schema, model_type = config.columns, config.arize.model_type
+    schema, model_type = config.schema, config.arize.model_type
     wanted = verdicts(sent, schema, model_type, KEY)
     try:
         found, codes, tables = delivered(config, sent, sizes)
@@ -370,16 +371,16 @@ def _same(value: Any, wanted: Any) -> bool:
     return same(value, wanted)
 
 
-def _roles(config: Config, tables: Sequence[pa.Table]) -> str:
+def _roles(config: RouteConfig, tables: Sequence[pa.Table]) -> str:
     for table in tables:
         empty = frozenset(name for name in table.column_names if table.column(name).null_count == table.num_rows)
-        names = [name for name in (config.columns.prediction_label, config.columns.prediction_score) if name]
+        names = [name for name in (config.schema.prediction_label, config.schema.prediction_score) if name]
         predicted = {any(row.get(name) is not None for name in names) for row in table.to_pylist()}
         if len(predicted) > 1:
             return "a batch has predictions and actuals alone"
-        told = _told(roles(config.columns, config.arize.model_type, table.column_names, empty))
+        told = _told(roles(config.schema, config.arize.model_type, table.column_names, empty))
         for name in table.column_names:
-            said, wanted = told.get(name, set()), role(name, config.columns)
+            said, wanted = told.get(name, set()), role(name, config.schema)
             if name not in empty and said != wanted:
                 return f"{name} is sent as {sorted(said)}; it is {sorted(wanted)}"
     return ""
@@ -413,7 +414,7 @@ def test_random_messages_under_random_settings_arrive_value_for_value_or_are_dea
     for example in range(lot, EXAMPLES, LOTS):
         dice = Dice(f"{SEED}-{example}")
         made, model_type = schema(dice, key_file)
-        config = Config(arize=Arize(model_type=model_type), schema=made)
+        config = Config(arize=Arize(model_type=model_type), schema=made).topics[0].routes[0]
         sent = batch(dice, made, model_type)
         sizes = [dice.randrange(1, 12) for _ in range(4)]
         why = broken(config, sent, sizes)
@@ -430,7 +431,7 @@ def test_random_messages_under_random_settings_arrive_value_for_value_or_are_dea
     assert arrived > dead > 0 or len(range(lot, EXAMPLES, LOTS)) < 5
 
 
-def smallest(config: Config, sent: list[Sent], sizes: Sequence[int]) -> list[Sent]:
+def smallest(config: RouteConfig, sent: list[Sent], sizes: Sequence[int]) -> list[Sent]:
     """Messages without those that the failure doesn't need."""
     at = 0
     while at < len(sent):

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ingest.config.load import Config, routes
 from ingest.config.sections import Arize
+from ingest.config.settings import Config
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetterQueue
@@ -36,7 +36,7 @@ class _Arize:
 
 def test_open_batches_leave_side_by_side_when_a_worker_leaves(tmp_path: Path) -> None:
     """None of them is full or due: only that the worker leaves says that they wait for the limit."""
-    (route,) = routes(Config(arize=Arize(model_name="m", in_flight=2)))
+    (route,) = Config(arize=Arize(model_name="m", in_flight=2)).topics[0].routes
     batches = Batches(BatchLimits(max_events=100_000, max_bytes=2**26, linger_s=10.0))
     for number in range(MODELS):
         part = Part(pa.record_batch({"a": [1]}), np.zeros(1, np.int32), np.array([number]), ())
