@@ -16,17 +16,17 @@ from collections.abc import Iterator
 from ingest.config.patterns import matcher
 from ingest.config.schema import MAX_EMBEDDINGS, SCALARS, ColumnRole, Schema, column_roles, misplaced
 from ingest.config.sections import Arize
-from ingest.config.templates import has_places
+from ingest.config.templates import has_placeholders
 
 
 def faults(schema: Schema, arize: Arize) -> list[str]:
     """What can't work together: the SDK would refuse every batch. Each with its section and key."""
     model_type, environment, batch_id = arize.model_type, arize.environment, arize.batch_id
-    if has_places(environment):
+    if has_placeholders(environment):
         # Each message says its own: only what holds of all of them can be judged here.
         environment, batch_id = "production", ""
     found = [*_names(schema), *_meanings(schema, model_type), *_of_other_models(schema, model_type)]
-    found += [*_added(schema, model_type), *_pins(schema, model_type), *_conflicts(schema)]
+    found += [*_added(schema, model_type), *_column_types(schema, model_type), *_conflicts(schema)]
     if environment == "validation" and not batch_id.strip():
         found.append("[arize] batch_id is missing: environment validation needs the name of its batch")
     if environment != "validation" and batch_id:
@@ -80,7 +80,7 @@ def _added(schema: Schema, model_type: str) -> Iterator[str]:
         yield "[schema] hash needs hash_key_file: without a secret key anybody could try values against the hashes"
 
 
-def _pins(schema: Schema, model_type: str) -> Iterator[str]:
+def _column_types(schema: Schema, model_type: str) -> Iterator[str]:
     """Names in types and conflicts that can't have the type they say."""
     taken: dict[str, tuple[str, frozenset[str]]] = {}
     for claim in column_roles(schema, model_type):
