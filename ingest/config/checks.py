@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ingest.config import consistency
 from ingest.config.arize_access import api_key, space_id
-from ingest.config.overlays import locate
+from ingest.config.messages import locate
 from ingest.config.resolve import RouteConfig
 from ingest.config.settings import Config
 from ingest.errors import ConfigError

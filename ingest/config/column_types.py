@@ -1,12 +1,13 @@
-"""What [schema] fixes about columns by name: their types, what a conflict does, and what becomes of unknown ones.
+"""Settings of [schema] by column name: pinned types, the handling of conflicts, and the handling of unknown columns.
 
 Rules
-1. A name without `*` is that column alone, and goes before wildcards. Of several wildcards the first one counts.
-2. A wildcard pins features and tags. A column with a meaning of its own (an id, a score, a vector) is pinned by its
-   name only; it always has the types that Arize takes there.
-3. `text` makes a column a string column from the first message on. Where the same kind of name also pins another type,
-   the type stays, and `text` doesn't apply; said of one name, both are a fault.
-4. `null` never applies to the id and the timestamp: without them Arize takes no row. Said of their names it is a fault.
+1. A name without `*` means that column alone, and takes precedence over wildcards. Of several wildcards the first wins.
+2. A wildcard pins features and tags. A column with a role of its own (an id, a score, a vector) is pinned by its exact
+   name only; it always has one of the types that Arize takes there.
+3. `text` makes a column a string column from the first message on. A pin to another type takes precedence, unless the
+   pin is a wildcard's and `text` names the exact column. Both for one exact name are a fault.
+4. `null` never applies to the id and the timestamp: without them Arize takes no row. For their exact names it is a
+   fault.
 """
 
 import difflib
@@ -48,7 +49,7 @@ _T = TypeVar("_T")
 
 
 def faults(key: str, table: object, known: tuple[str, ...]) -> list[str]:
-    """What is wrong with a table of names and one of the `known` words each, in sentences."""
+    """The faults of a table from names to one of the `known` words each, as sentences."""
     if not isinstance(table, Mapping):
         return [f'it is a table of columns: "features.age" = "{known[1]}"']
     found = []
@@ -59,11 +60,11 @@ def faults(key: str, table: object, known: tuple[str, ...]) -> list[str]:
         elif not name:
             found.append(f'a name is empty; {key} takes the names of columns, or "*" for all')
         elif word not in known:
-            found.append(f'"{name}" = {_said(word)}: {_hint(word, known)}')
+            found.append(f'"{name}" = {_shown(word)}: {_hint(word, known)}')
     return found
 
 
-def _said(word: object) -> str:
+def _shown(word: object) -> str:
     return f'"{word}"' if isinstance(word, str) else str(word)
 
 
@@ -78,14 +79,14 @@ def _hint(word: object, known: tuple[str, ...]) -> str:
 
 
 class Named(Generic[_T]):
-    """What a table says of a column (rule 1): the word, and whether it names the very column."""
+    """Looks up the entry of a table for a column: rule 1."""
 
     def __init__(self, table: Mapping[str, _T]) -> None:
         self._exact = {name: word for name, word in table.items() if "*" not in name}
         self._wildcards = [(matcher([name]), word) for name, word in table.items() if "*" in name]
 
     def of(self, column: str) -> tuple[_T | None, bool]:
-        """The word, None without one; and True if it is said by name, not by a wildcard."""
+        """The entry, or None; and True if it names the exact column, False if a wildcard matches it."""
         if (word := self._exact.get(column)) is not None:
             return word, True
         return next((word for pattern, word in self._wildcards if pattern.fullmatch(column)), None), False

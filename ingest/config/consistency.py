@@ -1,14 +1,15 @@
-"""What [schema] and [arize] can't say together: the SDK would refuse every batch, so it is a fault at start.
+"""Contradictions within [schema] and [arize]: the SDK would refuse every batch, so they are faults at start.
 
 Rules (arize 8.61, `validate_params` in ml/batch_validation/validator.py)
-1. A key that belongs to another model type is a fault. Defaults are not said: a column called `prediction_label` is
-   only a fault of a multi_class model when the configuration names it.
-2. What a model type can't do without must have a column, in training and validation for predictions and actuals.
-3. A column has no two meanings that no value can serve both.
-4. Names that end in _shap are Arize's.
-5. What no message brings (values from Kafka, constants) has a column of its own. A hash needs its key.
-6. A column that [schema] types or conflicts names can be what they say: Arize takes that type there, and goes without a
-   value where one becomes null. What wildcards say reaches only what it can (`pins`), so that is no fault.
+1. A key that belongs to another model type is a fault. Defaults don't count: a column called `prediction_label` is a
+   fault of a multi_class model only if the configuration names it.
+2. A column that a model type requires must be named, in training and validation for predictions and for actuals.
+3. A column can't have two roles that no kind of value serves.
+4. Names that end in _shap are reserved for Arize's SHAP columns.
+5. A column that no message brings (values from Kafka, constants) has a name that no other role uses. A hash needs its
+   key.
+6. A column that [schema] types or conflicts names must be able to have that type, or to be null. Wildcards reach only
+   the columns that can (`ingest.config.column_types`), so they are never a fault.
 """
 
 from collections.abc import Iterator
@@ -16,17 +17,17 @@ from collections.abc import Iterator
 from ingest.config.patterns import matcher
 from ingest.config.schema import MAX_EMBEDDINGS, SCALARS, ColumnRole, Schema, column_roles, misplaced
 from ingest.config.sections import Arize
-from ingest.config.templates import has_places
+from ingest.config.templates import has_placeholders
 
 
 def faults(schema: Schema, arize: Arize) -> list[str]:
-    """What can't work together: the SDK would refuse every batch. Each with its section and key."""
+    """The contradictions, each with its section and key."""
     model_type, environment, batch_id = arize.model_type, arize.environment, arize.batch_id
-    if has_places(environment):
-        # Each message says its own: only what holds of all of them can be judged here.
+    if has_placeholders(environment):
+        # Each message names its own environment: only rules that hold in all of them are checked here.
         environment, batch_id = "production", ""
-    found = [*_names(schema), *_meanings(schema, model_type), *_of_other_models(schema, model_type)]
-    found += [*_added(schema, model_type), *_pins(schema, model_type), *_conflicts(schema)]
+    found = [*_reserved_names(schema), *_clashing_roles(schema, model_type), *_of_other_models(schema, model_type)]
+    found += [*_added_columns(schema, model_type), *_column_types(schema, model_type), *_conflicts(schema)]
     if environment == "validation" and not batch_id.strip():
         found.append("[arize] batch_id is missing: environment validation needs the name of its batch")
     if environment != "validation" and batch_id:
@@ -39,8 +40,8 @@ def faults(schema: Schema, arize: Arize) -> list[str]:
     return [*found, *required(schema, environment)]
 
 
-def _names(schema: Schema) -> Iterator[str]:
-    """Names that the SDK keeps for itself."""
+def _reserved_names(schema: Schema) -> Iterator[str]:
+    """Rule 4, and the limits of embeddings."""
     named = [("tags", tag) for tag in schema.tags]
     named += [("features", feature) for feature in schema.features]
     named += [("shap", feature) for feature in schema.shap]
@@ -55,19 +56,19 @@ def _names(schema: Schema) -> Iterator[str]:
         yield "[schema] embeddings: one of them has no name"
 
 
-def _meanings(schema: Schema, model_type: str) -> Iterator[str]:
-    """Columns with two meanings that no value can serve both."""
+def _clashing_roles(schema: Schema, model_type: str) -> Iterator[str]:
+    """Rule 3."""
     first: dict[str, ColumnRole] = {}
-    for claim in column_roles(schema, model_type):
-        other = first.setdefault(claim.column, claim)
-        if not other.kinds & claim.kinds:
-            wanted = f"{' or '.join(sorted(other.kinds))}; {' or '.join(sorted(claim.kinds))}"
-            yield f'[schema] {claim.setting}: "{claim.column}" is {other.setting} too; no value is both ({wanted})'
+    for role in column_roles(schema, model_type):
+        other = first.setdefault(role.column, role)
+        if not other.kinds & role.kinds:
+            wanted = f"{' or '.join(sorted(other.kinds))}; {' or '.join(sorted(role.kinds))}"
+            yield f'[schema] {role.setting}: "{role.column}" is {other.setting} too; no value is both ({wanted})'
 
 
-def _added(schema: Schema, model_type: str) -> Iterator[str]:
-    """Columns that no message brings, and keys that need each other."""
-    taken = {claim.column: claim.setting for claim in column_roles(schema, model_type)}
+def _added_columns(schema: Schema, model_type: str) -> Iterator[str]:
+    """Rule 5, and keys that need each other."""
+    taken = {role.column: role.setting for role in column_roles(schema, model_type)}
     for key, names in (("kafka", schema.kafka.values()), ("constants", schema.constants.keys())):
         for name in names:
             if (other := taken.setdefault(name, key)) != key:
@@ -80,16 +81,16 @@ def _added(schema: Schema, model_type: str) -> Iterator[str]:
         yield "[schema] hash needs hash_key_file: without a secret key anybody could try values against the hashes"
 
 
-def _pins(schema: Schema, model_type: str) -> Iterator[str]:
-    """Names in types and conflicts that can't have the type they say."""
+def _column_types(schema: Schema, model_type: str) -> Iterator[str]:
+    """Rule 6: exact names in types and conflicts."""
     taken: dict[str, tuple[str, frozenset[str]]] = {}
-    for claim in column_roles(schema, model_type):
-        setting, kinds = taken.get(claim.column, (claim.setting, claim.kinds))
-        taken[claim.column] = setting, kinds & claim.kinds
+    for role in column_roles(schema, model_type):
+        setting, kinds = taken.get(role.column, (role.setting, role.kinds))
+        taken[role.column] = setting, kinds & role.kinds
     tags = matcher(schema.tags)
-    said: list[tuple[str, str, str, str]] = [("types", name, kind, kind) for name, kind in schema.types.items()]
-    said += [("conflicts", name, "text", "string") for name, word in schema.conflicts.items() if word == "text"]
-    for key, name, word, kind in said:
+    entries: list[tuple[str, str, str, str]] = [("types", name, kind, kind) for name, kind in schema.types.items()]
+    entries += [("conflicts", name, "text", "string") for name, word in schema.conflicts.items() if word == "text"]
+    for key, name, word, kind in entries:
         setting, kinds = taken.get(name, ("tags", SCALARS if tags.fullmatch(name) else frozenset({kind})))
         if "*" not in name and kind not in kinds:
             wanted = " or ".join(sorted(kinds))
@@ -103,7 +104,7 @@ def _pins(schema: Schema, model_type: str) -> Iterator[str]:
 
 
 def _conflicts(schema: Schema) -> Iterator[str]:
-    """What a conflict can't do."""
+    """Rule 6: conflicts that can't be handled as configured."""
     for name, word in schema.conflicts.items():
         if word == "text" and name == schema.timestamp:
             yield f'[schema] conflicts: "{name}" = "text", but timestamp_unit says how it is read'
@@ -114,8 +115,8 @@ def _conflicts(schema: Schema) -> Iterator[str]:
 
 
 def _of_other_models(schema: Schema, model_type: str) -> Iterator[str]:
-    """Keys that belong to another model type."""
-    said = schema.model_fields_set
+    """Rule 1."""
+    named = schema.model_fields_set
     only = {"ranking": ("ranking",), "threshold_scores": ("multi_class",)}
     only |= dict.fromkeys(("object_detection", "semantic_segmentation", "instance_segmentation"), ("object_detection",))
     for key, owners in only.items():
@@ -123,7 +124,7 @@ def _of_other_models(schema: Schema, model_type: str) -> Iterator[str]:
         if model_type not in owners and (value if isinstance(value, str) else any(part for _, part in value)):
             yield f"[schema] {key} belongs to model type {owners[0]}, not to {model_type}"
     for key in misplaced(model_type):
-        if key in said and getattr(schema, key):
+        if key in named and getattr(schema, key):
             yield f'[schema] {key}: a model of type {model_type} has none; remove it, or set it to ""'
     if schema.ranking.relevance_labels and schema.ranking.attributions:
         yield "[schema] ranking.attributions: Arize takes relevance_labels or attributions, not both"

@@ -1,20 +1,20 @@
-"""What may stand in a secret and in the values beside it, and how a text stays free of them.
+"""Secrets and the values around them: which characters they may hold, and how they are kept out of texts.
 
 Rules
-1. What can't be meant is removed: white space, line ends and a byte order mark around the Arize key, the space id and
-   the content of a secret's file; line ends after a secret that stands in [kafka.options] itself, where a blank may be
-   meant. A value of which nothing remains is missing.
-2. The Arize key and the space id are HTTP header values: printable ASCII without blanks (0x21 to 0x7e). Anything else
-   is a fault. The HTTP library would quote the value in its error, and no retry would help.
-3. librdkafka takes C strings, and NUL would cut one short. NUL and the other control characters are faults in all that
-   it is given, tabs aside, and aside from the line breaks of an option called `*.pem`.
+1. Characters that can't be intended are removed: white space, line ends and a byte order mark around the Arize key, the
+   space id and the content of a secret's file; line ends after a secret that is written in [kafka.options] itself,
+   where a blank may be intended. A value that is then empty is missing.
+2. The Arize key and the space id are HTTP header values: printable ASCII without blanks (0x21 to 0x7e). Any other
+   character is a fault. The HTTP library would quote the value in its error, and no retry would help.
+3. librdkafka takes C strings, and NUL would cut one short. NUL and the other control characters are faults in every
+   value for it, except tabs, and except the line breaks of an option called `*.pem`.
 4. A fault names the setting, the kind of the first wrong character and its position: counted from 1, in the value
    that rule 1 gives. It never quotes the value.
-5. A secret's file is a regular file of UTF-8, 64 KiB at most; a link to one will do, as Kubernetes makes them. Pipes,
-   such as `<(command)`, and devices are refused: every worker reads the file, and again when Arize refuses the key, but
-   a pipe gives its content once, and may block for ever.
-6. librdkafka's texts may quote the value of an option, whole or in pieces. `Scrubber` removes what came from a file or
-   from an option that `is_secret`: a whole value, and every piece of six characters. Names of options stay.
+5. A secret's file is a regular file of UTF-8, 64 KiB at most, or a link to one, as Kubernetes makes them. Pipes, such
+   as `<(command)`, and devices are refused: every worker reads the file, and again when Arize refuses the key, but a
+   pipe gives its content once, and may block for ever.
+6. librdkafka's texts may quote the value of an option, whole or in pieces. `Scrubber` removes values that came from a
+   file or from an option that `is_secret`: the whole value, and every piece of six characters. Names of options stay.
 7. A host in a variable may be written with a login (`user:password@host`): `without_logins` removes it from a text.
 """
 
@@ -54,14 +54,14 @@ def stripped(text: str) -> str:
 
 
 def header_fault(text: str) -> str:
-    """What can't stand in an HTTP header value, as "character 9 is a line break"; "" where nothing is wrong."""
-    return next((_told(at, char) for at, char in enumerate(text) if not "\x21" <= char <= "\x7e"), "")
+    """The first character that an HTTP header value can't hold, as "character 9 is a line break"; "" without one."""
+    return next((_described(at, char) for at, char in enumerate(text) if not "\x21" <= char <= "\x7e"), "")
 
 
 def text_fault(text: str, *, lines: bool = False) -> str:
-    """What librdkafka can't be given, told in the same way. With `lines`, line breaks are meant."""
-    meant = "\t\n\r" if lines else "\t"
-    return next((_told(at, char) for at, char in enumerate(text) if char not in meant and _is_control(char)), "")
+    """The first character that librdkafka can't take, in the same words. With `lines`, line breaks are allowed."""
+    allowed = "\t\n\r" if lines else "\t"
+    return next((_described(at, char) for at, char in enumerate(text) if char not in allowed and _is_control(char)), "")
 
 
 def option_fault(option: str, value: str) -> str:
@@ -70,7 +70,7 @@ def option_fault(option: str, value: str) -> str:
 
 
 def given_option(option: str, value: str) -> str:
-    """The value of an option that stands in the configuration itself: rule 1."""
+    """The value of an option that is written in the configuration itself: rule 1."""
     return value.rstrip("\r\n") if is_secret(option) else value
 
 
@@ -134,7 +134,7 @@ def without_logins(text: object) -> str:
 
 
 class Scrubber:
-    """Removes these secrets from texts. `names` of options stay, were they a piece of a secret."""
+    """Removes these secrets from texts. `names` of options stay, even if they are a piece of a secret."""
 
     def __init__(self, secrets: Iterable[str], names: Iterable[str] = ()) -> None:
         lines = {line.strip() for secret in secrets for line in secret.splitlines()}
@@ -148,7 +148,7 @@ class Scrubber:
         self._kept = re.compile(rf"(?<![\w.])(?:{'|'.join(kept)})(?![\w.])") if kept else None
 
     def __call__(self, text: str) -> str:
-        """`text` with *** in the place of each secret."""
+        """`text` with *** instead of each secret."""
         secret = [False] * len(text)
         for at in range(len(text) - _PIECE + 1):
             if any(text[at : at + _PIECE] in line for line in self._long):
@@ -174,7 +174,7 @@ def _is_control(char: str) -> bool:
     return unicodedata.category(char) in {"Cc", "Cs"}
 
 
-def _told(at: int, char: str) -> str:
+def _described(at: int, char: str) -> str:
     if char in _LINE_BREAKS:
         kind = "a line break"
     elif unicodedata.category(char) == "Cs":  # what Python makes of a byte of a variable that is not UTF-8

@@ -16,7 +16,7 @@ from pydantic_settings import SettingsConfigDict, SettingsError
 
 from ingest.config.checks import contradictions
 from ingest.config.credentials import OPTION_ADVICE, text_fault
-from ingest.config.messages import sentences, strange_variables
+from ingest.config.messages import sentences, unknown_variables
 from ingest.config.settings import Config
 from ingest.errors import ConfigError
 
@@ -37,7 +37,7 @@ def load(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None
     topic = given.get("kafka", {}).pop("topic", None)
     partitions = given.get("supervisor", {}).pop("partitions", None)
 
-    faults = list(strange_variables(os.environ, Config))
+    faults = list(unknown_variables(os.environ, Config))
     config = _read(path, given, faults)
     if topic is not None and (fault := text_fault(topic)):
         raise ConfigError([f"--topic: {fault}; {OPTION_ADVICE}", *faults])

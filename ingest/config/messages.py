@@ -1,23 +1,25 @@
-"""What is wrong with a configuration, as sentences: sections and keys by their names in the file, never a value.
+"""Faults of a configuration as sentences: they name sections and keys as the file does, and never quote a value.
 
+Rules
 1. A fault names its section in brackets as TOML does, and the key after it.
-2. An unknown key names the nearest known one of its section, or all of them.
-3. A variable with our prefix that is no setting is a fault: pydantic-settings passes over it in silence.
+2. An unknown key is answered with the nearest known one of its section, or with all of them.
+3. A variable with our prefix that is not a setting is a fault: pydantic-settings ignores it silently.
+4. A fault of several merged results is reported once, with the section that they share.
 """
 
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from ingest.config.overlays import toml_key
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
-# No settings though they have our prefix: those of tests and sandbox, and what Kubernetes sets for a service called
-# ingest or ingest-*.
+# Variables that have our prefix and are not settings: those of tests and sandbox, and those that Kubernetes sets for a
+# service called ingest or ingest-*.
 _FOREIGN_VARIABLE = re.compile(
     r"INGEST_REQUIRE_REAL|INGEST_SANDBOX_\w+|"
     r"INGEST(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
@@ -27,15 +29,21 @@ _FOREIGN_VARIABLE = re.compile(
 _RENAMED = {("supervisor", "period_s"): "crash_window_s", ("dead_letters", "share_events"): "window_events"}
 
 
+def toml_key(name: str) -> str:
+    """`name` as a part of a TOML key: in quotes where it needs them."""
+    # JSON's escapes are TOML's, but TOML also wants DEL escaped.
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def sentences(error: ValidationError, path: Path, model: type[BaseModel]) -> list[str]:
     """Every fault that pydantic found in `model`'s values, some of which come from the file at `path`."""
     return [_sentence(fault, path, model) for fault in error.errors()]
 
 
-def strange_variables(environment: Mapping[str, str], model: type[BaseModel]) -> Iterator[str]:
-    """Variables with our prefix that are no setting of `model`, or not the JSON that theirs needs.
+def unknown_variables(environment: Mapping[str, str], model: type[BaseModel]) -> Iterator[str]:
+    """Faults of variables with our prefix: not a setting of `model`, or not the JSON that the setting needs.
 
-    pydantic-settings passes over the first in silence; its exception at the second names no variable.
+    pydantic-settings ignores the former silently, and its exception for the latter names no variable.
     """
     settings: dict[str, bool] = {}  # name of the variable -> it holds JSON
     tables = []
@@ -57,9 +65,37 @@ def strange_variables(environment: Mapping[str, str], model: type[BaseModel]) ->
             yield f"{name}: no such setting; did you mean one like {(near or ['INGEST_KAFKA__BROKERS'])[0]}?"
         elif section in tables and parts:
             # A variable's name has no case, a topic's and a route's have one; and routes have an order.
-            yield f"{name}: {section} can't be said in parts; give all of it as JSON in {section}"
+            yield f"{name}: {section} can't be set in parts; give all of it as JSON in {section}"
         elif settings.get(upper) and not _is_json(value):
             yield f"{name}: not the JSON that a list or a table needs, as in INGEST_SCHEMA__TAGS='[\"region\"]'"
+
+
+def locate(found: Sequence[tuple[str, str, Iterable[str]]]) -> list[str]:
+    """The faults of merged configurations, each once, with its section.
+
+    `found` has, for each route of each topic, the section of the topic ("" if there is only one), the section of the
+    route (or "") and the faults. A fault that all have is the base's own. A fault that all of a topic have, or a route
+    has in all topics, is that section's.
+    """
+    every = [(topic, route) for topic, route, _ in found]
+    having: dict[str, list[tuple[str, str]]] = {}
+    for topic, route, faults in found:
+        for fault in faults:
+            having.setdefault(fault, []).append((topic, route))
+    groups = {section: [each for each in every if section in each] for each in every for section in each[::-1]}
+    groups.pop("", None)
+    located = []
+    for fault, sections in having.items():
+        if len(sections) == len(every):
+            located.append(fault)
+            continue
+        rest = sections
+        for section, group in sorted(groups.items(), key=lambda item: -len(item[1])):
+            if all(each in rest for each in group):
+                located.append(f"{section}: {fault}")
+                rest = [each for each in rest if each not in group]
+        located += [f"{topic} with {route}: {fault}" for topic, route in rest]
+    return located
 
 
 def _is_json(text: str) -> bool:

@@ -1,39 +1,39 @@
-"""What a topic or a route says of its own, laid over what the configuration says for all.
+"""Overlays: the keys that a topic or a route sets for itself, merged into those that hold for all.
 
 Rules
-1. An overlay has the keys of its section, each optional. A key that it says replaces the base's, a list or a table of
-   free names as a whole, so that `[]`, `{}` and `""` switch off what the base says. Only sub-sections of fixed keys
-   ([schema.ranking]) are laid over key by key.
-2. All, then the topic, then the route: the last that says something wins. What can't be said together is judged of
-   the outcome, never of an overlay alone.
-3. [topics.NAME.routes] takes the place of [routes] in that topic.
+1. An overlay has the keys of its section, each optional. A key that it sets replaces the base's, a list or a table of
+   free names as a whole, so that `[]`, `{}` and `""` switch off what the base sets. Only sub-sections of fixed keys
+   ([schema.ranking]) are merged key by key.
+2. The base comes first, then the topic, then the route: the last one that sets a key wins. Contradictions are looked
+   for in the merged result, never in an overlay alone.
+3. [topics.NAME.routes] replaces [routes] in that topic.
 4. The order of routes is that of the file. A route after one without `when` would never be reached: a fault.
 5. `when` compares a value with its type: 1 is not "1", and true is not 1. A header and a key are text, a partition is
-   an integer: anything else could never hold, and is a fault.
+   an integer: any other value could never match, and is a fault.
 """
 
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ingest.config import templates
+from ingest.config.messages import toml_key
 from ingest.config.schema import Schema, Section
 from ingest.config.sections import Arize, Batch
 
 Scalar = str | bool | int | float
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # org.apache.kafka.common.internals.Topic
 
 _S = TypeVar("_S", bound=Section)
 
 
 class RouteOverlay(Section):
-    """[routes.NAME]: which messages it takes, and what is different for them."""
+    """[routes.NAME]: the messages that a route takes, and the keys that differ for them."""
 
     when: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict, description="path -> the values of which it must have one; without it, every message"
@@ -53,14 +53,15 @@ class RouteOverlay(Section):
         return values
 
     @model_validator(mode="after")
-    def _nothing_of_what_is_left_out(self) -> Self:
-        if not self.deliver and (said := [key for key in ("schema", "arize") if _says(self, key)]):
-            raise ValueError(f"deliver = false sends nothing, so {' and '.join(said)} mean nothing here: remove them")
+    def _no_settings_of_filtered_messages(self) -> Self:
+        unused = [key for key, name in (("schema", "columns"), ("arize", "arize")) if name in self.model_fields_set]
+        if unused and not self.deliver:
+            raise ValueError(f"deliver = false sends nothing, so {' and '.join(unused)} mean nothing here: remove them")
         return self
 
 
-def _sensible(routes: dict[str, RouteOverlay]) -> dict[str, RouteOverlay]:
-    """Rule 4, and routes that deliver nothing at all. Raises `ValueError`."""
+def _reachable(routes: dict[str, RouteOverlay]) -> dict[str, RouteOverlay]:
+    """Rule 4; and at least one route delivers. Raises `ValueError`."""
     faults = ["one of them has no name"] if "" in routes else []
     names = list(routes)
     first = next((at for at, name in enumerate(names) if not routes[name].when), len(names))
@@ -75,11 +76,11 @@ def _sensible(routes: dict[str, RouteOverlay]) -> dict[str, RouteOverlay]:
     return routes
 
 
-Routes = Annotated[dict[str, RouteOverlay], AfterValidator(_sensible)]
+Routes = Annotated[dict[str, RouteOverlay], AfterValidator(_reachable)]
 
 
 class TopicOverlay(Section):
-    """[topics.NAME]: one of several topics, and what is different in it."""
+    """[topics.NAME]: one of several topics, and the keys that differ in it."""
 
     partitions: str = "all"
     columns: Schema = Field(default=Schema(), alias="schema")
@@ -89,11 +90,11 @@ class TopicOverlay(Section):
 
     @property
     def has_routes(self) -> bool:
-        """It says its own routes, were it that there are none."""
+        """It sets its own routes, even if it sets none (`routes = {}`)."""
         return "routes" in self.model_fields_set
 
 
-def _named(topics: dict[str, TopicOverlay]) -> dict[str, TopicOverlay]:
+def _kafka_names(topics: dict[str, TopicOverlay]) -> dict[str, TopicOverlay]:
     wrong = [toml_key(name) for name in topics if not _TOPIC.fullmatch(name) or name in {".", ".."}]
     if wrong:
         raise ValueError(
@@ -102,57 +103,20 @@ def _named(topics: dict[str, TopicOverlay]) -> dict[str, TopicOverlay]:
     return topics
 
 
-Topics = Annotated[dict[str, TopicOverlay], AfterValidator(_named)]
+Topics = Annotated[dict[str, TopicOverlay], AfterValidator(_kafka_names)]
 
 
 def merge(base: _S, overlay: _S) -> _S:
-    """`base` with what `overlay` says: rule 1."""
-    said: dict[str, Any] = {}
+    """`base` with the keys that `overlay` sets: rule 1."""
+    update: dict[str, Any] = {}
     for name in overlay.model_fields_set:
         old, new = getattr(base, name), getattr(overlay, name)
-        said[name] = merge(old, new) if isinstance(old, Section) and type(old) is type(new) else new
-    return base.model_copy(update=said)
-
-
-def toml_key(name: str) -> str:
-    """`name` as a part of a TOML key: in quotes where it needs them."""
-    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
-
-
-def locate(found: Sequence[tuple[str, str, Iterable[str]]]) -> list[str]:
-    """Faults of outcomes, each told once, with where it stands.
-
-    `found` has the section of the topic ("" if there is one alone), that of the route ("") and the faults of each
-    outcome. What holds of every outcome is the base's own fault, and what holds of all of a topic, or of a route in
-    all topics, is that section's.
-    """
-    places: dict[str, list[tuple[str, str]]] = {}
-    for topic, route, faults in found:
-        for fault in faults:
-            places.setdefault(fault, []).append((topic, route))
-    every = [(topic, route) for topic, route, _ in found]
-    groups = {section: [place for place in every if section in place] for place in every for section in place[::-1]}
-    groups.pop("", None)
-    told = []
-    for fault, at in places.items():
-        if len(at) == len(every):
-            told.append(fault)
-            continue
-        left = at
-        for section, group in sorted(groups.items(), key=lambda item: -len(item[1])):
-            if all(place in left for place in group):
-                told.append(f"{section}: {fault}")
-                left = [place for place in left if place not in group]
-        told += [f"{topic} with {route}: {fault}" for topic, route in left]
-    return told
-
-
-def _says(overlay: RouteOverlay, key: str) -> bool:
-    return {"schema": "columns"}.get(key, key) in overlay.model_fields_set
+        update[name] = merge(old, new) if isinstance(old, Section) and type(old) is type(new) else new
+    return base.model_copy(update=update)
 
 
 def _condition(path: str, values: tuple[Any, ...]) -> Iterable[str]:
-    """What is wrong with one entry of `when`. No value is told: it may be an event's."""
+    """The faults of one entry of `when`. They quote no value: it may come from an event."""
     if not templates.is_path(path):
         yield f"{json.dumps(path)} is no path of a field, headers.NAME, key or partition"
     elif not values:

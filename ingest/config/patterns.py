@@ -1,4 +1,4 @@
-"""Patterns of paths: `*` stands for any characters, case counts, and a pattern that names an object names all in it.
+"""Patterns of paths: `*` matches any characters, case matters, and a pattern of an object covers all keys in it.
 
 `features.*`, `tag_*`, `*.email`; `user` covers `user.email`.
 """
@@ -6,10 +6,10 @@
 import re
 from collections.abc import Iterable
 
-NOTHING = r"(?!)"
+MATCHES_NOTHING = r"(?!)"
 
 
 def matcher(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Matches the paths that one of `patterns` names; nothing without patterns."""
+    """Matches the paths that one of `patterns` covers; nothing without patterns."""
     parts = [".*".join(map(re.escape, pattern.split("*"))) for pattern in patterns]
-    return re.compile(rf"(?:{'|'.join(parts)})(?:\..*)?" if parts else NOTHING, re.DOTALL)
+    return re.compile(rf"(?:{'|'.join(parts)})(?:\..*)?" if parts else MATCHES_NOTHING, re.DOTALL)

@@ -10,7 +10,8 @@ Rules
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ingest.config.overlays import RouteOverlay, Scalar, TopicOverlay, merge, toml_key
+from ingest.config.messages import toml_key
+from ingest.config.overlays import RouteOverlay, Scalar, TopicOverlay, merge
 from ingest.config.schema import Schema
 from ingest.config.sections import Account, Arize, Batch, DeadLetters, Delivery, Kafka, Supervisor
 

@@ -1,9 +1,10 @@
-"""Texts with places that each message fills: `fraud-{release}`, `{headers.model}`.
+"""Templates: texts with placeholders that each message fills, such as `fraud-{release}` or `{headers.model}`.
 
+Rules
 1. `{field.path}` is a field of the message by its dotted path, `{headers.NAME}` a header of it.
-2. `{{` and `}}` are the braces themselves. Any other brace is a fault, told with its position.
+2. `{{` and `}}` are the braces themselves. Any other brace is a fault, reported with its position.
 
-Only how such a text is written: whoever sends a message fills the places.
+This module only parses: the placeholders are filled in `ingest.pipeline.routing`.
 """
 
 import re
@@ -13,18 +14,18 @@ _PART = re.compile(r"\{\{|\}\}|\{(?P<path>[^{}]*)\}|[^{}]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place to fill: the dotted path of a field, or `headers.NAME`."""
+class Placeholder:
+    """What a message fills: the dotted path of a field, or `headers.NAME`."""
 
     path: str
 
 
-def parse(text: str) -> tuple[str | Place, ...]:
+def parse(text: str) -> tuple[str | Placeholder, ...]:
     """The parts of `text` in order, neighbouring characters as one string.
 
-    Raises `ValueError` saying where (counted from 1) and why it can't be read; never the text itself.
+    Raises `ValueError` with the position (counted from 1) and the reason, but never with the text itself.
     """
-    parts: list[str | Place] = []
+    parts: list[str | Placeholder] = []
     at = 0
     while at < len(text):
         found = _PART.match(text, at)
@@ -35,7 +36,7 @@ def parse(text: str) -> tuple[str | Place, ...]:
         if (path := found["path"]) is not None:
             if not is_path(path):
                 raise ValueError(f"position {at + 1}: write {{field.path}} or {{headers.NAME}}")
-            parts.append(Place(path))
+            parts.append(Placeholder(path))
         else:
             literal = {"{{": "{", "}}": "}"}.get(found[0], found[0])
             if parts and isinstance(parts[-1], str):
@@ -45,15 +46,15 @@ def parse(text: str) -> tuple[str | Place, ...]:
     return tuple(parts)
 
 
-def has_places(text: str) -> bool:
-    """Whether messages fill something in `text`, which `parse` takes."""
-    return any(isinstance(part, Place) for part in parse(text))
+def has_placeholders(text: str) -> bool:
+    """Whether `text`, a valid template, has placeholders."""
+    return any(isinstance(part, Placeholder) for part in parse(text))
 
 
-def without_places(text: str) -> str:
-    """`text`, which `parse` takes, with an x for each character of a place and of a doubled brace.
+def without_placeholders(text: str) -> str:
+    """`text`, a valid template, with an x for each character of a placeholder and of a doubled brace.
 
-    So a position in the one is the same in the other.
+    So positions are the same in both texts.
     """
     return "".join("x" * len(found[0]) if found[0][0] in "{}" else found[0] for found in _PART.finditer(text))
 

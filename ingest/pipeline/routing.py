@@ -33,10 +33,10 @@ from ingest import __version__
 from ingest.config.arize_access import space_id
 from ingest.config.consistency import faults
 from ingest.config.credentials import header_fault
-from ingest.config.patterns import NOTHING
+from ingest.config.patterns import MATCHES_NOTHING
 from ingest.config.resolve import RouteConfig
 from ingest.config.schema import Environment
-from ingest.config.templates import Place
+from ingest.config.templates import Placeholder
 from ingest.config.templates import parse as parts_of
 from ingest.pipeline.decoding.enrich import header, text
 from ingest.pipeline.decoding.flatten import Row
@@ -163,11 +163,11 @@ class _Scheme:
     def __init__(self, route: RouteConfig) -> None:
         self._route = route
         arize = route.arize
-        self._parts: dict[str, Sequence[str | Place]] = {key: parts_of(getattr(arize, key)) for key in _KEYS}
+        self._parts: dict[str, Sequence[str | Placeholder]] = {key: parts_of(getattr(arize, key)) for key in _KEYS}
         if not arize.space_id:
             self._parts["space_id"] = (space_id(arize),)
         self.places = list(
-            dict.fromkeys(p.path for parts in self._parts.values() for p in parts if isinstance(p, Place))
+            dict.fromkeys(p.path for parts in self._parts.values() for p in parts if isinstance(p, Placeholder))
         )
 
     def fill(self, values: Sequence[Any]) -> Destination | tuple[str, str]:
@@ -177,7 +177,7 @@ class _Scheme:
             if not spelled:
                 return "no_destination", f'"{path}" has no text or number in it, which [arize] is to be filled with'
         filled = {
-            key: "".join(known[part.path] or "" if isinstance(part, Place) else part for part in parts)
+            key: "".join(known[part.path] or "" if isinstance(part, Placeholder) else part for part in parts)
             for key, parts in self._parts.items()
         }
         if self.places and (fault := header_fault(filled["space_id"])):
@@ -229,7 +229,7 @@ class _Values:
 def _wanted(values: Sequence[Any]) -> Callable[[Any], bool]:
     exact = {(type(value), value) for value in values if not (isinstance(value, str) and "*" in value)}
     wild = [".*".join(map(re.escape, value.split("*"))) for value in values if isinstance(value, str) and "*" in value]
-    pattern = re.compile("|".join(wild) or NOTHING, re.DOTALL)
+    pattern = re.compile("|".join(wild) or MATCHES_NOTHING, re.DOTALL)
     return lambda value: (type(value), value) in exact or (isinstance(value, str) and bool(pattern.fullmatch(value)))
 
 

@@ -20,7 +20,7 @@ from ingest.accounting.writer import AccountWriter, Opening
 from ingest.config.checks import check_delivery
 from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
-from ingest.config.templates import has_places
+from ingest.config.templates import has_placeholders
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Event, Notice, SupervisorStarted
 from ingest.pipeline.kafka import metadata, producer
@@ -180,7 +180,7 @@ def _most_in_flight(topic: TopicConfig) -> int | None:
     """How many messages of a worker may be sent and not committed at once; None if that has no bound known here."""
     arizes = [route.arize for route in topic.routes if route.deliver]
     texts = ((one.space_id, one.model_name, one.model_version, one.environment, one.batch_id) for one in arizes)
-    if any(map(has_places, itertools.chain.from_iterable(texts))):
+    if any(map(has_placeholders, itertools.chain.from_iterable(texts))):
         return None
     # The uploads on their way, and the acknowledged batches whose commit isn't confirmed: see commit, rule 5.
     return (2 * sum(one.in_flight for one in arizes) - 1) * topic.batch.max_events

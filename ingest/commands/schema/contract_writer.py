@@ -14,6 +14,7 @@ from typing import Any
 
 from ingest.commands.schema import toml
 from ingest.commands.schema.column_statistics import ColumnStatistics, Observed, kinds, share
+from ingest.config.messages import toml_key
 from ingest.config.resolve import TopicConfig
 from ingest.config.schema import Schema
 from ingest.pipeline.decoding.column_types import STRUCTURED, Rule
@@ -89,7 +90,7 @@ class ContractWriter:
         unseen = self._contract.schema.types.keys() - self._observed.columns.keys()
         for name in sorted(unseen):
             yield "# not in the sample; pinned in the configuration"
-            yield f"{toml.key(name)} = {toml.text(self._contract.schema.types[name])}"
+            yield f"{toml_key(name)} = {toml.text(self._contract.schema.types[name])}"
         if more := len(self._observed.more_columns):
             yield f"# {count(more)} columns or more are left out; are the keys data? exclude and unknown drop such"
 
@@ -118,7 +119,7 @@ class ContractWriter:
                 yield f'# {key} = "..."  # not recognised, and required{other}'
         for key, inner in said.items():
             if key not in tables:
-                line = f"{toml.key(key)} = {toml.value(inner)}"
+                line = f"{toml_key(key)} = {toml.value(inner)}"
                 guessed = key in found and found[key] != getattr(self._config.schema, key)
                 yield f"{line}  # recognised by its name and its values" if guessed else line
         for key, inner in tables.items():
@@ -133,12 +134,12 @@ class ContractWriter:
         if self._examples and seen.examples():
             yield from _wrapped(f"for example {', '.join(map(_example, seen.examples()))}")
         if kind is None:
-            yield f"# {toml.key(name)}: not pinned, {_why(name, seen, rule)}"
+            yield f"# {toml_key(name)}: not pinned, {_why(name, seen, rule)}"
             return
         if misfits := seen.misfits(kind, rule):
             word = "null" if rule is not None and rule.on_conflict == "null" else "dead letters"
             yield f"# CONFLICTS: {count(misfits)} values ({share(misfits, seen.values)}) don't fit: {word}"
-        yield f"{toml.key(name)} = {toml.text(kind)}"
+        yield f"{toml_key(name)} = {toml.text(kind)}"
 
     def _said(self, seen: ColumnStatistics) -> str:
         rows = self._observed.rows

@@ -1,16 +1,10 @@
 """Writing TOML that `tomllib` reads back as it was; the standard library only reads it."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-
-
-def key(name: str) -> str:
-    """A key, in quotes where it needs them."""
-    return name if _BARE.fullmatch(name) else text(name)
+from ingest.config.messages import toml_key
 
 
 def text(found: Any) -> str:
@@ -38,7 +32,7 @@ def table(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     if own:
         yield ""
         yield f"[{name}]"
-        yield from (f"{key(each)} = {value(inner)}" for each, inner in own.items())
+        yield from (f"{toml_key(each)} = {value(inner)}" for each, inner in own.items())
     for each, inner in found.items():
         if isinstance(inner, Mapping):
-            yield from table(f"{name}.{key(each)}", inner)
+            yield from table(f"{name}.{toml_key(each)}", inner)

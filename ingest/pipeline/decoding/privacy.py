@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from ingest.config.credentials import read_secret
-from ingest.config.patterns import NOTHING, matcher
+from ingest.config.patterns import MATCHES_NOTHING, matcher
 from ingest.config.schema import Schema
 from ingest.pipeline.decoding.flatten import Row
 
@@ -32,8 +32,8 @@ class Privacy:
         self._hash = matcher(hashed)
         self._key = key.get_secret_value().encode()[:64] if key is not None else b""
         self._actions: dict[str, str] = {}
-        self.hashes = self._hash.pattern != NOTHING
-        self.active = self.hashes or self._exclude.pattern != NOTHING
+        self.hashes = self._hash.pattern != MATCHES_NOTHING
+        self.active = self.hashes or self._exclude.pattern != MATCHES_NOTHING
 
     def replaces(self, path: str) -> bool:
         """The values under `path` are hashed."""

@@ -9,7 +9,7 @@ Rules
 
 from collections.abc import Iterable, Mapping
 
-from ingest.config.patterns import NOTHING, matcher
+from ingest.config.patterns import MATCHES_NOTHING, matcher
 
 
 class ColumnRenamer:
@@ -19,7 +19,7 @@ class ColumnRenamer:
         self._rename = dict(rename or {})
         self._excluded = matcher(exclude)
         self._known: dict[str, str | None] = {}
-        self.plain = not self._rename and self._excluded.pattern == NOTHING
+        self.plain = not self._rename and self._excluded.pattern == MATCHES_NOTHING
 
     def of(self, key: str) -> str | None:
         """The column's name, None when the key is excluded."""
