@@ -10,7 +10,7 @@ import psutil
 from ingest.commands.check.text import Line, failed, ok, warning
 from ingest.config.load import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline.kafka.producer import check_topic
+from ingest.pipeline.kafka.metadata import check_topic
 from ingest.status import formatting
 
 _LITTLE_DISK_BYTES = 256 * 2**20
