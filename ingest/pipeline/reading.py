@@ -109,20 +109,16 @@ class Reading:
         """All ends are reached, and no route is behind."""
         return not (self._open or self._behind.routes)
 
-    @property
-    def behind(self) -> bool:
-        """A route is left behind."""
-        return bool(self._behind.routes)
-
-    def turn(self, now: float, *, leaving: bool, committing: bool, brimful: bool) -> None:
+    def turn(self, now: float, *, leaving: bool, committing: bool, metadata_full: bool) -> None:
         """Read once, or wait a moment. `leaving`: nothing more is to be read.
 
-        `committing`: a commit waits for its answer; `brimful`: it can't carry more of what is settled out of order, so
-        that no route may run further ahead. Raises FatalError when going on would lose or repeat something.
+        `committing`: a commit waits for its answer; `metadata_full`: it can't carry more of what is settled out of
+        order, so that no route may run further ahead of one that is left behind. Raises FatalError when going on would
+        lose or repeat something.
         """
         blocked = leaving or self._dead_letters.full
         again = not blocked and self._read_again(now)
-        room = 0 if blocked else self._room(now, brimful=brimful)
+        room = 0 if blocked else self._room(now, metadata_full=metadata_full)
         if not room:
             self._wait(now, leaving=leaving, committing=committing, busy=again)
             return
@@ -161,13 +157,13 @@ class Reading:
         if polled.chunk is not None or polled.ends or polled.outside:
             self._kept.append(polled)
 
-    def _room(self, now: float, *, brimful: bool) -> int:
+    def _room(self, now: float, *, metadata_full: bool) -> int:
         """Messages that may be polled, whatever their routes."""
         rooms = {number: delivery.room() for number, delivery in self._deliveries.items()}
         for number in self._behind.leave(rooms, now):
             delivery = self._deliveries[number]
             self._emit(events.RouteLeftBehind(worker=self._worker, route=delivery.name, why=delivery.trouble))
-        if brimful or self._behind.joining(self._chunk_events, now):
+        if (metadata_full and self._behind.routes) or self._behind.joining(self._chunk_events, now):
             return 0
         return min(room for number, room in rooms.items() if number not in self._behind.routes)
 

@@ -40,7 +40,7 @@ from ingest.pipeline.kafka.added_partitions import AddedPartitions
 from ingest.pipeline.kafka.consumer import PartitionConsumer
 from ingest.pipeline.kafka.start_offset import StartPlan, check_known, planned_start
 from ingest.pipeline.kafka.topic_guard import TopicGuard, explain
-from ingest.pipeline.offsets.checkpoint import Checkpoint, fits
+from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.pipeline.offsets.committer import Committer, Stored, refresh_s
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.reading import BUSY_POLL_S, Reading
@@ -134,7 +134,6 @@ class _Worker:
             for number, route in enumerate(self._judges.routes)
             if route.deliver
         }
-        self._brimful = False  # a commit can't carry what is settled out of order
         backoff = Backoff(config.delivery.base_backoff_s, config.delivery.max_backoff_s)
         self._dead_letters = DeadLetterQueue(sink(config), backoff)
         most = sum(route.config.arize.in_flight for route in self._judges.routes if route.deliver)
@@ -196,7 +195,7 @@ class _Worker:
             if partition in unknown:
                 self._track(partition, *planned_start(kafka, partition, task.plan, bounds[partition]))
             elif mark is not None:
-                self._committer.found(partition, mark, time.monotonic())
+                self._committer.add_stored(partition, mark, time.monotonic())
                 self._track(partition, mark.next_offset, "committed", mark)
         self._commit_starts(unknown)
         self._reading.begin(time.monotonic())
@@ -251,14 +250,15 @@ class _Worker:
             if self._drain_at is not None and now - self._drain_at >= self._task.config.supervisor.drain_s:
                 return self._finish(now, ExitCode.DRAIN_DEADLINE)
             committing = self._committer.outstanding
-            self._reading.turn(now, leaving=leaving, committing=committing, brimful=self._brimful)
+            metadata_full = self._committer.metadata_full
+            self._reading.turn(now, leaving=leaving, committing=committing, metadata_full=metadata_full)
             if self._reading.halt is not None and self._drain_at is None:
                 self._drain_at = now
 
     def _idle(self) -> bool:
         """Nothing is in hand, and Kafka has confirmed all that may be committed."""
         busy = any(delivery.busy for delivery in self._deliveries.values()) or len(self._dead_letters)
-        return not busy and not self._committer.outstanding and not self._committer.moved(self._marks())
+        return not busy and not self._committer.outstanding and not self._committer.unconfirmed(self._marks())
 
     def _finish(self, now: float, code: ExitCode) -> ExitCode:
         if self._reading.halt is not None:
@@ -266,7 +266,7 @@ class _Worker:
         self._state = "done"
         self._tell_late(0, now, last=True)
         self._report(now, last=True)
-        left = sum(tracker.open_messages for tracker in self._trackers.values())
+        left = sum(tracker.messages_in_hand for tracker in self._trackers.values())
         self._emit(events.WorkerFinished(worker=self._task.worker, exit_code=code, unacknowledged=left))
         return code
 
@@ -292,7 +292,7 @@ class _Worker:
                 stop = halt  # once the answers of the other routes are in
                 continue
             for _ in range(answers.acknowledged):
-                self._committer.acknowledged()
+                self._committer.batch_acknowledged()
             for ticket in answers.free:
                 ticket.release()
             for letters in answers.letters:
@@ -316,15 +316,14 @@ class _Worker:
     # --- commit --------------------------------------------------------------------------------
 
     def _marks(self) -> dict[int, Checkpoint]:
-        return {partition: tracker.watermark() for partition, tracker in self._trackers.items()}
+        return {partition: tracker.checkpoint() for partition, tracker in self._trackers.items()}
 
     def _commit(self, now: float, *, leaving: bool) -> None:
-        if self._committer.may_commit(now, leaving=leaving) and self._committer.prepare(self._marks(), now):
-            self._brimful = self._reading.behind and not all(map(fits, self._marks().values()))
+        if self._committer.may_commit(now, stopping=leaving) and self._committer.prepare_commit(self._marks(), now):
             self._guard.want(now)
         self._guard.turn(now)
         if self._committer.prepared and self._guard.proved:
-            self._reader.commit(self._committer.send(now))
+            self._reader.commit(self._committer.send_prepared(now))
         elif self._guard.trouble:
             self._kafka_trouble(self._guard.trouble)
 
@@ -337,7 +336,7 @@ class _Worker:
             self._committer.refresh(now)
 
     def _commit_answered(self, stored: Stored, faults: Sequence[str]) -> None:
-        news = self._committer.answered(stored, time.monotonic())
+        news = self._committer.handle_answer(stored, time.monotonic())
         if news:
             counts = {p: mark.counts for p in news if (mark := self._committer.stored(p)) is not None}
             self._emit(events.Committed(worker=self._task.worker, next_offsets=news, counts=counts))
@@ -353,7 +352,7 @@ class _Worker:
             self._reader.pause()
             while time.monotonic() < deadline:
                 self._commit(time.monotonic(), leaving=True)
-                if not self._committer.outstanding and not self._committer.moved(self._marks()):
+                if not self._committer.outstanding and not self._committer.unconfirmed(self._marks()):
                     return
                 self._reader.poll(1, BUSY_POLL_S)
         except FatalError:
@@ -371,7 +370,9 @@ class _Worker:
 
         There is none while rows of the same chunks are in other batches that have yet to be sent.
         """
-        return self._committer.behind and bool(self._committer.outstanding or self._committer.moved(self._marks()))
+        return self._committer.batch_limit_reached and bool(
+            self._committer.outstanding or self._committer.unconfirmed(self._marks())
+        )
 
     @property
     def _in_flight(self) -> int:
