@@ -81,7 +81,7 @@ def _commit(bench: Bench) -> Pass:
     """Commit the watermark of each partition once a batch of 100,000, and take Kafka's answer."""
     committer = Committer(interval_s=0.0)
     confirmed: dict[int, int] = {}
-    reader = bench.reader(lambda stored, _: confirmed.update(committer.answered(stored, time.monotonic())))
+    reader = bench.reader(lambda stored, _: confirmed.update(committer.handle_answer(stored, time.monotonic())))
     bench.closing.callback(reader.close)
     offset = 0
 
@@ -91,8 +91,8 @@ def _commit(bench: Bench) -> Pass:
             offset += 1
             marks = {partition: Checkpoint(offset) for partition in range(bench.partitions)}
             with watch.running():
-                committer.prepare(marks, time.monotonic())
-                reader.commit(committer.send(time.monotonic()))
+                committer.prepare_commit(marks, time.monotonic())
+                reader.commit(committer.send_prepared(time.monotonic()))
                 while committer.outstanding:
                     reader.poll(1, BUSY_POLL_S)
         if set(confirmed.values()) != {offset}:
@@ -230,10 +230,10 @@ def _tracker(bench: Bench) -> Pass:
                     ticket.hold()
                     ticket.release()  # the chunk: none of its messages is bad
                 batch += tickets
-                tracker.watermark()
+                tracker.checkpoint()
             for ticket in batch:
                 ticket.release()
-            settled = sum(tracker.watermark().counts.total for tracker in trackers.values())
+            settled = sum(tracker.checkpoint().counts.total for tracker in trackers.values())
         if settled != PASS_EVENTS:
             raise RuntimeError(f"{settled:,} of {PASS_EVENTS:,} messages are settled")
         return PASS_EVENTS

@@ -5,8 +5,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.micro import CHUNK
-from ingest.pipeline.offsets import checkpoint
-from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
+from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange, decode, encode
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Counts
@@ -15,7 +14,7 @@ CHUNKS = 20
 OUT_OF_ORDER = 50  # ranges above the watermark
 
 
-def _mark() -> Checkpoint:
+def _checkpoint() -> Checkpoint:
     ranges = tuple(
         SettledRange(first, first + 4_000, Counts(3_990, 10), frozenset({1}) if first % 20_000 else frozenset())
         for first in range(1_000_000, 1_000_000 + OUT_OF_ORDER * 10_000, 10_000)
@@ -56,7 +55,7 @@ def test_release(benchmark: BenchmarkFixture, order: str) -> None:
     def release(tracker: PartitionTracker, tickets: list[Ticket]) -> int:
         for ticket in tickets:
             ticket.release()
-        return tracker.watermark().next_offset
+        return tracker.checkpoint().next_offset
 
     assert benchmark.pedantic(release, setup=fresh, rounds=500) == CHUNKS * CHUNK
 
@@ -67,15 +66,15 @@ def test_watermark_with_50_ranges(benchmark: BenchmarkFixture) -> None:
     tickets = [tracker.track(np.arange(at * 100, (at + 1) * 100, dtype=np.int64))[0][0] for at in range(100)]
     for ticket in tickets[1::2]:
         ticket.release()
-    assert len(benchmark(tracker.watermark).ranges) == OUT_OF_ORDER
+    assert len(benchmark(tracker.checkpoint).ranges) == OUT_OF_ORDER
 
 
 @pytest.mark.benchmark(group="commit")
 def test_encode_50_ranges(benchmark: BenchmarkFixture) -> None:
-    assert benchmark(checkpoint.encode, _mark()).startswith("ingest/2 899000:1000")
+    assert benchmark(encode, _checkpoint()).startswith("ingest/2 899000:1000")
 
 
 @pytest.mark.benchmark(group="commit")
 def test_decode_50_ranges(benchmark: BenchmarkFixture) -> None:
-    mark = _mark()
-    assert benchmark(checkpoint.decode, mark.next_offset, checkpoint.encode(mark)) == mark
+    checkpoint = _checkpoint()
+    assert benchmark(decode, checkpoint.next_offset, encode(checkpoint)) == checkpoint

@@ -107,11 +107,6 @@ class Reading:
         """All ends are reached, and no route is behind."""
         return not (self._open or self._suspended.routes)
 
-    @property
-    def suspended(self) -> bool:
-        """A route is suspended."""
-        return bool(self._suspended.routes)
-
     def poll(self, now: float, *, leaving: bool, committing: bool, metadata_full: bool) -> None:
         """Read once, or wait a moment. `leaving`: nothing more is to be read.
 
@@ -164,7 +159,7 @@ class Reading:
         for number in self._suspended.leave(rooms, now):
             delivery = self._deliveries[number]
             self._emit(events.RouteLeftBehind(route=delivery.name, why=delivery.slow_because))
-        if metadata_full or self._suspended.joining(self._chunk_events, now):
+        if (metadata_full and self._suspended.routes) or self._suspended.joining(self._chunk_events, now):
             return 0
         return min(room for number, room in rooms.items() if number not in self._suspended.routes)
 

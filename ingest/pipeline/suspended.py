@@ -140,7 +140,7 @@ class SuspendedRoutes:
             self._close(left)
 
     def _positions(self, route: int) -> dict[int, int]:
-        found = {partition: tracker.left_from(route) for partition, tracker in self._trackers.items()}
+        found = {partition: tracker.suspended_from(route) for partition, tracker in self._trackers.items()}
         return {partition: offset for partition, offset in found.items() if offset is not None}
 
     def _distance(self, route: int) -> int:

@@ -23,7 +23,7 @@ from ingest.config.settings import Config
 from ingest.config.templates import has_placeholders
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Event, Notice, SupervisorStarted
-from ingest.pipeline.kafka import metadata, producer
+from ingest.pipeline.kafka import metadata
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.status import formatting
@@ -62,7 +62,7 @@ def run(
         reading.topic: reading for reading in plan.find(wanted, files, until_end=until_end, resume_from=resume_from)
     }
     if settings.dead_letters.topic:
-        producer.check_topic(settings.kafka, settings.dead_letters.topic, "[dead_letters] topic")
+        metadata.check_topic(settings.kafka, settings.dead_letters.topic, "[dead_letters] topic")
     shares = sets.assign({topic: reading.partitions for topic, reading in found.items()}, settings.supervisor.workers)
 
     def start_worker(worker: int, share: sets.Assignment) -> process.Process:

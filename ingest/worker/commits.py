@@ -9,16 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from ingest.events import CommitFailed, Committed, Emit, Throttle
 from ingest.pipeline.kafka.topic_guard import TopicGuard
-from ingest.pipeline.offsets.checkpoint import Checkpoint, fits
+from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.pipeline.offsets.committer import Committer, Stored
 from ingest.pipeline.offsets.tracker import PartitionTracker
 
 
 class Commits:
-    """The commits of one worker. Times are monotonic seconds.
-
-    `metadata_full`: a commit can't carry all that is settled out of order, so no route may run further ahead.
-    """
+    """The commits of one worker. Times are monotonic seconds."""
 
     def __init__(
         self,
@@ -32,7 +29,6 @@ class Commits:
         """`topic_partitions`: how many partitions of the topic, from 0 on, are known to have a commit."""
         self.committer = committer
         self.topic_partitions = topic_partitions
-        self.metadata_full = False
         self._guard = guard
         self._trackers = trackers
         self._emit = emit
@@ -46,7 +42,7 @@ class Commits:
     @property
     def pending(self) -> bool:
         """A commit is outstanding, or something is settled that Kafka has not confirmed."""
-        return bool(self.committer.outstanding or self.committer.moved(self._checkpoints()))
+        return bool(self.committer.outstanding or self.committer.unconfirmed(self._checkpoints()))
 
     @property
     def held_up(self) -> bool:
@@ -54,33 +50,31 @@ class Commits:
 
         There is none while rows of the same chunks are in other batches that have yet to be sent.
         """
-        return self.committer.behind and self.pending
+        return self.committer.batch_limit_reached and self.pending
 
     @property
     def trouble(self) -> str:
         """Why the topic can't be proved to be the same now; "" if nothing is known to be wrong."""
         return self._guard.trouble
 
-    def due(self, now: float, *, leaving: bool, suspended: bool) -> dict[int, Checkpoint]:
+    def due(self, now: float, *, stopping: bool) -> dict[int, Checkpoint]:
         """The checkpoints to be sent now, by partition; empty when there are none or the proof is awaited.
 
-        `suspended`: a route is suspended, so that what the metadata can carry limits the others. Raises FatalError
-        (exit code EXPIRED) when the topic is another one, or gone.
+        Raises FatalError (exit code EXPIRED) when the topic is another one, or gone.
         """
-        if self.committer.may_commit(now, leaving=leaving):
-            checkpoints = self._checkpoints()
-            if self.committer.prepare(checkpoints, now):
-                self.metadata_full = suspended and not all(map(fits, checkpoints.values()))
-                self._guard.want(now)
+        if self.committer.may_commit(now, stopping=stopping) and self.committer.prepare_commit(
+            self._checkpoints(), now
+        ):
+            self._guard.want(now)
         self._guard.turn(now)
         if self.committer.prepared and self._guard.proved:
-            return self.committer.send(now)
+            return self.committer.send_prepared(now)
         return {}
 
     def answered(self, stored: Stored, errors: Sequence[str]) -> None:
         """Kafka has answered: `stored` is what it took, `errors` are the reasons of what it refused."""
         now = time.monotonic()
-        confirmed = self.committer.answered(stored, now)
+        confirmed = self.committer.handle_answer(stored, now)
         if confirmed:
             counts = {p: found.counts for p in confirmed if (found := self.committer.stored(p)) is not None}
             self._emit(Committed(next_offsets=confirmed, counts=counts))
@@ -97,4 +91,4 @@ class Commits:
             self.committer.refresh(now)
 
     def _checkpoints(self) -> dict[int, Checkpoint]:
-        return {partition: tracker.watermark() for partition, tracker in self._trackers.items()}
+        return {partition: tracker.checkpoint() for partition, tracker in self._trackers.items()}

@@ -100,7 +100,7 @@ class _Worker:
             config.delivery.commit_interval_s, most_batches, refresh_s=refresh_s(task.plan.retention_s)
         )
         self._deliveries = Deliveries(
-            routes, intake.batches, self._dead_letters, emit=emit, on_acknowledged=committer.acknowledged
+            routes, intake.batches, self._dead_letters, emit=emit, on_acknowledged=committer.batch_acknowledged
         )
         guard = TopicGuard(config.kafka, task.plan, time.monotonic(), self._deliveries.wake)
         self._commits = Commits(
@@ -157,7 +157,7 @@ class _Worker:
             if partition in unknown:
                 self._track(partition, *planned_start(kafka, partition, task.plan, bounds[partition]))
             elif found is not None:
-                self._commits.committer.found(partition, found, time.monotonic())
+                self._commits.committer.add_stored(partition, found, time.monotonic())
                 self._track(partition, found.next_offset, "committed", found)
         self._commit_starts(unknown)
         self._reading.begin(time.monotonic())
@@ -216,13 +216,13 @@ class _Worker:
                 now,
                 leaving=leaving,
                 committing=self._commits.outstanding,
-                metadata_full=self._commits.metadata_full,
+                metadata_full=self._commits.committer.metadata_full,
             )
             if self._reading.halt is not None and self._drain_at is None:
                 self._drain_at = now
 
     def _commit(self, now: float, *, leaving: bool) -> None:
-        checkpoints = self._commits.due(now, leaving=leaving, suspended=self._reading.suspended)
+        checkpoints = self._commits.due(now, stopping=leaving)
         if checkpoints:
             self._consumer.commit(checkpoints)
         elif self._commits.trouble:
@@ -239,7 +239,7 @@ class _Worker:
             raise self._reading.halt
         self._columns.report(now, last=True)
         self._progress.report(now, loops=self._loops, state="done")
-        unacknowledged = sum(tracker.open_messages for tracker in self._trackers.values())
+        unacknowledged = sum(tracker.messages_in_hand for tracker in self._trackers.values())
         self._emit(events.WorkerFinished(exit_code=code, unacknowledged=unacknowledged))
         return code
 

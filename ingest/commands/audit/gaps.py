@@ -7,7 +7,7 @@ from typing import Literal
 from ingest.commands.audit.count import Range, count_messages
 from ingest.commands.audit.series import Finding, Step, Story
 from ingest.config.sections import Kafka
-from ingest.pipeline.kafka.producer import cleanup_policy
+from ingest.pipeline.kafka.metadata import cleanup_policy
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 
 # `gone`: the log no longer holds what would tell.

@@ -11,7 +11,7 @@ from ingest.commands.check.text import Line, failed, ok, warning
 from ingest.config.sections import Account
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline.kafka.producer import check_topic
+from ingest.pipeline.kafka.metadata import check_topic
 from ingest.status import formatting
 
 _LITTLE_DISK_BYTES = 256 * 2**20

@@ -95,7 +95,7 @@ class Commits:
         """Something is read that no commit covers yet."""
         if self._expected is None:
             return bool(self._letters)
-        return bool(self._letters) or self._tracker.watermark().next_offset > self._expected.next_offset
+        return bool(self._letters) or self._tracker.checkpoint().next_offset > self._expected.next_offset
 
     def moved_by_others(self) -> str:
         """Rule 3: why nothing may be committed any more, empty when all is as it was left."""
@@ -155,7 +155,7 @@ class Commits:
         return ""
 
     def _commit(self, dead_letters: int) -> Settled:
-        mark = self._tracker.watermark()
+        mark = self._tracker.checkpoint()
         if self._expected is not None and mark.next_offset < self._expected.next_offset:
             return self._settled(dead_letters, "it would rewind the group")
         answers: list[tuple[Stored, Sequence[str]]] = []
@@ -189,7 +189,7 @@ class Commits:
         return Settled(
             dead_letters=dead_letters,
             directory=self._sink.place,
-            next_offset=self._tracker.watermark().next_offset,
+            next_offset=self._tracker.checkpoint().next_offset,
             committed=False,
             text=why,
         )

@@ -74,6 +74,6 @@ class AddedPartitions:
         if mark is None:
             self._track(partition, bounds[0], "added", None)
         else:
-            self._committer.found(partition, mark, now)
+            self._committer.add_stored(partition, mark, now)
             self._track(partition, mark.next_offset, "committed", mark)
         self._uncommitted.append(partition)

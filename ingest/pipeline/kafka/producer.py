@@ -10,21 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ingest.config.sections import Kafka
-from ingest.errors import ConfigError, ExitCode, FatalError, RetryableError
+from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.kafka import client
 from ingest.pipeline.kafka.client import (
-    REFUSED,
-    AclOperation,
-    AdminClient,
-    ConfigResource,
     KafkaError,
     KafkaException,
     Message,
     Producer,
-    TopicCollection,
 )
 
-_REQUEST_S = 10.0
 _CONFIRM_S = 60.0
 _POLL_S = 0.1
 _PAUSE_S = 0.5
@@ -134,58 +128,3 @@ def confirmed(writer: ConfirmedProducer, records: Sequence[Record], patience_s: 
                 raise FatalError(str(failed), exit_code=ExitCode.KAFKA) from None
             time.sleep(_PAUSE_S)
             writer.write(records)
-
-
-def check_topic(kafka: Kafka, topic: str, setting: str) -> None:
-    """`topic`, which `setting` names, exists, keeps what is written to it, and this user may write there.
-
-    Raises ConfigError when it doesn't exist or is compacted, FatalError (exit code KAFKA) when Kafka can't be asked or
-    refuses. What a user without the right to ask is not told stays unchecked until the first write.
-    """
-    admin = client.admin(kafka)
-    asked = admin.describe_topics(
-        TopicCollection([topic]), include_authorized_operations=True, request_timeout=_REQUEST_S
-    )
-    try:
-        found = asked[topic].result(2 * _REQUEST_S)
-    except KafkaException as failed:
-        error: KafkaError = failed.args[0]
-        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise ConfigError(
-                f"{setting} = {topic}: there is no such topic at {kafka.brokers}. Create it (kafka-topics --create "
-                f"--topic {topic}), with a retention that leaves time to look"
-            ) from None
-        raise FatalError(_why(kafka, topic, setting, error), exit_code=ExitCode.KAFKA) from None
-    allowed = found.authorized_operations
-    if allowed and AclOperation.WRITE not in allowed:
-        raise FatalError(
-            f"{setting} = {topic}: this user may not write there. Grant WRITE on the topic "
-            f"(kafka-acls --add --operation Write --topic {topic})",
-            exit_code=ExitCode.KAFKA,
-        )
-    if "compact" in _cleanup_policy(admin, topic):
-        raise ConfigError(
-            f"{setting} = {topic}: the topic is compacted, which removes messages with the same key. "
-            "Set its cleanup.policy to delete"
-        )
-
-
-def _why(kafka: Kafka, topic: str, setting: str, error: KafkaError) -> str:
-    reason = client.scrubber(kafka)(error.str())
-    if error.code() in REFUSED:
-        return f"{setting} = {topic}: Kafka refuses it: {reason}. Grant DESCRIBE and WRITE on the topic"
-    return f"{setting} = {topic}: Kafka at {kafka.brokers} can't be asked: {reason}; check brokers and network"
-
-
-def cleanup_policy(kafka: Kafka, topic: str) -> str:
-    """The topic's cleanup.policy; "" where this user may not ask."""
-    return _cleanup_policy(client.admin(kafka), topic)
-
-
-def _cleanup_policy(admin: AdminClient, topic: str) -> str:
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-    try:
-        found = admin.describe_configs([resource], request_timeout=_REQUEST_S)[resource].result(2 * _REQUEST_S)
-    except KafkaException:
-        return ""  # it takes a right of its own to ask; without it nothing is known
-    return str(found["cleanup.policy"].value)

@@ -1,12 +1,15 @@
-"""What is committed of a partition: the next offset, and the metadata that rides with it in the same record.
+"""What is committed of a partition: the next offset, and metadata with counts and ranges, stored in the same record.
 
 Rules
-1. Kafka stores offset and metadata in one record, so counts and ranges can't disagree with the offset, whatever is
-   killed when.
-2. The metadata is ASCII and has at most `MAX_METADATA_BYTES`: a longer one fails with OFFSET_METADATA_TOO_LARGE. Kafka
+1. The metadata is ASCII and has at most `MAX_METADATA_BYTES`: a longer one fails with OFFSET_METADATA_TOO_LARGE. Kafka
    allows 4,096 bytes by default, and confluent-kafka sends a terminating NUL along.
-3. Ranges that don't fit are left out from the far end: their messages are sent again after a restart, none is lost.
-4. Metadata of another writer is not read: the offset counts, the rest starts from zero. That of former versions is.
+2. Ranges that don't fit are omitted, those with the highest offsets first: their messages are sent again after a
+   restart, none is lost.
+3. Metadata that another program wrote is ignored: the offset counts, and the counts start from zero. Metadata of
+   former versions is read.
+
+Theory: Kafka stores offset and metadata in one record, so counts and ranges can't disagree with the offset. This holds
+even if any process is killed at any time.
 """
 
 import re
@@ -16,7 +19,7 @@ from ingest.records import NOTHING, Counts
 
 MAX_METADATA_BYTES = 4_095
 
-_SURELY = 20  # ranges that fit whatever their numbers are
+_ALWAYS_FIT = 20  # as many ranges fit even with the largest numbers
 
 _COUNTS = r"\d+(?::\d+){0,3}"
 _FORMAT = re.compile(rf"ingest/2 ({_COUNTS})((?: [a-z]+=[0-9A-Za-z_-]+)*)((?: \d+\+\d+:{_COUNTS}(?:/[0-9a-f]+)?)*)")
@@ -27,7 +30,10 @@ _RANGE_1 = re.compile(r"(\d+)\+(\d+):(\d+):(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class SettledRange:
-    """Messages above the watermark: `counts` of them are settled, all but those of the `open` routes."""
+    """Messages above the checkpoint's next offset: all are settled but those of the `open` routes.
+
+    `counts` are of the settled ones.
+    """
 
     first: int
     next_offset: int
@@ -37,10 +43,11 @@ class SettledRange:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What may be committed: everything below `next_offset` is settled, and so are the `ranges` above it.
+    """What may be committed: all messages below `next_offset` are settled, and so are those in the `ranges` above it.
 
-    `routes` says which routes the numbers in the ranges' `open` mean. `topic_id` is that of the topic whose offsets
-    these are, and `topic_partitions` how many of its partitions, from 0 on, had a commit; "" and 0: unknown.
+    `counts` are of the messages below `next_offset`. `routes` identifies the configured routes that the numbers in the
+    ranges' `open` refer to. `topic_id` is Kafka's id of the topic, and `topic_partitions` how many of its partitions,
+    from 0 on, have a commit; "" and 0 if unknown.
     """
 
     next_offset: int
@@ -51,34 +58,38 @@ class Checkpoint:
     topic_partitions: int = 0
 
     def settled(self) -> Counts:
-        """All that is settled, above the watermark too."""
+        """The counts of all settled messages, also of those in the ranges."""
         return sum((each.counts for each in self.ranges), self.counts)
 
-    def under(self, routes: str) -> "Checkpoint":
-        """As it is to be read by these routes: ranges in which other routes are open mean nothing any more."""
+    def for_routes(self, routes: str) -> "Checkpoint":
+        """The checkpoint for these routes: if they are others, without the ranges in which routes are open."""
         if routes == self.routes:
             return self
         return replace(self, ranges=tuple(each for each in self.ranges if not each.open), routes=routes)
 
+    def fits(self) -> bool:
+        """The metadata has room for all of its ranges (rule 2)."""
+        return len(self.ranges) <= _ALWAYS_FIT or len(decode(0, encode(self)).ranges) == len(self.ranges)
 
-def encode(watermark: Checkpoint) -> str:
+
+def encode(checkpoint: Checkpoint) -> str:
     """The metadata: `ingest/2 COUNTS[ KEY=VALUE...][ GAP+LENGTH:COUNTS[/OPEN]...]`, ASCII, at most 4,095 bytes.
 
-    COUNTS are acknowledged, dead-lettered, tombstones and filtered with colons between them, zeros at the end left out.
+    COUNTS are acknowledged, dead-lettered, tombstones and filtered with colons between them, without zeros at the end.
     Keys are `routes`, `topic` (the topic's id) and `of` (how many of its partitions have a commit).
-    GAP is the distance from the end of the range before (from the watermark for the first), OPEN has a bit for each
+    GAP is the distance from the end of the range before (from the next offset for the first), OPEN has a bit for each
     open route, in hexadecimal digits.
     """
-    text = f"ingest/2 {_spell(watermark.counts)}"
-    if watermark.routes:
-        text += f" routes={watermark.routes}"
-    if watermark.topic_id:
-        text += f" topic={watermark.topic_id}"
-    if watermark.topic_partitions:
-        text += f" of={watermark.topic_partitions}"
-    end = watermark.next_offset
-    for settled in watermark.ranges:
-        part = f" {settled.first - end}+{settled.next_offset - settled.first}:{_spell(settled.counts)}"
+    text = f"ingest/2 {_format_counts(checkpoint.counts)}"
+    if checkpoint.routes:
+        text += f" routes={checkpoint.routes}"
+    if checkpoint.topic_id:
+        text += f" topic={checkpoint.topic_id}"
+    if checkpoint.topic_partitions:
+        text += f" of={checkpoint.topic_partitions}"
+    end = checkpoint.next_offset
+    for settled in checkpoint.ranges:
+        part = f" {settled.first - end}+{settled.next_offset - settled.first}:{_format_counts(settled.counts)}"
         if settled.open:
             part += f"/{sum(1 << route for route in settled.open):x}"
         if len(text) + len(part) > MAX_METADATA_BYTES:
@@ -88,20 +99,15 @@ def encode(watermark: Checkpoint) -> str:
     return text
 
 
-def fits(watermark: Checkpoint) -> bool:
-    """A commit can carry all of it."""
-    return len(watermark.ranges) <= _SURELY or len(decode(0, encode(watermark)).ranges) == len(watermark.ranges)
-
-
 def decode(next_offset: int, metadata: str | None) -> Checkpoint:
-    """What a commit said; metadata that is not ours gives the offset alone."""
-    old = _FORMAT_1.fullmatch(metadata or "")
-    if old is not None:
-        return _former(next_offset, old)
+    """The checkpoint that was committed; only its next offset if the metadata is not ours."""
+    format_1 = _FORMAT_1.fullmatch(metadata or "")
+    if format_1 is not None:
+        return _decode_format_1(next_offset, format_1)
     match = _FORMAT.fullmatch(metadata or "")
     if match is None:
         return Checkpoint(next_offset)
-    said = dict(pair.split("=") for pair in match[2].split())
+    values = dict(pair.split("=") for pair in match[2].split())
     ranges = []
     end = next_offset
     for gap, length, counts, bits in _RANGE.findall(match[3]):
@@ -109,33 +115,33 @@ def decode(next_offset: int, metadata: str | None) -> Checkpoint:
             return Checkpoint(next_offset)
         first = end + int(gap)
         end = first + int(length)
-        waiting = int(bits or "0", 16)
-        open_routes = frozenset(route for route in range(waiting.bit_length()) if waiting >> route & 1)
-        ranges.append(SettledRange(first, end, _counts(counts), open_routes))
-    of = said.get("of", "")
+        open_bits = int(bits or "0", 16)
+        open_routes = frozenset(route for route in range(open_bits.bit_length()) if open_bits >> route & 1)
+        ranges.append(SettledRange(first, end, _parse_counts(counts), open_routes))
+    partitions = values.get("of", "")
     return Checkpoint(
         next_offset,
-        _counts(match[1]),
+        _parse_counts(match[1]),
         tuple(ranges),
-        said.get("routes", ""),
-        said.get("topic", ""),
-        int(of) if of.isdecimal() else 0,
+        values.get("routes", ""),
+        values.get("topic", ""),
+        int(partitions) if partitions.isdecimal() else 0,
     )
 
 
-def _spell(counts: Counts) -> str:
-    found = [counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered]
-    while len(found) > 1 and not found[-1]:
-        found.pop()
-    return ":".join(map(str, found))
+def _format_counts(counts: Counts) -> str:
+    numbers = [counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered]
+    while len(numbers) > 1 and not numbers[-1]:
+        numbers.pop()
+    return ":".join(map(str, numbers))
 
 
-def _counts(text: str) -> Counts:
+def _parse_counts(text: str) -> Counts:
     return Counts(*map(int, text.split(":")))
 
 
-def _former(next_offset: int, match: re.Match[str]) -> Checkpoint:
-    """The first format: ranges were whole, and had the number of all messages before that of the dead letters."""
+def _decode_format_1(next_offset: int, match: re.Match[str]) -> Checkpoint:
+    """The first format: a range had no open routes, and the numbers of its messages and of its dead letters."""
     ranges = []
     end = next_offset
     for gap, length, count, dead in _RANGE_1.findall(match[3]):

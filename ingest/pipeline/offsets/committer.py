@@ -1,28 +1,23 @@
-"""Commit decisions: when, what, and what travels in the metadata.
+"""When a commit is due, and for which partitions.
 
 Rules
 1. Nothing is committed that the ack tracker does not call settled.
-2. One commit is outstanding at a time; the next one carries the newest watermarks, so a failed one needs no retry
-   of its own. One that Kafka never answers is given up after `answer_s`.
-3. A commit is due when a watermark (or what is settled above it) has moved and `interval_s` has passed, or at once
-   when the worker is about to leave or half of `most_batches` acknowledged batches wait for it: early enough to be
-   answered, with small batches too, before rule 5 holds anything back.
-4. What was settled out of order above the watermark, and the counts below it, ride in the commit's metadata, at most
-   4,095 bytes of it (a longer one fails with OFFSET_METADATA_TOO_LARGE: Kafka allows 4,096 by default, and
-   confluent-kafka sends a terminating NUL along). Ranges that don't fit are left out from
-   the far end: their messages are sent again after a restart, none is lost.
-5. Until a commit has taken in the `most_batches` acknowledged batches that wait for it, nothing more may be sent: what
-   a crash repeats is bounded by that and by the uploads in flight, however small the batches or slow the commits. Where
-   no watermark has moved there is no commit to wait for: the rows that hold it are in batches that must be sent first.
-6. Metadata of another writer is not read: the offset counts, the rest starts from zero. That of former versions is.
-7. Kafka forgets an offset `offsets.retention.minutes` after the last commit of its partition, also while we run: a
-   group of assigned consumers has no member that would keep it (KIP-211). So each watermark is committed again
-   `refresh_s` after its last confirmation, also when nothing has moved; one that was found at the start soon after it.
-8. Before a commit is sent its topic must have been proved to be the same (`topic_identity`), by an answer asked for
-   after the watermarks were taken: so they are `prepared` first, and sent as they were then.
-
-Theory: offset and metadata are stored by Kafka in one record, so counts and ranges can't disagree with the offset,
-whatever is killed when.
+2. One commit is outstanding at a time; the next one carries the newest checkpoints, so a failed one is not repeated.
+   One that Kafka does not answer within `answer_s` is given up.
+3. A commit is due when a checkpoint has changed and `interval_s` has passed; it is due within 20 ms when the worker
+   stops, or half of `most_batches` acknowledged batches wait for it: early enough to be answered, with small batches
+   too, before rule 4 applies.
+4. While `most_batches` acknowledged batches wait for a commit, nothing more may be sent: a crash repeats at most these
+   and the uploads in flight, however small the batches or slow the commits. If no checkpoint has changed, there is no
+   commit to wait for: the rows that the next offset waits for are in batches that must be sent first.
+5. Kafka forgets an offset `offsets.retention.minutes` after the last commit of its partition, also while we run: a
+   group of assigned consumers has no member that would keep it (KIP-211). So each checkpoint is committed again
+   `refresh_s` after its last confirmation, also if it has not changed, and one that was already in Kafka when the
+   worker started soon after the start.
+6. Before a commit is sent, its topic must have been proved to be the same (`topic_identity`), by an answer requested
+   after the checkpoints were taken: so they are prepared first, and sent as they were then.
+7. The metadata of the prepared commits may be full (`checkpoint`, rule 2). While it is, no route may be read further
+   ahead of a suspended one: a crash would repeat what no commit can carry.
 """
 
 from collections.abc import Mapping
@@ -30,13 +25,13 @@ from dataclasses import dataclass, field
 
 from ingest.pipeline.offsets.checkpoint import Checkpoint, encode
 
-# By partition: the next offset and the metadata, empty where the client doesn't say it.
+# By partition: the next offset and the metadata, empty where the client doesn't return it.
 Stored = Mapping[int, tuple[int, str]]
 
-_HURRY_S = 0.02  # between the commits of a worker that waits for them
-_FOUND_S = 5.0  # after the start: by then an offset that the log does not hold has stopped the worker
+_MIN_INTERVAL_S = 0.02  # between the commits of a worker that waits for them
+_FIRST_REFRESH_S = 5.0  # after the start: by then an offset that the log does not hold has stopped the worker
 REFRESH_S = 3600.0
-_REFRESHES = 6  # within the time that Kafka keeps an offset: a few may fail
+_REFRESHES = 6  # within the time that Kafka keeps an offset: some of them may fail
 
 
 @dataclass(slots=True)
@@ -47,9 +42,10 @@ class Committer:
     most_batches: int = 2
     answer_s: float = 30.0
     refresh_s: float = REFRESH_S
-    _waiting: int = 0  # acknowledged batches that no confirmed commit holds
-    _held: int = 0  # those of them that the commit on its way holds
-    _held_prepared: int = 0  # and those that the prepared one holds
+    metadata_full: bool = False  # the commit prepared last can't carry all that is settled out of order
+    _waiting_batches: int = 0  # acknowledged, and in no confirmed commit
+    _outstanding_batches: int = 0  # those of them that the outstanding commit has
+    _prepared_batches: int = 0  # those of them that the prepared commit has
     _refused: bool = False
     _stored: dict[int, Checkpoint] = field(default_factory=dict)
     _refresh_at: dict[int, float] = field(default_factory=dict)
@@ -57,76 +53,79 @@ class Committer:
     _outstanding: dict[int, Checkpoint] = field(default_factory=dict)
     _sent_at: float = float("-inf")
 
-    def may_commit(self, now: float, *, leaving: bool) -> bool:
-        """No commit is prepared or outstanding, and it is time for the next."""
+    def may_commit(self, now: float, *, stopping: bool) -> bool:
+        """No commit is prepared or outstanding, and it is time for the next; sooner if the worker is `stopping`."""
         if self._prepared:
             return False
         if self._outstanding and now - self._sent_at < self.answer_s:
             return False
-        hurry = leaving or (2 * self._waiting >= self.most_batches and not self._refused)
-        return now - self._sent_at >= (_HURRY_S if hurry else self.interval_s)
+        urgent = stopping or (2 * self._waiting_batches >= self.most_batches and not self._refused)
+        return now - self._sent_at >= (_MIN_INTERVAL_S if urgent else self.interval_s)
 
-    def acknowledged(self) -> None:
+    def batch_acknowledged(self) -> None:
         """One more batch waits for its commit."""
-        self._waiting += 1
+        self._waiting_batches += 1
 
     @property
-    def behind(self) -> bool:
-        """So many acknowledged batches wait for their commit that nothing more may be sent."""
-        return self._waiting >= self.most_batches
+    def batch_limit_reached(self) -> bool:
+        """Rule 4: `most_batches` acknowledged batches wait for their commit."""
+        return self._waiting_batches >= self.most_batches
 
-    def moved(self, watermarks: Mapping[int, Checkpoint]) -> dict[int, Checkpoint]:
-        """Those of `watermarks` that Kafka has not confirmed."""
+    def unconfirmed(self, checkpoints: Mapping[int, Checkpoint]) -> dict[int, Checkpoint]:
+        """Those of `checkpoints` that Kafka has not confirmed."""
         return {
-            partition: mark for partition, mark in watermarks.items() if not _same(self._stored.get(partition), mark)
+            partition: checkpoint
+            for partition, checkpoint in checkpoints.items()
+            if not _same(self._stored.get(partition), checkpoint)
         }
 
-    def prepare(self, watermarks: Mapping[int, Checkpoint], now: float) -> bool:
-        """Take what is to be committed now, if there is anything: what has moved, and what Kafka would forget."""
-        due = self.moved(watermarks)
-        due |= {p: watermarks[p] for p, at in self._refresh_at.items() if now >= at and p in watermarks}
+    def prepare_commit(self, checkpoints: Mapping[int, Checkpoint], now: float) -> bool:
+        """Prepare a commit of the unconfirmed `checkpoints` and of those to be refreshed; False if there are none."""
+        due = self.unconfirmed(checkpoints)
+        due |= {p: checkpoints[p] for p, at in self._refresh_at.items() if now >= at and p in checkpoints}
         if due:
             self._prepared = due
-            self._held_prepared = self._waiting
+            self._prepared_batches = self._waiting_batches
+            self.metadata_full = not all(checkpoint.fits() for checkpoint in checkpoints.values())
         return bool(due)
 
-    def send(self, now: float) -> dict[int, Checkpoint]:
-        """What was prepared; it leaves now."""
+    def send_prepared(self, now: float) -> dict[int, Checkpoint]:
+        """The prepared commit, which the caller sends now."""
         self._outstanding, self._prepared = self._prepared, {}
-        self._held, self._held_prepared = self._held_prepared, 0
+        self._outstanding_batches, self._prepared_batches = self._prepared_batches, 0
         self._sent_at = now
         return self._outstanding
 
-    def answered(self, stored: Stored, now: float) -> dict[int, int]:
-        """Kafka answered: `stored` is what it took. Returns the next offsets that it confirms."""
-        news = {}
+    def handle_answer(self, stored: Stored, now: float) -> dict[int, int]:
+        """Record what Kafka has `stored` of the outstanding commit. Returns the next offsets that this confirms."""
+        confirmed = {}
         for partition, (next_offset, metadata) in stored.items():
-            mark = self._outstanding.get(partition)
+            sent = self._outstanding.get(partition)
             # An earlier commit that was given up may have had the same offset, and less in its metadata.
-            if mark is not None and mark.next_offset == next_offset and metadata in {"", encode(mark)}:
-                self._stored[partition] = mark
+            if sent is not None and sent.next_offset == next_offset and metadata in {"", encode(sent)}:
+                self._stored[partition] = sent
                 self._refresh_at[partition] = now + self.refresh_s
-                news[partition] = next_offset
-        self._refused = news.keys() != self._outstanding.keys()
+                confirmed[partition] = next_offset
+        self._refused = confirmed.keys() != self._outstanding.keys()
         if not self._refused:
-            self._waiting -= self._held
+            self._waiting_batches -= self._outstanding_batches
             # The answer may be a late one, to a commit that was given up.
-            self._held_prepared = max(self._held_prepared - self._held, 0)
-        self._held = 0
+            self._prepared_batches = max(self._prepared_batches - self._outstanding_batches, 0)
+        self._outstanding_batches = 0
         self._outstanding = {}
-        return news
+        return confirmed
 
-    def found(self, partition: int, watermark: Checkpoint, now: float) -> None:
-        """This watermark is already in Kafka; for how long it has been there nobody knows."""
-        self._stored[partition] = watermark
-        self._refresh_at[partition] = now + min(_FOUND_S, self.refresh_s)
+    def add_stored(self, partition: int, checkpoint: Checkpoint, now: float) -> None:
+        """This checkpoint is in Kafka already, for an unknown time."""
+        self._stored[partition] = checkpoint
+        self._refresh_at[partition] = now + min(_FIRST_REFRESH_S, self.refresh_s)
 
     def refresh(self, now: float) -> None:
-        """Write all watermarks again with the next commit: more is to be said of their topic."""
+        """Write all checkpoints again with the next commit, as `topic_partitions` has changed."""
         self._refresh_at = dict.fromkeys(self._refresh_at, now)
 
     def stored(self, partition: int) -> Checkpoint | None:
-        """The newest watermark that Kafka confirmed."""
+        """The newest checkpoint that Kafka confirmed."""
         return self._stored.get(partition)
 
     @property
@@ -136,22 +135,22 @@ class Committer:
 
     @property
     def outstanding(self) -> bool:
-        """A commit is on its way, or is about to be."""
+        """A commit is prepared, or sent and not answered."""
         return bool(self._outstanding or self._prepared)
 
 
 def refresh_s(retention_s: float | None) -> float:
-    """How often a watermark is written again where Kafka keeps an offset for `retention_s` (None: it does not say)."""
+    """How often a checkpoint is written again if Kafka keeps an offset for `retention_s` (None: unknown)."""
     return REFRESH_S if retention_s is None else min(REFRESH_S, retention_s / _REFRESHES)
 
 
-def _same(stored: Checkpoint | None, mark: Checkpoint) -> bool:
-    """Nothing has moved. Which topic it was committed for is written with the next commit, and not a reason for one."""
+def _same(stored: Checkpoint | None, checkpoint: Checkpoint) -> bool:
+    """Nothing has changed but the topic, which is written with the next commit and no reason for one."""
     if stored is None:
         return False
     return (stored.next_offset, stored.counts, stored.ranges, stored.routes) == (
-        mark.next_offset,
-        mark.counts,
-        mark.ranges,
-        mark.routes,
+        checkpoint.next_offset,
+        checkpoint.counts,
+        checkpoint.ranges,
+        checkpoint.routes,
     )

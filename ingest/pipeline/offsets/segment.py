@@ -1,11 +1,12 @@
-"""What of a partition arrived together, and what of it is still to be settled: the pieces of the ack tracker.
+"""The parts of a partition that the ack tracker keeps: the messages of one chunk, or several chunks merged.
 
 Rules
-1. A stretch lies between two offsets. Each route has a ticket for its messages in it, or has left them behind (`open`).
-2. What is settled of a route that still waits here is kept apart (`partly`): a restart sends all of it again.
-3. Neighbours with nothing in hand that wait for the same routes become one, so that their number does not grow.
-4. A stretch with nothing in hand can be split at any offset. Its counts are shared out by what was seen of it; in sum
-   they stay what they were.
+1. A segment lies between two offsets. Each route has a ticket for its messages in it, or is suspended there.
+2. A route is open in a segment while it has a ticket there or is suspended there. A restart sends all messages of an
+   open route again, so those of them that are settled are counted only when the route is no longer open.
+3. Neighbours without tickets in which the same routes are suspended are merged, so that their number does not grow.
+4. A segment without tickets can be split at any offset. Its counts are divided by how many settled messages were read
+   again below that offset; their sum stays the same.
 """
 
 from collections import deque
@@ -17,9 +18,9 @@ from ingest.records import NOTHING, Counts, Span
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """The messages of one route in a segment, in hand. `holds` counts what still keeps them from being settled.
+    """The messages of one route in a segment, in hand. `holds` is the number of releases until they are settled.
 
-    `on_settled` is called after the last release: the tracker then moves what may be committed.
+    `on_settled` is called after the last release, so that the tracker moves its checkpoint.
     """
 
     span: Span
@@ -38,10 +39,10 @@ class Ticket:
         self.holds += 1
 
     def release(self, *, dead: int = 0, tombstones: int = 0, filtered: int = 0) -> None:
-        """Remove one hold. `dead` of the messages went to the dead letters, `tombstones` and `filtered` are not sent.
+        """Remove one hold: `dead` messages are dead letters, `tombstones` and `filtered` messages are not sent.
 
-        Raises ValueError if nothing held them: something would be settled twice; and if the numbers are negative or, in
-        sum over all releases, more than there are messages.
+        Raises ValueError if there is no hold, as the messages would be settled twice, and if a number is negative or
+        the sum over all releases exceeds the number of messages.
         """
         if self.holds < 1:
             raise ValueError(f"partition {self.span.partition}: {self.span} is already settled")
@@ -53,67 +54,67 @@ class Ticket:
         self.filtered += filtered
         if not self.holds:
             self.segment.tickets.remove(self)
-            self.segment.let_go(self.route, self.counts())
+            self.segment.settle(self.route, self.counts())
             self.on_settled()
 
     def counts(self) -> Counts:
-        """What its messages have become, once it is settled."""
-        lost = self.dead + self.tombstones + self.filtered
-        return Counts(self.span.count - lost, self.dead, self.tombstones, self.filtered)
+        """The outcome of its messages: all that no release has named otherwise count as acknowledged."""
+        others = self.dead + self.tombstones + self.filtered
+        return Counts(self.span.count - others, self.dead, self.tombstones, self.filtered)
 
 
 @dataclass(slots=True, eq=False)
 class Segment:
-    """Messages that arrived together, or became one since.
+    """Messages of one partition with `first` <= offset < `next_offset`.
 
-    `tickets` are those not settled yet, `open` the routes whose messages must be read again, `reached` how far in such
-    a reading has come. `settled` counts what no restart sends again, `partly` what is settled of the routes that
-    still wait.
+    `tickets` are those that are not settled. The routes in `suspended` must read their messages here again; `reread_to`
+    is the next offset of a route that is doing so. `settled` are the counts of messages that no restart sends again,
+    `settled_while_open` those of the routes that are still open here (rule 2).
     """
 
     first: int
     next_offset: int
     settled: Counts = NOTHING
-    open: frozenset[int] = frozenset()
+    suspended: frozenset[int] = frozenset()
     tickets: list[Ticket] = field(default_factory=list)
-    reached: dict[int, int] = field(default_factory=dict)
-    partly: dict[int, Counts] = field(default_factory=dict)
+    reread_to: dict[int, int] = field(default_factory=dict)
+    settled_while_open: dict[int, Counts] = field(default_factory=dict)
 
     @property
-    def idle(self) -> bool:
-        """Nothing of it is in hand, but something is left behind."""
-        return bool(self.open) and not self.tickets and not self.reached
+    def mergeable(self) -> bool:
+        """It has suspended routes and nothing else: rule 3 applies."""
+        return bool(self.suspended) and not self.tickets and not self.reread_to
 
-    def waiting(self) -> frozenset[int]:
-        """The routes that have something open here."""
-        return self.open.union(ticket.route for ticket in self.tickets)
+    def open_routes(self) -> frozenset[int]:
+        """The routes that have a ticket here or are suspended here."""
+        return self.suspended.union(ticket.route for ticket in self.tickets)
 
-    def let_go(self, route: int, counts: Counts = NOTHING) -> None:
-        """`counts` more messages of `route` are settled; all of them count once none of it waits here."""
-        counts += self.partly.pop(route, NOTHING)
-        if route in self.waiting():
-            self.partly[route] = counts
+    def settle(self, route: int, counts: Counts = NOTHING) -> None:
+        """Add the `counts` of settled messages of `route` (rule 2)."""
+        counts += self.settled_while_open.pop(route, NOTHING)
+        if route in self.open_routes():
+            self.settled_while_open[route] = counts
         else:
             self.settled += counts
 
 
-def joined(stretches: Iterable[Segment]) -> deque[Segment]:
-    """Rule 3, for stretches in order of arrival."""
-    found: deque[Segment] = deque()
-    for stretch in stretches:
-        before = found[-1] if found else None
-        if before is not None and before.idle and stretch.idle and before.open == stretch.open:
-            before.next_offset = stretch.next_offset
-            before.settled += stretch.settled
+def merge_neighbours(segments: Iterable[Segment]) -> deque[Segment]:
+    """Rule 3, for segments in order of arrival."""
+    merged: deque[Segment] = deque()
+    for segment in segments:
+        before = merged[-1] if merged else None
+        if before is not None and before.mergeable and segment.mergeable and before.suspended == segment.suspended:
+            before.next_offset = segment.next_offset
+            before.settled += segment.settled
         else:
-            found.append(stretch)
-    return found
+            merged.append(segment)
+    return merged
 
 
-def split(stretch: Segment, upto: int, seen: int) -> tuple[Segment, Segment | None]:
-    """What of a stretch without tickets lies below `upto`, with `seen` settled messages, and the rest."""
-    if stretch.next_offset <= upto:
-        return stretch, None
-    counts = stretch.settled.part(seen)
-    rest = Segment(upto, stretch.next_offset, stretch.settled - counts, stretch.open)
-    return Segment(stretch.first, upto, counts, stretch.open), rest
+def split(segment: Segment, at: int, reread: int) -> tuple[Segment, Segment | None]:
+    """Rule 4: the part below offset `at`, of which `reread` settled messages were read again, and the rest if any."""
+    if segment.next_offset <= at:
+        return segment, None
+    below = segment.settled.part(reread)
+    rest = Segment(at, segment.next_offset, segment.settled - below, segment.suspended)
+    return Segment(segment.first, at, below, segment.suspended), rest

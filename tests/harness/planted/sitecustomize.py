@@ -53,12 +53,12 @@ def after(owner: Any, name: str, when: Callable[..., bool] = lambda *_: True) ->
 # --- crash points ---------------------------------------------------------------------------------
 
 
-def _acknowledged(_reader: Any, watermarks: Any) -> bool:
-    return any(mark.counts.acknowledged for mark in watermarks.values())
+def _acknowledged(_consumer: Any, checkpoints: Any) -> bool:
+    return any(checkpoint.counts.acknowledged for checkpoint in checkpoints.values())
 
 
-def _dead(_reader: Any, watermarks: Any) -> bool:
-    return any(mark.counts.dead_lettered for mark in watermarks.values())
+def _dead(_consumer: Any, checkpoints: Any) -> bool:
+    return any(checkpoint.counts.dead_lettered for checkpoint in checkpoints.values())
 
 
 def fetched(poll: Any) -> None:
@@ -96,11 +96,11 @@ def acknowledged(poll: Any) -> None:
 
 
 def committing(poll: Any) -> None:
-    after(poll.PartitionConsumer, "commit", lambda _, reader, marks: _acknowledged(reader, marks))
+    after(poll.PartitionConsumer, "commit", lambda _, *of: _acknowledged(*of))
 
 
 def committed(commit: Any) -> None:
-    after(commit.Committer, "answered", lambda news, *_: any(news.values()))
+    after(commit.Committer, "handle_answer", lambda news, *_: any(news.values()))
 
 
 def dead_letter_written(dead_letters: Any) -> None:
@@ -108,7 +108,7 @@ def dead_letter_written(dead_letters: Any) -> None:
 
 
 def dead_letter_committing(poll: Any) -> None:
-    after(poll.PartitionConsumer, "commit", lambda _, reader, marks: _dead(reader, marks))
+    after(poll.PartitionConsumer, "commit", lambda _, *of: _dead(*of))
 
 
 def starting(worker: Any) -> None:
@@ -146,19 +146,19 @@ CRASHES = {
 
 def commits_before_the_answer(ack: Any) -> None:
     """What was polled is committed, as a consumer with auto-commit does."""
-    ack.PartitionTracker.watermark = lambda self: ack.Checkpoint(self.position)
+    ack.PartitionTracker.checkpoint = lambda self: ack.Checkpoint(self.position)
 
 
 def later_answers_pass_earlier_ones(ack: Any) -> None:
     """Acknowledgements are not held until their predecessors have come."""
-    settle = ack.PartitionTracker._settle
+    settle = ack.PartitionTracker._pop_settled
 
     def passing(self: Any) -> None:
         settle(self)
-        settled = [stretch.next_offset for stretch in self._stretches if not stretch.waiting()]
+        settled = [segment.next_offset for segment in self._segments if not segment.open_routes()]
         self._next_offset = max([self._next_offset, *settled])
 
-    ack.PartitionTracker._settle = passing
+    ack.PartitionTracker._pop_settled = passing
 
 
 def ignores_errors(poll: Any) -> None:
@@ -215,9 +215,11 @@ def sends_twice(log: Any) -> None:
 
 
 def counts_over_gaps(ack: Any) -> None:
-    """The watermark is the first offset plus the number of messages: right only where offsets have no gaps."""
-    watermark = ack.PartitionTracker.watermark
-    ack.PartitionTracker.watermark = lambda self: ack.Checkpoint((mark := watermark(self)).counts.total, mark.counts)
+    """The next offset is the first offset plus the number of messages: right only where offsets have no gaps."""
+    checkpoint = ack.PartitionTracker.checkpoint
+    ack.PartitionTracker.checkpoint = lambda self: ack.Checkpoint(
+        (found := checkpoint(self)).counts.total, found.counts
+    )
 
 
 BUGS = {

@@ -147,13 +147,13 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
     assert sorted([*sent, *dead]) == sorted(expected)
     random.shuffle(waiting)  # type: ignore[attr-defined]
     for each in waiting:
-        before = sum(tracker.open_messages for tracker in trackers.values())
+        before = sum(tracker.messages_in_hand for tracker in trackers.values())
         settle_batch(each) if isinstance(each, Batch) else settle_letters(each)
-        assert sum(tracker.open_messages for tracker in trackers.values()) <= before
+        assert sum(tracker.messages_in_hand for tracker in trackers.values()) <= before
     for partition, tracker in trackers.items():
         tracker.advance(ends[partition])
-        mark = tracker.watermark()
-        assert tracker.open_messages == 0
+        mark = tracker.checkpoint()
+        assert tracker.messages_in_hand == 0
         assert mark.next_offset >= ends[partition]
         assert mark.counts.dead_lettered == sum(p == partition for p, _ in dead)
         settled_here = sum(p == partition for p, _ in [*sent, *dead])
@@ -176,11 +176,11 @@ def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() ->
     one = intake(trackers)
     letters = one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0).letters
     one.batches[0].close(0.0, leaving=True)
-    assert trackers[0].watermark() == Checkpoint(0)
+    assert trackers[0].checkpoint() == Checkpoint(0)
     settle_batch(one.batches[0].ready[0])
-    assert trackers[0].watermark() == Checkpoint(0)
+    assert trackers[0].checkpoint() == Checkpoint(0)
     settle_letters(letters)
-    assert trackers[0].watermark() == Checkpoint(3, Counts(2, 1))
+    assert trackers[0].checkpoint() == Checkpoint(3, Counts(2, 1))
 
 
 def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> None:
@@ -192,7 +192,7 @@ def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> No
     assert one.batches[0].ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
     settle_letters(taken.letters)
     settle_batch(one.batches[0].ready[0])
-    assert trackers[0].watermark() == Checkpoint(4, Counts(3, 1))
+    assert trackers[0].checkpoint() == Checkpoint(4, Counts(3, 1))
 
 
 def test_a_chunk_that_a_former_process_settled_whole_leaves_nothing_open() -> None:
@@ -200,7 +200,7 @@ def test_a_chunk_that_a_former_process_settled_whole_leaves_nothing_open() -> No
     one = intake(trackers)
     assert one.take(chunk([good(0, 0), good(0, 1)]), 0.0).letters == DeadLetterBatch((), ())
     assert one.rows == 0
-    assert trackers[0].watermark() == Checkpoint(2, Counts(2))
+    assert trackers[0].checkpoint() == Checkpoint(2, Counts(2))
 
 
 def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:
@@ -269,8 +269,8 @@ def test_shapes_never_share_a_batch_and_together_keep_the_limit(sizes: list[int]
         taking.batches[0].ready.clear()
     for batch in batches:
         assert len({len(at) % 3 for at in batch.table().column("at").to_pylist()}) == 1
-        assert trackers[0].watermark().next_offset < offset
+        assert trackers[0].checkpoint().next_offset < offset
         settle_batch(batch)
     assert sum(batch.rows for batch in batches) == offset
     assert [batch.number for batch in batches] == list(range(1, len(batches) + 1))
-    assert trackers[0].watermark().next_offset == offset
+    assert trackers[0].checkpoint().next_offset == offset

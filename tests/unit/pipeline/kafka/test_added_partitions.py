@@ -40,10 +40,10 @@ class Scene:
     def track(self, partition: int, offset: int, why: str, _mark: Checkpoint | None) -> None:
         self.tracked[partition] = offset, why
 
-    def commit(self, marks: Mapping[int, Checkpoint]) -> None:
-        self.committer.prepare(marks, 0.0)
-        self.committer.send(0.0)
-        self.committer.answered({p: (mark.next_offset, "") for p, mark in marks.items()}, 0.0)
+    def commit(self, checkpoints: Mapping[int, Checkpoint]) -> None:
+        self.committer.prepare_commit(checkpoints, 0.0)
+        self.committer.send_prepared(0.0)
+        self.committer.handle_answer({p: (checkpoint.next_offset, "") for p, checkpoint in checkpoints.items()}, 0.0)
 
 
 def test_a_new_partition_is_read_from_its_first_message_once_that_is_committed() -> None:

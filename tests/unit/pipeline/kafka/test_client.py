@@ -30,7 +30,7 @@ MAKERS: dict[str, Callable[[Kafka], object]] = {
     "reader": reader,
     "refetch": lambda kafka: refetch(kafka, {0: [0]}),
     "writer": lambda kafka: producer.ConfirmedProducer(kafka).durable(),
-    "check_topic": lambda kafka: producer.check_topic(kafka, "t", "[dead_letters] topic"),
+    "check_topic": lambda kafka: metadata.check_topic(kafka, "t", "[dead_letters] topic"),
 }
 
 

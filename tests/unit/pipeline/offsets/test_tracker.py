@@ -6,25 +6,24 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingest.pipeline.offsets import checkpoint
-from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
+from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange, decode, encode
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Counts, Span
 
 
-def offsets_in(mark: Checkpoint, offsets: list[int]) -> set[int]:
-    """Those of `offsets` that a commit of `mark` calls settled."""
+def offsets_in(checkpoint: Checkpoint, offsets: list[int]) -> set[int]:
+    """Those of `offsets` that a commit of `checkpoint` calls settled."""
     return {
         offset
         for offset in offsets
-        if offset < mark.next_offset or any(r.first <= offset < r.next_offset for r in mark.ranges)
+        if offset < checkpoint.next_offset or any(r.first <= offset < r.next_offset for r in checkpoint.ranges)
     }
 
 
-def counts(mark: Checkpoint) -> tuple[int, int]:
+def counts(checkpoint: Checkpoint) -> tuple[int, int]:
     """Messages settled and dead-lettered, below the watermark and above it."""
-    return mark.settled().total, mark.settled().dead_lettered
+    return checkpoint.settled().total, checkpoint.settled().dead_lettered
 
 
 class TrackedPartition(RuleBasedStateMachine):
@@ -40,16 +39,16 @@ class TrackedPartition(RuleBasedStateMachine):
         self.kept: dict[int, bool] = {}  # what of it the last commit holds
         self.open: list[tuple[Ticket, list[int], list[int]]] = []  # ticket, its offsets, dead ones of each hold
         self.dead: dict[int, int] = {}  # identity of an open ticket -> its dead so far
-        self.committed = (base, checkpoint.encode(Checkpoint(base)))
+        self.committed = (base, encode(Checkpoint(base)))
         self.highest = 0
         self.begin()
 
     def begin(self) -> None:
         next_offset, metadata = self.committed
-        carried = checkpoint.decode(next_offset, metadata)
+        carried = decode(next_offset, metadata)
         assert offsets_in(carried, self.log) == set(self.kept) & set(self.log)
         self.tracker = PartitionTracker(0, next_offset, carried)
-        assert self.tracker.watermark() == carried
+        assert self.tracker.checkpoint() == carried
         self.settled = dict(self.kept)
         self.open = []
         self.dead = {}
@@ -117,8 +116,8 @@ class TrackedPartition(RuleBasedStateMachine):
 
     @rule(crash=st.booleans())
     def commit(self, crash: bool) -> None:  # noqa: FBT001
-        mark = self.tracker.watermark()
-        self.committed = (mark.next_offset, checkpoint.encode(mark))
+        checkpoint = self.tracker.checkpoint()
+        self.committed = (checkpoint.next_offset, encode(checkpoint))
         self.kept = dict(self.settled)
         if crash:
             self.begin()
@@ -130,24 +129,25 @@ class TrackedPartition(RuleBasedStateMachine):
 
     @invariant()
     def holds_true(self) -> None:
-        mark = self.tracker.watermark()
-        assert mark.next_offset >= self.highest, "went back"
-        self.highest = mark.next_offset
+        checkpoint = self.tracker.checkpoint()
+        assert checkpoint.next_offset >= self.highest, "went back"
+        self.highest = checkpoint.next_offset
         open_now = [o for _, own, _ in self.open for o in own]
         unresolved = min([*open_now, *(o for o in self.unread() if o not in self.settled)], default=self.end)
-        assert mark.next_offset <= max(unresolved, self.tracker.position if not open_now else 0)
-        assert not offsets_in(mark, open_now), "committed before it was settled"
-        assert offsets_in(mark, self.log) == set(self.log) & set(self.settled)
-        assert counts(mark) == (len(self.settled), sum(self.settled.values()))
-        assert self.tracker.open_messages == len(open_now)
-        ends = [mark.next_offset, *(edge for r in mark.ranges for edge in (r.first, r.next_offset))]
+        assert checkpoint.next_offset <= max(unresolved, self.tracker.position if not open_now else 0)
+        assert not offsets_in(checkpoint, open_now), "committed before it was settled"
+        assert offsets_in(checkpoint, self.log) == set(self.log) & set(self.settled)
+        assert counts(checkpoint) == (len(self.settled), sum(self.settled.values()))
+        assert self.tracker.messages_in_hand == len(open_now)
+        ends = [checkpoint.next_offset, *(edge for r in checkpoint.ranges for edge in (r.first, r.next_offset))]
         assert ends == sorted(ends)
         assert all(
-            r.first < r.next_offset and min(r.counts.acknowledged, r.counts.dead_lettered) >= 0 for r in mark.ranges
+            r.first < r.next_offset and min(r.counts.acknowledged, r.counts.dead_lettered) >= 0
+            for r in checkpoint.ranges
         )
         below = [o for o in self.log if o < self.tracker.position and o not in set(open_now)]
         contiguous = [o for o in below if o < min(open_now, default=self.end)]
-        assert not contiguous or mark.next_offset > contiguous[-1], "settled, but held back"
+        assert not contiguous or checkpoint.next_offset > contiguous[-1], "settled, but held back"
 
     def teardown(self) -> None:
         if not hasattr(self, "log"):
@@ -161,7 +161,7 @@ class TrackedPartition(RuleBasedStateMachine):
                 self.settled |= dict.fromkeys(self.within(ticket, unread[:7]), False)
         self.tracker.advance(self.end)
         dead = sum(self.settled.values())
-        assert self.tracker.watermark() == Checkpoint(self.end, Counts(len(self.settled) - dead, dead))
+        assert self.tracker.checkpoint() == Checkpoint(self.end, Counts(len(self.settled) - dead, dead))
         assert set(self.log) <= set(self.settled)
 
 
@@ -178,9 +178,9 @@ def test_a_later_acknowledgement_waits_for_an_earlier_one() -> None:
     (first,), _ = tracker.track(chunk(0, 1))
     (second,), _ = tracker.track(chunk(2, 5))
     second.release(dead=1)
-    assert tracker.watermark() == Checkpoint(0, Counts(), (SettledRange(2, 6, Counts(1, 1)),))
+    assert tracker.checkpoint() == Checkpoint(0, Counts(), (SettledRange(2, 6, Counts(1, 1)),))
     first.release()
-    assert tracker.watermark() == Checkpoint(6, Counts(3, 1))
+    assert tracker.checkpoint() == Checkpoint(6, Counts(3, 1))
 
 
 def test_neighbouring_ranges_travel_as_one() -> None:
@@ -188,18 +188,18 @@ def test_neighbouring_ranges_travel_as_one() -> None:
     tickets = [tracker.track(chunk(o, o + 1))[0][0] for o in (0, 2, 7, 9, 20)]
     for ticket in (tickets[1], tickets[2], tickets[4]):
         ticket.release()
-    assert tracker.watermark().ranges == (SettledRange(2, 9, Counts(4)), SettledRange(20, 22, Counts(2)))
+    assert tracker.checkpoint().ranges == (SettledRange(2, 9, Counts(4)), SettledRange(20, 22, Counts(2)))
 
 
 def test_a_second_crash_does_not_forget_what_the_first_process_settled() -> None:
-    mark = Checkpoint(0, Counts(), (SettledRange(10, 20, Counts(8, 2)), SettledRange(30, 40, Counts(10))))
+    checkpoint = Checkpoint(0, Counts(), (SettledRange(10, 20, Counts(8, 2)), SettledRange(30, 40, Counts(10))))
     for _ in range(3):
-        tracker = PartitionTracker(0, 0, mark)
+        tracker = PartitionTracker(0, 0, checkpoint)
         tickets, _ = tracker.track(chunk(*range(15)))
         assert [ticket.span for ticket in tickets] == [Span(0, 0, 10, 10)]
-        mark = checkpoint.decode(0, checkpoint.encode(tracker.watermark()))
-        assert counts(mark) == (20, 2)
-    tickets, mask = PartitionTracker(0, 0, mark).track(chunk(*range(45)))
+        checkpoint = decode(0, encode(tracker.checkpoint()))
+        assert counts(checkpoint) == (20, 2)
+    tickets, mask = PartitionTracker(0, 0, checkpoint).track(chunk(*range(45)))
     assert [ticket.span for ticket in tickets] == [Span(0, 0, 10, 10), Span(0, 20, 30, 10), Span(0, 40, 45, 5)]
     assert mask is not None
     assert int(mask.sum()) == 25
@@ -208,16 +208,16 @@ def test_a_second_crash_does_not_forget_what_the_first_process_settled() -> None
 def test_a_hole_that_ends_inside_a_carried_range_keeps_the_metadata_readable() -> None:
     tracker = PartitionTracker(0, 5, Checkpoint(5, Counts(5), (SettledRange(10, 20, Counts(9, 1)),)))
     tracker.advance(15)
-    mark = tracker.watermark()
-    assert checkpoint.decode(mark.next_offset, checkpoint.encode(mark)) == mark
-    assert mark.next_offset == 15
-    assert counts(mark) == (15, 1)
+    checkpoint = tracker.checkpoint()
+    assert decode(checkpoint.next_offset, encode(checkpoint)) == checkpoint
+    assert checkpoint.next_offset == 15
+    assert counts(checkpoint) == (15, 1)
     tickets, mask = tracker.track(chunk(*range(15, 22)))
     assert [ticket.span for ticket in tickets] == [Span(0, 20, 22, 2)]
     assert mask is not None
     assert mask.tolist() == [False] * 5 + [True] * 2
     tickets[0].release()
-    assert tracker.watermark() == Checkpoint(22, Counts(16, 1))
+    assert tracker.checkpoint() == Checkpoint(22, Counts(16, 1))
 
 
 @pytest.mark.parametrize("way", ["end of the log", "chunk"])
@@ -228,7 +228,7 @@ def test_what_was_acknowledged_and_compacted_away_since_still_counts(way: str) -
     else:
         (ticket,), _ = tracker.track(chunk(25))
         ticket.release()
-    assert counts(tracker.watermark()) == ((17, 3) if way == "end of the log" else (18, 3))
+    assert counts(tracker.checkpoint()) == ((17, 3) if way == "end of the log" else (18, 3))
 
 
 def test_an_end_that_is_already_passed_changes_nothing() -> None:
@@ -236,16 +236,16 @@ def test_an_end_that_is_already_passed_changes_nothing() -> None:
     tracker.advance(10)
     tracker.advance(3)
     assert tracker.position == 10
-    assert tracker.watermark() == Checkpoint(10)
+    assert tracker.checkpoint() == Checkpoint(10)
 
 
 def test_the_end_waits_for_what_was_polled_before_it() -> None:
     tracker = PartitionTracker(0, 0)
     (ticket,), _ = tracker.track(chunk(0))
     tracker.advance(9)
-    assert tracker.watermark() == Checkpoint(0)
+    assert tracker.checkpoint() == Checkpoint(0)
     ticket.release()
-    assert tracker.watermark() == Checkpoint(9, Counts(1))
+    assert tracker.checkpoint() == Checkpoint(9, Counts(1))
 
 
 def test_misuse_raises_and_changes_nothing() -> None:
@@ -257,10 +257,10 @@ def test_misuse_raises_and_changes_nothing() -> None:
     for dead in (-1, 4):
         with pytest.raises(ValueError, match="dead letters"):
             ticket.release(dead=dead)
-    assert tracker.watermark() == Checkpoint(5)
+    assert tracker.checkpoint() == Checkpoint(5)
     ticket.release(dead=3)
     with pytest.raises(ValueError, match="already settled"):
         ticket.release()
     with pytest.raises(ValueError, match="already settled"):
         ticket.hold()
-    assert tracker.watermark() == Checkpoint(8, Counts(0, 3))
+    assert tracker.checkpoint() == Checkpoint(8, Counts(0, 3))

@@ -11,8 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingest.pipeline.offsets import checkpoint
-from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
+from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange, decode, encode
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Counts
@@ -57,7 +56,7 @@ class RoutedPartition(RuleBasedStateMachine):
         self.removed = False  # any message was, so that what a range counts can't be compared one by one
         self.exact = True  # no range was forgotten that counts messages removed since
         self.kinds_exact = True  # no part of a range was forgotten
-        self.committed = (base, checkpoint.encode(Checkpoint(base)))
+        self.committed = (base, encode(Checkpoint(base)))
         self.kept: dict[int, str] = {}  # what the last commit calls settled: offset -> kind
         self.highest = base
         self.begin(data)
@@ -68,16 +67,20 @@ class RoutedPartition(RuleBasedStateMachine):
         self.route = dict(zip(self.log, drawn, strict=True))
 
     def begin(self, data: st.DataObject) -> None:
-        carried = checkpoint.decode(*self.committed)
+        carried = decode(*self.committed)
         id_now = f"rules-{self.version}"
         self.tracker = PartitionTracker(0, carried.next_offset, carried, id_now)
-        mark = self.tracker.watermark()
+        checkpoint = self.tracker.checkpoint()
         if carried.routes in ("", id_now):
-            assert (mark.next_offset, mark.counts, mark.ranges) == (carried.next_offset, carried.counts, carried.ranges)
+            assert (checkpoint.next_offset, checkpoint.counts, checkpoint.ranges) == (
+                carried.next_offset,
+                carried.counts,
+                carried.ranges,
+            )
         else:
             whole = tuple(each for each in carried.ranges if not each.open)
-            assert mark == replace(carried, ranges=whole, routes=id_now)
-            self.forget(carried, mark)
+            assert checkpoint == replace(carried, ranges=whole, routes=id_now)
+            self.forget(carried, checkpoint)
         self.settled = dict(self.kept)
         self.open: list[Delivery] = []
         self.behind: dict[int, set[int]] = {route: set() for route in range(self.count)}
@@ -92,13 +95,14 @@ class RoutedPartition(RuleBasedStateMachine):
             self.kinds_exact = False
         self.kept = self.claimed(after, self.kept)
 
-    def claimed(self, mark: Checkpoint, of: dict[int, str]) -> dict[int, str]:
-        """Those messages `of` some that `mark` calls settled."""
-        return {offset: kind for offset, kind in of.items() if self.claims(mark, offset)}
+    def claimed(self, checkpoint: Checkpoint, of: dict[int, str]) -> dict[int, str]:
+        """Those messages `of` some that `checkpoint` calls settled."""
+        return {offset: kind for offset, kind in of.items() if self.claims(checkpoint, offset)}
 
-    def claims(self, mark: Checkpoint, offset: int) -> bool:
-        return offset < mark.next_offset or any(
-            each.first <= offset < each.next_offset and self.route[offset] not in each.open for each in mark.ranges
+    def claims(self, checkpoint: Checkpoint, offset: int) -> bool:
+        return offset < checkpoint.next_offset or any(
+            each.first <= offset < each.next_offset and self.route[offset] not in each.open
+            for each in checkpoint.ranges
         )
 
     # --- what a worker does --------------------------------------------------------------------
@@ -171,7 +175,7 @@ class RoutedPartition(RuleBasedStateMachine):
 
     def read_again(self, route: int, size: int, data: st.DataObject | None, *, ahead: bool) -> None:
         """`ahead`: the second reading knows where the next message is, and goes on past the first one's position."""
-        start = self.tracker.left_from(route)
+        start = self.tracker.suspended_from(route)
         if start is None:
             self.left.discard(route)
             return
@@ -212,22 +216,22 @@ class RoutedPartition(RuleBasedStateMachine):
 
     @rule(crash=st.booleans(), data=st.data())
     def commit(self, crash: bool, data: st.DataObject) -> None:  # noqa: FBT001
-        mark = self.tracker.watermark()
-        self.committed = (mark.next_offset, checkpoint.encode(mark))
-        self.kept = self.claimed(mark, self.settled)
+        checkpoint = self.tracker.checkpoint()
+        self.committed = (checkpoint.next_offset, encode(checkpoint))
+        self.kept = self.claimed(checkpoint, self.settled)
         # Which of those that retention has removed are counted, in a range that now begins after them, nobody knows.
         self.exact &= not crash or self.settled.keys() - self.kept.keys() <= set(self.log)
         if crash:
             self.begin(data)
 
-    @precondition(lambda self: len(self.tracker.watermark().ranges) > 1)
+    @precondition(lambda self: len(self.tracker.checkpoint().ranges) > 1)
     @rule(data=st.data())
     def commit_what_fits_and_crash(self, data: st.DataObject) -> None:
-        mark = self.tracker.watermark()
-        cut = replace(mark, ranges=mark.ranges[: data.draw(st.integers(0, len(mark.ranges) - 1))])
+        checkpoint = self.tracker.checkpoint()
+        cut = replace(checkpoint, ranges=checkpoint.ranges[: data.draw(st.integers(0, len(checkpoint.ranges) - 1))])
         self.kept = dict(self.settled)
-        self.forget(mark, cut)
-        self.committed = (cut.next_offset, checkpoint.encode(cut))
+        self.forget(checkpoint, cut)
+        self.committed = (cut.next_offset, encode(cut))
         self.begin(data)
 
     @rule(data=st.data())
@@ -237,9 +241,9 @@ class RoutedPartition(RuleBasedStateMachine):
     @rule(data=st.data())
     def start_with_other_routes(self, data: st.DataObject) -> None:
         self.version += 1
-        carried = checkpoint.decode(*self.committed)
+        carried = decode(*self.committed)
         before = {offset for offset in self.kept if offset >= carried.next_offset}
-        self.kept = self.claimed(carried.under(f"rules-{self.version}"), self.kept)
+        self.kept = self.claimed(carried.for_routes(f"rules-{self.version}"), self.kept)
         assert before >= {offset for offset in self.kept if offset >= carried.next_offset}
         rerouted = data.draw(st.sets(st.sampled_from(sorted(self.route)), max_size=20))
         self.route |= {offset: (self.route[offset] + 1) % self.count for offset in rerouted}
@@ -249,47 +253,50 @@ class RoutedPartition(RuleBasedStateMachine):
 
     @invariant()
     def holds_true(self) -> None:
-        mark = self.tracker.watermark()
-        assert checkpoint.decode(mark.next_offset, checkpoint.encode(mark)) == mark
-        assert mark.next_offset >= self.highest, "went back"
-        self.highest = mark.next_offset
-        edges = [mark.next_offset, *(edge for each in mark.ranges for edge in (each.first, each.next_offset))]
+        checkpoint = self.tracker.checkpoint()
+        assert decode(checkpoint.next_offset, encode(checkpoint)) == checkpoint
+        assert checkpoint.next_offset >= self.highest, "went back"
+        self.highest = checkpoint.next_offset
+        edges = [
+            checkpoint.next_offset,
+            *(edge for each in checkpoint.ranges for edge in (each.first, each.next_offset)),
+        ]
         assert edges == sorted(edges)
-        claimed = {offset for offset in self.log if self.claims(mark, offset)}
+        claimed = {offset for offset in self.log if self.claims(checkpoint, offset)}
         assert claimed <= self.settled.keys(), "a commit would lose it"
         assert self.kept.keys() & set(self.log) <= claimed, "would be forgotten"
-        self.nothing_is_held_back(mark)
-        self.counts_are_kept(mark)
+        self.nothing_is_held_back(checkpoint)
+        self.counts_are_kept(checkpoint)
 
-    def nothing_is_held_back(self, mark: Checkpoint) -> None:
+    def nothing_is_held_back(self, checkpoint: Checkpoint) -> None:
         in_hand = {offset for each in self.open for offset in each.offsets}
-        assert self.tracker.open_messages == len(in_hand)
+        assert self.tracker.messages_in_hand == len(in_hand)
         waiting = {each.ticket.route for each in self.open}
         for route, left in self.behind.items():
-            begins = self.tracker.left_from(route)
+            begins = self.tracker.suspended_from(route)
             assert not left if begins is None else begins <= min(left, default=self.end)
             if begins is not None:
                 waiting.add(route)
         if not waiting:
-            assert mark.next_offset >= min(self.tracker.position, self.end)
-        unclaimed = {offset for offset in self.settled.keys() & set(self.log) if not self.claims(mark, offset)}
+            assert checkpoint.next_offset >= min(self.tracker.position, self.end)
+        unclaimed = {offset for offset in self.settled.keys() & set(self.log) if not self.claims(checkpoint, offset)}
         assert unclaimed <= self.second, "settled, but would be sent again"
         assert {self.route[offset] for offset in unclaimed} <= waiting
 
-    def counts_are_kept(self, mark: Checkpoint) -> None:
-        counted = [mark.counts, *(each.counts for each in mark.ranges)]
+    def counts_are_kept(self, checkpoint: Checkpoint) -> None:
+        counted = [checkpoint.counts, *(each.counts for each in checkpoint.ranges)]
         assert all(min(_numbers(each)) >= 0 for each in counted)
         if not self.exact:
             return
-        kinds = self.claimed(mark, self.settled)
+        kinds = self.claimed(checkpoint, self.settled)
         gone = len(self.settled.keys() - kinds.keys() - set(self.log))  # may be counted in a range beside their own
-        assert len(kinds) <= mark.settled().total <= len(kinds) + gone
+        assert len(kinds) <= checkpoint.settled().total <= len(kinds) + gone
         if self.kinds_exact and not gone:
             found = Counter(kinds.values())
-            assert mark.settled() == Counts(*(found[kind] for kind in KINDS))
+            assert checkpoint.settled() == Counts(*(found[kind] for kind in KINDS))
         if not self.removed:
-            assert mark.counts.total == sum(offset < mark.next_offset for offset in kinds)
-            for each in mark.ranges:
+            assert checkpoint.counts.total == sum(offset < checkpoint.next_offset for offset in kinds)
+            for each in checkpoint.ranges:
                 assert each.counts.total == sum(each.first <= offset < each.next_offset for offset in kinds)
 
     def teardown(self) -> None:
@@ -304,8 +311,8 @@ class RoutedPartition(RuleBasedStateMachine):
                 self.take_in(unread[:7], None)
             self.holds_true()
         self.tracker.advance(self.end)
-        mark = self.tracker.watermark()
-        assert (mark.next_offset, mark.ranges) == (self.end, ())
+        checkpoint = self.tracker.checkpoint()
+        assert (checkpoint.next_offset, checkpoint.ranges) == (self.end, ())
         assert set(self.log) <= self.settled.keys()
         self.holds_true()
 
@@ -339,14 +346,14 @@ def test_a_route_left_behind_holds_up_nothing_but_the_watermark() -> None:
     tracker = PartitionTracker(0, 0, routes="ab")
     for first in range(0, 30, 3):
         arrived(tracker, {first: 0, first + 1: 1, first + 2: 0}, left=[1])[0].release(dead=1)
-    mark = Checkpoint(0, Counts(), (SettledRange(0, 30, Counts(10, 10), frozenset({1})),), "ab")
-    assert tracker.watermark() == mark
-    assert tracker.open_messages == 0
+    checkpoint = Checkpoint(0, Counts(), (SettledRange(0, 30, Counts(10, 10), frozenset({1})),), "ab")
+    assert tracker.checkpoint() == checkpoint
+    assert tracker.messages_in_hand == 0
     (ticket,) = read_again(tracker, 1, {0: 0, 1: 1, 2: 0}, upto=3)
     ticket.release(filtered=1)
-    assert tracker.left_from(1) == 3
+    assert tracker.suspended_from(1) == 3
     rest = SettledRange(3, 30, Counts(10, 8), frozenset({1}))
-    assert tracker.watermark() == Checkpoint(3, Counts(0, 2, 0, 1), (rest,), "ab")
+    assert tracker.checkpoint() == Checkpoint(3, Counts(0, 2, 0, 1), (rest,), "ab")
 
 
 def test_of_two_routes_behind_one_may_go_on_without_the_other() -> None:
@@ -355,12 +362,12 @@ def test_of_two_routes_behind_one_may_go_on_without_the_other() -> None:
     arrived(tracker, routes, left=[1, 2])[0].release()
     (ticket,) = read_again(tracker, 1, {offset: routes[offset] for offset in range(4)}, upto=4)
     ticket.release()
-    mark = tracker.watermark()
-    assert mark.ranges == (
+    checkpoint = tracker.checkpoint()
+    assert checkpoint.ranges == (
         SettledRange(0, 4, Counts(1), frozenset({2})),
         SettledRange(4, 6, Counts(1), frozenset({1, 2})),
     )
-    tickets = arrived(PartitionTracker(0, 0, mark), routes)
+    tickets = arrived(PartitionTracker(0, 0, checkpoint), routes)
     assert {route: ticket.span.count for route, ticket in tickets.items() if route != 2} == {1: 1}, "sent again"
 
 
@@ -373,10 +380,10 @@ def test_what_a_restart_sends_again_is_not_counted_before(rest: dict[int, int]) 
     ticket.release()
     tickets = read_again(tracker, 1, rest, upto=3)
     slow.release()
-    assert tracker.watermark().ranges == (SettledRange(0, 4, Counts(2), frozenset({1})),)
+    assert tracker.checkpoint().ranges == (SettledRange(0, 4, Counts(2), frozenset({1})),)
     for ticket in (*tickets, *read_again(tracker, 1, {3: 0}, upto=4)):
         ticket.release()
-    assert tracker.watermark() == Checkpoint(4, Counts(3 + len(tickets)))
+    assert tracker.checkpoint() == Checkpoint(4, Counts(3 + len(tickets)))
 
 
 def test_a_reading_that_comes_twice_sends_nothing_again() -> None:
@@ -386,9 +393,9 @@ def test_a_reading_that_comes_twice_sends_nothing_again() -> None:
     assert [ticket.span.count for ticket in read_again(tracker, 1, routes, upto=5)] == [5]
     for upto in (0, 3, 5):
         assert read_again(tracker, 1, routes, upto) == []
-        assert tracker.left_from(1) == 5
+        assert tracker.suspended_from(1) == 5
     assert [ticket.span.count for ticket in read_again(tracker, 1, routes, upto=99)] == [2]
-    assert tracker.left_from(1) is None
+    assert tracker.suspended_from(1) is None
 
 
 def test_what_has_been_tracked_does_not_arrive_again() -> None:
@@ -398,7 +405,7 @@ def test_what_has_been_tracked_does_not_arrive_again() -> None:
         for left in ((), (1,)):
             with pytest.raises(ValueError, match=f"can't track offset {offset}"):
                 arrived(tracker, dict.fromkeys(range(offset, 25), 0), left)
-    assert tracker.watermark() == Checkpoint(10, Counts(5), (SettledRange(20, 30, Counts(10)),))
+    assert tracker.checkpoint() == Checkpoint(10, Counts(5), (SettledRange(20, 30, Counts(10)),))
 
 
 def test_what_retention_took_does_not_lie_below_the_next_commit() -> None:
@@ -407,7 +414,7 @@ def test_what_retention_took_does_not_lie_below_the_next_commit() -> None:
     tracker.advance(100)
     arrived(tracker, {100: 0})
     before.release()
-    assert tracker.watermark() == Checkpoint(100, Counts(1))
+    assert tracker.checkpoint() == Checkpoint(100, Counts(1))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -425,28 +432,26 @@ def test_hours_of_a_route_behind_are_one_range(seed: int) -> None:
             tracker.advance(tracker.position + int(tracker.position not in offsets[own.stop : own.stop + 1]))
         if turn % 60 > 30:
             in_hand += second_reading(tracker, 1, offsets, routes, int(random.integers(1, 40)))
-        left = {2} if tracker.left_from(1) is None and turn % 60 else {1, 2}
+        left = {2} if tracker.suspended_from(1) is None and turn % 60 else {1, 2}
         while len(in_hand) > 4:
             in_hand.pop(int(random.integers(len(in_hand)))).release()
-        mark = tracker.watermark()
-        assert max(len(mark.ranges), len(tracker._stretches)) <= 20
+        checkpoint = tracker.checkpoint()
+        assert max(len(checkpoint.ranges), len(tracker._segments)) <= 20
         if turn in (300, 700):
             left, in_hand = {2}, []
-            tracker = PartitionTracker(
-                0, mark.next_offset, checkpoint.decode(mark.next_offset, checkpoint.encode(mark))
-            )
+            tracker = PartitionTracker(0, checkpoint.next_offset, decode(checkpoint.next_offset, encode(checkpoint)))
     assert tracker.position > offsets[-1]
     for route in (1, 2):
         in_hand += second_reading(tracker, route, offsets, routes, len(offsets))
     for ticket in in_hand:
         ticket.release()
-    assert tracker.watermark() == Checkpoint(tracker.position, Counts(len(offsets)))
+    assert tracker.checkpoint() == Checkpoint(tracker.position, Counts(len(offsets)))
 
 
 def second_reading(
     tracker: PartitionTracker, route: int, offsets: npt.NDArray[np.int64], routes: npt.NDArray[np.int64], most: int
 ) -> list[Ticket]:
-    start = tracker.left_from(route)
+    start = tracker.suspended_from(route)
     if start is None:
         return []
     begin, end = np.searchsorted(offsets, [start, tracker.position]).tolist()
