@@ -38,8 +38,8 @@ from ingest.pipeline.delivery.route import RouteDelivery
 from ingest.pipeline.intake import Intake, Taken
 from ingest.pipeline.kafka.added_partitions import AddedPartitions
 from ingest.pipeline.kafka.consumer import PartitionConsumer
-from ingest.pipeline.kafka.start_offset import StartPlan, check_known, planned_start
-from ingest.pipeline.kafka.topic_guard import TopicGuard, explain
+from ingest.pipeline.kafka.start_offset import StartPlan, check_known_offsets, planned_start
+from ingest.pipeline.kafka.topic_guard import TopicGuard, explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.pipeline.offsets.committer import Committer, Stored, refresh_s
 from ingest.pipeline.offsets.tracker import PartitionTracker
@@ -185,11 +185,11 @@ class _Worker:
         self._report(time.monotonic())
         try:
             committed = self._reader.committed()
-            check_known(kafka, committed, task.plan)
+            check_known_offsets(kafka, committed, task.plan)
             unknown = [p for p, mark in committed.items() if mark is None or not task.plan.uses(mark)]
             bounds = self._reader.watermarks(unknown)
         except FatalError:
-            explain(kafka, task.plan)
+            explain_refusal(kafka, task.plan)
             raise
         for partition, mark in committed.items():
             if partition in unknown:
@@ -240,8 +240,8 @@ class _Worker:
             self._settle(now)
             self._commit(now, leaving=leaving)
             if not leaving:
-                self._added.take(self._control.added())
-                self._added.turn(now)
+                self._added.add(self._control.added())
+                self._added.poll(now)
                 self._note_confirmed(self._control.confirmed(), now)
             self._flush(now, leaving=leaving)
             self._report(now)
@@ -320,8 +320,8 @@ class _Worker:
 
     def _commit(self, now: float, *, leaving: bool) -> None:
         if self._committer.may_commit(now, stopping=leaving) and self._committer.prepare_commit(self._marks(), now):
-            self._guard.want(now)
-        self._guard.turn(now)
+            self._guard.require_proof(now)
+        self._guard.poll(now)
         if self._committer.prepared and self._guard.proved:
             self._reader.commit(self._committer.send_prepared(now))
         elif self._guard.trouble:

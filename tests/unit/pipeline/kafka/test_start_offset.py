@@ -5,10 +5,10 @@ from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.kafka.start_offset import (
     ResumeFrom,
     StartPlan,
-    beginnings,
-    check_known,
+    check_known_offsets,
+    choose_starts,
     first_offset,
-    foreign,
+    from_former_topic,
     planned_start,
     resume_after_gap,
 )
@@ -31,7 +31,7 @@ def test_without_one_the_start_decides() -> None:
 
 
 def test_without_anything_known_there_is_no_start() -> None:
-    with pytest.raises(ValueError, match="bounds"):
+    with pytest.raises(ValueError, match="watermarks"):
         first_offset(STOP, None, None)
 
 
@@ -63,7 +63,7 @@ def test_an_offset_inside_the_log_goes_on_there(kafka: Kafka) -> None:
 
 LATEST = Kafka(topic="t", group="g", start="latest")
 NOW = TopicShape("now", (0, 1))
-BOUNDS = {0: (3, 9), 1: (3, 9)}
+WATERMARKS = {0: (3, 9), 1: (3, 9)}
 MINE = Checkpoint(5, Counts(5), topic_id="now", topic_partitions=2)
 FORMER = Checkpoint(5, Counts(5), topic_id="then", topic_partitions=2)
 RECORD = Checkpoint(4, Counts(4), topic_id="now")
@@ -75,7 +75,7 @@ def begin(
     recorded: dict[int, Checkpoint] | None = None,
     resume_from: ResumeFrom | None = None,
 ) -> dict[int, Checkpoint | None]:
-    return beginnings(kafka, NOW, committed, recorded=recorded or {}, bounds=BOUNDS, resume_from=resume_from)
+    return choose_starts(kafka, NOW, committed, recorded=recorded or {}, watermarks=WATERMARKS, resume_from=resume_from)
 
 
 def test_a_commit_of_this_topic_is_used_whatever_else_is_known() -> None:
@@ -147,19 +147,19 @@ def test_a_topic_of_the_same_name_begins_where_somebody_has_chosen() -> None:
 
 
 def test_without_an_id_on_either_side_nothing_is_foreign() -> None:
-    assert not foreign(Checkpoint(5), NOW)
-    assert not foreign(FORMER, TopicShape("", (0,)))
-    assert foreign(FORMER, NOW)
+    assert not from_former_topic(Checkpoint(5), NOW)
+    assert not from_former_topic(FORMER, TopicShape("", (0,)))
+    assert from_former_topic(FORMER, NOW)
 
 
 def test_a_worker_that_misses_a_known_commit_halts() -> None:
-    plan = StartPlan("now", 2, known={0: 5})
-    check_known(STOP, {0: MINE, 1: None}, plan)
+    plan = StartPlan("now", 2, known_offsets={0: 5})
+    check_known_offsets(STOP, {0: MINE, 1: None}, plan)
     with pytest.raises(FatalError, match=r"no longer has the committed offsets .* partition 0 at 5"):
-        check_known(STOP, {0: None, 1: None}, plan)
+        check_known_offsets(STOP, {0: None, 1: None}, plan)
     with pytest.raises(FatalError, match="deleted and created again"):
-        check_known(STOP, {0: FORMER}, plan)
-    check_known(STOP, {0: FORMER}, StartPlan("now", 2, {0: None}))
+        check_known_offsets(STOP, {0: FORMER}, plan)
+    check_known_offsets(STOP, {0: FORMER}, StartPlan("now", 2, {0: None}))
 
 
 def test_a_planned_start_goes_before_the_configured_one() -> None:
