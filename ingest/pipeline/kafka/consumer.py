@@ -182,8 +182,8 @@ class PartitionConsumer:
             # network broke it, it is whole then; if the disk did, the error returns until somebody repairs the log.
             raise FatalError(
                 f"topic {self._topic} partition {partition} offset {offset} can't be read: {error.str()}; "
-                "nothing is committed past it. If it stays, the log segment is damaged: "
-                "look at the brokers, or move the group past it with kafka-consumer-groups --reset-offsets",
+                "nothing is committed past it. If the error stays, the log segment is damaged: "
+                "check the brokers, or move the group past it with kafka-consumer-groups --reset-offsets",
                 exit_code=ExitCode.KAFKA,
             )
         else:

@@ -83,10 +83,10 @@ def topic_id(kafka: Kafka) -> str:
     deadline = time.monotonic() + _ANSWER_S
     while not isinstance(answer := watch.describe(), TopicShape):
         if time.monotonic() >= deadline:
-            why = answer.error if isinstance(answer, NoAnswer) else "it says that there is none"
+            why = answer.error if isinstance(answer, NoAnswer) else "it reports that there is no such topic"
             raise FatalError(
                 f"Kafka at {kafka.brokers} does not describe topic {kafka.topic}: {why}. Without its id it can't be "
-                "told from a former topic of the same name; check the brokers and their controller",
+                "distinguished from a former topic of the same name; check the brokers and their controller",
                 exit_code=ExitCode.KAFKA,
             )
         time.sleep(0.2)
@@ -126,7 +126,7 @@ def check_topic(kafka: Kafka, topic: str, setting: str) -> None:
         if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise ConfigError(
                 f"{setting} = {topic}: there is no such topic at {kafka.brokers}. Create it (kafka-topics --create "
-                f"--topic {topic}), with a retention that leaves time to look"
+                f"--topic {topic}), with a retention that gives time to examine its messages"
             ) from None
         raise FatalError(_description_failed(kafka, topic, setting, error), exit_code=ExitCode.KAFKA) from None
     allowed = found.authorized_operations
@@ -256,7 +256,7 @@ def _ask_until_answered(
             if error.code() in REFUSED or time.monotonic() >= deadline:
                 reason = client_errors[0] if client_errors else client.scrubber(kafka)(error.str())
                 raise FatalError(
-                    f"Kafka at {kafka.brokers} did not give {what}: {reason}; "
+                    f"Kafka at {kafka.brokers} did not return {what}: {reason}; "
                     "check [kafka] brokers, the network and the rights of this user",
                     exit_code=ExitCode.KAFKA,
                 ) from None

@@ -51,7 +51,7 @@ class _Reread:
                 if messages:
                     last_message_at = time.monotonic()
                 elif time.monotonic() - last_message_at >= _SILENCE_S:
-                    raise RetryableError(f"topic {self._topic} can't be read again: Kafka is silent")
+                    raise RetryableError(f"topic {self._topic} can't be read again: Kafka sends nothing")
         except KafkaException as failed:
             raise RetryableError(f"topic {self._topic} can't be read again: {failed.args[0].str()}") from None
         finally:

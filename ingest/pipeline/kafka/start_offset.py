@@ -150,9 +150,9 @@ def _offsets_lost_error(kafka: Kafka, known: Mapping[int, int]) -> FatalError:
     return FatalError(
         f"Kafka no longer has the committed offsets of group {kafka.group} for topic {kafka.topic}: {_listed(known)}. "
         "They have expired (offsets.retention.minutes after the last commit), or were deleted. Nothing was read. "
-        "Choose where to go on: --resume-from account (at the last offsets that the account knows; what was "
-        "committed after its last rows is delivered again), --resume-from earliest (at the first message; all of them "
-        "are delivered again), --resume-from latest (at the end; what came since is never delivered)",
+        "Choose where to go on: --resume-from account (at the last offsets in the account; messages "
+        "committed after its last rows are delivered again), --resume-from earliest (at the first message; all of them "
+        "are delivered again), --resume-from latest (at the end; messages that came since are never delivered)",
         exit_code=ExitCode.EXPIRED,
     )
 
@@ -160,7 +160,7 @@ def _offsets_lost_error(kafka: Kafka, known: Mapping[int, int]) -> FatalError:
 def _not_in_account_error(kafka: Kafka, partitions: Sequence[int]) -> FatalError:
     named = ", ".join(map(str, partitions[:_MAX_LISTED]))
     return FatalError(
-        f"--resume-from account: the account here ([account] directory) knows nothing of group {kafka.group} on topic "
+        f"--resume-from account: the account here ([account] directory) has no offset of group {kafka.group} on topic "
         f"{kafka.topic} partition {named}. Start where the account is kept, or choose --resume-from earliest or latest",
         exit_code=ExitCode.EXPIRED,
     )
@@ -171,8 +171,8 @@ def _former_topic_error(kafka: Kafka, shape: TopicShape, checkpoints: Mapping[in
     offsets = {partition: checkpoint.next_offset for partition, checkpoint in checkpoints.items()}
     return FatalError(
         f"topic {kafka.topic} was deleted and created again: its id was {first.topic_id}, it is {shape.topic_id}. The "
-        f"offsets of group {kafka.group} belong to the former one: {_listed(offsets)}. Nothing was read; what was not "
-        f"read of the former one is gone. {RESUME}",
+        f"offsets of group {kafka.group} belong to the former one: {_listed(offsets)}. Nothing was read; the "
+        f"messages of the former one that were not read are gone. {RESUME}",
         exit_code=ExitCode.EXPIRED,
     )
 

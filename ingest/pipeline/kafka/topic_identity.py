@@ -94,7 +94,7 @@ class TopicIdentity:
         """Use the cluster's answer. Raises FatalError (exit code EXPIRED) for a topic that is another one, or gone."""
         is_proof = self._is_proof
         if isinstance(answer, TopicShape) and self._topic_id and not answer.topic_id:
-            answer = NoAnswer("the broker tells no id of it")
+            answer = NoAnswer("the broker does not return its id")
         match answer:
             case TopicShape(topic_id=topic_id, partitions=partitions):
                 self._gone_since, self.trouble = None, ""
@@ -107,7 +107,7 @@ class TopicIdentity:
                 self._gone_since = now if self._gone_since is None else self._gone_since
                 if now - self._gone_since >= GONE_S:
                     raise deleted(self._kafka)
-                self.trouble = f"topic {self._kafka.topic}: the cluster says that there is no such topic"
+                self.trouble = f"topic {self._kafka.topic}: the cluster reports that there is no such topic"
             case NoAnswer(error=error):
                 self._gone_since = None
                 self.trouble = (
@@ -122,8 +122,8 @@ def recreated(kafka: KafkaNames, before: str, after: str) -> FatalError:
     """The error of a run whose topic was deleted and created again."""
     return FatalError(
         f"topic {kafka.topic} was deleted and created again: its id was {before}, it is {after}. The offsets of group "
-        f"{kafka.group} belong to the former one; nothing was committed for the new one, and nothing of it is skipped. "
-        f"What was not read of the former one is gone. {RESUME}",
+        f"{kafka.group} belong to the former one; nothing was committed for the new one, and no message of it is "
+        f"skipped. The messages of the former one that were not read are gone. {RESUME}",
         exit_code=ExitCode.EXPIRED,
     )
 
@@ -131,13 +131,13 @@ def recreated(kafka: KafkaNames, before: str, after: str) -> FatalError:
 def deleted(kafka: KafkaNames) -> FatalError:
     """The error of a run whose topic was deleted."""
     return FatalError(
-        f"topic {kafka.topic} was deleted: the cluster at {kafka.brokers} no longer has it, and what was not read of "
-        f"it is gone. If it is created again: {RESUME}",
+        f"topic {kafka.topic} was deleted: the cluster at {kafka.brokers} no longer has it, and its messages that "
+        f"were not read are gone. If it is created again: {RESUME}",
         exit_code=ExitCode.EXPIRED,
     )
 
 
 RESUME = (
-    "Start with --resume-from earliest to read all that the topic holds now, or with --resume-from latest to read only "
-    "what comes from now on"
+    "Start with --resume-from earliest to read all messages that the topic has now, or with --resume-from latest to "
+    "read only messages that come from now on"
 )

@@ -1,3 +1,5 @@
+"""Partitions that are added to the topic while a worker runs."""
+
 from collections.abc import Mapping
 from typing import cast
 

@@ -1,3 +1,5 @@
+"""Where partitions are started, and what halts a run before it reads a message."""
+
 import pytest
 
 from ingest.config.sections import Kafka
@@ -81,7 +83,7 @@ def begin(
 def test_a_commit_of_this_topic_is_used_whatever_else_is_known() -> None:
     assert begin(STOP, {0: MINE, 1: MINE}, {0: RECORD}) == {}
     assert begin(STOP, {0: MINE, 1: MINE}, {0: RECORD}, "latest") == {}
-    assert begin(LATEST, {0: Checkpoint(5), 1: MINE}) == {}, "another tool says no topic"
+    assert begin(LATEST, {0: Checkpoint(5), 1: MINE}) == {}, "another tool writes no topic"
 
 
 def test_a_group_that_never_committed_begins_at_the_configured_start() -> None:
@@ -119,7 +121,7 @@ def test_a_choice_holds_for_every_partition_without_a_commit() -> None:
 
 
 def test_an_account_that_knows_nothing_is_no_choice() -> None:
-    with pytest.raises(FatalError, match=r"the account here .* knows nothing of group g on topic t partition 0, 1"):
+    with pytest.raises(FatalError, match=r"the account here .* has no offset of group g on topic t partition 0, 1"):
         begin(LATEST, {0: None, 1: None}, {}, "account")
 
 
@@ -146,7 +148,7 @@ def test_a_topic_of_the_same_name_begins_where_somebody_has_chosen() -> None:
     assert begin(STOP, {0: FORMER, 1: None}, {1: FORMER}, "latest") == {0: Checkpoint(9), 1: Checkpoint(9)}
 
 
-def test_without_an_id_on_either_side_nothing_is_foreign() -> None:
+def test_a_checkpoint_without_a_topic_id_on_either_side_is_used() -> None:
     assert not from_former_topic(Checkpoint(5), NOW)
     assert not from_former_topic(FORMER, TopicShape("", (0,)))
     assert from_former_topic(FORMER, NOW)

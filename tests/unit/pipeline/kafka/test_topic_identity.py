@@ -1,3 +1,5 @@
+"""Whether the topic is still the same, and what is committed while that is unknown."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
