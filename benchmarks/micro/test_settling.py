@@ -1,4 +1,4 @@
-"""What is settled, what may be committed, and what a commit says. One call each, unless the name says more."""
+"""The ack tracker, its checkpoint, and the metadata of a commit. One call each, unless `calls` says more."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Counts
 
 CHUNKS = 20
-OUT_OF_ORDER = 50  # ranges above the watermark
+OUT_OF_ORDER = 50  # ranges above the next offset
 
 
 def _checkpoint() -> Checkpoint:
@@ -24,7 +24,7 @@ def _checkpoint() -> Checkpoint:
 
 @pytest.mark.benchmark(group="ack tracker")
 @pytest.mark.parametrize("routes", [pytest.param(1, id="1 route"), pytest.param(2, id="2 routes")])
-def test_arrive(benchmark: BenchmarkFixture, routes: int) -> None:
+def test_track(benchmark: BenchmarkFixture, routes: int) -> None:
     """Chunks of 5,000 messages, one partition."""
     chunks = [np.arange(at * CHUNK, (at + 1) * CHUNK, dtype=np.int64) for at in range(CHUNKS)]
     taken = np.arange(CHUNK, dtype=np.int64) % routes
@@ -61,7 +61,7 @@ def test_release(benchmark: BenchmarkFixture, order: str) -> None:
 
 
 @pytest.mark.benchmark(group="ack tracker")
-def test_watermark_with_50_ranges(benchmark: BenchmarkFixture) -> None:
+def test_checkpoint_with_50_ranges(benchmark: BenchmarkFixture) -> None:
     tracker = PartitionTracker(0, 0)
     tickets = [tracker.track(np.arange(at * 100, (at + 1) * 100, dtype=np.int64))[0][0] for at in range(100)]
     for ticket in tickets[1::2]:

@@ -30,7 +30,7 @@ from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterQueue
 from ingest.pipeline.delivery.deliveries import Deliveries
 from ingest.pipeline.delivery.route import too_many
 from ingest.pipeline.intake import Intake, Taken
-from ingest.pipeline.kafka.consumer import PartitionConsumer, Polled, joined
+from ingest.pipeline.kafka.consumer import PartitionConsumer, Polled, concatenate
 from ingest.pipeline.kafka.start_offset import resume_after_gap
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.suspended import STALL_S, SuspendedRoutes
@@ -124,7 +124,7 @@ class Reading:
             self._heard_at = now
             self._consumer.resume()
         if self._kept:
-            polled = joined([self._kept.popleft() for _ in range(min(room, len(self._kept)))])
+            polled = concatenate([self._kept.popleft() for _ in range(min(room, len(self._kept)))])
         else:
             patience = 0.0 if again else self._patience(now, committing=committing)
             polled = self._consumer.poll(min(room, self._chunk_events), patience)
@@ -150,16 +150,16 @@ class Reading:
             self.state = "paused"
 
     def _keep_back(self, polled: Polled) -> None:
-        if polled.chunk is not None or polled.ends or polled.outside:
+        if polled.chunk is not None or polled.ends or polled.out_of_range:
             self._kept.append(polled)
 
     def _room(self, now: float, *, metadata_full: bool) -> int:
         """Messages that may be polled, whatever their routes."""
         rooms = {number: delivery.room() for number, delivery in self._deliveries.items()}
-        for number in self._suspended.leave(rooms, now):
+        for number in self._suspended.suspend_stalled(rooms, now):
             delivery = self._deliveries[number]
             self._emit(events.RouteLeftBehind(route=delivery.name, why=delivery.slow_because))
-        if (metadata_full and self._suspended.routes) or self._suspended.joining(self._chunk_events, now):
+        if (metadata_full and self._suspended.routes) or self._suspended.others_wait(self._chunk_events, now):
             return 0
         return min(room for number, room in rooms.items() if number not in self._suspended.routes)
 
@@ -175,8 +175,8 @@ class Reading:
             polled = self._suspended.poll(number, min(room, self._chunk_events), now)
             if polled.chunk is not None:
                 self._taken(self._intake.take_again(number, polled.chunk, now), polled.chunk, now)
-            self._suspended.reached(number, polled.ends)
-            if self._suspended.caught_up(number):
+            self._suspended.advance(number, polled.ends)
+            if self._suspended.resume_if_caught_up(number):
                 self._emit(events.RouteCaughtUp(route=delivery.name))
         return read
 
@@ -202,7 +202,7 @@ class Reading:
             self._check_end(partition)
         if polled.chunk is not None or ends:
             self._heard_at = now
-        for partition, offset in polled.outside.items():
+        for partition, offset in polled.out_of_range.items():
             self._outside(partition, offset)
 
     def _take(self, chunk: Chunk, now: float) -> None:
@@ -258,10 +258,10 @@ class Reading:
         """An assigned consumer can stay dead after a broker restart (librdkafka#5153): it is replaced."""
         self._heard_at = now
         positions = {partition: self._trackers[partition].position for partition in self._open}
-        if self._consumer.behind(positions):
+        if self._consumer.has_unread(positions):
             self._on_trouble(f"no message for {_SILENCE_S:g} s although there are more: connecting anew")
             self._consumer.rebuild(positions)
-        elif self._consumer.outdated():
+        elif self._consumer.credentials_changed():
             self._on_trouble("a password or certificate among [kafka.options] was replaced: connecting anew with it")
             self._consumer.rebuild(positions)
 

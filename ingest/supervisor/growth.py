@@ -66,7 +66,7 @@ class Growth:
     def turn(self, now: float) -> None:
         """Take the answers, ask if it is time. Never blocks."""
         for topic, watch in self._watches.items():
-            answer = watch.take()
+            answer = watch.take_answer()
             if isinstance(answer, TopicShape):
                 self._look(topic, answer)
             if now >= self._next_at and not watch.asking:

@@ -16,8 +16,8 @@ from ingest.config.sections import Kafka
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, FatalError
 from ingest.pipeline.kafka import metadata
-from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, beginnings, partitions_then
-from ingest.pipeline.kafka.topic_guard import explain
+from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, choose_starts, partitions_at_last_commit
+from ingest.pipeline.kafka.topic_guard import explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import TopicShape
 from ingest.supervisor import partitions as sets
@@ -68,20 +68,20 @@ class TopicPlan:
         """Where each partition is known to begin."""
         points = {}
         for partition, (low, _) in self.marks.items():
-            mark = self.plan.begins.get(partition, self.start[partition])
+            mark = self.plan.chosen_starts.get(partition, self.start[partition])
             points[partition] = low if mark is None else max(mark.next_offset, low)
         return points
 
     def plan_of(self, partitions: Iterable[int], confirmed: Mapping[int, int]) -> StartPlan:
         """The plan for a worker of these partitions, of which Kafka has `confirmed` commits in this run."""
-        known = {**self.plan.known, **{p: confirmed[p] for p in partitions if p in confirmed}}
-        return replace(self.plan, known=known)
+        known = {**self.plan.known_offsets, **{p: confirmed[p] for p in partitions if p in confirmed}}
+        return replace(self.plan, known_offsets=known)
 
     def confirmed(self, confirmed: Mapping[int, int]) -> int:
         """How many partitions, from 0 on, have a commit; 0 where not all are read: then nobody can tell what is new."""
         if self.named_by:
             return 0
-        known = {*self.plan.known, *confirmed}
+        known = {*self.plan.known_offsets, *confirmed}
         return next(partition for partition in itertools.count() if partition not in known)
 
     def grown(self, partitions: Iterable[int], shape: TopicShape) -> "TopicPlan":
@@ -92,7 +92,7 @@ class TopicPlan:
             partitions=tuple(sorted({*self.partitions, *added})),
             marks={**self.marks, **dict.fromkeys(added, (0, 0))},
             start={**self.start, **added},
-            plan=replace(self.plan, begins={**self.plan.begins, **added}),
+            plan=replace(self.plan, chosen_starts={**self.plan.chosen_starts, **added}),
             existing=len(shape.partitions),
         )
 
@@ -148,13 +148,23 @@ def find(
         marks = metadata.watermarks(kafka, partitions)
         committed = metadata.committed_progress(kafka, partitions)
         record, then = of_account(files, kafka, shape, committed)
-        begins = beginnings(kafka, shape, committed, recorded=record, bounds=marks, then=then, resume_from=resume_from)
+        begins = choose_starts(
+            kafka,
+            shape,
+            committed,
+            recorded=record,
+            watermarks=marks,
+            partitions_before=then,
+            resume_from=resume_from,
+        )
         resumed = tuple(begins) if resume_from is not None else ()
         resumed_marks = record if resume_from == "account" else {}
         plan = StartPlan(
             topic_id=shape.topic_id,
-            begins=begins,
-            known={p: mark.next_offset for p, mark in committed.items() if mark is not None and p not in begins},
+            chosen_starts=begins,
+            known_offsets={
+                p: mark.next_offset for p, mark in committed.items() if mark is not None and p not in begins
+            },
             retention_s=retention_s,
         )
         reading = TopicPlan(
@@ -175,8 +185,8 @@ def find(
 def of_account(
     files: Files, kafka: Kafka, shape: TopicShape, committed: Mapping[int, Checkpoint | None]
 ) -> tuple[dict[int, Checkpoint], int]:
-    """What it last said of the partitions without a commit, and `beginnings`' `then`."""
-    then = partitions_then(committed)
+    """What it last said of the partitions without a commit, and `choose_starts`' `partitions_before`."""
+    then = partitions_at_last_commit(committed)
     missing = [partition for partition, mark in committed.items() if mark is None]
     if not missing:
         return {}, then
@@ -194,7 +204,7 @@ def existing(kafka: Kafka, files: Files) -> tuple[int, ...]:
         return metadata.topic_partitions(kafka)
     except FatalError:
         if knows(files, kafka.topic, kafka.group):
-            explain(kafka, StartPlan())
+            explain_refusal(kafka, StartPlan())
         raise
 
 

@@ -65,8 +65,8 @@ class Commits:
         if self.committer.may_commit(now, stopping=stopping) and self.committer.prepare_commit(
             self._checkpoints(), now
         ):
-            self._guard.want(now)
-        self._guard.turn(now)
+            self._guard.require_proof(now)
+        self._guard.poll(now)
         if self.committer.prepared and self._guard.proved:
             return self.committer.send_prepared(now)
         return {}

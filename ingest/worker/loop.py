@@ -32,8 +32,8 @@ from ingest.pipeline.delivery.deliveries import Deliveries
 from ingest.pipeline.intake import Intake
 from ingest.pipeline.kafka.added_partitions import AddedPartitions
 from ingest.pipeline.kafka.consumer import PartitionConsumer
-from ingest.pipeline.kafka.start_offset import check_known, planned_start
-from ingest.pipeline.kafka.topic_guard import TopicGuard, explain
+from ingest.pipeline.kafka.start_offset import check_known_offsets, planned_start
+from ingest.pipeline.kafka.topic_guard import TopicGuard, explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.pipeline.offsets.committer import Committer, refresh_s
 from ingest.pipeline.offsets.tracker import PartitionTracker
@@ -147,11 +147,11 @@ class _Worker:
         self._report(time.monotonic())
         try:
             committed = self._consumer.committed()
-            check_known(kafka, committed, task.plan)
+            check_known_offsets(kafka, committed, task.plan)
             unknown = [p for p, found in committed.items() if found is None or not task.plan.uses(found)]
             bounds = self._consumer.watermarks(unknown)
         except FatalError:
-            explain(kafka, task.plan)
+            explain_refusal(kafka, task.plan)
             raise
         for partition, found in committed.items():
             if partition in unknown:
@@ -202,8 +202,8 @@ class _Worker:
             self._dead_letters.poll(now, random.random())
             self._commit(now, leaving=leaving)
             if not leaving:
-                self._added.take(self._control.added())
-                self._added.turn(now)
+                self._added.add(self._control.added())
+                self._added.poll(now)
                 self._commits.confirmed_partitions(self._control.confirmed(), now)
             if not self._commits.held_up:
                 self._deliveries.flush(now, leaving=leaving)

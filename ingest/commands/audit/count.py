@@ -76,7 +76,7 @@ def _read(kafka: Kafka, reader: PartitionConsumer, counters: Mapping[int, _Count
     while reading:
         polled = reader.poll(_MESSAGES, _POLL_S)
         over = set(polled.ends)
-        gone |= set(polled.outside)
+        gone |= set(polled.out_of_range)
         if polled.chunk is not None:
             for partition in np.unique(polled.chunk.partitions).tolist():
                 offsets = polled.chunk.offsets[polled.chunk.partitions == partition]

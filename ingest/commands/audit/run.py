@@ -25,7 +25,7 @@ from ingest.config.sections import Account, Kafka
 from ingest.errors import ConfigError, FatalError
 from ingest.pipeline.kafka import metadata
 from ingest.pipeline.kafka.start_offset import StartPlan
-from ingest.pipeline.kafka.topic_guard import explain
+from ingest.pipeline.kafka.topic_guard import explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import NOTHING, Counts
 
@@ -122,7 +122,7 @@ def _topic(settings: TopicConfig, lines: Sequence[Line], since: float | None, *,
         existing = metadata.topic_partitions(kafka)
     except FatalError:
         if rows:
-            explain(kafka, StartPlan())
+            explain_refusal(kafka, StartPlan())
         raise
     topic_id = metadata.topic_id(kafka)
     partitions = sorted({*existing, *rows})

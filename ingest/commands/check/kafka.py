@@ -19,7 +19,7 @@ from ingest.pipeline.kafka.client import (
     TopicCollection,
 )
 from ingest.pipeline.kafka.peek import first_messages
-from ingest.pipeline.kafka.start_offset import beginnings, resume_after_gap
+from ingest.pipeline.kafka.start_offset import choose_starts, resume_after_gap
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import TopicShape
 from ingest.status import formatting
@@ -170,7 +170,7 @@ def _starts(
 ) -> Iterator[Line]:
     try:
         record, then = plan.of_account(files, kafka, shape, committed)
-        begins = beginnings(kafka, shape, committed, recorded=record, bounds=bounds, then=then)
+        begins = choose_starts(kafka, shape, committed, recorded=record, watermarks=bounds, partitions_before=then)
     except ConfigError as unreadable:
         yield failed("start", str(unreadable), ExitCode.CONFIGURATION, kafka.topic)
         return

@@ -27,7 +27,7 @@ from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.kafka import consumer, metadata
-from ingest.pipeline.kafka.start_offset import beginnings, first_offset, partitions_then, resume_after_gap
+from ingest.pipeline.kafka.start_offset import choose_starts, first_offset, partitions_at_last_commit, resume_after_gap
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.routing import Router
@@ -122,13 +122,13 @@ class _Session:
         )
         lost: FatalError | None = None
         try:
-            begins = beginnings(
+            begins = choose_starts(
                 kafka,
                 self._shape,
                 {partition: found},
                 recorded=record,
-                bounds={partition: bounds},
-                then=partitions_then(committed),
+                watermarks={partition: bounds},
+                partitions_before=partitions_at_last_commit(committed),
             )
             if partition in begins:
                 mark = begins[partition]
@@ -221,7 +221,7 @@ class _Session:
             room = min(left, self._settings.batch.chunk_events, watch.intake.room())
             polled = reader.poll(room, _POLL_S)
             now = time.monotonic()
-            if polled.outside:
+            if polled.out_of_range:
                 raise FatalError(
                     f"topic {self._settings.kafka.topic} partition {self._partition}: the log no longer holds offset "
                     f"{tracker.position}; retention has just removed it. Start again",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ingest.config.sections import Kafka
 from ingest.pipeline.kafka import consumer, metadata
 from ingest.pipeline.kafka.peek import Peeked, first_messages
-from ingest.pipeline.kafka.start_offset import first_offset, foreign, partitions_then
+from ingest.pipeline.kafka.start_offset import first_offset, from_former_topic, partitions_at_last_commit
 from ingest.pipeline.kafka.topic_watch import TopicWatch
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import NOTHING, TopicShape
@@ -69,17 +69,19 @@ class Measure:
 
     def take(self) -> list[PartitionLag]:
         """All partitions as they are now. Raises FatalError (exit code KAFKA)."""
-        answer = self._topic.look()  # partitions may have been added since
+        answer = self._topic.describe()  # partitions may have been added since
         shape = answer if isinstance(answer, TopicShape) else TopicShape("", self._partitions)
         self._partitions = shape.partitions
         committed = self._reader.committed(self._partitions)
         bounds = self._reader.watermarks(self._partitions)
-        former = {partition for partition, mark in committed.items() if mark is not None and foreign(mark, shape)}
+        former = {
+            partition for partition, mark in committed.items() if mark is not None and from_former_topic(mark, shape)
+        }
         places = {
             partition: max(first_offset(self._kafka, mark, bounds[partition])[0], bounds[partition][0])
             for partition, mark in committed.items()
         } | {partition: bounds[partition][0] for partition in former}
-        if then := partitions_then(committed):  # what was added since is read from its first message
+        if then := partitions_at_last_commit(committed):  # what was added since is read from its first message
             added = [partition for partition, mark in committed.items() if mark is None and partition >= then]
             places |= {partition: bounds[partition][0] for partition in added}
         behind = {partition: place for partition, place in places.items() if place < bounds[partition][1]}

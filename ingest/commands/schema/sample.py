@@ -86,7 +86,7 @@ def _read(
             )
             if size >= MOST_BYTES:
                 return messages, True
-        for partition in polled.outside:  # retention has just removed what was to be read
+        for partition in polled.out_of_range:  # retention has just removed what was to be read
             low, _ = reader.watermarks([partition])[partition]
             if low < ends[partition]:
                 reader.reassign(partition, low)
@@ -96,7 +96,7 @@ def _read(
             open_ones.discard(partition)
             reader.drop(partition)
         now = time.monotonic()
-        if polled.chunk is not None or past or polled.outside:
+        if polled.chunk is not None or past or polled.out_of_range:
             heard = now
         elif now - heard >= _SILENCE_S:
             raise FatalError(

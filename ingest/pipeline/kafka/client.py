@@ -1,10 +1,10 @@
-"""The one place that knows confluent_kafka.
+"""The only module that imports confluent_kafka: it creates consumers, producers and admin clients with our options.
 
-It lends its names to those who ask (`cluster`), read (`poll`) and write (`produce`), says which errors are for good,
-and makes the client for each.
+It exports confluent_kafka's names to the modules of this package, and lists the errors that no retry can heal.
 
-1. A client that librdkafka refuses to make is a fault of the configuration, wherever it is made.
-2. A text of librdkafka may quote an option's value, so it goes through `scrubber` before anybody sees it.
+Rules
+1. If librdkafka refuses to create a client, that is a fault of the configuration, wherever it is created.
+2. A text of librdkafka may quote an option's value, so it passes through `scrubber` before it is shown.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,10 +62,10 @@ REFUSED = {
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
 }
 
-_C = TypeVar("_C")
+_Client = TypeVar("_Client")
 
-_QUEUED_MESSAGES = 20_000  # fetched ahead over all partitions: four chunks; the byte budget bounds large messages
-# A broker's answer, compressed, over all partitions: zstd makes six times as much of it, all of it in memory at once.
+_QUEUED_MESSAGES = 20_000  # fetched ahead from all partitions: four chunks; the byte limit bounds large messages
+# A broker's answer, compressed, for all partitions: zstd expands it six times, and all of it is in memory together.
 _FETCH_BYTES = 5 * 2**19
 _DELIVERY_MS = 30_000
 _QUEUE_KBYTES = 64 * 1024
@@ -73,22 +73,22 @@ _LARGEST_BYTES = 128 * 2**20
 
 
 def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
-    """Librdkafka's options for a reader of that many partitions; the user's own come last but for the reserved ones."""
+    """Librdkafka's options to consume that number of partitions; the user's options override all but the last ones."""
     share = max(partitions, 1)
     fetch_bytes = max(min(1024 * 1024, kafka.queue_bytes // share), 64 * 1024)
     own = kafka.client_options()
     largest = str(own.get("message.max.bytes", ""))
     return {
-        # Both are per partition: without a share, a backlog of many partitions fills the memory.
+        # Both are per partition: undivided, a backlog of many partitions would fill the memory.
         "queued.min.messages": max(_QUEUED_MESSAGES // share, 500),
         "queued.max.messages.kbytes": max(kafka.queue_bytes // share // 1024, 64),
         "fetch.message.max.bytes": fetch_bytes,
         "fetch.max.bytes": max(_FETCH_BYTES, int(largest) if largest.isdigit() else 0),  # it must not be less
-        # By default a partition whose queue is full is left alone for a second: the loop is faster than that.
+        # By default a partition whose queue is full is not fetched for a second: the loop is faster than that.
         "fetch.queue.backoff.ms": 10,
         "check.crcs": True,
         "isolation.level": "read_committed",
-        # Errors come through error_cb; its own lines, twenty a second while a broker is down, would drown them.
+        # Errors come through error_cb; librdkafka's log lines, twenty a second while a broker is down, would hide them.
         "log_level": 0,
         **own,
         "bootstrap.servers": kafka.brokers,
@@ -107,9 +107,9 @@ def consumer(
     on_error: Callable[[str], None] | None = None,
     on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
 ) -> Consumer:
-    """A reader of that many partitions. `on_error` gets the text of what librdkafka deals with by itself.
+    """A consumer of `partitions` partitions. `on_error` gets the texts of errors that librdkafka handles itself.
 
-    Raises ConfigError when librdkafka refuses an option.
+    Raises ConfigError if librdkafka refuses an option.
     """
     options = consumer_options(kafka, partitions)
     clean = kafka.scrubber(options)
@@ -118,13 +118,13 @@ def consumer(
         callbacks["error_cb"] = lambda error: on_error(clean(error.str()))
     if on_commit is not None:
         callbacks["on_commit"] = on_commit
-    return _made(Consumer, options | callbacks, clean)
+    return _create(Consumer, options | callbacks, clean)
 
 
 def fingerprint(kafka: Kafka) -> int | None:
-    """Another number when a password, key or certificate among the options is another one; None if one can't be read.
+    """A number that changes with the passwords, keys and certificates among the options; None if one can't be read.
 
-    librdkafka takes them once, when a client is made.
+    librdkafka reads them once, when a client is created.
     """
     try:
         options = kafka.client_options()
@@ -135,15 +135,15 @@ def fingerprint(kafka: Kafka) -> int | None:
 
 
 def producer(kafka: Kafka) -> Producer:
-    """A writer that is told of each message's fate. Raises ConfigError when librdkafka refuses an option."""
+    """A producer that confirms each message. Raises ConfigError if librdkafka refuses an option."""
     options = producer_options(kafka)
-    return _made(Producer, options, kafka.scrubber(options))
+    return _create(Producer, options, kafka.scrubber(options))
 
 
 def admin(kafka: Kafka) -> AdminClient:
-    """A client that asks about topics. Raises ConfigError when librdkafka refuses an option."""
+    """A client for questions about topics and brokers. Raises ConfigError if librdkafka refuses an option."""
     options = admin_options(kafka)
-    return _made(AdminClient, options, kafka.scrubber(options))
+    return _create(AdminClient, options, kafka.scrubber(options))
 
 
 def scrubber(kafka: Kafka) -> Scrubber:
@@ -151,18 +151,18 @@ def scrubber(kafka: Kafka) -> Scrubber:
     return kafka.scrubber(kafka.client_options())
 
 
-def _made(kind: Callable[[Any], _C], options: Mapping[str, object], clean: Scrubber) -> _C:
+def _create(kind: Callable[[Any], _Client], options: Mapping[str, object], clean: Scrubber) -> _Client:
     try:
         return kind(options)
     except KafkaException as refused:
         reason = clean(refused.args[0].str().strip())
-    except (TypeError, ValueError, SystemError) as refused:  # the binding's own words on values and callbacks
+    except (TypeError, ValueError, SystemError) as refused:  # raised by the binding itself for values and callbacks
         reason = clean(str(refused))
     raise ConfigError(f"[kafka.options]: librdkafka refuses them: {reason}")
 
 
 def producer_options(kafka: Kafka) -> dict[str, str | int | float | bool]:
-    """Librdkafka's options for a writer that is told of each message's fate; nothing of ours can be set otherwise."""
+    """Librdkafka's options for a producer that confirms each message; the user's options override none of ours."""
     return {
         "linger.ms": 5,
         "compression.type": "lz4",
@@ -171,15 +171,15 @@ def producer_options(kafka: Kafka) -> dict[str, str | int | float | bool]:
         "acks": "all",
         "delivery.timeout.ms": _DELIVERY_MS,
         "queue.buffering.max.kbytes": _QUEUE_KBYTES,
-        "message.max.bytes": _LARGEST_BYTES,  # the topic's own limit is the one that counts
+        "message.max.bytes": _LARGEST_BYTES,  # so that only the topic's own limit applies
         "allow.auto.create.topics": False,
     }
 
 
 def admin_options(kafka: Kafka) -> dict[str, str | int | float | bool]:
-    """Librdkafka's options for a client that asks about topics."""
+    """Librdkafka's options for an admin client."""
     return {
-        # Errors come through error_cb and as answers; a consumer's option among the user's is no news either.
+        # Errors come through error_cb and as answers; a warning about the user's options for consumers is no error.
         "log_level": 0,
         **kafka.client_options(),
         "bootstrap.servers": kafka.brokers,

@@ -1,9 +1,10 @@
-"""What the cluster says of a topic and a group: partitions, watermarks, offsets, commits.
+"""Questions to the cluster about a topic and a group: partitions, watermarks, offsets, commits, settings and rights.
 
-1. Only questions: nothing is read, committed or joined.
-2. Kafka is asked again until it answers, for a minute at most (15 s for a topic's partitions, the first that anyone
-   asks); what it refuses for good ends at once.
-3. A question has a consumer of its own, closed after the answer; who has one already asks through that.
+Rules
+1. Only questions: no message is read, nothing is committed, no group is joined.
+2. A question that a start can't do without is repeated until Kafka answers, for at most a minute (15 s for a topic's
+   partitions, which are asked for first). An error that no retry can heal ends it immediately.
+3. A question has a consumer of its own, closed after the answer; the functions `..._through` use the caller's.
 """
 
 import time
@@ -34,27 +35,27 @@ from ingest.records import TopicShape
 
 _T = TypeVar("_T")
 
-_SHORT_S = 5.0  # a question that a start does without, if need be
+_OPTIONAL_REQUEST_S = 5.0  # a start does without the answer if need be
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
-_REACH_S = 15.0  # until the first answer: an address that is wrong should not look like a start
-_PATIENCE_S = 60.0  # a fresh broker may answer NOT_COORDINATOR while it makes the offsets topic
+_FIRST_ANSWER_S = 15.0  # so that a wrong address is reported soon
+_ANSWER_S = 60.0  # a new broker may answer NOT_COORDINATOR while it creates the offsets topic
 
 
 def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
     """The partitions of the topic.
 
-    Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic, ConfigError when librdkafka
+    Raises FatalError (exit code KAFKA) if Kafka is unreachable or the topic does not exist, ConfigError if librdkafka
     refuses an option.
     """
-    heard: list[str] = []
-    consumer = client.consumer(kafka, 1, on_error=heard.append)
+    client_errors: list[str] = []
+    consumer = client.consumer(kafka, 1, on_error=client_errors.append)
     try:
-        topic = _patiently(
+        topic = _ask_until_answered(
             kafka,
             "its metadata",
             lambda: _topic(consumer, kafka.topic),
-            patience_s=_REACH_S,
-            heard=heard,
+            limit_s=_FIRST_ANSWER_S,
+            client_errors=client_errors,
         )
         if topic.error is not None:
             raise FatalError(
@@ -71,21 +72,21 @@ def _topic(consumer: Consumer, topic: str) -> TopicMetadata:
     try:
         found: TopicMetadata = consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
     except KafkaException:
-        consumer.poll(0)  # serves error_cb
+        consumer.poll(0)  # calls error_cb
         raise
     return found
 
 
 def topic_id(kafka: Kafka) -> str:
-    """Kafka's own id of the topic; "" where it has none. Raises FatalError (exit code KAFKA) when it does not say."""
+    """Kafka's id of the topic; "" if it has none. Raises FatalError (exit code KAFKA) if Kafka does not answer."""
     watch = TopicWatch(kafka)
-    deadline = time.monotonic() + _PATIENCE_S
-    while not isinstance(answer := watch.look(), TopicShape):
+    deadline = time.monotonic() + _ANSWER_S
+    while not isinstance(answer := watch.describe(), TopicShape):
         if time.monotonic() >= deadline:
-            why = answer.error if isinstance(answer, NoAnswer) else "it says that there is none"
+            why = answer.error if isinstance(answer, NoAnswer) else "it reports that there is no such topic"
             raise FatalError(
                 f"Kafka at {kafka.brokers} does not describe topic {kafka.topic}: {why}. Without its id it can't be "
-                "told from a former topic of the same name; check the brokers and their controller",
+                "distinguished from a former topic of the same name; check the brokers and their controller",
                 exit_code=ExitCode.KAFKA,
             )
         time.sleep(0.2)
@@ -93,26 +94,26 @@ def topic_id(kafka: Kafka) -> str:
 
 
 def offsets_retention_s(kafka: Kafka) -> float | None:
-    """How long the brokers keep a committed offset (offsets.retention.minutes), the least of them; None if untold.
+    """How long the brokers keep a committed offset (the smallest offsets.retention.minutes); None if unknown.
 
-    It takes the right to DESCRIBE_CONFIGS of the cluster.
+    The answer requires the right to DESCRIBE_CONFIGS of the cluster.
     """
     admin = client.admin(kafka)
     try:
-        brokers = admin.describe_cluster(request_timeout=_SHORT_S).result(2 * _SHORT_S).nodes
+        brokers = admin.describe_cluster(request_timeout=_OPTIONAL_REQUEST_S).result(2 * _OPTIONAL_REQUEST_S).nodes
         resources = [ConfigResource(ConfigResource.Type.BROKER, str(broker.id)) for broker in brokers]
-        asked = admin.describe_configs(resources, request_timeout=_SHORT_S) if resources else {}
-        minutes = [each.result(2 * _SHORT_S)["offsets.retention.minutes"].value for each in asked.values()]
+        asked = admin.describe_configs(resources, request_timeout=_OPTIONAL_REQUEST_S) if resources else {}
+        minutes = [each.result(2 * _OPTIONAL_REQUEST_S)["offsets.retention.minutes"].value for each in asked.values()]
         return min(int(each) for each in minutes) * 60.0 if minutes else None
     except (KafkaException, TimeoutError, KeyError, TypeError, ValueError):
         return None
 
 
 def check_topic(kafka: Kafka, topic: str, setting: str) -> None:
-    """`topic`, which `setting` names, exists, keeps what is written to it, and this user may write there.
+    """Check that `topic`, named by `setting`, exists, keeps all messages, and that this user may write to it.
 
-    Raises ConfigError when it doesn't exist or is compacted, FatalError (exit code KAFKA) when Kafka can't be asked or
-    refuses. What a user without the right to ask is not told stays unchecked until the first write.
+    Raises ConfigError if it does not exist or is compacted, FatalError (exit code KAFKA) if Kafka can't be asked or
+    refuses. If this user may not ask for the rights or the cleanup.policy, they stay unchecked until the first write.
     """
     admin = client.admin(kafka)
     asked = admin.describe_topics(
@@ -125,9 +126,9 @@ def check_topic(kafka: Kafka, topic: str, setting: str) -> None:
         if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise ConfigError(
                 f"{setting} = {topic}: there is no such topic at {kafka.brokers}. Create it (kafka-topics --create "
-                f"--topic {topic}), with a retention that leaves time to look"
+                f"--topic {topic}), with a retention that gives time to examine its messages"
             ) from None
-        raise FatalError(_why(kafka, topic, setting, error), exit_code=ExitCode.KAFKA) from None
+        raise FatalError(_description_failed(kafka, topic, setting, error), exit_code=ExitCode.KAFKA) from None
     allowed = found.authorized_operations
     if allowed and AclOperation.WRITE not in allowed:
         raise FatalError(
@@ -142,7 +143,7 @@ def check_topic(kafka: Kafka, topic: str, setting: str) -> None:
         )
 
 
-def _why(kafka: Kafka, topic: str, setting: str, error: KafkaError) -> str:
+def _description_failed(kafka: Kafka, topic: str, setting: str, error: KafkaError) -> str:
     reason = client.scrubber(kafka)(error.str())
     if error.code() in REFUSED:
         return f"{setting} = {topic}: Kafka refuses it: {reason}. Grant DESCRIBE and WRITE on the topic"
@@ -150,7 +151,7 @@ def _why(kafka: Kafka, topic: str, setting: str, error: KafkaError) -> str:
 
 
 def cleanup_policy(kafka: Kafka, topic: str) -> str:
-    """The topic's cleanup.policy; "" where this user may not ask."""
+    """The topic's cleanup.policy; "" if this user may not ask for it."""
     return _cleanup_policy(client.admin(kafka), topic)
 
 
@@ -159,7 +160,7 @@ def _cleanup_policy(admin: AdminClient, topic: str) -> str:
     try:
         found = admin.describe_configs([resource], request_timeout=_REQUEST_S)[resource].result(2 * _REQUEST_S)
     except KafkaException:
-        return ""  # it takes a right of its own to ask; without it nothing is known
+        return ""  # the user may lack the right DESCRIBE_CONFIGS of the topic
     return str(found["cleanup.policy"].value)
 
 
@@ -173,10 +174,7 @@ def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, 
 
 
 def committed_progress(kafka: Kafka, partitions: Iterable[int]) -> dict[int, Checkpoint | None]:
-    """What the group has committed, None where nothing, with the counts its commits carry.
-
-    Joins no group. Raises FatalError (exit code KAFKA).
-    """
+    """The checkpoints that the group has committed, None if there is none. Raises FatalError (exit code KAFKA)."""
     consumer = client.consumer(kafka, 1)
     try:
         return committed_through(consumer, kafka, partitions)
@@ -192,10 +190,10 @@ def offset_at(kafka: Kafka, partition: int, timestamp_ms: int) -> int | None:
     consumer = client.consumer(kafka, 1)
     asked = [TopicPartition(kafka.topic, partition, timestamp_ms)]
     try:
-        (found,) = _patiently(
+        (found,) = _ask_until_answered(
             kafka,
             f"the offset of a time in topic {kafka.topic} partition {partition}",
-            lambda: _whole(consumer.offsets_for_times(asked, timeout=_REQUEST_S)),
+            lambda: _without_errors(consumer.offsets_for_times(asked, timeout=_REQUEST_S)),
         )
         return found.offset if found.offset >= 0 else None
     finally:
@@ -203,15 +201,17 @@ def offset_at(kafka: Kafka, partition: int, timestamp_ms: int) -> int | None:
 
 
 def committed_through(consumer: Consumer, kafka: Kafka, partitions: Iterable[int]) -> dict[int, Checkpoint | None]:
-    """As `committed_progress`, asked by a consumer of this group that is there already."""
+    """As `committed_progress`, asked through the caller's consumer of this group."""
     asked = [TopicPartition(kafka.topic, partition) for partition in partitions]
-    answers = _patiently(
-        kafka, f"the commits of group {kafka.group}", lambda: _whole(consumer.committed(asked, timeout=_REQUEST_S))
+    answers = _ask_until_answered(
+        kafka,
+        f"the commits of group {kafka.group}",
+        lambda: _without_errors(consumer.committed(asked, timeout=_REQUEST_S)),
     )
     return {a.partition: None if a.offset == OFFSET_INVALID else decode(a.offset, a.metadata) for a in answers}
 
 
-def _whole(answers: list[TopicPartition]) -> list[TopicPartition]:
+def _without_errors(answers: list[TopicPartition]) -> list[TopicPartition]:
     for answer in answers:
         if answer.error is not None:
             raise KafkaException(answer.error)
@@ -219,44 +219,44 @@ def _whole(answers: list[TopicPartition]) -> list[TopicPartition]:
 
 
 def watermarks_through(consumer: Consumer, kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """As `watermarks`, asked by a consumer that is there already."""
+    """As `watermarks`, asked through the caller's consumer."""
     found = {}
     for partition in partitions:
         asked = TopicPartition(kafka.topic, partition)
-        found[partition] = _patiently(
+        found[partition] = _ask_until_answered(
             kafka,
             f"the offsets of topic {kafka.topic} partition {partition}",
-            partial(bounds_of, consumer, asked, _REQUEST_S),
+            partial(watermarks_of, consumer, asked, _REQUEST_S),
         )
     return found
 
 
-def bounds_of(consumer: Consumer, asked: TopicPartition, timeout_s: float) -> tuple[int, int]:
+def watermarks_of(consumer: Consumer, asked: TopicPartition, timeout_s: float) -> tuple[int, int]:
     """Low watermark and end offset of one partition. Raises KafkaException."""
-    # The library documents None on a time-out, its type hints don't.
+    # The library documents None for a time-out, its type hints don't.
     found = cast("tuple[int, int] | None", consumer.get_watermark_offsets(asked, timeout=timeout_s))
     if found is None:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
     return found
 
 
-def _patiently(
-    kafka: Kafka, what: str, ask: Callable[[], _T], *, patience_s: float = _PATIENCE_S, heard: Sequence[str] = ()
+def _ask_until_answered(
+    kafka: Kafka, what: str, ask: Callable[[], _T], *, limit_s: float = _ANSWER_S, client_errors: Sequence[str] = ()
 ) -> _T:
-    """Ask until Kafka answers, for at most `patience_s`; what it refuses for good ends at once.
+    """Ask until Kafka answers, for at most `limit_s`. Raises FatalError (exit code KAFKA).
 
-    The first of what was `heard` meanwhile says more than the request's own failure.
+    The first of the `client_errors` that came meanwhile is reported, as it says more than the request's own failure.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + limit_s
     while True:
         try:
             return ask()
         except KafkaException as failed:
             error: KafkaError = failed.args[0]
             if error.code() in REFUSED or time.monotonic() >= deadline:
-                reason = heard[0] if heard else client.scrubber(kafka)(error.str())
+                reason = client_errors[0] if client_errors else client.scrubber(kafka)(error.str())
                 raise FatalError(
-                    f"Kafka at {kafka.brokers} did not give {what}: {reason}; "
+                    f"Kafka at {kafka.brokers} did not return {what}: {reason}; "
                     "check [kafka] brokers, the network and the rights of this user",
                     exit_code=ExitCode.KAFKA,
                 ) from None

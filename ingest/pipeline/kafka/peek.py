@@ -1,7 +1,7 @@
-"""A glance into partitions: the first message at or past an offset, of many partitions at once, and no more.
+"""The first message at or past an offset, of many partitions at the same time, and no more messages than that.
 
-It reads as a worker does, but commits nothing and joins no group. What says nothing within its time is left out of the
-answer: silence is no sign of an empty partition.
+It reads as a worker does, but commits nothing and joins no group. A partition that does not answer in time is missing
+from the result: silence does not mean that a partition is empty.
 """
 
 import time
@@ -16,32 +16,32 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """What is there: a `message`, or none up to the end; `outside`: the log does not hold that offset."""
+    """The first `message`, None if there is none up to the end; `out_of_range`: the log does not hold the offset."""
 
     message: KafkaMessage | None = None
-    outside: bool = False
+    out_of_range: bool = False
 
 
-def first_messages(reader: PartitionConsumer, positions: Mapping[int, int], within_s: float) -> dict[int, Peeked]:
-    """What lies at or past each position (partition -> offset), as far as Kafka tells within `within_s`.
+def first_messages(consumer: PartitionConsumer, positions: Mapping[int, int], within_s: float) -> dict[int, Peeked]:
+    """The first message at or past each position (partition -> offset), of the partitions that answer in `within_s`.
 
     Raises FatalError (exit code KAFKA) for what Kafka refuses.
     """
     found: dict[int, Peeked] = {}
     deadline = time.monotonic() + within_s
-    reader.assign(positions)
+    consumer.assign(positions)
     try:
         while len(found) < len(positions) and time.monotonic() < deadline:
-            polled = reader.poll(1, _POLL_S)  # it would wait for as many as it is asked for
-            news = {partition: Peeked() for partition in polled.ends}
-            news |= {partition: Peeked(outside=True) for partition in polled.outside}
+            polled = consumer.poll(1, _POLL_S)  # it would wait for more messages if it were asked for more
+            answers = {partition: Peeked() for partition in polled.ends}
+            answers |= {partition: Peeked(out_of_range=True) for partition in polled.out_of_range}
             if polled.chunk is not None:
                 (message,) = polled.chunk.messages
-                news[int(polled.chunk.partitions[0])] = Peeked(message)
-            for partition, glance in news.items():
+                answers[int(polled.chunk.partitions[0])] = Peeked(message)
+            for partition, peeked in answers.items():
                 if partition in positions and partition not in found:
-                    found[partition] = glance
-                    reader.drop(partition)
+                    found[partition] = peeked
+                    consumer.drop(partition)
     finally:
-        reader.assign({})
+        consumer.assign({})
     return found

@@ -1,7 +1,8 @@
-"""Writing to Kafka: records that are safe only when every one of them is confirmed.
+"""Writes records to Kafka; they are durable when every one of them is confirmed.
 
-An idempotent producer with acks=all: the leader has them, every replica in sync has them, none twice by a retry of the
-client. What a crash or a failure leaves unconfirmed is written again by the caller, and may then be there twice.
+An idempotent producer with acks=all: the leader and all in-sync replicas have a confirmed record, and a retry of the
+client does not write it twice. The caller writes unconfirmed records again after a crash or failure, and may then write
+some of them twice.
 """
 
 import time
@@ -26,7 +27,7 @@ _PAUSE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One message to be written. Without a `partition` its key decides; `timestamp_ms` 0 or less lets Kafka set it."""
+    """A message to be written. Without a `partition` its key decides; if `timestamp_ms` is 0 or less, Kafka sets it."""
 
     topic: str
     value: bytes | None
@@ -36,16 +37,16 @@ class Record:
     partition: int | None = None
 
 
-class _Lot:
-    """Records that are written together, and what Kafka said of them."""
+class _Attempt:
+    """Records that are written together, and the answers of Kafka."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.waiting = deque(records)
         self.unconfirmed = 0
         self.faults: list[str] = []
 
-    def answered(self, error: KafkaError | None, message: Message) -> None:
-        """One record's fate."""
+    def on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        """One record was confirmed, or failed."""
         self.unconfirmed -= 1
         if error is not None:
             text = f"topic {message.topic()}: {error.str()}"
@@ -55,39 +56,39 @@ class _Lot:
 
 
 class ConfirmedProducer:
-    """Writes one lot of records at a time: `write`, then `durable` again and again until it says so."""
+    """Writes some records at a time: call `write`, then `durable` until it returns True."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._producer: Producer | None = None
-        self._lot = _Lot(())
+        self._attempt = _Attempt(())
 
     def write(self, records: Iterable[Record]) -> None:
-        """Begin to write `records`; what an earlier lot left unconfirmed is forgotten."""
-        self._lot = _Lot(records)
+        """Begin to write `records`; records of the call before that are not confirmed are forgotten."""
+        self._attempt = _Attempt(records)
 
     def durable(self, wait_s: float = 0.0) -> bool:
-        """Every record of the lot is confirmed; waits at most `wait_s` for news.
+        """Every record is confirmed; waits at most `wait_s` for answers.
 
-        Raises RetryableError when one was not: then nothing is known of the others either, write all of them again.
+        Raises RetryableError if one failed: then nothing is known of the others either, and all must be written again.
         """
         if self._producer is None:
             self._producer = client.producer(self._kafka)
-        producer, lot = self._producer, self._lot
-        while lot.waiting and not lot.faults and self._put(producer, lot.waiting[0]):
-            lot.waiting.popleft()
-        producer.poll(wait_s if lot.unconfirmed else 0.0)
-        if lot.faults:
+        producer, attempt = self._producer, self._attempt
+        while attempt.waiting and not attempt.faults and self._put(producer, attempt.waiting[0]):
+            attempt.waiting.popleft()
+        producer.poll(wait_s if attempt.unconfirmed else 0.0)
+        if attempt.faults:
             self.close()
-            raise RetryableError(lot.faults[0])
-        return not lot.waiting and not lot.unconfirmed
+            raise RetryableError(attempt.faults[0])
+        return not attempt.waiting and not attempt.unconfirmed
 
     def close(self) -> None:
-        """Give up what is unconfirmed; the next lot starts with a new producer."""
+        """Give up unconfirmed records; the next `write` starts with a new producer."""
         producer, self._producer = self._producer, None
-        self._lot = _Lot(())
+        self._attempt = _Attempt(())
         if producer is not None:
-            # After a failure an idempotent producer may be unusable for good; what it still holds is written again.
+            # After a failure an idempotent producer may stay unusable; the records that it still has are written again.
             producer.purge()
             producer.flush(0)
 
@@ -101,14 +102,14 @@ class ConfirmedProducer:
                 by_key if record.partition is None else record.partition,
                 headers=list(record.headers),
                 timestamp=max(record.timestamp_ms, 0),
-                on_delivery=self._lot.answered,
+                on_delivery=self._attempt.on_delivery,
             )
         except BufferError:
             return False
         except KafkaException as refused:
-            self._lot.faults.append(f"topic {record.topic}: {refused.args[0].str()}")
+            self._attempt.faults.append(f"topic {record.topic}: {refused.args[0].str()}")
             return False
-        self._lot.unconfirmed += 1
+        self._attempt.unconfirmed += 1
         return True
 
 

@@ -3,14 +3,15 @@
 Rules
 1. A topic that was deleted and created again has the same name and another id (KIP-516). Its offsets mean other
    messages: the worker halts, and commits nothing for it.
-2. A commit is sent only on a proof: an answer with the right id, asked for after its watermarks were taken. So every
+2. A commit is sent only with a proof: an answer with the right id, requested after its checkpoints were taken. So every
    message below them was read before, from the same topic.
-3. A topic that is said not to be there for `GONE_S` is deleted; sooner it may be a broker that has just started.
-4. The topic is asked about every `EVERY_S` also when nothing is committed: librdkafka reads on in a topic that was
-   created again, and says nothing of one that is gone (2.16).
-5. Where brokers have no ids (before Kafka 2.8) or tell this user none, nothing can be proved and nothing is held up.
-6. An answer that fails is asked for again. Until then nothing is committed; `trouble` says why.
-7. Proofs are asked for one after the other, with a pause that grows with the topic: an answer lists all partitions.
+3. A topic is deleted if the cluster reports for `GONE_S` that it does not exist; before that, the broker may have just
+   started.
+4. The cluster is asked every `EVERY_S` also when nothing is committed: librdkafka continues to read a topic that was
+   created again, and reports nothing if the topic is gone (2.16).
+5. If brokers have no ids (before Kafka 2.8) or show this user none, nothing can be proved, and commits need no proof.
+6. A failed question is repeated. Until it is answered nothing is committed; `trouble` says why.
+7. Questions are asked one at a time, with a pause that grows with the topic: an answer lists all partitions.
 """
 
 from dataclasses import dataclass
@@ -21,12 +22,12 @@ from ingest.records import TopicShape
 
 EVERY_S = 5.0
 GONE_S = 5.0
-_AGAIN_S = 0.5
-_PARTITION_S = 0.0002  # per partition between two questions: a twentieth of a core at the most
+_RETRY_S = 0.5
+_PARTITION_S = 0.0002  # per partition between two questions: a twentieth of a core at most
 
 
-class Names(Protocol):
-    """What [kafka] calls them."""
+class KafkaNames(Protocol):
+    """The names in [kafka] that the errors here need."""
 
     @property
     def topic(self) -> str:
@@ -35,18 +36,18 @@ class Names(Protocol):
 
     @property
     def group(self) -> str:
-        """Under which offsets are committed."""
+        """The group for which offsets are committed."""
         ...
 
     @property
     def brokers(self) -> str:
-        """Where the cluster is."""
+        """The addresses of the cluster."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NoTopic:
-    """The cluster says that there is no such topic."""
+    """The cluster reports that the topic does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,81 +63,81 @@ Answer = TopicShape | NoTopic | NoAnswer
 class TopicIdentity:
     """Proves that the topic has the id `topic_id`. Times are monotonic seconds."""
 
-    def __init__(self, kafka: Names, topic_id: str, now: float) -> None:
+    def __init__(self, kafka: KafkaNames, topic_id: str, now: float) -> None:
         self._kafka = kafka
         self._topic_id = topic_id
-        self._pause_s = 0.0
+        self._interval_s = 0.0
         self._next_at = now + EVERY_S
-        self._not_before = now
-        self._wanted = False
-        self._counts = False  # the answer on its way was asked for after `want`
+        self._earliest_at = now
+        self._proof_required = False
+        self._is_proof = False  # the outstanding question was asked after `require_proof`
         self._gone_since: float | None = None
         self.proved = not topic_id
         self.trouble = ""
 
-    def want(self, now: float) -> None:
+    def require_proof(self, now: float) -> None:
         """A commit needs a proof from now on."""
         if self._topic_id:
-            self.proved, self._wanted, self._counts = False, True, False
-            self._next_at = max(now, self._not_before)
+            self.proved, self._proof_required, self._is_proof = False, True, False
+            self._next_at = max(now, self._earliest_at)
 
     def due(self, now: float) -> bool:
-        """The cluster is to be asked now, and the caller does it."""
+        """It is time to ask the cluster; the caller does so now."""
         if now < self._next_at:
             return False
-        self._counts, self._wanted = self._wanted, False
+        self._is_proof, self._proof_required = self._proof_required, False
         self._next_at = now + EVERY_S
-        self._not_before = now + self._pause_s
+        self._earliest_at = now + self._interval_s
         return True
 
-    def answered(self, answer: Answer, now: float) -> None:
-        """What the cluster said. Raises FatalError (exit code EXPIRED) for a topic that is another one, or gone."""
-        counts = self._counts
+    def handle_answer(self, answer: Answer, now: float) -> None:
+        """Use the cluster's answer. Raises FatalError (exit code EXPIRED) for a topic that is another one, or gone."""
+        is_proof = self._is_proof
         if isinstance(answer, TopicShape) and self._topic_id and not answer.topic_id:
-            answer = NoAnswer("the broker tells no id of it")
+            answer = NoAnswer("the broker does not return its id")
         match answer:
             case TopicShape(topic_id=topic_id, partitions=partitions):
                 self._gone_since, self.trouble = None, ""
-                self._pause_s = len(partitions) * _PARTITION_S
+                self._interval_s = len(partitions) * _PARTITION_S
                 if self._topic_id and topic_id != self._topic_id:
                     raise recreated(self._kafka, self._topic_id, topic_id)
-                self.proved = self.proved or counts
+                self.proved = self.proved or is_proof
                 return
             case NoTopic():
                 self._gone_since = now if self._gone_since is None else self._gone_since
                 if now - self._gone_since >= GONE_S:
                     raise deleted(self._kafka)
-                self.trouble = f"topic {self._kafka.topic}: the cluster says that there is no such topic"
+                self.trouble = f"topic {self._kafka.topic}: the cluster reports that there is no such topic"
             case NoAnswer(error=error):
                 self._gone_since = None
                 self.trouble = (
                     f"topic {self._kafka.topic} can't be described, and nothing is committed until it is: {error}"
                 )
-        self._wanted = self._wanted or counts
-        self._counts = False
-        self._next_at = now + _AGAIN_S
+        self._proof_required = self._proof_required or is_proof
+        self._is_proof = False
+        self._next_at = now + _RETRY_S
 
 
-def recreated(kafka: Names, before: str, after: str) -> FatalError:
-    """The halt of a run whose topic is another one."""
+def recreated(kafka: KafkaNames, before: str, after: str) -> FatalError:
+    """The error of a run whose topic was deleted and created again."""
     return FatalError(
         f"topic {kafka.topic} was deleted and created again: its id was {before}, it is {after}. The offsets of group "
-        f"{kafka.group} belong to the former one; nothing was committed for the new one, and nothing of it is skipped. "
-        f"What was not read of the former one is gone. {RESUME}",
+        f"{kafka.group} belong to the former one; nothing was committed for the new one, and no message of it is "
+        f"skipped. The messages of the former one that were not read are gone. {RESUME}",
         exit_code=ExitCode.EXPIRED,
     )
 
 
-def deleted(kafka: Names) -> FatalError:
-    """The halt of a run whose topic is gone."""
+def deleted(kafka: KafkaNames) -> FatalError:
+    """The error of a run whose topic was deleted."""
     return FatalError(
-        f"topic {kafka.topic} was deleted: the cluster at {kafka.brokers} no longer has it, and what was not read of "
-        f"it is gone. If it is created again: {RESUME}",
+        f"topic {kafka.topic} was deleted: the cluster at {kafka.brokers} no longer has it, and its messages that "
+        f"were not read are gone. If it is created again: {RESUME}",
         exit_code=ExitCode.EXPIRED,
     )
 
 
 RESUME = (
-    "Start with --resume-from earliest to read all that the topic holds now, or with --resume-from latest to read only "
-    "what comes from now on"
+    "Start with --resume-from earliest to read all messages that the topic has now, or with --resume-from latest to "
+    "read only messages that come from now on"
 )

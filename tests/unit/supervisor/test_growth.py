@@ -32,7 +32,7 @@ class Watch(TopicWatch):
     def ask(self) -> None:
         self.asked += 1
 
-    def take(self) -> Answer | None:
+    def take_answer(self) -> Answer | None:
         answer, self.answer = self.answer, None
         return answer
 
@@ -71,7 +71,7 @@ def test_each_growth_is_given_once_and_read_from_the_first_message() -> None:
         scene.has(partitions)
     assert scene.given == [(TOPIC, (2, 3)), (TOPIC, (4,))]
     assert scene.found[TOPIC].partitions == (0, 1, 2, 3, 4)
-    assert scene.found[TOPIC].plan.begins == {2: None, 3: None, 4: None}
+    assert scene.found[TOPIC].plan.chosen_starts == {2: None, 3: None, 4: None}
     assert scene.told == []
 
 

@@ -6,7 +6,7 @@ import pytest
 from ingest.config.load import load
 from ingest.config.settings import Config
 from ingest.errors import ConfigError
-from ingest.pipeline.kafka.start_offset import StartPlan, beginnings
+from ingest.pipeline.kafka.start_offset import StartPlan, choose_starts
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import TopicShape
 from ingest.supervisor.plan import TopicPlan, wanted
@@ -53,7 +53,7 @@ def test_a_partition_begins_where_it_is_committed_or_where_the_topic_does(tmp_pa
     marks = {0: (5, 9), 1: (5, 9), 2: (5, 9)}
     start = {0: None, 1: Checkpoint(7), 2: Checkpoint(3)}  # of the last, retention has taken 3 and 4
     for config, fresh in ((earliest, 5), (latest, 9)):
-        begins = beginnings(config.kafka, TopicShape("a", (0, 1, 2)), start, recorded={}, bounds=marks)
+        begins = choose_starts(config.kafka, TopicShape("a", (0, 1, 2)), start, recorded={}, watermarks=marks)
         plan = StartPlan("a", 3, begins)
         reading = TopicPlan(config.topics[0], (0, 1, 2), marks, start, {0: 9, 1: 9, 2: 9}, plan)
         assert reading.starting_points() == {0: fresh, 1: 7, 2: 5}
@@ -70,4 +70,4 @@ def test_a_reading_that_grows_reads_what_is_new_from_its_first_message(tmp_path:
     assert grown.starting_points() == {0: 9, 1: 7, 2: 0, 3: 0}
     assert grown.existing == 4
     assert grown.plan.topic_partitions == 2, "the new ones have no commit yet"
-    assert grown.plan_of((1, 2), {2: 40, 3: 1}).known == {1: 7, 2: 40}
+    assert grown.plan_of((1, 2), {2: 40, 3: 1}).known_offsets == {1: 7, 2: 40}

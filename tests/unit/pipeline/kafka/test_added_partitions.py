@@ -1,3 +1,5 @@
+"""Partitions that are added to the topic while a worker runs."""
+
 from collections.abc import Mapping
 from typing import cast
 
@@ -7,19 +9,19 @@ from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.pipeline.offsets.committer import Committer
 from ingest.records import Counts
 
-Place = tuple[Checkpoint | None, tuple[int, int]]
+Answer = tuple[Checkpoint | None, tuple[int, int]]
 
 
 class Kafka:
     """Says where partitions begin, once it knows them."""
 
     def __init__(self) -> None:
-        self.places: dict[int, Place] = {}
+        self.answers: dict[int, Answer] = {}
         self.asked: list[int] = []
 
-    def place(self, partition: int) -> Place | None:
+    def committed_and_watermarks(self, partition: int) -> Answer | None:
         self.asked.append(partition)
-        return self.places.get(partition)
+        return self.answers.get(partition)
 
 
 class Scene:
@@ -48,39 +50,39 @@ class Scene:
 
 def test_a_new_partition_is_read_from_its_first_message_once_that_is_committed() -> None:
     scene = Scene()
-    scene.kafka.places = {4: (None, (7, 100))}
-    scene.added.take([4])
-    scene.added.turn(0.0)
+    scene.kafka.answers = {4: (None, (7, 100))}
+    scene.added.add([4])
+    scene.added.poll(0.0)
     assert scene.tracked == {4: (7, "added")}
     assert scene.read == []
     scene.commit({4: Checkpoint(7)})
-    scene.added.turn(0.1)
-    scene.added.turn(0.2)
+    scene.added.poll(0.1)
+    scene.added.poll(0.2)
     assert scene.read == [4]
 
 
 def test_one_that_was_committed_before_goes_on_there() -> None:
     scene = Scene()
-    scene.kafka.places = {4: (Checkpoint(50, Counts(43)), (7, 100))}
-    scene.added.take([4])
-    scene.added.turn(0.0)
+    scene.kafka.answers = {4: (Checkpoint(50, Counts(43)), (7, 100))}
+    scene.added.add([4])
+    scene.added.poll(0.0)
     assert scene.tracked == {4: (50, "committed")}
     assert scene.read == [4]
 
 
 def test_one_that_kafka_says_nothing_of_holds_up_neither_the_others_nor_the_loop() -> None:
     scene = Scene()
-    scene.kafka.places = {5: (None, (0, 0)), 6: (None, (0, 0))}
-    scene.added.take([4, 5, 6])
+    scene.kafka.answers = {5: (None, (0, 0)), 6: (None, (0, 0))}
+    scene.added.add([4, 5, 6])
     now = 0.0
     for _ in range(1000):
         now += 0.1
-        scene.added.turn(now)
+        scene.added.poll(now)
     assert set(scene.tracked) == {5, 6}
     assert scene.kafka.asked.count(4) <= 8, "less and less often"
     assert "partition 4" in scene.trouble[0]
-    scene.kafka.places[4] = None, (0, 0)
+    scene.kafka.answers[4] = None, (0, 0)
     for _ in range(1000):
         now += 0.1
-        scene.added.turn(now)
+        scene.added.poll(now)
     assert set(scene.tracked) == {4, 5, 6}

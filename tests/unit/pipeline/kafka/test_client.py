@@ -37,10 +37,10 @@ MAKERS: dict[str, Callable[[Kafka], object]] = {
 def refused(kafka: Kafka, make: Callable[[Kafka], object]) -> str:
     with pytest.raises(ConfigError) as wrong:
         make(kafka)
-    told = str(wrong.value)
-    assert told.startswith("[kafka.options]: librdkafka refuses them: ")
-    assert [piece for piece in pieces(CANARY) if piece in told] == []
-    return told
+    text = str(wrong.value)
+    assert text.startswith("[kafka.options]: librdkafka refuses them: ")
+    assert [piece for piece in pieces(CANARY) if piece in text] == []
+    return text
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
@@ -71,11 +71,11 @@ def test_a_secret_s_file_under_the_wrong_name_is_not_quoted(make: Callable[[Kafk
 def test_whatever_librdkafka_quotes_is_free_of_secrets(options: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(f"{CANARY},x([")
     given: dict[str, Any] = {name: value.format(file=tmp_path / "secret") for name, value in options.items()}
-    told = refused(Kafka(brokers="127.0.0.1:1", topic="t", options=given), metadata.topic_partitions)
-    assert "***" in told
+    text = refused(Kafka(brokers="127.0.0.1:1", topic="t", options=given), metadata.topic_partitions)
+    assert "***" in text
 
 
-def test_what_is_no_secret_is_told() -> None:
+def test_what_is_no_secret_is_text() -> None:
     kafka = Kafka(options={"security.protocol": "SASL_SLL", "sasl.password": CANARY})
     assert refused(kafka, metadata.topic_partitions).endswith(
         'Invalid value "SASL_SLL" for configuration property "security.protocol"'

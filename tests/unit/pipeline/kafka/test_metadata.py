@@ -1,3 +1,5 @@
+"""Options of consumers, and faults in them."""
+
 import pytest
 
 from ingest.config.sections import Kafka

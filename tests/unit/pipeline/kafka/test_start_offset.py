@@ -1,3 +1,5 @@
+"""Where partitions are started, and what halts a run before it reads a message."""
+
 import pytest
 
 from ingest.config.sections import Kafka
@@ -5,10 +7,10 @@ from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.kafka.start_offset import (
     ResumeFrom,
     StartPlan,
-    beginnings,
-    check_known,
+    check_known_offsets,
+    choose_starts,
     first_offset,
-    foreign,
+    from_former_topic,
     planned_start,
     resume_after_gap,
 )
@@ -31,7 +33,7 @@ def test_without_one_the_start_decides() -> None:
 
 
 def test_without_anything_known_there_is_no_start() -> None:
-    with pytest.raises(ValueError, match="bounds"):
+    with pytest.raises(ValueError, match="watermarks"):
         first_offset(STOP, None, None)
 
 
@@ -63,7 +65,7 @@ def test_an_offset_inside_the_log_goes_on_there(kafka: Kafka) -> None:
 
 LATEST = Kafka(topic="t", group="g", start="latest")
 NOW = TopicShape("now", (0, 1))
-BOUNDS = {0: (3, 9), 1: (3, 9)}
+WATERMARKS = {0: (3, 9), 1: (3, 9)}
 MINE = Checkpoint(5, Counts(5), topic_id="now", topic_partitions=2)
 FORMER = Checkpoint(5, Counts(5), topic_id="then", topic_partitions=2)
 RECORD = Checkpoint(4, Counts(4), topic_id="now")
@@ -75,13 +77,13 @@ def begin(
     recorded: dict[int, Checkpoint] | None = None,
     resume_from: ResumeFrom | None = None,
 ) -> dict[int, Checkpoint | None]:
-    return beginnings(kafka, NOW, committed, recorded=recorded or {}, bounds=BOUNDS, resume_from=resume_from)
+    return choose_starts(kafka, NOW, committed, recorded=recorded or {}, watermarks=WATERMARKS, resume_from=resume_from)
 
 
 def test_a_commit_of_this_topic_is_used_whatever_else_is_known() -> None:
     assert begin(STOP, {0: MINE, 1: MINE}, {0: RECORD}) == {}
     assert begin(STOP, {0: MINE, 1: MINE}, {0: RECORD}, "latest") == {}
-    assert begin(LATEST, {0: Checkpoint(5), 1: MINE}) == {}, "another tool says no topic"
+    assert begin(LATEST, {0: Checkpoint(5), 1: MINE}) == {}, "another tool writes no topic"
 
 
 def test_a_group_that_never_committed_begins_at_the_configured_start() -> None:
@@ -119,7 +121,7 @@ def test_a_choice_holds_for_every_partition_without_a_commit() -> None:
 
 
 def test_an_account_that_knows_nothing_is_no_choice() -> None:
-    with pytest.raises(FatalError, match=r"the account here .* knows nothing of group g on topic t partition 0, 1"):
+    with pytest.raises(FatalError, match=r"the account here .* has no offset of group g on topic t partition 0, 1"):
         begin(LATEST, {0: None, 1: None}, {}, "account")
 
 
@@ -146,20 +148,20 @@ def test_a_topic_of_the_same_name_begins_where_somebody_has_chosen() -> None:
     assert begin(STOP, {0: FORMER, 1: None}, {1: FORMER}, "latest") == {0: Checkpoint(9), 1: Checkpoint(9)}
 
 
-def test_without_an_id_on_either_side_nothing_is_foreign() -> None:
-    assert not foreign(Checkpoint(5), NOW)
-    assert not foreign(FORMER, TopicShape("", (0,)))
-    assert foreign(FORMER, NOW)
+def test_a_checkpoint_without_a_topic_id_on_either_side_is_used() -> None:
+    assert not from_former_topic(Checkpoint(5), NOW)
+    assert not from_former_topic(FORMER, TopicShape("", (0,)))
+    assert from_former_topic(FORMER, NOW)
 
 
 def test_a_worker_that_misses_a_known_commit_halts() -> None:
-    plan = StartPlan("now", 2, known={0: 5})
-    check_known(STOP, {0: MINE, 1: None}, plan)
+    plan = StartPlan("now", 2, known_offsets={0: 5})
+    check_known_offsets(STOP, {0: MINE, 1: None}, plan)
     with pytest.raises(FatalError, match=r"no longer has the committed offsets .* partition 0 at 5"):
-        check_known(STOP, {0: None, 1: None}, plan)
+        check_known_offsets(STOP, {0: None, 1: None}, plan)
     with pytest.raises(FatalError, match="deleted and created again"):
-        check_known(STOP, {0: FORMER}, plan)
-    check_known(STOP, {0: FORMER}, StartPlan("now", 2, {0: None}))
+        check_known_offsets(STOP, {0: FORMER}, plan)
+    check_known_offsets(STOP, {0: FORMER}, StartPlan("now", 2, {0: None}))
 
 
 def test_a_planned_start_goes_before_the_configured_one() -> None:

@@ -34,7 +34,7 @@ def test_what_fits_comes_back_as_it_was(checkpoint: Checkpoint) -> None:
 
 
 @given(checkpoints(), st.integers(0, 400))
-def test_what_does_not_fit_is_forgotten_from_the_far_end(checkpoint: Checkpoint, more: int) -> None:
+def test_ranges_that_do_not_fit_are_omitted_from_the_highest_offset_on(checkpoint: Checkpoint, more: int) -> None:
     end = checkpoint.ranges[-1].next_offset if checkpoint.ranges else checkpoint.next_offset
     far = tuple(SettledRange(end + 30 * n + 1, end + 30 * n + 21, Counts(20 - (n % 20), n % 20)) for n in range(more))
     long = Checkpoint(checkpoint.next_offset, checkpoint.counts, checkpoint.ranges + far, checkpoint.routes)
@@ -66,7 +66,7 @@ def test_no_metadata_moves_the_offset_or_stops_a_start(metadata: str | None) -> 
         assert found == Checkpoint(42)
 
 
-def test_damaged_metadata_of_our_own_is_foreign() -> None:
+def test_damaged_metadata_gives_the_offset_alone() -> None:
     for text in (
         "",
         "ingest/3 1 2",

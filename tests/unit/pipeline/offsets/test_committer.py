@@ -67,7 +67,7 @@ def test_the_late_answer_to_a_commit_that_was_given_up_confirms_no_other_of_the_
     assert committer.stored(0) == more
 
 
-def test_what_moved_is_offset_counts_or_ranges() -> None:
+def test_a_change_of_offset_counts_or_ranges_is_unconfirmed() -> None:
     committer = Committer(interval_s=1.0)
     committer.add_stored(0, ONE, 0.0)
     assert committer.unconfirmed({0: ONE}) == {}
@@ -82,7 +82,7 @@ def test_a_start_is_committed_even_before_anything_is_read() -> None:
     assert Committer(interval_s=1.0).unconfirmed({0: start}) == {0: start}
 
 
-def test_half_of_the_batches_hurry_a_commit_and_all_of_them_hold_back_what_is_to_be_sent() -> None:
+def test_half_of_the_batches_make_a_commit_urgent_and_all_of_them_reach_the_limit() -> None:
     committer = Committer(interval_s=1.0, most_batches=8)
     sent(committer, {0: Checkpoint(10)}, 0.0)
     committer.handle_answer({0: (10, "")}, 0.0)
@@ -93,11 +93,11 @@ def test_half_of_the_batches_hurry_a_commit_and_all_of_them_hold_back_what_is_to
     assert committer.may_commit(0.5, stopping=False)
     assert not committer.batch_limit_reached
     sent(committer, {0: Checkpoint(20)}, 0.5)
-    behind = []
+    reached = []
     for _ in range(4):
         committer.batch_acknowledged()
-        behind.append(committer.batch_limit_reached)
-    assert behind == [False, False, False, True], "what the commit on its way holds is not confirmed yet"
+        reached.append(committer.batch_limit_reached)
+    assert reached == [False, False, False, True], "the outstanding commit is not confirmed yet"
     committer.handle_answer({0: (20, "")}, 0.0)
     assert [committer.batch_limit_reached, committer.may_commit(0.6, stopping=False)] == [False, True]
 
@@ -113,10 +113,10 @@ def test_a_refused_commit_is_tried_again_no_sooner_than_asked_however_many_wait(
     assert committer.may_commit(1.0, stopping=False)
 
 
-# --- what Kafka would forget ----------------------------------------------------------------------
+# --- offsets that would expire ----------------------------------------------------------------------
 
 
-def test_what_does_not_move_is_written_again_in_time() -> None:
+def test_a_checkpoint_that_does_not_change_is_written_again_in_time() -> None:
     committer = Committer(interval_s=1.0, refresh_s=600.0)
     sent(committer, {0: ONE, 1: ONE}, 0.0)
     committer.handle_answer({0: (1, ""), 1: (1, "")}, 2.0)
@@ -139,20 +139,20 @@ def test_a_refused_refresh_is_tried_again() -> None:
     assert committer.prepare_commit({0: ONE}, 601.0)
 
 
-def test_what_was_found_is_written_again_soon_as_nobody_knows_its_age() -> None:
+def test_a_checkpoint_that_was_in_kafka_before_is_written_again_soon_as_its_age_is_unknown() -> None:
     committer = Committer(interval_s=1.0)
     committer.add_stored(0, ONE, 100.0)
     assert not committer.prepare_commit({0: ONE}, 104.0)
     assert committer.prepare_commit({0: ONE}, 105.0)
 
 
-def test_a_refresh_holds_up_nobody_who_leaves() -> None:
+def test_a_refresh_does_not_delay_a_worker_that_stops() -> None:
     committer = Committer(interval_s=1.0, refresh_s=600.0)
     committer.add_stored(0, ONE, 0.0)
     assert committer.unconfirmed({0: ONE}) == {}
 
 
-def test_the_topic_alone_is_no_reason_to_commit() -> None:
+def test_a_change_of_the_topic_alone_makes_no_commit_due() -> None:
     committer = Committer(interval_s=1.0)
     committer.add_stored(0, ONE, 0.0)
     now = replace(ONE, topic_id="a", topic_partitions=4)
@@ -195,7 +195,7 @@ def test_a_late_answer_to_a_commit_that_was_given_up_takes_only_its_own_batches(
     assert not committer.batch_limit_reached
 
 
-def test_what_is_to_be_said_of_the_topic_is_said_with_the_next_commit() -> None:
+def test_a_refresh_writes_all_checkpoints_with_the_next_commit() -> None:
     committer = Committer(interval_s=1.0)
     committer.add_stored(0, ONE, 0.0)
     committer.refresh(1.0)

@@ -22,7 +22,7 @@ def offsets_in(checkpoint: Checkpoint, offsets: list[int]) -> set[int]:
 
 
 def counts(checkpoint: Checkpoint) -> tuple[int, int]:
-    """Messages settled and dead-lettered, below the watermark and above it."""
+    """Messages settled and dead-lettered, below the next offset and above it."""
     return checkpoint.settled().total, checkpoint.settled().dead_lettered
 
 
@@ -105,7 +105,7 @@ class TrackedPartition(RuleBasedStateMachine):
 
     @rule(further=st.integers(1, 25))
     def retention(self, further: int) -> None:
-        """Messages vanish from the front; the reader is told where the log begins now."""
+        """The first messages vanish, and the low watermark moves."""
         low = min(self.tracker.position + further, self.end)
         self.log = [offset for offset in self.log if offset >= low]
         self.tracker.advance(low)
@@ -205,7 +205,7 @@ def test_a_second_crash_does_not_forget_what_the_first_process_settled() -> None
     assert int(mask.sum()) == 25
 
 
-def test_a_hole_that_ends_inside_a_carried_range_keeps_the_metadata_readable() -> None:
+def test_a_gap_that_ends_inside_a_carried_range_keeps_the_metadata_readable() -> None:
     tracker = PartitionTracker(0, 5, Checkpoint(5, Counts(5), (SettledRange(10, 20, Counts(9, 1)),)))
     tracker.advance(15)
     checkpoint = tracker.checkpoint()

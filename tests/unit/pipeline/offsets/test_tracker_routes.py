@@ -16,7 +16,7 @@ from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Counts
 
-KINDS = ("acknowledged", "dead_lettered", "tombstones", "filtered")
+OUTCOMES = ("acknowledged", "dead_lettered", "tombstones", "filtered")
 
 
 def array(numbers: Iterable[int]) -> npt.NDArray[np.int64]:
@@ -25,19 +25,19 @@ def array(numbers: Iterable[int]) -> npt.NDArray[np.int64]:
 
 @dataclass
 class Delivery:
-    """A ticket, its messages by kind, and what each of its holds will say of them."""
+    """A ticket, its messages by outcome, and what each of its holds will say of them."""
 
     ticket: Ticket
     offsets: list[int]
-    kinds: list[str]
+    outcomes: list[str]
     holds: list[Counter[str]]
 
 
 class RoutedPartition(RuleBasedStateMachine):
     """A partition whose messages take several routes, read by one process after another; each may crash at any step.
 
-    A worker is modelled as far as the tracker sees it: a route in `left` is behind, is read again by and by, and
-    is left no longer once nothing is left behind.
+    A worker is modelled as far as the tracker sees it: a route in `suspended` catches up step by step, and is no
+    longer suspended once it has caught up. `to_reread` are the messages that a route has not read again yet.
     """
 
     @initialize(
@@ -55,9 +55,9 @@ class RoutedPartition(RuleBasedStateMachine):
         self.route_the_log(data)
         self.removed = False  # any message was, so that what a range counts can't be compared one by one
         self.exact = True  # no range was forgotten that counts messages removed since
-        self.kinds_exact = True  # no part of a range was forgotten
+        self.outcomes_exact = True  # no part of a range was forgotten
         self.committed = (base, encode(Checkpoint(base)))
-        self.kept: dict[int, str] = {}  # what the last commit calls settled: offset -> kind
+        self.kept: dict[int, str] = {}  # what the last commit calls settled: offset -> outcome
         self.highest = base
         self.begin(data)
 
@@ -83,21 +83,21 @@ class RoutedPartition(RuleBasedStateMachine):
             self.forget(carried, checkpoint)
         self.settled = dict(self.kept)
         self.open: list[Delivery] = []
-        self.behind: dict[int, set[int]] = {route: set() for route in range(self.count)}
-        self.second: set[int] = set()  # delivered in a second reading
-        self.left = data.draw(st.sets(st.integers(0, self.count - 1), max_size=self.count - 1))
+        self.to_reread: dict[int, set[int]] = {route: set() for route in range(self.count)}
+        self.delivered_late: set[int] = set()  # when their route had read them again
+        self.suspended = data.draw(st.sets(st.integers(0, self.count - 1), max_size=self.count - 1))
         self.highest = carried.next_offset
 
     def forget(self, before: Checkpoint, after: Checkpoint) -> None:
         """The ranges of `before` that `after` lacks: their messages are to be sent again."""
         if after.ranges != before.ranges:
             self.exact &= not self.removed
-            self.kinds_exact = False
+            self.outcomes_exact = False
         self.kept = self.claimed(after, self.kept)
 
     def claimed(self, checkpoint: Checkpoint, of: dict[int, str]) -> dict[int, str]:
         """Those messages `of` some that `checkpoint` calls settled."""
-        return {offset: kind for offset, kind in of.items() if self.claims(checkpoint, offset)}
+        return {offset: outcome for offset, outcome in of.items() if self.claims(checkpoint, offset)}
 
     def claims(self, checkpoint: Checkpoint, offset: int) -> bool:
         return offset < checkpoint.next_offset or any(
@@ -116,12 +116,14 @@ class RoutedPartition(RuleBasedStateMachine):
         self.take_in(self.unread()[:size], data)
 
     def take_in(self, polled: list[int], data: st.DataObject | None) -> None:
-        tickets, mask = self.tracker.track(array(polled), array(self.route[o] for o in polled), frozenset(self.left))
+        tickets, mask = self.tracker.track(
+            array(polled), array(self.route[o] for o in polled), frozenset(self.suspended)
+        )
         fresh = polled if mask is None else [o for o, new in zip(polled, mask.tolist(), strict=True) if new]
         new = set(polled) - self.kept.keys()
-        assert set(fresh) == {o for o in new if self.route[o] not in self.left}, "sent again, or skipped"
+        assert set(fresh) == {o for o in new if self.route[o] not in self.suspended}, "sent again, or skipped"
         for offset in new - set(fresh):
-            self.behind[self.route[offset]].add(offset)
+            self.to_reread[self.route[offset]].add(offset)
         self.deliver(tickets, fresh, data)
 
     def deliver(self, tickets: Sequence[Ticket], fresh: Sequence[int], data: st.DataObject | None) -> None:
@@ -131,13 +133,15 @@ class RoutedPartition(RuleBasedStateMachine):
             own = [o for o in fresh if span.first <= o < span.next_offset and self.route[o] == ticket.route]
             assert ticket.span.count == len(own) > 0
             delivered += own
-            kinds = data.draw(st.lists(st.sampled_from(KINDS), min_size=len(own), max_size=len(own))) if data else []
-            kinds += [KINDS[0]] * (len(own) - len(kinds))
-            lost = [kind for kind in kinds if kind != KINDS[0]]
+            outcomes = (
+                data.draw(st.lists(st.sampled_from(OUTCOMES), min_size=len(own), max_size=len(own))) if data else []
+            )
+            outcomes += [OUTCOMES[0]] * (len(own) - len(outcomes))
+            lost = [outcome for outcome in outcomes if outcome != OUTCOMES[0]]
             at = data.draw(st.integers(0, len(lost))) if data else 0
             holds = [Counter(lost[:at]), Counter(lost[at:])]
             ticket.hold()
-            self.open.append(Delivery(ticket, own, kinds, holds))
+            self.open.append(Delivery(ticket, own, outcomes, holds))
         assert sorted(delivered) == sorted(fresh)
 
     @precondition(lambda self: self.open)
@@ -159,25 +163,25 @@ class RoutedPartition(RuleBasedStateMachine):
         if not delivery.holds:
             del self.open[index]
             assert not self.settled.keys() & set(delivery.offsets), "settled twice"
-            self.settled |= dict(zip(delivery.offsets, delivery.kinds, strict=True))
+            self.settled |= dict(zip(delivery.offsets, delivery.outcomes, strict=True))
 
     @rule(data=st.data())
-    def fall_behind(self, data: st.DataObject) -> None:
-        self.left.add(data.draw(st.integers(0, self.count - 1)))
+    def suspend(self, data: st.DataObject) -> None:
+        self.suspended.add(data.draw(st.integers(0, self.count - 1)))
 
-    @precondition(lambda self: self.left)
-    @rule(size=st.integers(1, 15), ahead=st.booleans(), at_once=st.booleans(), data=st.data())
-    def catch_up(self, size: int, ahead: bool, at_once: bool, data: st.DataObject) -> None:  # noqa: FBT001
+    @precondition(lambda self: self.suspended)
+    @rule(size=st.integers(1, 15), ahead=st.booleans(), release_all=st.booleans(), data=st.data())
+    def catch_up(self, size: int, ahead: bool, release_all: bool, data: st.DataObject) -> None:  # noqa: FBT001
         in_hand = len(self.open)
-        self.read_again(data.draw(st.sampled_from(sorted(self.left))), size, data, ahead=ahead)
-        while at_once and len(self.open) > in_hand:
+        self.reread(data.draw(st.sampled_from(sorted(self.suspended))), size, data, ahead=ahead)
+        while release_all and len(self.open) > in_hand:
             self.let_go(in_hand)
 
-    def read_again(self, route: int, size: int, data: st.DataObject | None, *, ahead: bool) -> None:
-        """`ahead`: the second reading knows where the next message is, and goes on past the first one's position."""
+    def reread(self, route: int, size: int, data: st.DataObject | None, *, ahead: bool) -> None:
+        """`ahead`: the route knows where its next message is, and goes on past the position of the others."""
         start = self.tracker.suspended_from(route)
         if start is None:
-            self.left.discard(route)
+            self.suspended.discard(route)
             return
         bound = self.end if ahead else self.tracker.position
         rest = [offset for offset in self.log if start <= offset < bound]
@@ -185,9 +189,9 @@ class RoutedPartition(RuleBasedStateMachine):
         upto = bound if len(rest) <= size else rest[size] if ahead else chunk[-1] + 1
         tickets, mask = self.tracker.track_reread(route, array(chunk), array(self.route[o] for o in chunk), upto)
         fresh = [o for o, new in zip(chunk, mask.tolist(), strict=True) if new]
-        assert set(fresh) == self.behind[route] & set(chunk), "sent again, or skipped"
-        self.behind[route] -= set(fresh)
-        self.second |= set(fresh)
+        assert set(fresh) == self.to_reread[route] & set(chunk), "sent again, or skipped"
+        self.to_reread[route] -= set(fresh)
+        self.delivered_late |= set(fresh)
         self.deliver(tickets, fresh, data)
 
     @precondition(lambda self: not self.unread())
@@ -200,7 +204,7 @@ class RoutedPartition(RuleBasedStateMachine):
 
     @rule(further=st.integers(1, 15), gone=st.none() | st.sets(st.integers(0, 120), max_size=30))
     def retention_or_compaction(self, further: int, gone: set[int] | None) -> None:
-        """Messages vanish, also those left behind; if from the front, the reader is told where the log begins now."""
+        """Messages vanish, also those of suspended routes; if the first ones do, the low watermark moves."""
         if gone is not None:
             self.remove(gone & set(self.log))
             return
@@ -211,8 +215,8 @@ class RoutedPartition(RuleBasedStateMachine):
     def remove(self, gone: set[int]) -> None:
         self.removed |= bool(gone)
         self.log = [offset for offset in self.log if offset not in gone]
-        for route in self.behind:
-            self.behind[route] -= gone
+        for route in self.to_reread:
+            self.to_reread[route] -= gone
 
     @rule(crash=st.booleans(), data=st.data())
     def commit(self, crash: bool, data: st.DataObject) -> None:  # noqa: FBT001
@@ -272,15 +276,15 @@ class RoutedPartition(RuleBasedStateMachine):
         in_hand = {offset for each in self.open for offset in each.offsets}
         assert self.tracker.messages_in_hand == len(in_hand)
         waiting = {each.ticket.route for each in self.open}
-        for route, left in self.behind.items():
-            begins = self.tracker.suspended_from(route)
-            assert not left if begins is None else begins <= min(left, default=self.end)
-            if begins is not None:
+        for route, open_messages in self.to_reread.items():
+            start = self.tracker.suspended_from(route)
+            assert not open_messages if start is None else start <= min(open_messages, default=self.end)
+            if start is not None:
                 waiting.add(route)
         if not waiting:
             assert checkpoint.next_offset >= min(self.tracker.position, self.end)
         unclaimed = {offset for offset in self.settled.keys() & set(self.log) if not self.claims(checkpoint, offset)}
-        assert unclaimed <= self.second, "settled, but would be sent again"
+        assert unclaimed <= self.delivered_late, "settled, but would be sent again"
         assert {self.route[offset] for offset in unclaimed} <= waiting
 
     def counts_are_kept(self, checkpoint: Checkpoint) -> None:
@@ -288,25 +292,25 @@ class RoutedPartition(RuleBasedStateMachine):
         assert all(min(_numbers(each)) >= 0 for each in counted)
         if not self.exact:
             return
-        kinds = self.claimed(checkpoint, self.settled)
-        gone = len(self.settled.keys() - kinds.keys() - set(self.log))  # may be counted in a range beside their own
-        assert len(kinds) <= checkpoint.settled().total <= len(kinds) + gone
-        if self.kinds_exact and not gone:
-            found = Counter(kinds.values())
-            assert checkpoint.settled() == Counts(*(found[kind] for kind in KINDS))
+        outcomes = self.claimed(checkpoint, self.settled)
+        gone = len(self.settled.keys() - outcomes.keys() - set(self.log))  # may be counted in a range beside their own
+        assert len(outcomes) <= checkpoint.settled().total <= len(outcomes) + gone
+        if self.outcomes_exact and not gone:
+            found = Counter(outcomes.values())
+            assert checkpoint.settled() == Counts(*(found[outcome] for outcome in OUTCOMES))
         if not self.removed:
-            assert checkpoint.counts.total == sum(offset < checkpoint.next_offset for offset in kinds)
+            assert checkpoint.counts.total == sum(offset < checkpoint.next_offset for offset in outcomes)
             for each in checkpoint.ranges:
-                assert each.counts.total == sum(each.first <= offset < each.next_offset for offset in kinds)
+                assert each.counts.total == sum(each.first <= offset < each.next_offset for offset in outcomes)
 
     def teardown(self) -> None:
         if not hasattr(self, "log"):
             return
-        while self.open or self.left or self.unread():
+        while self.open or self.suspended or self.unread():
             while self.open:
                 self.let_go(0)
-            for route in sorted(self.left):
-                self.read_again(route, 9, None, ahead=False)
+            for route in sorted(self.suspended):
+                self.reread(route, 9, None, ahead=False)
             if unread := self.unread():
                 self.take_in(unread[:7], None)
             self.holds_true()
@@ -331,36 +335,36 @@ RoutedPartition.TestCase.settings = settings(
 TestRoutedPartition = RoutedPartition.TestCase
 
 
-def arrived(tracker: PartitionTracker, routes: dict[int, int], left: Iterable[int] = ()) -> dict[int, Ticket]:
+def arrived(tracker: PartitionTracker, routes: dict[int, int], suspended: Iterable[int] = ()) -> dict[int, Ticket]:
     """One chunk, `routes` by offset: its tickets by route."""
-    tickets, _ = tracker.track(array(routes), array(routes.values()), frozenset(left))
+    tickets, _ = tracker.track(array(routes), array(routes.values()), frozenset(suspended))
     return {ticket.route: ticket for ticket in tickets}
 
 
-def read_again(tracker: PartitionTracker, route: int, routes: dict[int, int], upto: int) -> list[Ticket]:
+def reread_by(tracker: PartitionTracker, route: int, routes: dict[int, int], upto: int) -> list[Ticket]:
     tickets, _ = tracker.track_reread(route, array(routes), array(routes.values()), upto)
     return tickets
 
 
-def test_a_route_left_behind_holds_up_nothing_but_the_watermark() -> None:
+def test_a_suspended_route_delays_only_the_next_offset() -> None:
     tracker = PartitionTracker(0, 0, routes="ab")
     for first in range(0, 30, 3):
-        arrived(tracker, {first: 0, first + 1: 1, first + 2: 0}, left=[1])[0].release(dead=1)
+        arrived(tracker, {first: 0, first + 1: 1, first + 2: 0}, suspended=[1])[0].release(dead=1)
     checkpoint = Checkpoint(0, Counts(), (SettledRange(0, 30, Counts(10, 10), frozenset({1})),), "ab")
     assert tracker.checkpoint() == checkpoint
     assert tracker.messages_in_hand == 0
-    (ticket,) = read_again(tracker, 1, {0: 0, 1: 1, 2: 0}, upto=3)
+    (ticket,) = reread_by(tracker, 1, {0: 0, 1: 1, 2: 0}, upto=3)
     ticket.release(filtered=1)
     assert tracker.suspended_from(1) == 3
     rest = SettledRange(3, 30, Counts(10, 8), frozenset({1}))
     assert tracker.checkpoint() == Checkpoint(3, Counts(0, 2, 0, 1), (rest,), "ab")
 
 
-def test_of_two_routes_behind_one_may_go_on_without_the_other() -> None:
+def test_of_two_suspended_routes_one_may_catch_up_without_the_other() -> None:
     tracker = PartitionTracker(0, 0)
     routes = {0: 1, 1: 2, 2: 2, 3: 2, 4: 0, 5: 1}
-    arrived(tracker, routes, left=[1, 2])[0].release()
-    (ticket,) = read_again(tracker, 1, {offset: routes[offset] for offset in range(4)}, upto=4)
+    arrived(tracker, routes, suspended=[1, 2])[0].release()
+    (ticket,) = reread_by(tracker, 1, {offset: routes[offset] for offset in range(4)}, upto=4)
     ticket.release()
     checkpoint = tracker.checkpoint()
     assert checkpoint.ranges == (
@@ -375,36 +379,36 @@ def test_of_two_routes_behind_one_may_go_on_without_the_other() -> None:
 def test_what_a_restart_sends_again_is_not_counted_before(rest: dict[int, int]) -> None:
     tracker = PartitionTracker(0, 0)
     routes = {0: 0, 1: 1, 2: 1, 3: 0}
-    slow = arrived(tracker, routes, left=[1])[0]
-    (ticket,) = read_again(tracker, 1, {0: 0, 1: 1}, upto=2)
+    slow = arrived(tracker, routes, suspended=[1])[0]
+    (ticket,) = reread_by(tracker, 1, {0: 0, 1: 1}, upto=2)
     ticket.release()
-    tickets = read_again(tracker, 1, rest, upto=3)
+    tickets = reread_by(tracker, 1, rest, upto=3)
     slow.release()
     assert tracker.checkpoint().ranges == (SettledRange(0, 4, Counts(2), frozenset({1})),)
-    for ticket in (*tickets, *read_again(tracker, 1, {3: 0}, upto=4)):
+    for ticket in (*tickets, *reread_by(tracker, 1, {3: 0}, upto=4)):
         ticket.release()
     assert tracker.checkpoint() == Checkpoint(4, Counts(3 + len(tickets)))
 
 
-def test_a_reading_that_comes_twice_sends_nothing_again() -> None:
+def test_messages_that_are_read_again_twice_are_sent_once() -> None:
     tracker = PartitionTracker(0, 0)
     routes = dict.fromkeys(range(8), 1) | {7: 0}
-    arrived(tracker, routes, left=[1])
-    assert [ticket.span.count for ticket in read_again(tracker, 1, routes, upto=5)] == [5]
+    arrived(tracker, routes, suspended=[1])
+    assert [ticket.span.count for ticket in reread_by(tracker, 1, routes, upto=5)] == [5]
     for upto in (0, 3, 5):
-        assert read_again(tracker, 1, routes, upto) == []
+        assert reread_by(tracker, 1, routes, upto) == []
         assert tracker.suspended_from(1) == 5
-    assert [ticket.span.count for ticket in read_again(tracker, 1, routes, upto=99)] == [2]
+    assert [ticket.span.count for ticket in reread_by(tracker, 1, routes, upto=99)] == [2]
     assert tracker.suspended_from(1) is None
 
 
-def test_what_has_been_tracked_does_not_arrive_again() -> None:
+def test_an_offset_that_was_tracked_can_not_be_tracked_again() -> None:
     tracker = PartitionTracker(0, 5, Checkpoint(5, Counts(), (SettledRange(20, 30, Counts(10)),)))
     arrived(tracker, dict.fromkeys(range(5, 10), 0))[0].release()
     for offset in (4, 9):
-        for left in ((), (1,)):
+        for suspended in ((), (1,)):
             with pytest.raises(ValueError, match=f"can't track offset {offset}"):
-                arrived(tracker, dict.fromkeys(range(offset, 25), 0), left)
+                arrived(tracker, dict.fromkeys(range(offset, 25), 0), suspended)
     assert tracker.checkpoint() == Checkpoint(10, Counts(5), (SettledRange(20, 30, Counts(10)),))
 
 
@@ -418,37 +422,37 @@ def test_what_retention_took_does_not_lie_below_the_next_commit() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_hours_of_a_route_behind_are_one_range(seed: int) -> None:
-    """Control records between the polls, a second route that falls behind now and then, and crashes."""
+def test_hours_of_a_suspended_route_are_one_range(seed: int) -> None:
+    """Control records between the polls, a second route that is suspended now and then, and crashes."""
     random = np.random.default_rng(seed)
     offsets = np.cumsum(random.choice([1, 1, 1, 2], size=8_000))
     routes = random.integers(3, size=len(offsets))
-    tracker, left, in_hand = PartitionTracker(0, 0), {2}, list[Ticket]()
-    for turn in range(3_000):
+    tracker, suspended, in_hand = PartitionTracker(0, 0), {2}, list[Ticket]()
+    for step in range(3_000):
         begin = int(np.searchsorted(offsets, tracker.position))
         own = slice(begin, begin + int(random.integers(1, 9)))
         if begin < len(offsets):
-            in_hand += tracker.track(offsets[own], routes[own], frozenset(left))[0]
+            in_hand += tracker.track(offsets[own], routes[own], frozenset(suspended))[0]
             tracker.advance(tracker.position + int(tracker.position not in offsets[own.stop : own.stop + 1]))
-        if turn % 60 > 30:
-            in_hand += second_reading(tracker, 1, offsets, routes, int(random.integers(1, 40)))
-        left = {2} if tracker.suspended_from(1) is None and turn % 60 else {1, 2}
+        if step % 60 > 30:
+            in_hand += reread(tracker, 1, offsets, routes, int(random.integers(1, 40)))
+        suspended = {2} if tracker.suspended_from(1) is None and step % 60 else {1, 2}
         while len(in_hand) > 4:
             in_hand.pop(int(random.integers(len(in_hand)))).release()
         checkpoint = tracker.checkpoint()
         assert max(len(checkpoint.ranges), len(tracker._segments)) <= 20
-        if turn in (300, 700):
-            left, in_hand = {2}, []
+        if step in (300, 700):
+            suspended, in_hand = {2}, []
             tracker = PartitionTracker(0, checkpoint.next_offset, decode(checkpoint.next_offset, encode(checkpoint)))
     assert tracker.position > offsets[-1]
     for route in (1, 2):
-        in_hand += second_reading(tracker, route, offsets, routes, len(offsets))
+        in_hand += reread(tracker, route, offsets, routes, len(offsets))
     for ticket in in_hand:
         ticket.release()
     assert tracker.checkpoint() == Checkpoint(tracker.position, Counts(len(offsets)))
 
 
-def second_reading(
+def reread(
     tracker: PartitionTracker, route: int, offsets: npt.NDArray[np.int64], routes: npt.NDArray[np.int64], most: int
 ) -> list[Ticket]:
     start = tracker.suspended_from(route)
