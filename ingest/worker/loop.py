@@ -308,8 +308,8 @@ class _Worker:
             self._emit(
                 events.DeadLettersWritten(
                     worker=self._task.worker,
-                    reasons=Counter(letter.code for letter in letters),
-                    example=f"{where}: {first.reason}",
+                    reasons=Counter(letter.reason.code for letter in letters),
+                    example=f"{where}: {first.reason.detail}",
                 )
             )
 

@@ -27,6 +27,7 @@ from typing import Protocol
 from ingest.errors import RetryableError
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.offsets.segment import Ticket
+from ingest.reasons import Reason
 from ingest.records import Headers, KafkaMessage
 
 _ROTATE_BYTES = 256 * 2**20
@@ -37,14 +38,13 @@ _LETTER_BYTES = 1_000  # what a waiting letter takes beyond its message's value
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message with why it could not be delivered: a countable code and a sentence, neither quoting the payload.
+    """One message that could not be delivered, and why.
 
     `column` is the one that is at fault, where it is one.
     """
 
     message: KafkaMessage
-    code: str
-    reason: str
+    reason: Reason
     column: str | None = None
 
 
@@ -238,8 +238,8 @@ def _line(letter: DeadLetter) -> bytes:
     message = letter.message
     _, timestamp_ms = message.timestamp()
     record: dict[str, object] = {
-        "reason": letter.code,
-        "detail": letter.reason,
+        "reason": letter.reason.code,
+        "detail": letter.reason.detail,
         **({} if letter.column is None else {"column": letter.column}),
         "topic": message.topic(),
         "partition": message.partition(),

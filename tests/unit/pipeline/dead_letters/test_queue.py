@@ -19,6 +19,7 @@ from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch, DeadLetterFiles, DeadLetterQueue
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
+from ingest.reasons import Reason
 from ingest.records import Span
 
 NO_JITTER = 0.999
@@ -54,7 +55,7 @@ class Message:
 
 
 def letter(offset: int = 0, value: bytes | None = b"{}") -> DeadLetter:
-    return DeadLetter(Message(offset, value), "not_json", "not valid JSON at byte 0")
+    return DeadLetter(Message(offset, value), Reason("not_json", "not valid JSON at byte 0"))
 
 
 def lines(directory: Path) -> list[dict[str, Any]]:
@@ -85,7 +86,7 @@ HEADERS = st.none() | st.lists(
 def test_every_byte_comes_back(tmp_path: Path, parts: list[tuple[Any, Any, Any]]) -> None:
     directory = tmp_path / str(time.monotonic_ns())
     files = DeadLetterFiles(directory, "predictions")
-    files.write([DeadLetter(Message(n, *part), "code", "why") for n, part in enumerate(parts)])
+    files.write([DeadLetter(Message(n, *part), Reason("code", "why")) for n, part in enumerate(parts)])
     files.close()
     records = lines(directory)
     assert [record["offset"] for record in records] == list(range(len(parts)))
@@ -167,7 +168,7 @@ def run_limited(tmp_path: Path, body: str) -> dict[str, Any]:
 import json, os, resource, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_dead_letters import letter, lines, limit
+from test_queue import letter, lines, limit
 from ingest.pipeline.dead_letters.queue import DeadLetterFiles
 directory = Path({str(tmp_path / "letters")!r})
 files = DeadLetterFiles(directory, "predictions")
@@ -247,7 +248,7 @@ def test_what_was_written_reached_the_disk_before_the_call_returned(tmp_path: Pa
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from test_dead_letters import letter
+from test_queue import letter
 from ingest.pipeline.dead_letters.queue import DeadLetterFiles
 calls = []
 sys.setprofile(lambda frame, what, function: what == "c_call" and function.__name__ in ("write", "fsync")
