@@ -17,6 +17,8 @@ holds the whole message, so that exception is never passed on, only its text and
 from enum import IntEnum
 from functools import partial
 
+from ingest.reasons import Reason
+
 
 class ExitCode(IntEnum):
     """What a process of `ingest` tells whoever started it."""
@@ -49,14 +51,14 @@ class ConfigError(IngestError):
 
 
 class DecodeError(IngestError):
-    """One message can't become a row. `code` is stable and countable, the text is for people."""
+    """One message can't become a row, for this `reason`; its detail is the text."""
 
-    def __init__(self, code: str, text: str) -> None:
-        self.code = code
-        super().__init__(text)
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+        super().__init__(reason.detail)
 
-    def __reduce__(self) -> tuple[type["DecodeError"], tuple[str, str]]:
-        return (type(self), (self.code, str(self)))
+    def __reduce__(self) -> tuple[type["DecodeError"], tuple[Reason]]:
+        return (type(self), (self.reason,))
 
 
 class RetryableError(IngestError):

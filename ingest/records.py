@@ -5,12 +5,14 @@ not yet settled. A range is half-open. Offsets have gaps (compaction, transactio
 of messages in a range is always counted, never computed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from ingest.reasons import Reason
 
 # As confluent_kafka types them; in fact it returns a list.
 Headers = Mapping[str, str | bytes | None] | Sequence[tuple[str, str | bytes | None]] | None
@@ -134,11 +136,19 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Row `index` of a chunk can't be sent. `code` is countable, `reason` is for people, without the value."""
+    """Row `index` of a chunk or a table can't be sent."""
 
     index: int
-    code: str
-    reason: str
+    reason: Reason
+
+    def at(self, index: int) -> "Rejected":
+        """The same row under the index that it has somewhere else."""
+        return Rejected(index, self.reason)
+
+
+def reindexed(rejected: Iterable[Rejected], indices: Sequence[int] | npt.NDArray[np.int64]) -> list[Rejected]:
+    """The same rows by other indices: row `i` becomes `indices[i]`."""
+    return [row.at(int(indices[row.index])) for row in rejected]
 
 
 @dataclass(frozen=True, slots=True)

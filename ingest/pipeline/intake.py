@@ -142,7 +142,7 @@ class Intake:
                 ignored.update(judged.decoded.ignored)
                 late += judged.decoded.late
             dead = self._without_tombstones(rejected, own, chunk)
-            letters += (DeadLetter(chunk.messages[r.index], r.code, r.reason) for r in dead)
+            letters += (DeadLetter(chunk.messages[r.index], r.reason) for r in dead)
             counts = _by_ticket(own, chunk, [r.index for r in dead])
             released += zip(own, counts, strict=True)
         return Taken(DeadLetterBatch(tuple(letters), tuple(released)), tuple(widened), nulled, ignored, late)
@@ -160,12 +160,12 @@ class Intake:
     def _without_tombstones(
         self, rejected: Sequence[Rejected], tickets: Sequence[Ticket], chunk: Chunk
     ) -> Sequence[Rejected]:
-        if self._tombstones or not (empty := [fault.index for fault in rejected if fault.code == TOMBSTONE]):
+        if self._tombstones or not (empty := [fault.index for fault in rejected if fault.reason.code == TOMBSTONE]):
             return rejected
         for ticket, number in zip(tickets, _by_ticket(tickets, chunk, empty), strict=True):
             ticket.hold()
             ticket.release(tombstones=number)
-        return [fault for fault in rejected if fault.code != TOMBSTONE]
+        return [fault for fault in rejected if fault.reason.code != TOMBSTONE]
 
 
 def _by_ticket(tickets: Sequence[Ticket], chunk: Chunk, indices: Sequence[int]) -> list[int]:

@@ -220,7 +220,7 @@ class Reading:
             raise too_many(
                 self._kafka.topic,
                 f"no row can be made of {too_much}, the last at partition {last.message.partition()} offset "
-                f"{last.message.offset()}: {last.reason}",
+                f"{last.message.offset()}: {last.reason.detail}",
             )
         self._dead_letters.put(taken.letters)
 

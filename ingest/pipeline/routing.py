@@ -41,11 +41,17 @@ from ingest.config.templates import parse as parts_of
 from ingest.pipeline.decoding.enrich import header, text
 from ingest.pipeline.decoding.flatten import Row
 from ingest.pipeline.decoding.parse import Parsed, parse
+from ingest.reasons import Reason
 from ingest.records import Destination, KafkaMessage, Rejected
 
 MAX_DESTINATIONS = 1_000
 
 Ints = npt.NDArray[np.int64]
+_NO_ROUTE = Reason("no_route", "no route takes it: none of [routes.*] has a when that holds for it")
+_TOO_MANY_DESTINATIONS = Reason(
+    "too_many_destinations",
+    f"there are {MAX_DESTINATIONS:,} models and versions already; is what [arize] is filled with data?",
+)
 _KEYS = ("space_id", "model_name", "model_version", "environment", "batch_id")
 
 
@@ -112,10 +118,9 @@ class Router:
                 if isinstance(found, int):
                     destinations[indices[own]] = found
                 else:
-                    rejected |= {index: Rejected(index, *found) for index in indices[own].tolist()}
+                    rejected |= {index: Rejected(index, found) for index in indices[own].tolist()}
         for index in indices[routes[indices] == self.nowhere].tolist():
-            reason = "no route takes it: none of [routes.*] has a when that holds for it"
-            rejected.setdefault(index, Rejected(index, "no_route", reason))
+            rejected.setdefault(index, Rejected(index, _NO_ROUTE))
         return RoutedChunk(routes, destinations, parsed, rejected)
 
     @staticmethod
@@ -128,9 +133,7 @@ class Router:
         return found
 
     @staticmethod
-    def _filled(
-        scheme: "_Scheme", rows: Ints, values: "_Values"
-    ) -> Iterator[tuple[Ints, "Destination | tuple[str, str]"]]:
+    def _filled(scheme: "_Scheme", rows: Ints, values: "_Values") -> Iterator[tuple[Ints, Destination | Reason]]:
         """The rows of each destination, or of what stands in the way of one."""
         if not len(rows):
             return
@@ -144,14 +147,11 @@ class Router:
             filled = [known[code] for (_, known), code in zip(columns, found[:, combination], strict=True)]
             yield rows[which.reshape(-1) == combination], scheme.fill(filled)
 
-    def _number(self, route: int, destination: Destination) -> int | tuple[str, str]:
+    def _number(self, route: int, destination: Destination) -> int | Reason:
         number = self._numbers.get((route, destination))
         if number is None:
             if len(self.destinations) >= MAX_DESTINATIONS:
-                reason = (
-                    f"there are {MAX_DESTINATIONS:,} models and versions already; is what [arize] is filled with data?"
-                )
-                return "too_many_destinations", reason
+                return _TOO_MANY_DESTINATIONS
             number = self._numbers[route, destination] = len(self.destinations)
             self.destinations.append(destination)
         return number
@@ -170,26 +170,29 @@ class _Scheme:
             dict.fromkeys(p.path for parts in self._parts.values() for p in parts if isinstance(p, Placeholder))
         )
 
-    def fill(self, values: Sequence[Any]) -> Destination | tuple[str, str]:
-        """The destination that `values`, in the order of `places`, make; else the code and reason of a dead letter."""
+    def fill(self, values: Sequence[Any]) -> Destination | Reason:
+        """The destination that `values`, in the order of `places`, make; else why there is none."""
         known = dict(zip(self.places, map(_spell, values), strict=True))
         for path, spelled in known.items():
             if not spelled:
-                return "no_destination", f'"{path}" has no text or number in it, which [arize] is to be filled with'
+                detail = f'"{path}" has no text or number in it, which [arize] is to be filled with'
+                return Reason("no_destination", detail)
         filled = {
             key: "".join(known[part.path] or "" if isinstance(part, Placeholder) else part for part in parts)
             for key, parts in self._parts.items()
         }
         if self.places and (fault := header_fault(filled["space_id"])):
-            return "bad_space_id", f"what fills [arize] space_id: {fault}; a space id is printable ASCII without blanks"
+            detail = f"what fills [arize] space_id: {fault}; a space id is printable ASCII without blanks"
+            return Reason("bad_space_id", detail)
         if filled["environment"] not in get_args(Environment):
-            return "no_destination", f"what fills [arize] environment is none of {', '.join(get_args(Environment))}"
+            detail = f"what fills [arize] environment is none of {', '.join(get_args(Environment))}"
+            return Reason("no_destination", detail)
         if filled["environment"] != "validation":
             filled["batch_id"] = ""
         arize = self._route.arize.filled(filled)
         wrong = faults(self._route.schema, arize) if self.places else []
         if wrong:
-            return "no_destination", wrong[0]
+            return Reason("no_destination", wrong[0])
         return Destination(**filled)
 
 

@@ -24,7 +24,7 @@ from ingest.pipeline.decoding.renames import ColumnRenamer
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.decoding.rules import rules
 from ingest.pipeline.routing import RoutedChunk, Router
-from ingest.records import Destination, KafkaMessage, Rejected
+from ingest.records import Destination, KafkaMessage, reindexed
 
 _NO_ROWS = pa.RecordBatch.from_arrays([], names=[])
 
@@ -72,9 +72,8 @@ class RowProcessor:
         done = enrich(decoded.table, accepted, self._schema)
         self.unit = done.unit or self.unit
         whole = replace(decoded, table=done.table)
-        faults = [Rejected(row, code, reason) for row, code, reason in done.faults]
         now_epoch_s = self._clock()
-        judged = validated(whole.without(faults), self._limits, now_epoch_s)
+        judged = validated(whole.without(done.rejected), self._limits, now_epoch_s)
         return replace(judged, late=late(judged.table, self._schema, self._limits.model_type, now_epoch_s))
 
     def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
@@ -143,7 +142,7 @@ class RowProcessors:
         of_chunk = replace(
             decoded,
             accepted=chosen[decoded.accepted],
-            rejected=[replace(fault, index=indices[fault.index]) for fault in decoded.rejected],
+            rejected=reindexed(decoded.rejected, chosen),
         )
         shape_of = judge.shapes(decoded.table)
         number_of = found.destinations[of_chunk.accepted]

@@ -69,7 +69,9 @@ def test_our_verdict_is_the_sdk_s(case: Case) -> None:
     neighbours = [] if case.alone else [model.whole] * 2
     decoded = judged(config, [*neighbours, row, *neighbours])
     place = len(neighbours)
-    assert [(fault.index, fault.code) for fault in decoded.rejected] == ([(place, case.code)] if case.code else [])
+    assert [(fault.index, fault.reason.code) for fault in decoded.rejected] == (
+        [(place, case.code)] if case.code else []
+    )
 
     # What we pass it passes, shape by shape, exactly as it would be sent.
     for table in sent(config, decoded):
@@ -160,7 +162,7 @@ def test_random_rows(drawn: tuple[str, Environment, list[Row]]) -> None:
         assert oracle(config, table, arize_schema(meanings(config, table))) == []
     good = MODELS[name].whole
     for row in rows:
-        codes = {fault.code for fault in judged(config, [row]).rejected}
+        codes = {fault.reason.code for fault in judged(config, [row]).rejected}
         if codes and codes != {"two_values"} and not (name in {"regression", "numeric"} and codes == {"wrong_type"}):
             # Alone it may lack the column that it should have; among good ones it may be forced to their type.
             raw = {"v": None, **row} if row.keys() & {"words", "url"} else row
@@ -171,7 +173,7 @@ def test_random_rows(drawn: tuple[str, Environment, list[Row]]) -> None:
 def test_scores_of_numeric_models_are_numbers_since_they_are_sent_as_labels() -> None:
     config = configured(MODELS["regression"], "production")
     row = {"prediction_id": "p", "prediction_ts": NOW_S, "prediction_score": "high"}
-    assert [fault.code for fault in judged(config, [row]).rejected] == ["wrong_type"]
+    assert [fault.reason.code for fault in judged(config, [row]).rejected] == ["wrong_type"]
     # The SDK looks away from the type, and then sends the score where its own check of labels would refuse it.
     assert oracle(config, raw_table([row]), named_schema(config, raw_table([row]))) == []
     assert wire(config, named_schema(config, raw_table([row]))).prediction_label_column_name == "prediction_score"
@@ -189,7 +191,7 @@ def test_scores_of_numeric_models_are_numbers_since_they_are_sent_as_labels() ->
 def test_two_values_of_which_the_sdk_drops_one_in_silence(model: str, values: Row, sent: str, dropped: str) -> None:
     config = configured(MODELS[model], "production")
     row = {"prediction_id": "p", "prediction_ts": NOW_S, **values}
-    assert [fault.code for fault in judged(config, [row]).rejected] == ["two_values"]
+    assert [fault.reason.code for fault in judged(config, [row]).rejected] == ["two_values"]
     schema = named_schema(config, raw_table([row]))
     assert oracle(config, raw_table([row]), schema) == []
     named = [value for _, value in wire(config, schema).ListFields()]

@@ -328,7 +328,7 @@ def test_a_committed_offset_that_retention_overtook_is_named(bench: Bench) -> No
 
 def test_the_debugger_takes_its_commands_from_a_pipe(bench: Bench) -> None:
     first = next(sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence))
-    commands = "p 'at', message.offset(), type(value), error.code\nc\n"
+    commands = "p 'at', message.offset(), type(value), error.reason.code\nc\n"
     done = bench.debug("--pdb", "--limit", "50", stdin=commands)
     assert done.returncode == 0
     kind = "NoneType" if BAD.event(PARTITION, first) is None else "bytes"
@@ -343,7 +343,9 @@ def test_the_debugger_takes_its_commands_from_a_pipe(bench: Bench) -> None:
 
 
 def test_the_debugger_on_a_terminal_leaves_before_anything_is_sent(bench: Bench) -> None:
-    code, shown = on_a_terminal(bench, "--pdb", "--send", "--commit", "--limit", "50", answer=b"p error.code\nq\n")
+    code, shown = on_a_terminal(
+        bench, "--pdb", "--send", "--commit", "--limit", "50", answer=b"p error.reason.code\nq\n"
+    )
     assert code == 0
     assert "\x1b[" in shown
     assert "(Pdb) " in shown

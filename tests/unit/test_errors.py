@@ -11,6 +11,7 @@ from ingest.errors import (
     RejectedError,
     RetryableError,
 )
+from ingest.reasons import Reason
 
 
 def test_exit_codes_are_the_documented_ones() -> None:
@@ -33,7 +34,7 @@ def test_exit_codes_are_the_documented_ones() -> None:
     [
         ConfigError("one"),
         ConfigError(["one", "two"]),
-        DecodeError("code", "text"),
+        DecodeError(Reason("code", "text")),
         RetryableError("busy", status=503, retry_after_s=2.5),
         RetryableError("cut", ambiguous=True),
         RejectedError("no", status=422),

@@ -30,6 +30,7 @@ from ingest.pipeline.delivery.uploads import SettledBatch, Uploads
 from ingest.pipeline.intake import Intake
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.rows import RowProcessors
+from ingest.reasons import Reason
 from ingest.records import Chunk
 
 _ONE = 0  # all letters stand in one partition, at the offset of their number
@@ -69,7 +70,7 @@ class PipelineReplay:
         """Decode everything and send nothing."""
         while self._next < len(self._entries):
             failed = self._take_lot()
-            outcome.failed.update(letter.code for letter in failed)
+            outcome.failed.update(letter.reason.code for letter in failed)
             outcome.replayed += self._intake.rows
             self._forget_rows()
 
@@ -157,7 +158,7 @@ class PipelineReplay:
         letters = self._store.read([self._entries[int(ids[row])] for row, _, _ in refused])
         self._fail(
             [
-                DeadLetter(letter, f"rejected_{error.status}", f"Arize refused the row: {error}")
+                DeadLetter(letter, Reason(f"rejected_{error.status}", f"Arize refused the row: {error}"))
                 for letter, (_, error, _) in zip(letters, refused, strict=True)
             ],
             outcome,
@@ -169,9 +170,9 @@ class PipelineReplay:
         counted = []
         for letter in letters:
             assert isinstance(letter.message, Letter)
-            counted.append(DeadLetter(letter.message.replayed_again(), letter.code, letter.reason, letter.column))
+            counted.append(DeadLetter(letter.message.replayed_again(), letter.reason, letter.column))
         self._keep(counted)
-        outcome.failed.update(letter.code for letter in letters)
+        outcome.failed.update(letter.reason.code for letter in letters)
         self._progress(len(letters))
 
     def _keep(self, letters: Sequence[DeadLetter]) -> None:

@@ -124,7 +124,7 @@ class TracedIntake:
             raise
         rows = self._decoder.rows
         bad = {letter.message.offset(): letter for letter in taken.letters.letters}
-        codes = Counter(letter.code for letter in bad.values())
+        codes = Counter(letter.reason.code for letter in bad.values())
         accepted = len(rows)
         self.messages += len(chunk.messages)
         self.accepted += accepted
@@ -173,7 +173,8 @@ class TracedIntake:
             if letter is not None:
                 self._bad_shown += 1
                 if self._each or self._bad_shown <= BAD_ONES:
-                    seen = MessageSeen(message=message, verdict="rejected", code=letter.code, reason=letter.reason)
+                    why = letter.reason
+                    seen = MessageSeen(message=message, verdict="rejected", code=why.code, reason=why.detail)
                     self._show.show(seen)
                 elif self._bad_shown == BAD_ONES + 1:
                     self._show.show(Note(text=f"{BAD_ONES} bad messages shown; the others are only counted"))
@@ -221,7 +222,7 @@ def seen_batch(config: RouteConfig, batch: Batch, table: pa.Table, frame_s: floa
 
 def decode_error(letter: DeadLetter) -> DecodeError:
     """Why this message was refused, as the error that stands for it."""
-    return DecodeError(letter.code, letter.reason)
+    return DecodeError(letter.reason)
 
 
 def _cells(table: pa.RecordBatch, row: int) -> list[Cell]:

@@ -78,7 +78,7 @@ def _outcome(config: TopicConfig, pinned: Inferred, messages: Sequence[KafkaMess
     rejected, nulled, ignored = Counter[str](), Counter[str](), Counter[str]()
     for chunk in _chunks(messages):
         decoded = judge.judge(chunk)
-        rejected.update(fault.code for fault in decoded.rejected)
+        rejected.update(fault.reason.code for fault in decoded.rejected)
         nulled.update(decoded.nulled)
         ignored.update(decoded.ignored)
     return Outcome(len(messages), rejected, nulled, ignored)

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from ingest.config.schema import Schema
 from ingest.pipeline.arize.geometry import Ints, Mask, numpy_of
+from ingest.reasons import Reason
 
-# Rows, a countable code, and the reason.
-Fault = tuple[Ints, str, str]
+# Rows, and why they can't be sent.
+Fault = tuple[Ints, Reason]
 
 
 @dataclass(frozen=True, slots=True)

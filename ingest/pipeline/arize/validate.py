@@ -32,6 +32,7 @@ from ingest.pipeline.arize.geometry import numpy_of, parents_of
 from ingest.pipeline.arize.roles import outcome_columns, roles, shadowed
 from ingest.pipeline.arize.validate_models import CHECKS, id_length
 from ingest.pipeline.decoding.result import Decoded
+from ingest.reasons import Reason
 from ingest.records import Rejected
 
 YEAR_S = 365 * 86_400
@@ -49,9 +50,9 @@ def faults(table: pa.RecordBatch, limits: ValidationLimits, now_epoch_s: float) 
     """The rows of `table` that Arize would refuse, each with the first thing that is wrong with it."""
     found: dict[int, Rejected] = {}
     if table.num_rows:
-        for rows, code, reason in _faults(ColumnView(table, limits), now_epoch_s):
+        for rows, reason in _faults(ColumnView(table, limits), now_epoch_s):
             for row in rows.tolist():
-                found.setdefault(row, Rejected(row, code, reason))
+                found.setdefault(row, Rejected(row, reason))
     return [found[row] for row in sorted(found)]
 
 
@@ -62,8 +63,8 @@ def _faults(look: ColumnView, now_epoch_s: float) -> Iterator[Fault]:
     predicted = look.any(outcome_columns(schema, model_type)[0])
     for key, needed in (("prediction_id", np.ones(look.rows, dtype=np.bool_)), ("timestamp", predicted)):
         if name := getattr(schema, key):
-            reason = f'no value in "{name}", which [schema] {key} names'
-            yield np.flatnonzero(needed & ~look.valid(name)), "missing_column", reason
+            detail = f'no value in "{name}", which [schema] {key} names'
+            yield np.flatnonzero(needed & ~look.valid(name)), Reason("missing_column", detail)
     yield from id_length(look, schema.prediction_id, "prediction_id")
     yield from _timestamp(look, schema.timestamp, now_epoch_s)
     for tag in meant.tags:
@@ -73,8 +74,8 @@ def _faults(look: ColumnView, now_epoch_s: float) -> Iterator[Fault]:
         yield from _vector(look, one.vector, f"[schema] embeddings.{name}.vector")
         yield from _text(look, one.data, f"[schema] embeddings.{name}.data")
         lost = look.any([one.data, one.link]) & ~look.valid(one.vector)
-        reason = f'[schema] embeddings.{name} has no "{one.vector}", without which Arize takes nothing of an embedding'
-        yield np.flatnonzero(lost), "embedding_without_vector", reason
+        detail = f'[schema] embeddings.{name} has no "{one.vector}", without which Arize takes nothing of an embedding'
+        yield np.flatnonzero(lost), Reason("embedding_without_vector", detail)
     if (checks := CHECKS.get(model_type)) is not None:
         yield from checks(look)
 
@@ -84,17 +85,17 @@ def _names(look: ColumnView, features_and_tags: tuple[str, ...]) -> Iterator[Fau
     schema, model_type = look.limits.schema, look.limits.model_type
     for name in features_and_tags:
         if name.endswith("_shap"):
-            reason = f'"{name}" ends in _shap, which Arize takes for SHAP columns only; name it in [schema.shap]'
-            yield np.flatnonzero(look.valid(name)), "reserved_name", reason
+            detail = f'"{name}" ends in _shap, which Arize takes for SHAP columns only; name it in [schema.shap]'
+            yield np.flatnonzero(look.valid(name)), Reason("reserved_name", detail)
     for key in misplaced(model_type):
         name = getattr(schema, key)
-        reason = f'"{name}": a model of type {model_type} has no {key}; exclude it, or set [schema] {key} = ""'
-        yield np.flatnonzero(look.valid(name)), "misplaced_column", reason
+        detail = f'"{name}": a model of type {model_type} has no {key}; exclude it, or set [schema] {key} = ""'
+        yield np.flatnonzero(look.valid(name)), Reason("misplaced_column", detail)
     for one, other in shadowed(schema, model_type):
         both = np.flatnonzero(look.valid(one) & look.valid(other))
         differ = [row for row in both.tolist() if look.value(one, row) != look.value(other, row)]
-        reason = f'"{one}" and "{other}" differ, and Arize takes them for one; exclude one of them'
-        yield np.asarray(differ, dtype=np.int64), "two_values", reason
+        detail = f'"{one}" and "{other}" differ, and Arize takes them for one; exclude one of them'
+        yield np.asarray(differ, dtype=np.int64), Reason("two_values", detail)
 
 
 def _timestamp(look: ColumnView, name: str, now_epoch_s: float) -> Iterator[Fault]:
@@ -109,7 +110,8 @@ def _timestamp(look: ColumnView, name: str, now_epoch_s: float) -> Iterator[Faul
     years = look.limits.max_past_years
     low, high = (now_epoch_s - years * YEAR_S) * scale, (now_epoch_s + YEAR_S) * scale
     rows = outside(column, low, high)
-    yield rows, "timestamp_range", f'"{name}" ([schema] timestamp) must lie within {years} years back and 1 year ahead'
+    detail = f'"{name}" ([schema] timestamp) must lie within {years} years back and 1 year ahead'
+    yield rows, Reason("timestamp_range", detail)
 
 
 def _too_long(look: ColumnView, name: str, limit: int, code: str, said: str) -> Iterator[Fault]:
@@ -117,7 +119,7 @@ def _too_long(look: ColumnView, name: str, limit: int, code: str, said: str) -> 
     column = look.columns.get(name)
     if column is not None and pa.types.is_string(column.type) and pc.max(pc.binary_length(column)).as_py() > limit:
         rows = where(pc.greater(pc.utf8_length(column), limit))
-        yield rows, code, f"{said} has more than {limit} characters"
+        yield rows, Reason(code, f"{said} has more than {limit} characters")
 
 
 def _outcomes(look: ColumnView, shap: list[str]) -> Iterator[Fault]:
@@ -130,25 +132,26 @@ def _outcomes(look: ColumnView, shap: list[str]) -> Iterator[Fault]:
         # The SDK finds these models incomplete without their own columns.
         alone = look.limits.model_type not in {"multi_class", "object_detection"}
         something = predicted | actual | (explained & alone)
-        yield np.flatnonzero(~something), "no_prediction", f"it has no prediction, actual or SHAP value ({told})"
+        detail = f"it has no prediction, actual or SHAP value ({told})"
+        yield np.flatnonzero(~something), Reason("no_prediction", detail)
     else:
         needs = f"which environment {environment} needs"
-        yield np.flatnonzero(~predicted), "no_prediction", f"it has no prediction, {needs} ({told})"
-        yield np.flatnonzero(~actual), "no_actual", f"it has no actual, {needs} ({told})"
+        yield np.flatnonzero(~predicted), Reason("no_prediction", f"it has no prediction, {needs} ({told})")
+        yield np.flatnonzero(~actual), Reason("no_actual", f"it has no actual, {needs} ({told})")
     if not look.limits.schema.prediction_id:
-        reason = "without a prediction it is joined by its id; name the column in [schema] prediction_id"
-        yield np.flatnonzero(~predicted & (actual | explained)), "no_id", reason
+        detail = "without a prediction it is joined by its id; name the column in [schema] prediction_id"
+        yield np.flatnonzero(~predicted & (actual | explained)), Reason("no_id", detail)
 
 
 def _vector(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
     if (column := look.columns.get(name)) is None:
         return
     rows = outside(pc.list_value_length(column), 2, MAX_DIMENSIONS)
-    yield rows, "embedding_dimensions", f'"{name}" ({setting}) must have 2-{MAX_DIMENSIONS} numbers'
+    yield rows, Reason("embedding_dimensions", f'"{name}" ({setting}) must have 2-{MAX_DIMENSIONS} numbers')
     finite = pc.fill_null(pc.is_finite(pc.list_flatten(column)), fill_value=False)
     if not pc.all(finite, min_count=0).as_py():
         rows = parents_of(column)[where(pc.invert(finite))]
-        yield rows, "embedding_values", f'"{name}" ({setting}) must hold finite numbers only'
+        yield rows, Reason("embedding_values", f'"{name}" ({setting}) must hold finite numbers only')
 
 
 def _text(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
@@ -157,7 +160,7 @@ def _text(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
     if tokens is None or not pa.types.is_list(tokens.type):
         return
     flat, parents = pc.list_flatten(tokens), parents_of(tokens)
-    yield parents[where(flat.is_null())], "embedding_text", f'"{name}" ({setting}) holds a null'
+    yield parents[where(flat.is_null())], Reason("embedding_text", f'"{name}" ({setting}) holds a null')
     lengths = np.asarray(numpy_of(pc.fill_null(pc.utf8_length(flat), 0)), dtype=np.int64)
     long = np.flatnonzero(np.bincount(parents, lengths, minlength=look.rows) > MAX_TEXT_CHARACTERS)
-    yield long, "embedding_text_length", f'"{name}" ({setting}) has more than {MAX_TEXT_CHARACTERS} characters'
+    yield long, Reason("embedding_text_length", f'"{name}" ({setting}) has more than {MAX_TEXT_CHARACTERS} characters')

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from ingest.pipeline.arize.column_view import ColumnView, Fault, outside, where
 from ingest.pipeline.arize.geometry import Ints, bad_boxes, bad_polygons, numpy_of, parents_of
 from ingest.pipeline.arize.roles import first_column
+from ingest.reasons import Reason
 
 MAX_RANK = 100
 MAX_CLASSES = 500
@@ -24,22 +25,22 @@ def id_length(look: ColumnView, name: str, key: str) -> Iterator[Fault]:
     bounds = pc.min_max(pc.binary_length(column)).as_py()
     if bounds["min"] < 1 or bounds["max"] > MAX_ID_CHARACTERS:
         rows = outside(pc.utf8_length(column), 1, MAX_ID_CHARACTERS)
-        yield rows, "id_length", f'"{name}" ([schema] {key}) must have 1-{MAX_ID_CHARACTERS} characters'
+        yield rows, Reason("id_length", f'"{name}" ([schema] {key}) must have 1-{MAX_ID_CHARACTERS} characters')
 
 
 def _ranking(look: ColumnView) -> Iterator[Fault]:
     schema, ranking = look.limits.schema, look.limits.schema.ranking
     predicted = look.any([schema.prediction_label, schema.prediction_score, ranking.group, ranking.rank])
     for key, name in (("group", ranking.group), ("rank", ranking.rank)):
-        reason = f'its prediction has no value in "{name}" ([schema] ranking.{key})'
-        yield np.flatnonzero(predicted & ~look.valid(name)), "incomplete_prediction", reason
+        detail = f'its prediction has no value in "{name}" ([schema] ranking.{key})'
+        yield np.flatnonzero(predicted & ~look.valid(name)), Reason("incomplete_prediction", detail)
     if (rank := look.columns.get(ranking.rank)) is not None:
-        reason = f'"{ranking.rank}" ([schema] ranking.rank) must lie within 1-{MAX_RANK}'
-        yield outside(rank, 1, MAX_RANK), "rank_range", reason
+        detail = f'"{ranking.rank}" ([schema] ranking.rank) must lie within 1-{MAX_RANK}'
+        yield outside(rank, 1, MAX_RANK), Reason("rank_range", detail)
     yield from id_length(look, ranking.group, "ranking.group")
     for name in (ranking.relevance_labels, ranking.attributions, schema.actual_label):
         if (labels := look.columns.get(name)) is not None:
-            yield _empty_labels(labels), "relevance_label", f'"{name}" has an empty label, or none in its list'
+            yield _empty_labels(labels), Reason("relevance_label", f'"{name}" has an empty label, or none in its list')
 
 
 def _empty_labels(labels: pa.Array) -> Ints:
@@ -57,26 +58,27 @@ def _multi_class(look: ColumnView) -> Iterator[Fault]:
     for name in (scores, thresholds, schema.actual_score):
         if (column := look.columns.get(name)) is not None:
             yield from _classes(name, column, actual=name == schema.actual_score)
-    reason = f'it has thresholds in "{thresholds}", but no scores in "{scores}"'
-    yield np.flatnonzero(look.valid(thresholds) & ~look.valid(scores)), "incomplete_prediction", reason
+    detail = f'it has thresholds in "{thresholds}", but no scores in "{scores}"'
+    yield np.flatnonzero(look.valid(thresholds) & ~look.valid(scores)), Reason("incomplete_prediction", detail)
     if scores in look.columns and thresholds in look.columns:
         differ = _different_classes(look.columns[scores], look.columns[thresholds])
         both = look.valid(scores) & look.valid(thresholds)
-        yield differ[both[differ]], "threshold_classes", f'"{scores}" and "{thresholds}" must name the same classes'
+        detail = f'"{scores}" and "{thresholds}" must name the same classes'
+        yield differ[both[differ]], Reason("threshold_classes", detail)
 
 
 def _classes(name: str, column: pa.Array, *, actual: bool) -> Iterator[Fault]:
-    reason = f'"{name}" must have 1-{MAX_CLASSES} classes'
-    yield outside(pc.list_value_length(column), 1, MAX_CLASSES), "class_count", reason
+    detail = f'"{name}" must have 1-{MAX_CLASSES} classes'
+    yield outside(pc.list_value_length(column), 1, MAX_CLASSES), Reason("class_count", detail)
     flat, parents = pc.list_flatten(column), parents_of(column)
     names, scores = pc.struct_field(flat, "class_name"), pc.struct_field(flat, "score")
-    reason = f'"{name}" must have class names of 1-{MAX_CLASS_CHARACTERS} characters'
-    yield parents[outside(pc.utf8_length(names), 1, MAX_CLASS_CHARACTERS)], "class_name_length", reason
+    detail = f'"{name}" must have class names of 1-{MAX_CLASS_CHARACTERS} characters'
+    yield parents[outside(pc.utf8_length(names), 1, MAX_CLASS_CHARACTERS)], Reason("class_name_length", detail)
     good = pc.is_in(scores, pa.array([0, 1], scores.type)) if actual else pc.is_valid(scores)
-    reason = f'"{name}" must have scores {"of 0 or 1" if actual else "within 0-1"}'
-    yield parents[where(pc.invert(good))], "class_score_range", reason
+    detail = f'"{name}" must have scores {"of 0 or 1" if actual else "within 0-1"}'
+    yield parents[where(pc.invert(good))], Reason("class_score_range", detail)
     if not actual:
-        yield parents[outside(scores, 0, 1)], "class_score_range", reason
+        yield parents[outside(scores, 0, 1)], Reason("class_score_range", detail)
 
 
 def _different_classes(scores: pa.Array, thresholds: pa.Array) -> Ints:
@@ -97,28 +99,29 @@ def _images(look: ColumnView) -> Iterator[Fault]:
         for key, name in images:
             said = f'"{name}" ([schema] {part}.{key})'
             if name in {first_column(images), images.categories}:
-                reason = f"{said} is missing beside the others of {part}"
-                yield np.flatnonzero(there & ~look.valid(name)), "incomplete_prediction", reason
+                detail = f"{said} is missing beside the others of {part}"
+                yield np.flatnonzero(there & ~look.valid(name)), Reason("incomplete_prediction", detail)
             if (column := look.columns.get(name)) is not None:
                 yield from _IMAGE_CHECKS[key](column, said)
 
 
 def _boxes(column: pa.Array, said: str) -> Iterator[Fault]:
-    yield bad_boxes(column), "box_coordinates", f"{said} must hold boxes of 4 numbers from 0, x1 < x2 and y1 < y2"
+    detail = f"{said} must hold boxes of 4 numbers from 0, x1 < x2 and y1 < y2"
+    yield bad_boxes(column), Reason("box_coordinates", detail)
 
 
 def _polygons(column: pa.Array, said: str) -> Iterator[Fault]:
-    reason = f"{said} must hold polygons of 3 or more different points from 0 whose edges don't meet"
-    yield bad_polygons(column), "polygon_coordinates", reason
+    detail = f"{said} must hold polygons of 3 or more different points from 0 whose edges don't meet"
+    yield bad_polygons(column), Reason("polygon_coordinates", detail)
 
 
 def _categories(column: pa.Array, said: str) -> Iterator[Fault]:
-    yield parents_of(column)[where(pc.list_flatten(column).is_null())], "null_category", f"{said} holds a null"
+    yield parents_of(column)[where(pc.list_flatten(column).is_null())], Reason("null_category", f"{said} holds a null")
 
 
 def _scores(column: pa.Array, said: str) -> Iterator[Fault]:
     rows = parents_of(column)[outside(pc.list_flatten(column), 0, 1)]
-    yield rows, "score_range", f"{said} must hold scores within 0-1"
+    yield rows, Reason("score_range", f"{said} must hold scores within 0-1")
 
 
 _IMAGE_CHECKS: Mapping[str, Callable[[pa.Array, str], Iterator[Fault]]] = {

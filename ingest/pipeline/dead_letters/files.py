@@ -115,8 +115,8 @@ def _line(letter: DeadLetter) -> bytes:
     message = letter.message
     _, timestamp_ms = message.timestamp()
     record: dict[str, object] = {
-        "reason": letter.code,
-        "detail": letter.reason,
+        "reason": letter.reason.code,
+        "detail": letter.reason.detail,
         **({} if letter.column is None else {"column": letter.column}),
         "topic": message.topic(),
         "partition": message.partition(),

@@ -16,6 +16,7 @@ from ingest.errors import RetryableError
 from ingest.events import DeadLettersBlocked, DeadLettersWritten, Emit
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.offsets.segment import Ticket
+from ingest.reasons import Reason
 from ingest.records import Headers, KafkaMessage
 
 _LETTERS_AT_A_TIME = 10_000
@@ -25,14 +26,13 @@ _LETTER_BYTES = 1_000  # what a waiting letter takes beyond its message's value
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message with why it could not be delivered: a countable code and a sentence, neither quoting the payload.
+    """One message that could not be delivered, and why.
 
     `column` is the one that is at fault, where it is one.
     """
 
     message: KafkaMessage
-    code: str
-    reason: str
+    reason: Reason
     column: str | None = None
 
 
@@ -140,7 +140,7 @@ class DeadLetterQueue:
             where = f"partition {first.message.partition()} offset {first.message.offset()}"
             self._emit(
                 DeadLettersWritten(
-                    reasons=Counter(letter.code for letter in letters), example=f"{where}: {first.reason}"
+                    reasons=Counter(letter.reason.code for letter in letters), example=f"{where}: {first.reason.detail}"
                 )
             )
 

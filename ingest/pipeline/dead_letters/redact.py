@@ -93,5 +93,6 @@ class RedactingSink:
             kept = json.dumps(self._privacy.redact(parse_object(raw)), ensure_ascii=False).encode()
         except (DecodeError, RecursionError):
             withheld = RedactedMessage(message, None)
-            return replace(letter, message=withheld, reason=letter.reason + WITHHELD)
+            reason = replace(letter.reason, detail=letter.reason.detail + WITHHELD)
+            return replace(letter, message=withheld, reason=reason)
         return replace(letter, message=RedactedMessage(message, kept))

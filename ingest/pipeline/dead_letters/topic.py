@@ -62,8 +62,8 @@ def record(letter: DeadLetter, topic: str, partition: int | None = None) -> Reco
     message = letter.message
     _, timestamp_ms = message.timestamp()
     added = {
-        REASON: letter.code,
-        DETAIL: letter.reason,
+        REASON: letter.reason.code,
+        DETAIL: letter.reason.detail,
         COLUMN: letter.column,
         TOPIC: message.topic(),
         PARTITION: message.partition(),

@@ -29,6 +29,7 @@ from ingest.pipeline.decoding.column_types import (
     kind_of,
     winner,
 )
+from ingest.reasons import Reason
 
 _EXACT_FLOAT = 2**53
 _PAST_INT64 = 2.0**63
@@ -54,11 +55,11 @@ _KINDS = {kind: name for name, kind in _TYPES.items()}
 class Fitted:
     """`array` has a null where a value doesn't fit.
 
-    `misfits` gives the code and reason of each such row, `against` how many of them were of which kind.
+    `misfits` gives the reason of each such row, `against` how many of them were of which kind.
     """
 
     array: pa.Array
-    misfits: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    misfits: Mapping[int, Reason] = field(default_factory=dict)
     against: Counter[str] = field(default_factory=Counter)
 
 
@@ -115,7 +116,7 @@ def _one_by_one(
             kinds[row] = PAST_64_BITS  # it must not vote for float, nor be told as one
     kind = rule.pinned if rule is not None and rule.pinned else winner(kinds, column, allowed)
     fitted: list[Any] = []
-    misfits: dict[int, tuple[str, str]] = {}
+    misfits: dict[int, Reason] = {}
     against: Counter[str] = Counter()
     for row, (value, own) in enumerate(zip(values, kinds, strict=True)):
         if own is None or own == kind or (own == WIDE and kind == "integer"):

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from ingest.config.column_types import OnConflict
+from ingest.reasons import Reason
 
 KINDS = ("boolean", "integer", "float", "string", "list of strings")
 STRUCTURED = frozenset({"list of numbers", "list of lists of numbers", "list of class scores"})
@@ -139,18 +140,18 @@ def winner(kinds: Sequence[str | None], column: Column | None, allowed: Collecti
     return next((kind for kind in kinds if kind in winners), winners[0] if winners else None)
 
 
-def conflict(key: str, own: str | None, kind: str | None, rule: Rule | None) -> tuple[str, str]:
-    """Code and reason of a row that can't join; keys are named, values never."""
+def conflict(key: str, own: str | None, kind: str | None, rule: Rule | None) -> Reason:
+    """Why a row can't join its column; keys are named, values never."""
     if own == PAST_64_BITS:
-        return "integer_past_64_bits", f'"{key}" holds an integer past 64 bits, which Arize has no type for'
+        return Reason("integer_past_64_bits", f'"{key}" holds an integer past 64 bits, which Arize has no type for')
     if own == "object":
-        return "nested_object", f'"{key}" holds an object; a column is flat'
+        return Reason("nested_object", f'"{key}" holds an object; a column is flat')
     if own == "list of other values" and (rule is None or not rule.kinds & STRUCTURED):
-        return "unsupported_list", f'"{key}" holds a list that is not of strings only'
+        return Reason("unsupported_list", f'"{key}" holds a list that is not of strings only')
     found = f'"{key}" holds {"an" if str(own).startswith("i") else "a"} {own}'
     if rule is not None and rule.pinned:
-        return "type_conflict", f"{found} where [schema.types] says {rule.pinned}"
+        return Reason("type_conflict", f"{found} where [schema.types] says {rule.pinned}")
     if rule is not None and ("integer" if own == WIDE else own) not in rule.kinds:
         wanted = " or ".join(sorted(rule.kinds))
-        return "wrong_type", f"{found}; [schema] {rule.setting} takes {wanted}"
-    return "type_conflict", f"{found} where the column is {kind}"
+        return Reason("wrong_type", f"{found}; [schema] {rule.setting} takes {wanted}")
+    return Reason("type_conflict", f"{found} where the column is {kind}")

@@ -36,6 +36,7 @@ from ingest.pipeline.decoding.flatten import Row
 from ingest.pipeline.decoding.keys import NOTHING_LEFT, Keys
 from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
 from ingest.pipeline.decoding.raw_text import RawText
+from ingest.reasons import Reason
 from ingest.records import Rejected
 
 __all__ = ["MAX_COLUMNS", "Built", "LearnedSchema", "build", "taught"]
@@ -71,8 +72,8 @@ def build(rows: Sequence[Row] | Blocks, contract: LearnedSchema, raw: Callable[[
     while chunk.run() or chunk.unmask():
         faults, stay = chunk.rejected, np.ones(len(kept), dtype=np.bool_)
         stay[list(faults)] = False
-        for row, (code, reason) in faults.items():
-            rejected[int(kept[row])] = Rejected(int(kept[row]), code, reason)
+        for row, reason in faults.items():
+            rejected[int(kept[row])] = Rejected(int(kept[row]), reason)
         for key in chunk.against.keys() - chunk.nulled:  # those are seen again
             against.setdefault(key, Counter()).update(chunk.against[key])
         kept = kept[stay]
@@ -118,7 +119,7 @@ class _Chunk:
         self.source = source
         self.indices = indices
         self.arrays = dict(built or {})
-        self.rejected: dict[int, tuple[str, str]] = {}
+        self.rejected: dict[int, Reason] = {}
         self.against: dict[str, Counter[str]] = {}
         self.nulled: dict[str, set[int]] = {}
         self.ignored: Mapping[str, int] = {}
@@ -198,7 +199,7 @@ class _Chunk:
             self._misfit(key, fitted.misfits)
         return fitted.array
 
-    def _misfit(self, key: str, misfits: Mapping[int, tuple[str, str]]) -> None:
+    def _misfit(self, key: str, misfits: Mapping[int, Reason]) -> None:
         """These rows hold something in the column that it can't hold."""
         rule = self.contract.rules.get(key)
         if misfits and rule is not None and rule.on_conflict == "null":
@@ -206,15 +207,15 @@ class _Chunk:
             if key in self.arrays:
                 self.arrays[key] = arrays.without(self.arrays[key], list(misfits))
             return
-        for row, fault in misfits.items():
-            self.rejected.setdefault(row, fault)
+        for row, reason in misfits.items():
+            self.rejected.setdefault(row, reason)
 
     def _was_integer(self, key: str, row: int) -> bool:
         """The row has an integer past 64 bits in this column. One that can't be looked into is rejected."""
         try:
             paths = self.source.past_64_bits(int(self.indices[row]))
         except DecodeError as fault:
-            self.rejected.setdefault(row, (fault.code, str(fault)))
+            self.rejected.setdefault(row, fault.reason)
             return False
         return any(self.contract.names.of(path) == key for path in paths)
 
@@ -222,7 +223,6 @@ class _Chunk:
         array = self.arrays.get(name)
         if array is None or array.null_count:
             missing = range(len(self.rows)) if array is None else pc.indices_nonzero(array.is_null()).to_pylist()
+            reason = Reason("missing_column", f'no value in "{name}", which [schema] {rule.setting} names')
             for row in missing:
-                self.rejected.setdefault(
-                    row, ("missing_column", f'no value in "{name}", which [schema] {rule.setting} names')
-                )
+                self.rejected.setdefault(row, reason)

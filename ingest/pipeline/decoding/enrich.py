@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from ingest.config.schema import Schema, Unit
 from ingest.pipeline.decoding.timestamps import read
-from ingest.records import Headers, KafkaMessage
+from ingest.reasons import Reason
+from ingest.records import Headers, KafkaMessage, Rejected
 
-Fault = tuple[int, str, str]
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
 
 
@@ -29,36 +29,35 @@ class Enriched:
     """The table with its added columns, the rows that can't be sent, and the unit of its timestamps, if it had any."""
 
     table: pa.RecordBatch
-    faults: Sequence[Fault] = ()
+    rejected: Sequence[Rejected] = ()
     unit: Unit | None = None
 
 
 def enrich(table: pa.RecordBatch, messages: Sequence[KafkaMessage], schema: Schema) -> Enriched:
     """Add what `schema` asks for; `messages` are those of the table's rows, in order."""
     columns = dict(zip(table.schema.names, table.columns, strict=True))
-    faults: dict[int, Fault] = {}
+    reasons: dict[int, Reason] = {}
     unit: Unit | None = None
     if schema.timestamp in columns:
         found = read(columns[schema.timestamp], schema.timestamp_unit)
         unit = found.unit
         columns[schema.timestamp] = found.array
-        for row in found.unread:
-            reason = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
-            faults.setdefault(row, (row, "bad_timestamp", reason))
+        detail = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
+        reasons = dict.fromkeys(found.unread, Reason("bad_timestamp", detail))
     if schema.timestamp and schema.timestamp_from_kafka:
-        _from_kafka(columns, messages, schema.timestamp, faults)
+        _from_kafka(columns, messages, schema.timestamp, reasons)
     for name, array in _extra(messages, schema).items():
         if name in columns:
+            reserved = Reason("reserved_column", f'it has "{name}" itself, which [schema] adds to every message')
             for row in pc.indices_nonzero(columns[name].is_valid()).to_pylist():
-                reason = f'it has "{name}" itself, which [schema] adds to every message'
-                faults.setdefault(row, (row, "reserved_column", reason))
+                reasons.setdefault(row, reserved)
         columns[name] = array
     table = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-    return Enriched(table, [faults[row] for row in sorted(faults)], unit)
+    return Enriched(table, [Rejected(row, reasons[row]) for row in sorted(reasons)], unit)
 
 
 def _from_kafka(
-    columns: dict[str, pa.Array], messages: Sequence[KafkaMessage], name: str, faults: dict[int, Fault]
+    columns: dict[str, pa.Array], messages: Sequence[KafkaMessage], name: str, reasons: dict[int, Reason]
 ) -> None:
     times = _times(messages)
     array = columns.get(name)
@@ -72,9 +71,9 @@ def _from_kafka(
         numbers = array.cast(pa.float64(), safe=False)  # seconds past 2**53 are refused anyway
         filled = pc.coalesce(numbers, pc.divide(times.cast(pa.int64()).cast(pa.float64()), 1000.0))
     columns[name] = filled
+    missing = Reason("missing_column", f'no value in "{name}", and the message has no timestamp in Kafka either')
     for row in pc.indices_nonzero(filled.is_null()).to_pylist():
-        reason = f'no value in "{name}", and the message has no timestamp in Kafka either'
-        faults.setdefault(row, (row, "missing_column", reason))
+        reasons.setdefault(row, missing)
 
 
 def _times(messages: Sequence[KafkaMessage]) -> pa.Array:

@@ -35,7 +35,7 @@ from ingest.pipeline.decoding.orjson_lane import Decoder
 from ingest.pipeline.decoding.parse import Parsed, parse
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.decoding.type_changes import kind_at_stake
-from ingest.records import Rejected
+from ingest.records import reindexed
 
 try:
     import ingest_fastlane as compiled
@@ -125,7 +125,7 @@ class Lanes:
         parsed = parse([values[index] for index in indices.tolist()])
         counted = replace(self._contract, columns={**self._contract.columns, **taught(taken.table, self._contract)})
         rest, built = Decoder(counted).attempt(parsed)
-        conflicts = any(fault.code not in _UNSEEN for fault in built.rejected)
+        conflicts = any(fault.reason.code not in _UNSEEN for fault in built.rejected)
         if built.widened or built.nulled or (conflicts and kind_at_stake(parsed.rows, counted, self._contract)):
             return None
         first = parsed.rows[built.kept[0]] if built.kept else {}
@@ -135,8 +135,7 @@ class Lanes:
         found = {**counted.columns, **built.learned}
         names = dict.fromkeys((*table.schema.names, *built.learned))
         self._contract.learn({name: found[name] for name in names if name in found})
-        rejected = [Rejected(int(indices[fault.index]), fault.code, fault.reason) for fault in rest.rejected]
-        return Decoded(table, accepted, rejected)
+        return Decoded(table, accepted, reindexed(rest.rejected, indices))
 
     def _prepared(self) -> _Compiled | None:
         """The compiled decoder for the columns as they are known now; None where orjson works alone (rule 5)."""

@@ -13,8 +13,12 @@ had more.
 from typing import Any
 
 from ingest.errors import DecodeError
+from ingest.reasons import Reason
 
 MAX_DEPTH = 32
+EMPTY_KEY = Reason("empty_key", "a key is the empty string; Arize takes no unnamed column")
+LISTS_TOO_DEEP = Reason("nested_too_deep", f"its lists are nested more than {MAX_DEPTH} levels deep")
+_OBJECTS_TOO_DEEP = Reason("nested_too_deep", f"its objects are nested more than {MAX_DEPTH} levels deep")
 
 Row = dict[str, Any]
 
@@ -31,17 +35,18 @@ def flatten(row: Row) -> tuple[Row, int]:
 
 def _walk(row: Row, prefix: str, flat: Row, depth: int) -> int:
     if depth > MAX_DEPTH:
-        raise DecodeError("nested_too_deep", f"its objects are nested more than {MAX_DEPTH} levels deep")
+        raise DecodeError(_OBJECTS_TOO_DEEP)
     keys = len(row)
     for key, value in row.items():
         if not key:
-            raise DecodeError("empty_key", "a key is the empty string; Arize takes no unnamed column")
+            raise DecodeError(EMPTY_KEY)
         path = prefix + key
         if type(value) is dict and value:
             keys += _walk(value, path + ".", flat, depth + 1)
             continue
         if path in flat:
-            raise DecodeError("ambiguous_key", f'"{path}" stands twice in it, as a key with a dot and as a nested one')
+            detail = f'"{path}" stands twice in it, as a key with a dot and as a nested one'
+            raise DecodeError(Reason("ambiguous_key", detail))
         if type(value) is list:
             keys += _count(value, depth)
         flat[path] = None if type(value) is dict else value
@@ -51,7 +56,7 @@ def _walk(row: Row, prefix: str, flat: Row, depth: int) -> int:
 def _count(values: list[Any], depth: int) -> int:
     """The keys of the objects in a list."""
     if depth > MAX_DEPTH:
-        raise DecodeError("nested_too_deep", f"its lists are nested more than {MAX_DEPTH} levels deep")
+        raise DecodeError(LISTS_TOO_DEEP)
     keys = 0
     for value in values:
         if type(value) is dict:

@@ -18,12 +18,17 @@ from typing import Any
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.blocks import Blocks
 from ingest.pipeline.decoding.column_types import PAST_64_BITS, conflict
-from ingest.pipeline.decoding.flatten import MAX_DEPTH, Row
+from ingest.pipeline.decoding.flatten import EMPTY_KEY, LISTS_TOO_DEEP, MAX_DEPTH, Row
 from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
 from ingest.pipeline.decoding.raw_text import RawText
+from ingest.reasons import Reason
 
 Values = Sequence[Any]
-NOTHING_LEFT = ("no_column", "nothing of it is left to send: [schema] exclude and unknown drop all its columns")
+NOTHING_LEFT = Reason("no_column", "nothing of it is left to send: [schema] exclude and unknown drop all its columns")
+_EMPTY_OBJECT = Reason("empty_object", "the object has no key; there is no prediction in it")
+_TOO_MANY_COLUMNS = Reason(
+    "too_many_columns", f"its keys would make more than {MAX_COLUMNS} columns; are the keys data?"
+)
 _PAST_INT64 = 2.0**63
 _TEXT = {str, type(None)}
 
@@ -33,8 +38,8 @@ class Keys:
 
     `indices` gives each row's index in `source`; `built` are the columns not needed again.
 
-    After `columns` was gone through, `rejected` has the rows that can't stay (code and reason), and `ignored` counts
-    the values of each ignored column.
+    After `columns` was gone through, `rejected` has the rows that can't stay, each with its reason, and `ignored`
+    counts the values of each ignored column.
     """
 
     def __init__(
@@ -51,7 +56,7 @@ class Keys:
         self._source = source
         self._indices = indices
         self._built = built
-        self.rejected: dict[int, tuple[str, str]] = {}
+        self.rejected: dict[int, Reason] = {}
         self.ignored: Counter[str] = Counter()
 
     def columns(self) -> Iterable[tuple[str, Values | None]]:
@@ -98,16 +103,13 @@ class Keys:
         for row, values in enumerate(self._rows):
             keys = values.keys() - dropped
             if "" in keys:
-                self.rejected[row] = ("empty_key", "a key is the empty string; Arize takes no unnamed column")
+                self.rejected[row] = EMPTY_KEY
             elif not values:
-                self.rejected[row] = ("empty_object", "the object has no key; there is no prediction in it")
+                self.rejected[row] = _EMPTY_OBJECT
             elif not keys:
                 self.rejected.setdefault(row, NOTHING_LEFT)
             elif len(known) + len(keys) > MAX_COLUMNS and len(known | keys) > MAX_COLUMNS:
-                self.rejected[row] = (
-                    "too_many_columns",
-                    f"its keys would make more than {MAX_COLUMNS} columns; are the keys data?",
-                )
+                self.rejected[row] = _TOO_MANY_COLUMNS
             else:
                 known |= keys
 
@@ -138,8 +140,8 @@ class Keys:
                 self.ignored[name] += len(rows)
             return
         for row in rows:
-            reason = f'"{name}" is a column that nothing in [schema] knows, and [schema] unknown is "dead_letter"'
-            self.rejected.setdefault(row, ("unknown_column", reason))
+            detail = f'"{name}" is a column that nothing in [schema] knows, and [schema] unknown is "dead_letter"'
+            self.rejected.setdefault(row, Reason("unknown_column", detail))
 
     def _named(self, keyed: Iterable[tuple[str, Values | None]]) -> dict[str, Values | None]:
         """The columns under their names, without the dropped ones, hashed where the configuration says so."""
@@ -174,15 +176,15 @@ class Keys:
                 else:
                     digest = self._contract.privacy.digest(value)
             except DecodeError as fault:
-                self.rejected.setdefault(row, (fault.code, f'"{key}" has no hash: {fault}'))
+                self.rejected.setdefault(row, Reason(fault.reason.code, f'"{key}" has no hash: {fault}'))
             found.append(digest)
         return found
 
     def _merged(self, name: str, ones: Values, others: Values) -> list[Any]:
         for row, (one, other) in enumerate(zip(ones, others, strict=True)):
             if one is not None and other is not None:
-                reason = f'two of its keys are called "{name}" ([schema] rename)'
-                self.rejected.setdefault(row, ("ambiguous_key", reason))
+                detail = f'two of its keys are called "{name}" ([schema] rename)'
+                self.rejected.setdefault(row, Reason("ambiguous_key", detail))
         return [one if one is not None else other for one, other in zip(ones, others, strict=True)]
 
     # --- text ----------------------------------------------------------------------------------
@@ -198,7 +200,7 @@ class Keys:
         try:
             return self._source.text(self._indices[row], key, value)
         except DecodeError as fault:
-            self.rejected.setdefault(row, (fault.code, f'"{name}" has no text: {fault}'))
+            self.rejected.setdefault(row, Reason(fault.reason.code, f'"{name}" has no text: {fault}'))
             return None
 
 
@@ -212,4 +214,4 @@ def _has_large_float(value: object) -> bool:
         level = [inner for holder in holders for inner in holder]
         if not level:
             return False
-    raise DecodeError("nested_too_deep", f"its lists are nested more than {MAX_DEPTH} levels deep")
+    raise DecodeError(LISTS_TOO_DEEP)

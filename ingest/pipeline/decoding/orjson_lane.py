@@ -5,7 +5,6 @@ they stand ([schema] rename, exclude, hash, unknown), row by row.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from ingest.pipeline.decoding.columns import MAX_COLUMNS, Built, build
 from ingest.pipeline.decoding.learned_schema import LearnedSchema
 from ingest.pipeline.decoding.parse import Parsed, parse
 from ingest.pipeline.decoding.result import Decoded
-from ingest.records import Rejected
+from ingest.records import Rejected, reindexed
 
 _Values = Sequence[bytes | None]
 
@@ -67,13 +66,13 @@ def gather(values: _Values, most_columns: int, *, block: int = BLOCK) -> tuple[B
         parsed = parse(values[start : start + block])
         blocks.add(parsed.rows)
         indices += [start + index for index in parsed.indices]
-        rejected += [replace(fault, index=start + fault.index) for fault in parsed.rejected.values()]
+        rejected += [fault.at(start + fault.index) for fault in parsed.rejected.values()]
     return blocks, indices, rejected
 
 
 def _decoded(built: Built, indices: Sequence[int], unparsed: Iterable[Rejected]) -> Decoded:
     """`indices` says which message of the chunk each row was that went into `built`; `unparsed` are the others."""
-    rejected = [*unparsed, *(replace(fault, index=indices[fault.index]) for fault in built.rejected)]
+    rejected = [*unparsed, *reindexed(built.rejected, indices)]
     accepted = np.asarray(indices, dtype=np.int64)
     if built.rejected:
         accepted = accepted[np.asarray(built.kept, dtype=np.int64)]

@@ -14,7 +14,7 @@ message by itself: joined with commas, two broken messages can make valid ones a
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,15 @@ import orjson
 
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.flatten import Row, flatten
+from ingest.reasons import Reason
 from ingest.records import Rejected
 
 _QUOTE, _COLON, _BRACE = ord('"'), ord(":"), ord("{")
 _IS_BLANK = np.zeros(256, dtype=np.bool_)
 _IS_BLANK[list(b" \t\r\n")] = True
 _TOO_DEEP, _TOO_LARGE = "depth limit exceeded", "number is infinity when parsed as double"  # in orjson's words
+_TOMBSTONE = Reason("tombstone", "the message has no value (a tombstone); there is no prediction in it")
+_DUPLICATE_KEY = Reason("duplicate_key", "a key appears twice in one object, or it is nested too deep to tell")
 _NUMBER = re.compile(r"-?[0-9]+([.eE])?")
 
 
@@ -54,11 +57,7 @@ class Parsed:
             [self.values[index] for index in indices],
             [row for _, row in there],
             [place for place, _ in there],
-            {
-                place: replace(self.rejected[index], index=place)
-                for place, index in enumerate(indices)
-                if index in self.rejected
-            },
+            {place: self.rejected[index].at(place) for place, index in enumerate(indices) if index in self.rejected},
         )
 
 
@@ -70,8 +69,7 @@ def parse(values: Sequence[bytes | None]) -> Parsed:
     keys = _flatten(rows, indices, text, rejected)
     twice = [indices[row] for row in text.beyond(keys) if _has_duplicate(text.messages[row])]
     for index in twice:
-        reason = "a key appears twice in one object, or it is nested too deep to tell"
-        rejected.setdefault(index, Rejected(index, "duplicate_key", reason))
+        rejected.setdefault(index, Rejected(index, _DUPLICATE_KEY))
     if rejected:
         rows = [row for row, index in zip(rows, indices, strict=True) if index not in rejected]
         indices = [index for index in indices if index not in rejected]
@@ -93,37 +91,37 @@ def _parse(values: Sequence[bytes | None], rejected: dict[int, Rejected]) -> tup
             rows.append(parse_object(value))
             indices.append(index)
         except DecodeError as fault:
-            rejected[index] = Rejected(index, fault.code, str(fault))
+            rejected[index] = Rejected(index, fault.reason)
     return rows, indices
 
 
 def parse_object(value: bytes | None) -> Row:
     """The JSON object in one raw message. Raises DecodeError; its text never holds the payload."""
     if value is None:
-        raise DecodeError("tombstone", "the message has no value (a tombstone); there is no prediction in it")
+        raise DecodeError(_TOMBSTONE)
     try:
         row = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        raise DecodeError(*_why(value, error)) from None
+        raise DecodeError(_syntax_reason(value, error)) from None
     if not isinstance(row, dict):
-        raise DecodeError("not_an_object", f"the message is a JSON {_json_type(row)}, not an object")
+        raise DecodeError(Reason("not_an_object", f"the message is a JSON {_json_type(row)}, not an object"))
     return row
 
 
-def _why(value: bytes, error: orjson.JSONDecodeError) -> tuple[str, str]:
-    """Code and reason. What is JSON, but more than orjson takes, is no syntax error."""
+def _syntax_reason(value: bytes, error: orjson.JSONDecodeError) -> Reason:
+    """Why orjson refused `value`. What is JSON, but more than orjson takes, is no syntax error."""
     if not value:
-        return "not_json", "the message is empty"
+        return Reason("not_json", "the message is empty")
     if value.startswith(b"\xef\xbb\xbf"):
-        return "not_json", "the message begins with a byte order mark, which JSON does not allow"
+        return Reason("not_json", "the message begins with a byte order mark, which JSON does not allow")
     if error.msg == _TOO_DEEP:
-        return "nested_too_deep", f"it is nested too deep at character {error.pos}"
+        return Reason("nested_too_deep", f"it is nested too deep at character {error.pos}")
     if error.msg == _TOO_LARGE:
         number = _NUMBER.match(value.decode(errors="replace"), error.pos)
         if number is not None and number[1] is None:
-            return "integer_past_64_bits", f"an integer past 64 bits, at character {error.pos}"
-        return "number_range", f"a number past the range of a 64-bit float at character {error.pos}"
-    return "not_json", f"not valid JSON at character {error.pos}: {error.msg}"
+            return Reason("integer_past_64_bits", f"an integer past 64 bits, at character {error.pos}")
+        return Reason("number_range", f"a number past the range of a 64-bit float at character {error.pos}")
+    return Reason("not_json", f"not valid JSON at character {error.pos}: {error.msg}")
 
 
 def _json_type(value: object) -> str:
@@ -186,7 +184,7 @@ def _flatten(
         try:
             rows[row], keys[row] = flatten(rows[row])
         except DecodeError as fault:
-            rejected[indices[row]] = Rejected(indices[row], fault.code, str(fault))
+            rejected[indices[row]] = Rejected(indices[row], fault.reason)
     return keys
 
 

@@ -16,8 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ingest.errors import DecodeError
-from ingest.pipeline.decoding.flatten import MAX_DEPTH, Row, flatten
+from ingest.pipeline.decoding.flatten import LISTS_TOO_DEEP, MAX_DEPTH, Row, flatten
+from ingest.reasons import Reason
 
+_TOO_DEEP = Reason("nested_too_deep", "it is nested too deep to look into")
 _LONG_DIGITS = re.compile(rb"[0-9]{19}")
 
 
@@ -55,7 +57,7 @@ class RawText:
                 row = json.loads(self._raw(index).decode(), parse_int=Number, parse_float=Number)
             except RecursionError:
                 # orjson goes 1,024 levels deep, Python's parser less.
-                raise DecodeError("nested_too_deep", "it is nested too deep to look into") from None
+                raise DecodeError(_TOO_DEEP) from None
             self._leaves[index], _ = flatten(row)
         return self._leaves[index]
 
@@ -65,7 +67,7 @@ def _text(value: Any, depth: int) -> str:
         return str(value)
     if isinstance(value, list | dict):
         if depth > MAX_DEPTH:
-            raise DecodeError("nested_too_deep", f"its lists are nested more than {MAX_DEPTH} levels deep")
+            raise DecodeError(LISTS_TOO_DEEP)
         if isinstance(value, list):
             return f"[{','.join(_text(item, depth + 1) for item in value)}]"
         return f"{{{','.join(f'{_quoted(key)}:{_text(item, depth + 1)}' for key, item in value.items())}}}"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.records import Rejected
+from ingest.records import Rejected, reindexed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,5 @@ class Decoded:
             return self
         stay = np.ones(self.table.num_rows, dtype=np.bool_)
         stay[[fault.index for fault in faults]] = False
-        refused = [Rejected(int(self.accepted[fault.index]), fault.code, fault.reason) for fault in faults]
-        rejected = sorted((*self.rejected, *refused), key=lambda fault: fault.index)
+        rejected = sorted((*self.rejected, *reindexed(faults, self.accepted)), key=lambda fault: fault.index)
         return replace(self, table=self.table.filter(pa.array(stay)), accepted=self.accepted[stay], rejected=rejected)

@@ -23,6 +23,7 @@ from ingest.pipeline.dead_letters.redact import REDACTED
 from ingest.pipeline.delivery.batch import Batch, Part
 from ingest.pipeline.delivery.bisect import RefusedRows, numbers
 from ingest.pipeline.offsets.segment import Ticket
+from ingest.reasons import Reason
 from ingest.records import Headers, KafkaMessage
 
 Refetch = Callable[[Mapping[int, Sequence[int]]], list[KafkaMessage]]
@@ -69,10 +70,10 @@ class DecodedRow:
 
 @dataclass(slots=True)
 class _Refusal:
-    """The refused rows of a batch by part, each row with its code and reason, and how many of which ticket they are."""
+    """The refused rows of a batch by part, each row with its reason, and how many of which ticket they are."""
 
     parts: Sequence[Part]
-    whys: Sequence[tuple[str, str]]
+    reasons: Sequence[Reason]
     tickets: Sequence[tuple[Ticket, int]]
     failures: int = 0
     future: Future[list[KafkaMessage]] | None = None
@@ -96,7 +97,7 @@ class RefusedBatches:
         """Take in what of a batch was refused for good. Returns the tickets that hold none of these rows."""
         found = numbers(refused)
         rows = np.array([row for row, _, _ in found], dtype=np.int64)
-        whys = [_why(error, together) for _, error, together in found]
+        reasons = [_reason(error, together) for _, error, together in found]
         parts, tickets, free = [], [], []
         begin = 0
         for part in batch.parts:
@@ -110,7 +111,7 @@ class RefusedBatches:
                     tickets.append((ticket, dead))
                 else:
                     free.append(ticket)
-        self._open.append(_Refusal(parts, whys, tickets))
+        self._open.append(_Refusal(parts, reasons, tickets))
         return free
 
     def poll(self, now: float) -> list[DeadLetterBatch]:
@@ -138,7 +139,7 @@ class RefusedBatches:
 
     def _letters(self, refusal: _Refusal, found: Sequence[KafkaMessage]) -> list[DeadLetter]:
         raw = {(message.partition(), message.offset()): message for message in found}
-        whys = iter(refusal.whys)
+        reasons = iter(refusal.reasons)
         letters = []
         for part in refusal.parts:
             for row, (partition, offset) in enumerate(
@@ -148,16 +149,16 @@ class RefusedBatches:
                 if message is None:
                     values = part.table.slice(row, 1).to_pylist()[0]
                     message = DecodedRow(self._topic, partition, offset, values)
-                letters.append(DeadLetter(message, *next(whys)))
+                letters.append(DeadLetter(message, next(reasons)))
         return letters
 
 
-def _why(error: RejectedError, together: int) -> tuple[str, str]:
-    """The code and reason of a row that was refused, alone or `together` with so many others."""
+def _reason(error: RejectedError, together: int) -> Reason:
+    """Why a row is a dead letter that was refused, alone or `together` with so many others."""
     text = f"Arize refused the row: {error}"
     if together:
         text = f"Arize refused the row together with {together:,} others that could not be told apart from it: {error}"
-    return f"rejected_{error.status}", text
+    return Reason(f"rejected_{error.status}", text)
 
 
 def _offsets(parts: Sequence[Part]) -> dict[int, list[int]]:

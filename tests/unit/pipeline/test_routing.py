@@ -55,7 +55,7 @@ def when(conditions: dict[str, Any], name: str = "one", *, deliver: bool = True,
 
 
 def codes(found: RoutedChunk) -> dict[int, str]:
-    return {index: fault.code for index, fault in found.rejected.items()}
+    return {index: fault.reason.code for index, fault in found.rejected.items()}
 
 
 def taken(routes: Sequence[RouteConfig], *messages: Message) -> list[int]:
@@ -143,7 +143,7 @@ def test_destinations_are_filled_by_each_message() -> None:
     assert [one.model_version for one in to] == ["2/1", "2/true", "2/1", "2/1.5"]
     assert {(one.model_name, one.space_id, one.environment) for one in to} == {("m-a", "{s}", "production")}
     assert codes(found) == dict.fromkeys(range(4, 8), "no_destination")
-    assert '"n"' in found.rejected[5].reason
+    assert '"n"' in found.rejected[5].reason.detail
     assert found.routes.tolist() == [0] * 8, "a dead letter of its route"
     assert found.destinations.tolist()[4:] == [-1] * 4
 
@@ -165,8 +165,8 @@ def test_what_can_be_no_space_is_a_dead_letter_and_harms_no_neighbour(value: str
     messages = [Message({"n": 1}, headers=[("space", each.encode())]) for each in ("a", value, "b", "")]
     found = router.sort(messages)
     assert codes(found) == {1: "bad_space_id", 3: "no_destination"}
-    assert fault in found.rejected[1].reason
-    assert "canary" not in found.rejected[1].reason
+    assert fault in found.rejected[1].reason.detail
+    assert "canary" not in found.rejected[1].reason.detail
     assert [router.destinations[number].space_id for number in found.destinations[[0, 2]].tolist()] == ["s-a1", "s-b1"]
     assert found.routes.tolist() == [0] * 4, "a dead letter of its route"
 

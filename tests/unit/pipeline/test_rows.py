@@ -15,6 +15,7 @@ from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.redact import WITHHELD, RedactingSink, is_redacted
 from ingest.pipeline.decoding.privacy import privacy_of
 from ingest.pipeline.rows import RowProcessor
+from ingest.reasons import Reason
 from ingest.records import KafkaMessage
 
 NOW_S = 1_763_900_000.0
@@ -113,7 +114,7 @@ def test_rows_are_rejected_by_their_index_at_every_stage() -> None:
     rows.insert(1, Message(b"{"))
     decoded = RowProcessor(config(kafka={"partition": "p"}), lambda: NOW_S).judge(rows)
     assert decoded.accepted.tolist() == [0, 5]
-    assert [(fault.index, fault.code) for fault in decoded.rejected] == [
+    assert [(fault.index, fault.reason.code) for fault in decoded.rejected] == [
         (1, "not_json"),
         (2, "timestamp_range"),
         (3, "reserved_column"),
@@ -128,7 +129,7 @@ def test_a_hash_does_not_hide_that_a_number_was_rounded(key_file: str) -> None:
     rows.append(Message(json.dumps(good)[:-1].encode() + b', "card": ' + b"[" * 1_000 + b"1e20" + b"]" * 1_000 + b"}"))
     rows.append(Message(json.dumps(good)[:-1].encode() + b', "card": 1e20, "n": ' + b"9" * 25 + b"}"))
     decoded = RowProcessor(config(hash=["card"], hash_key_file=key_file, exclude=["n"]), lambda: NOW_S).judge(rows)
-    assert {fault.index: fault.code for fault in decoded.rejected} == {
+    assert {fault.index: fault.reason.code for fault in decoded.rejected} == {
         0: "integer_past_64_bits",
         1: "integer_past_64_bits",
         4: "integer_past_64_bits",
@@ -178,7 +179,7 @@ def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
     sink = RedactingSink(kept, privacy)
     raw = b'{"ssn": "123", "user": {"mail": "a@b", "age": 3}, "list": [{"ssn": 1}]}'
     bad: list[KafkaMessage] = [Message(raw), Message(b'{"ssn": "123"'), Message(None)]
-    sink.write([DeadLetter(message, "code", "reason") for message in bad])
+    sink.write([DeadLetter(message, Reason("code", "reason")) for message in bad])
     treated, withheld, tombstone = kept.letters
     assert json.loads(treated.message.value() or b"") == {
         "user": {"mail": privacy.digest("a@b"), "age": 3},
@@ -186,8 +187,8 @@ def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
     }
     assert is_redacted(treated.message)
     assert withheld.message.value() is None
-    assert withheld.reason == "reason" + WITHHELD
-    assert tombstone.reason == "reason"
+    assert withheld.reason.detail == "reason" + WITHHELD
+    assert tombstone.reason.detail == "reason"
     again = Kept()
     RedactingSink(again, privacy).write([treated])
     assert again.letters == [treated]

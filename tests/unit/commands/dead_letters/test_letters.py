@@ -20,6 +20,7 @@ from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.topic import record
+from ingest.reasons import Reason
 
 Headers = Sequence[tuple[str, str | bytes | None]]
 
@@ -62,7 +63,7 @@ def write(directory: Path, *letters: DeadLetter) -> None:
 
 
 def bad(offset: int, code: str = "not_json", reason: str = "why", **message: object) -> DeadLetter:
-    return DeadLetter(Message(offset, **message), code, reason)  # type: ignore[arg-type]
+    return DeadLetter(Message(offset, **message), Reason(code, reason))  # type: ignore[arg-type]
 
 
 RAW = st.none() | st.binary(max_size=12) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(str.encode)
@@ -74,7 +75,7 @@ def test_what_was_written_comes_back_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[bytes | None, bytes | None, Headers]]
 ) -> None:
     directory = tmp_path_factory.mktemp("letters")
-    write(directory, *(DeadLetter(Message(n, *part), "code", "why") for n, part in enumerate(parts)))
+    write(directory, *(DeadLetter(Message(n, *part), Reason("code", "why")) for n, part in enumerate(parts)))
     store = FileStore(directory)
     letters = store.read(sorted(store.index(), key=lambda entry: entry.origin.offset))
     assert [(letter.value(), letter.key(), list(letter.headers())) for letter in letters] == [
@@ -86,7 +87,7 @@ def test_what_was_written_comes_back_byte_for_byte(
 def test_what_goes_through_a_topic_comes_back_too(
     value: bytes | None, key: bytes | None, headers: Headers, column: str | None
 ) -> None:
-    written = record(DeadLetter(Message(7, value, key, headers), "code", 'x "y"', column), "letters")
+    written = record(DeadLetter(Message(7, value, key, headers), Reason("code", 'x "y"'), column), "letters")
     found = of_message(Message(1, written.value, written.key, written.headers, 0))
     assert isinstance(found, Letter)
     assert found.entry.origin == Origin("predictions", 3, 7, 5_000)
@@ -98,7 +99,7 @@ def test_what_goes_through_a_topic_comes_back_too(
 
 def test_provenance_of_an_earlier_life_is_replaced() -> None:
     first = record(bad(7, "first"), "letters")
-    again = record(DeadLetter(Message(9, b"{}", None, first.headers), "second", "why"), "letters")
+    again = record(DeadLetter(Message(9, b"{}", None, first.headers), Reason("second", "why")), "letters")
     found = of_message(Message(1, again.value, again.key, again.headers))
     assert isinstance(found, Letter)
     assert (found.entry.reason, found.entry.origin.offset) == ("second", 9)
@@ -165,6 +166,7 @@ def test_one_replay_at_a_time(tmp_path: Path) -> None:
 from pathlib import Path
 from ingest.commands.dead_letters.files import FileStore
 from ingest.errors import FatalError
+from ingest.reasons import Reason
 try:
     FileStore(Path({str(tmp_path)!r})).lock()
 except FatalError as refused:

@@ -111,7 +111,10 @@ def test_so_it_is_with_other_models(
 def test_a_prediction_without_a_timestamp_is_still_a_dead_letter() -> None:
     rows = [{**PREDICTION, "prediction_ts": None}, {**PREDICTION, **ACTUAL, "prediction_ts": None}, ACTUAL]
     decoded = RowProcessor(config(), lambda: NOW_S).judge(messages(*rows))
-    assert [(fault.index, fault.code) for fault in decoded.rejected] == [(0, "missing_column"), (1, "missing_column")]
+    assert [(fault.index, fault.reason.code) for fault in decoded.rejected] == [
+        (0, "missing_column"),
+        (1, "missing_column"),
+    ]
 
 
 def test_no_timestamp_is_needed_in_a_topic_of_actuals() -> None:

@@ -14,7 +14,7 @@ DEFAULT = Schema()
 
 def refused(schema: Schema, rows: list[dict[str, Any]], model_type: str = "binary_classification") -> dict[int, str]:
     decoded = Decoder(LearnedSchema(rules(schema, model_type))).decode([json.dumps(row).encode() for row in rows])
-    return {fault.index: fault.code for fault in decoded.rejected}
+    return {fault.index: fault.reason.code for fault in decoded.rejected}
 
 
 def row(**more: Any) -> dict[str, Any]:

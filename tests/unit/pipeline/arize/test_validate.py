@@ -9,6 +9,7 @@ from ingest.pipeline.arize.column_view import ValidationLimits
 from ingest.pipeline.arize.roles import shapes
 from ingest.pipeline.arize.validate import YEAR_S, faults, validated
 from ingest.pipeline.decoding.result import Decoded
+from ingest.reasons import Reason
 from ingest.records import Rejected
 
 NOW_S = 1_800_000_000.0
@@ -32,7 +33,7 @@ def found(
     wrong = faults(table, limits, NOW_S)
     assert [fault.index for fault in wrong] == sorted({fault.index for fault in wrong})
     assert CANARY not in str(wrong)
-    return {fault.index: fault.code for fault in wrong}
+    return {fault.index: fault.reason.code for fault in wrong}
 
 
 def test_good_rows_and_no_rows_have_no_fault() -> None:
@@ -177,12 +178,12 @@ def test_shapes_of_plain_models_part_actuals_alone_and_two_columns_that_mean_the
 
 def test_validated_rows_leave_and_are_named_by_their_message() -> None:
     table = batch(prediction_id=["a", "", "c", "d"], prediction_label=["x", "x", None, "y"])
-    already = [Rejected(0, "not_json", "before"), Rejected(4, "not_json", "between")]
+    already = [Rejected(0, Reason("not_json", "before")), Rejected(4, Reason("not_json", "between"))]
     decoded = Decoded(table, np.array([1, 2, 3, 5]), already, [("x", "integer", "float")])
     done = validated(decoded, ValidationLimits(Schema(), "binary_classification", "production"), NOW_S)
     assert done.accepted.tolist() == [1, 5]
     assert done.table.column("prediction_id").to_pylist() == ["a", "d"]
-    assert [(fault.index, fault.code) for fault in done.rejected] == [
+    assert [(fault.index, fault.reason.code) for fault in done.rejected] == [
         (0, "not_json"),
         (2, "id_length"),
         (3, "no_prediction"),

@@ -21,6 +21,7 @@ from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch, DeadLetterQueue
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
+from ingest.reasons import Reason
 from ingest.records import Span
 from tests.harness.tickets import ticket_for
 
@@ -57,7 +58,7 @@ class Message:
 
 
 def letter(offset: int = 0, value: bytes | None = b"{}") -> DeadLetter:
-    return DeadLetter(Message(offset, value), "not_json", "not valid JSON at byte 0")
+    return DeadLetter(Message(offset, value), Reason("not_json", "not valid JSON at byte 0"))
 
 
 def lines(directory: Path) -> list[dict[str, Any]]:
@@ -88,7 +89,7 @@ HEADERS = st.none() | st.lists(
 def test_every_byte_comes_back(tmp_path: Path, parts: list[tuple[Any, Any, Any]]) -> None:
     directory = tmp_path / str(time.monotonic_ns())
     files = DeadLetterFiles(directory, "predictions")
-    files.write([DeadLetter(Message(n, *part), "code", "why") for n, part in enumerate(parts)])
+    files.write([DeadLetter(Message(n, *part), Reason("code", "why")) for n, part in enumerate(parts)])
     files.close()
     records = lines(directory)
     assert [record["offset"] for record in records] == list(range(len(parts)))

@@ -40,7 +40,7 @@ def rows_of(decoded: Decoded) -> dict[int, Row]:
 
 
 def codes_of(decoded: Decoded) -> dict[int, str]:
-    return {fault.index: fault.code for fault in decoded.rejected}
+    return {fault.index: fault.reason.code for fault in decoded.rejected}
 
 
 def same(read: Any, wanted: Any) -> bool:
@@ -103,8 +103,8 @@ def check(values: Sequence[bytes | None], decoded: Decoded) -> None:
         assert row.keys() == wanted.keys(), (row, wanted)
         assert all(same(row[key], wanted[key]) for key in row), (row, wanted)
     for fault in decoded.rejected:
-        assert fault.code
-        assert fault.reason
+        assert fault.reason.code
+        assert fault.reason.detail
 
 
 def check_shared_batches(chunks: Sequence[Decoded]) -> None:
@@ -307,7 +307,7 @@ def test_a_bad_message_costs_that_message_only(value: bytes | None, code: str, p
     decoded = decoder().decode(values)
     check(values, decoded)
     assert codes_of(decoded) == {position: code}
-    assert SECRET not in decoded.rejected[0].reason
+    assert SECRET not in decoded.rejected[0].reason.detail
     assert pa.types.is_int64(decoded.table.schema.field("n").type)
     assert not decoded.widened
 

@@ -26,7 +26,7 @@ def check(sent: list[Message]) -> None:
     neighbours = [Message(f"good {row['count']}", json.dumps(row).encode(), row=row) for row in GOOD]
     sent = [*neighbours[:4], *sent, *neighbours[4:]]
     decoded = judge().judge([KafkaMessage(message.value) for message in sent])
-    codes = {fault.index: fault.code for fault in decoded.rejected}
+    codes = {fault.index: fault.reason.code for fault in decoded.rejected}
     assert {sent[index].name: code for index, code in codes.items()} == {
         message.name: message.reason for message in sent if message.reason
     }

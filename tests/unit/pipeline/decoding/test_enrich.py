@@ -56,7 +56,7 @@ def test_kafkas_values_and_constants_are_columns() -> None:
     headers: list[tuple[str, str | bytes | None]] = [("trace", b"1"), ("other", b"x"), ("trace", b"2")]
     messages = [Message(with_headers=headers), Message(name=b"\xff", at=(0, -1))]
     found = enrich(batch(a=[1, 2]), messages, added)
-    assert not found.faults
+    assert not found.rejected
     assert found.table.to_pydict() == {
         "a": [1, 2],
         "p": [3, 3],
@@ -72,7 +72,7 @@ def test_kafkas_values_and_constants_are_columns() -> None:
 
 def test_a_message_may_not_bring_an_added_column_itself() -> None:
     found = enrich(batch(a=[1, 2], p=[None, 7]), [Message(), Message()], Schema(kafka={"partition": "p"}))
-    assert [(row, code) for row, code, _ in found.faults] == [(1, "reserved_column")]
+    assert [(fault.index, fault.reason.code) for fault in found.rejected] == [(1, "reserved_column")]
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_kafkas_timestamp_fills_in_exact_units_and_whole_columns() -> None:
 def test_a_row_without_any_timestamp_is_refused() -> None:
     added = Schema(timestamp="ts", timestamp_from_kafka=True)
     found = enrich(batch(ts=[1_763_850_000, None]), [Message(), Message(at=(0, -1))], added)
-    assert [(row, code) for row, code, _ in found.faults] == [(1, "missing_column")]
+    assert [(fault.index, fault.reason.code) for fault in found.rejected] == [(1, "missing_column")]
 
 
 def test_what_is_no_timestamp_is_refused_without_its_value() -> None:
     found = enrich(batch(ts=["secret", "2026-11-23"]), [Message(), Message()], Schema(timestamp="ts"))
-    assert [(row, code) for row, code, _ in found.faults] == [(0, "bad_timestamp")]
-    assert "secret" not in found.faults[0][2]
+    assert [(fault.index, fault.reason.code) for fault in found.rejected] == [(0, "bad_timestamp")]
+    assert "secret" not in found.rejected[0].reason.detail
     assert found.unit == "iso8601"
 
 

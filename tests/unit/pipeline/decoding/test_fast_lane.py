@@ -41,7 +41,7 @@ def test_without_the_fast_lane_orjson_decodes() -> None:
     assert chosen("orjson") == "orjson"
     decoded = Lanes(LearnedSchema(), "orjson").decode(texts({"a": 1}, b"{"))
     assert decoded.table.to_pylist() == [{"a": 1}]
-    assert [fault.code for fault in decoded.rejected] == ["not_json"]
+    assert [fault.reason.code for fault in decoded.rejected] == ["not_json"]
 
 
 @pytest.mark.timeout(0)  # as long as the messages asked for take

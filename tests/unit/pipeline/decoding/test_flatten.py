@@ -39,7 +39,7 @@ def test_every_leaf_has_its_path_or_the_row_is_refused(row: dict[str, Any]) -> N
     if len(dict(wanted)) < len(wanted):
         with pytest.raises(DecodeError) as refused:
             flatten(row)
-        assert refused.value.code == "ambiguous_key"
+        assert refused.value.reason.code == "ambiguous_key"
     else:
         flat, keys = flatten(row)
         assert flat == dict(wanted)
@@ -57,10 +57,10 @@ def test_depth_has_a_limit() -> None:
     assert flatten(nested(MAX_DEPTH))[1] == MAX_DEPTH
     with pytest.raises(DecodeError, match="32 levels") as refused:
         flatten(nested(MAX_DEPTH + 1))
-    assert refused.value.code == "nested_too_deep"
+    assert refused.value.reason.code == "nested_too_deep"
 
 
 def test_an_unnamed_key_is_refused_at_any_level() -> None:
     with pytest.raises(DecodeError) as refused:
         flatten({"a": {"": 1}})
-    assert refused.value.code == "empty_key"
+    assert refused.value.reason.code == "empty_key"

@@ -280,9 +280,9 @@ def delivered(
         chunk = sent[begin : begin + sizes[turn % len(sizes)]]
         decoded = judge.judge(chunk)
         for fault in decoded.rejected:
-            assert fault.reason
+            assert fault.reason.detail
             assert begin + fault.index not in codes
-            codes[begin + fault.index] = fault.code
+            codes[begin + fault.index] = fault.reason.code
         shapes = judge.shapes(decoded.table)
         whole = Part(decoded.table, np.zeros(len(shapes), np.int32), decoded.accepted + begin, [])
         for shape in np.unique(shapes).tolist():

@@ -49,7 +49,7 @@ def of(**said: Any) -> Lanes:
 
 
 def codes(decoded: Decoded) -> dict[int, str]:
-    return {fault.index: fault.code for fault in decoded.rejected}
+    return {fault.index: fault.reason.code for fault in decoded.rejected}
 
 
 def column(decoded: Decoded, name: str) -> list[Any]:
@@ -91,7 +91,7 @@ def test_a_pinned_column_has_its_type_from_the_first_message_on(kind: str) -> No
 def test_a_conflict_with_a_pin_says_so_without_the_value() -> None:
     decoded = of(types={"x": "integer"}).decode(raw('"hunter2"', "2.0", "true", "1"))
     assert codes(decoded) == {0: "type_conflict", 1: "type_conflict", 2: "type_conflict"}
-    assert decoded.rejected[0].reason == '"x" holds a string where [schema.types] says integer'
+    assert decoded.rejected[0].reason.detail == '"x" holds a string where [schema.types] says integer'
 
 
 def test_an_integer_beside_floats_is_taken_when_exact_and_refused_else() -> None:
@@ -286,7 +286,7 @@ def test_an_unknown_column_makes_a_dead_letter_that_names_it() -> None:
         decoded = one.decode(values)
         wanted = [index for index, value in enumerate(values) if b'"new":"' in value]
         assert codes(decoded) == dict.fromkeys(wanted, "unknown_column")
-        assert decoded.rejected[0].reason.startswith('"new" is a column that nothing in [schema] knows')
+        assert decoded.rejected[0].reason.detail.startswith('"new" is a column that nothing in [schema] knows')
 
 
 def test_ignored_values_of_rejected_rows_do_not_count() -> None:

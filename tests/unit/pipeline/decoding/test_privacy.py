@@ -39,7 +39,7 @@ def test_a_renamed_key_goes_by_its_new_name() -> None:
 def test_two_keys_of_one_name_cost_the_row_only() -> None:
     names = ColumnRenamer({"old": "new"})
     decoded = decoder(names).decode([b'{"old":1,"new":2}', b'{"old":3}', b'{"new":4,"old":null}'])
-    assert [(fault.index, fault.code) for fault in decoded.rejected] == [(0, "ambiguous_key")]
+    assert [(fault.index, fault.reason.code) for fault in decoded.rejected] == [(0, "ambiguous_key")]
     assert decoded.table.to_pydict() == {"new": [3, 4]}
 
 

@@ -32,7 +32,7 @@ def decode(rows: list[dict[str, Any]], into: Decoder | None = None) -> Decoded:
 
 
 def codes(decoded: Decoded) -> dict[int, str]:
-    return {fault.index: fault.code for fault in decoded.rejected}
+    return {fault.index: fault.reason.code for fault in decoded.rejected}
 
 
 def test_numbers_arrive_as_they_are() -> None:

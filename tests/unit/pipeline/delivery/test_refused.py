@@ -123,7 +123,7 @@ def test_each_row_becomes_a_dead_letter_with_its_raw_message(refused: RefusedBat
     assert len(refused) == 0
     assert log.asked == [{0: [4, 6, 8], 1: [9]}]
     assert [letter.message.value() for letter in letters.letters] == [b"raw 0/4", b"raw 0/6", b"raw 1/9", b"raw 0/8"]
-    assert {(letter.code, letter.reason) for letter in letters.letters} == {
+    assert {(letter.reason.code, letter.reason.detail) for letter in letters.letters} == {
         ("rejected_422", "Arize refused the row: HTTP 422 no")
     }
     tickets = [*one.parts[0].tickets, *one.parts[1].tickets]
@@ -176,7 +176,7 @@ def test_only_the_refused_rows_are_dead_and_untouched_tickets_are_free_at_once(
     assert free == [one.parts[0].tickets[1]]
     (letters,) = turn_until(refused, 0.0, bool)
     assert log.asked == [{0: [6, 8]}]
-    assert [(letter.message.offset(), letter.code) for letter in letters.letters] == [
+    assert [(letter.message.offset(), letter.reason.code) for letter in letters.letters] == [
         (6, "rejected_400"),
         (8, "rejected_422"),
     ]
@@ -187,4 +187,4 @@ def test_rows_that_were_not_told_apart_say_so(refused: RefusedBatches) -> None:
     refused.add(batch(), [RefusedRows((range(1), range(2, 4)), RejectedError("HTTP 400", status=400))])
     (letters,) = turn_until(refused, 0.0, bool)
     assert len(letters.letters) == 3
-    assert "together with 2 others" in letters.letters[0].reason
+    assert "together with 2 others" in letters.letters[0].reason.detail
