@@ -1,36 +1,31 @@
-"""From Kafka into the batches: one worker's reading, the first one and those of routes that had to be left behind.
+"""From Kafka into the batches: one worker's reading, the first one and those of routes that had to be suspended.
 
 Rules
-1. There is room until the next batch of some route is full and no upload of it is free. For up to `STALL_S` a turn then
-   just waits for an answer: pausing throws away what librdkafka has fetched ahead. If a commit is awaited, its answer
-   comes from within a poll: one message a turn is polled, and kept back until there is room for it. After that
-   time it pauses and polls for nothing, so that commits and errors are still served.
+1. There is room until the next batch of some route is full and no upload of it is free. For up to `STALL_S` a poll then
+   only waits for an answer: pausing throws away what librdkafka has fetched ahead. If a commit is awaited, its answer
+   comes from within a poll: one message is polled at a time, and held until there is room for it. After that time the
+   partitions are paused and polled for nothing, so that commits and errors are still served.
 2. Every message that a poll returns is tracked, also one that slips through while paused: an untracked message would
-   be a gap, and watermarks pass over gaps. What is kept back until there is room is no gap: it is tracked before
-   anything that comes after it, and until then nothing is committed past it.
-3. What retention took before it was read ends the run once what is in hand is delivered, or is told and passed over.
-4. A consumer that stays silent though the log has more is replaced (librdkafka#5153); one that is silent and was made
-   with a password or a certificate that has been replaced since, too.
+   be a gap, and checkpoints pass over gaps. A message that is held until there is room is not a gap: it is tracked
+   before anything that comes after it, and until then nothing is committed past it.
+3. Messages that retention removed before they were read end the run once what is in hand is delivered, or are reported
+   and passed over.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from ingest import events
 from ingest.config.resolve import TopicConfig
 from ingest.errors import FatalError
 from ingest.events import Emit
-from ingest.pipeline.column_events import ColumnEvents
-from ingest.pipeline.dead_letters.limit import DeadLetterLimit
-from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterQueue
+from ingest.pipeline.chunks import ChunkHandler
 from ingest.pipeline.delivery.deliveries import Deliveries
-from ingest.pipeline.delivery.route import too_many
-from ingest.pipeline.intake import Intake, Taken
 from ingest.pipeline.kafka.consumer import PartitionConsumer, Polled, concatenate
+from ingest.pipeline.kafka.silence import SilenceGuard
 from ingest.pipeline.kafka.start_offset import resume_after_gap
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.suspended import STALL_S, SuspendedRoutes
@@ -39,12 +34,11 @@ from ingest.records import Chunk
 IDLE_POLL_S = 0.25
 BUSY_POLL_S = 0.05  # while uploads are out: their answers are taken between polls
 DUE_POLL_S = 0.01  # while a batch is due or a commit awaited: either may be answered any moment
-_MOST_KEPT = 100
-_SILENCE_S = 60.0  # no message for this long, though the log has more: replace the consumer
+_MOST_HELD = 100
 
 
 class Reading:
-    """Reads the partitions that are tracked into `intake`. All times are monotonic seconds.
+    """Reads the partitions that are tracked, and hands their messages to `chunks`. All times are monotonic seconds.
 
     `until` maps each partition to the offset where it ends; without it there is no end. `on_trouble` is called with
     what Kafka's client deals with by itself. `read` counts the messages that were read, by partition.
@@ -57,31 +51,24 @@ class Reading:
         *,
         consumer: PartitionConsumer,
         trackers: Mapping[int, PartitionTracker],
-        intake: Intake,
+        chunks: ChunkHandler,
         deliveries: Deliveries,
-        dead_letters: DeadLetterQueue,
-        columns: ColumnEvents,
         emit: Emit,
         on_trouble: Callable[[str], None],
     ) -> None:
-        dead = config.dead_letters
         self._kafka = config.kafka
         self._chunk_events = config.batch.chunk_events
         self._until = until
         self._consumer = consumer
         self._trackers = trackers
-        self._intake = intake
+        self._chunks = chunks
         self._deliveries = deliveries
-        self._dead_letters = dead_letters
-        self._columns = columns
         self._emit = emit
-        self._on_trouble = on_trouble
         self._suspended = SuspendedRoutes(config.kafka, trackers, emit=emit, on_trouble=on_trouble)
-        self._limit = DeadLetterLimit(dead.max_share, dead.window_events, dead.max_consecutive)
+        self._silence = SilenceGuard(consumer, on_trouble)
         self._open: set[int] = set()  # partitions whose end is not reached
         self._full_since: float | None = None
-        self._kept: deque[Polled] = deque()  # polled without room, each a message at most
-        self._heard_at = 0.0
+        self._held: deque[Polled] = deque()  # polled without room, each a message at most
         self.read: dict[int, int] = {}
         self.state: Literal["reading", "paused"] = "reading"
         self.halt: FatalError | None = None  # to be raised once what is in hand is delivered
@@ -93,18 +80,18 @@ class Reading:
         self._consumer.assign({partition: tracker.position for partition, tracker in self._trackers.items()})
         for partition in self._trackers:
             self._check_end(partition)
-        self._heard_at = now
+        self._silence.active(now)
 
     def add(self, partition: int, now: float) -> None:
         """Read one more partition, from where its tracker stands."""
         self._open.add(partition)
         self.read[partition] = 0
         self._consumer.add(partition, self._trackers[partition].position)
-        self._heard_at = now
+        self._silence.active(now)
 
     @property
     def done(self) -> bool:
-        """All ends are reached, and no route is behind."""
+        """All ends are reached, and no route is suspended."""
         return not (self._open or self._suspended.routes)
 
     def poll(self, now: float, *, leaving: bool, committing: bool, metadata_full: bool) -> None:
@@ -113,45 +100,44 @@ class Reading:
         `committing`: a commit waits for its answer; `metadata_full`: it can't carry more of what is settled out of
         order, so that no route may run further ahead. Raises FatalError when going on would lose or repeat something.
         """
-        blocked = leaving or self._dead_letters.full
-        again = not blocked and self._read_again(now)
+        blocked = leaving or self._chunks.blocked
+        reread = not blocked and self._reread(now)
         room = 0 if blocked else self._room(now, metadata_full=metadata_full)
         if not room:
-            self._wait(now, leaving=leaving, committing=committing, busy=again)
+            self._wait(now, leaving=leaving, committing=committing, busy=reread)
             return
         if self._full_since is not None:
             self._full_since = None
-            self._heard_at = now
+            self._silence.active(now)
             self._consumer.resume()
-        if self._kept:
-            polled = concatenate([self._kept.popleft() for _ in range(min(room, len(self._kept)))])
+        if self._held:
+            polled = concatenate([self._held.popleft() for _ in range(min(room, len(self._held)))])
         else:
-            patience = 0.0 if again else self._patience(now, committing=committing)
-            polled = self._consumer.poll(min(room, self._chunk_events), patience)
+            timeout_s = 0.0 if reread else self._poll_timeout_s(now, committing=committing)
+            polled = self._consumer.poll(min(room, self._chunk_events), timeout_s)
         self.state = "reading"
         self._take_in(polled, now)
-        if now - self._heard_at >= _SILENCE_S:
-            self._break_silence(now)
+        self._silence.check(self._positions, now)
 
     def _wait(self, now: float, *, leaving: bool, committing: bool, busy: bool) -> None:
         """There is no room, or nothing more is to be read. `busy`: there is other work, so don't wait long."""
         if self._full_since is None:
             self._full_since = now
-        if not leaving and now - self._full_since < STALL_S and len(self._kept) < _MOST_KEPT:
+        if not leaving and now - self._full_since < STALL_S and len(self._held) < _MOST_HELD:
             if committing:
-                self._keep_back(self._consumer.poll(1, 0.0))
+                self._hold(self._consumer.poll(1, 0.0))
             if not busy:
                 self._deliveries.wait(DUE_POLL_S if committing else BUSY_POLL_S)
             return
         self._consumer.pause()
         polled = self._consumer.poll(1, BUSY_POLL_S)
         if not leaving:  # else it stays untracked, and nothing is committed past it
-            self._keep_back(polled)
+            self._hold(polled)
             self.state = "paused"
 
-    def _keep_back(self, polled: Polled) -> None:
+    def _hold(self, polled: Polled) -> None:
         if polled.chunk is not None or polled.ends or polled.out_of_range:
-            self._kept.append(polled)
+            self._held.append(polled)
 
     def _room(self, now: float, *, metadata_full: bool) -> int:
         """Messages that may be polled, whatever their routes."""
@@ -163,8 +149,8 @@ class Reading:
             return 0
         return min(room for number, room in rooms.items() if number not in self._suspended.routes)
 
-    def _read_again(self, now: float) -> bool:
-        """A turn of the second readings; False if there was none to be made."""
+    def _reread(self, now: float) -> bool:
+        """Read for the suspended routes; False if there was nothing to be read for them."""
         read = False
         for number in self._suspended.routes:
             delivery = self._deliveries[number]
@@ -174,16 +160,16 @@ class Reading:
             read = True
             polled = self._suspended.poll(number, min(room, self._chunk_events), now)
             if polled.chunk is not None:
-                self._taken(self._intake.take_again(number, polled.chunk, now), polled.chunk, now)
+                self._chunks.take_reread(number, polled.chunk, now)
             self._suspended.advance(number, polled.ends)
             if self._suspended.resume_if_caught_up(number):
                 self._emit(events.RouteCaughtUp(route=delivery.name))
         return read
 
-    def _patience(self, now: float, *, committing: bool) -> float:
+    def _poll_timeout_s(self, now: float, *, committing: bool) -> float:
         """How long a poll may wait: acknowledgements and the batch's age must not."""
         longest = BUSY_POLL_S if self._deliveries.in_flight or committing else IDLE_POLL_S
-        due = self._intake.due_in_s(now)
+        due = self._chunks.due_in_s(now)
         # One that is due already waits for an answer, or for its turn.
         return longest if due is None else min(longest, max(due, 0.001) if due else DUE_POLL_S)
 
@@ -201,28 +187,16 @@ class Reading:
             self._trackers[partition].advance(end if until is None else min(end, until[partition]))
             self._check_end(partition)
         if polled.chunk is not None or ends:
-            self._heard_at = now
+            self._silence.active(now)
         for partition, offset in polled.out_of_range.items():
-            self._outside(partition, offset)
+            self._handle_out_of_range(partition, offset)
 
     def _take(self, chunk: Chunk, now: float) -> None:
         for partition, count in zip(*np.unique(chunk.partitions, return_counts=True), strict=True):
             self.read[int(partition)] += int(count)
-        self._taken(self._intake.take(chunk, now, self._suspended.routes), chunk, now)
+        self._chunks.take(chunk, now, self._suspended.routes)
         for partition in np.unique(chunk.partitions).tolist():
             self._check_end(partition)
-
-    def _taken(self, taken: Taken, chunk: Chunk, now: float) -> None:
-        self._columns.taken(taken, now)
-        letters = taken.letters.letters
-        if too_much := self._limit.judged(_dead(chunk, letters)):
-            last = letters[-1]
-            raise too_many(
-                self._kafka.topic,
-                f"no row can be made of {too_much}, the last at partition {last.message.partition()} offset "
-                f"{last.message.offset()}: {last.reason.detail}",
-            )
-        self._dead_letters.put(taken.letters)
 
     def _check_end(self, partition: int) -> None:
         until = self._until
@@ -230,7 +204,7 @@ class Reading:
             self._open.discard(partition)
             self._consumer.drop(partition)
 
-    def _outside(self, partition: int, offset: int) -> None:
+    def _handle_out_of_range(self, partition: int, offset: int) -> None:
         kafka = self._kafka
         tracker = self._trackers[partition]
         bounds = self._consumer.watermarks([partition])[partition]
@@ -254,27 +228,10 @@ class Reading:
             tracker.advance(go_on)
         self._consumer.reassign(partition, tracker.position)
 
-    def _break_silence(self, now: float) -> None:
-        """An assigned consumer can stay dead after a broker restart (librdkafka#5153): it is replaced."""
-        self._heard_at = now
-        positions = {partition: self._trackers[partition].position for partition in self._open}
-        if self._consumer.has_unread(positions):
-            self._on_trouble(f"no message for {_SILENCE_S:g} s although there are more: connecting anew")
-            self._consumer.rebuild(positions)
-        elif self._consumer.credentials_changed():
-            self._on_trouble("a password or certificate among [kafka.options] was replaced: connecting anew with it")
-            self._consumer.rebuild(positions)
+    def _positions(self) -> dict[int, int]:
+        return {partition: self._trackers[partition].position for partition in self._open}
 
     def close(self) -> None:
         """Close the consumers."""
         self._suspended.close()
         self._consumer.close()
-
-
-def _dead(chunk: Chunk, letters: Sequence[DeadLetter]) -> npt.NDArray[np.bool_]:
-    """Which messages of the chunk these letters are."""
-    if not letters:
-        return np.zeros(len(chunk.messages), dtype=np.bool_)
-    places = {(letter.message.partition(), letter.message.offset()) for letter in letters}
-    own = zip(chunk.partitions.tolist(), chunk.offsets.tolist(), strict=True)
-    return np.fromiter((place in places for place in own), dtype=np.bool_, count=len(chunk.messages))

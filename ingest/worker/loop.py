@@ -23,6 +23,7 @@ from ingest import events
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Emitter, Throttle
 from ingest.pipeline.backoff import Backoff
+from ingest.pipeline.chunks import ChunkHandler
 from ingest.pipeline.column_events import ColumnEvents
 from ingest.pipeline.dead_letters.queue import DeadLetterQueue
 from ingest.pipeline.dead_letters.topic import sink
@@ -114,10 +115,8 @@ class _Worker:
             task.until,
             consumer=self._consumer,
             trackers=self._trackers,
-            intake=intake,
+            chunks=ChunkHandler(config, intake, self._dead_letters, self._columns),
             deliveries=self._deliveries,
-            dead_letters=self._dead_letters,
-            columns=self._columns,
             emit=emit,
             on_trouble=self._warn,
         )

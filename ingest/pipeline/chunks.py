@@ -1,0 +1,74 @@
+"""What a worker does with a chunk: it is taken in, its columns are reported, its bad messages become dead letters.
+
+Rules
+1. Too many bad messages halt the worker before they are written: they stay uncommitted, and so does all after them.
+2. While dead letters can't be written, or not as fast as they come, nothing more is to be read.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.config.resolve import TopicConfig
+from ingest.pipeline.column_events import ColumnEvents
+from ingest.pipeline.dead_letters.limit import DeadLetterLimit
+from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterQueue
+from ingest.pipeline.delivery.route import too_many
+from ingest.pipeline.intake import Intake, Taken
+from ingest.records import Chunk
+
+
+class ChunkHandler:
+    """Hands chunks to `intake`, and what it could not take to the dead letters. Times are monotonic seconds."""
+
+    def __init__(
+        self, config: TopicConfig, intake: Intake, dead_letters: DeadLetterQueue, columns: ColumnEvents
+    ) -> None:
+        dead = config.dead_letters
+        self._topic = config.kafka.topic
+        self._intake = intake
+        self._dead_letters = dead_letters
+        self._columns = columns
+        self._limit = DeadLetterLimit(dead.max_share, dead.window_events, dead.max_consecutive)
+
+    @property
+    def blocked(self) -> bool:
+        """Rule 2."""
+        return self._dead_letters.full
+
+    def due_in_s(self, now: float) -> float | None:
+        """Seconds until an open batch's age makes it due, None while all are empty."""
+        return self._intake.due_in_s(now)
+
+    def take(self, chunk: Chunk, now: float, suspended: frozenset[int]) -> None:
+        """Take in a chunk that was read for the first time; messages of `suspended` routes are only tracked.
+
+        Raises FatalError (exit code TOO_MANY_DEAD) by rule 1.
+        """
+        self._taken(self._intake.take(chunk, now, suspended), chunk, now)
+
+    def take_reread(self, route: int, chunk: Chunk, now: float) -> None:
+        """Take in what a suspended route has read again. Raises FatalError as `take` does."""
+        self._taken(self._intake.take_again(route, chunk, now), chunk, now)
+
+    def _taken(self, taken: Taken, chunk: Chunk, now: float) -> None:
+        self._columns.taken(taken, now)
+        letters = taken.letters.letters
+        if exceeded := self._limit.judged(_dead(chunk, letters)):
+            last = letters[-1]
+            raise too_many(
+                self._topic,
+                f"no row can be made of {exceeded}, the last at partition {last.message.partition()} offset "
+                f"{last.message.offset()}: {last.reason.detail}",
+            )
+        self._dead_letters.put(taken.letters)
+
+
+def _dead(chunk: Chunk, letters: Sequence[DeadLetter]) -> npt.NDArray[np.bool_]:
+    """Which messages of the chunk these letters are."""
+    if not letters:
+        return np.zeros(len(chunk.messages), dtype=np.bool_)
+    dead = {(letter.message.partition(), letter.message.offset()) for letter in letters}
+    messages = zip(chunk.partitions.tolist(), chunk.offsets.tolist(), strict=True)
+    return np.fromiter((message in dead for message in messages), dtype=np.bool_, count=len(chunk.messages))
