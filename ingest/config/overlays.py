@@ -36,11 +36,18 @@ class RouteOverlay(Section):
     """[routes.NAME]: the messages that a route takes, and the keys that differ for them."""
 
     when: dict[str, tuple[Scalar, ...]] = Field(
-        default_factory=dict, description="path -> the values of which it must have one; without it, every message"
+        default_factory=dict,
+        description=(
+            "Conditions that a message must meet, all of them: a field's dotted path, headers.NAME, key or partition, "
+            'and the value or the list of values that it may have. 1 is not "1", and * in a string matches any '
+            "characters. Without it the route takes every message"
+        ),
     )
-    deliver: bool = Field(default=True, description="false: its messages are left out on purpose, and counted")
-    columns: Schema = Field(default=Schema(), alias="schema")
-    arize: Arize = Arize()
+    deliver: bool = Field(
+        default=True, description="Whether messages are sent; false filters them: not sent, not dead letters, counted"
+    )
+    columns: Schema = Field(default=Schema(), alias="schema", description="Keys of [schema] that differ for the route")
+    arize: Arize = Field(default=Arize(), description="Keys of [arize] that differ for the route")
 
     @field_validator("when", mode="before")
     @classmethod
@@ -82,11 +89,13 @@ Routes = Annotated[dict[str, RouteOverlay], AfterValidator(_reachable)]
 class TopicOverlay(Section):
     """[topics.NAME]: one of several topics, and the keys that differ in it."""
 
-    partitions: str = "all"
-    columns: Schema = Field(default=Schema(), alias="schema")
-    arize: Arize = Arize()
-    batch: Batch = Batch()
-    routes: Routes = Field(default_factory=dict)
+    partitions: str = Field(default="all", description='Partitions to read: "0-31", "0,3,5-7" or "all"')
+    columns: Schema = Field(default=Schema(), alias="schema", description="Keys of [schema] that differ for the topic")
+    arize: Arize = Field(default=Arize(), description="Keys of [arize] that differ for the topic")
+    batch: Batch = Field(default=Batch(), description="Keys of [batch] that differ for the topic")
+    routes: Routes = Field(
+        default_factory=dict, description="Routes of this topic alone, which replace [routes.*] in it"
+    )
 
     @property
     def has_routes(self) -> bool:
