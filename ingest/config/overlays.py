@@ -77,7 +77,7 @@ def _reachable(routes: dict[str, RouteOverlay]) -> dict[str, RouteOverlay]:
         for never in names[first + 1 :]
     ]
     if routes and not any(route.deliver for route in routes.values()):
-        faults.append("none of them delivers anything: give one of them no deliver = false, or stop reading the topic")
+        faults.append("none of them delivers anything: remove deliver = false from one, or stop reading the topic")
     if faults:
         raise ValueError("; ".join(faults))
     return routes
@@ -107,7 +107,8 @@ def _kafka_names(topics: dict[str, TopicOverlay]) -> dict[str, TopicOverlay]:
     wrong = [toml_key(name) for name in topics if not _TOPIC.fullmatch(name) or name in {".", ".."}]
     if wrong:
         raise ValueError(
-            f"{', '.join(wrong)}: no name of a Kafka topic, which has up to 249 of the characters A-Z a-z 0-9 . _ -"
+            f"{', '.join(wrong)}: not the name of a Kafka topic, "
+            "which has at most 249 of the characters A-Z a-z 0-9 . _ -"
         )
     return topics
 
@@ -127,9 +128,9 @@ def merge(base: _S, overlay: _S) -> _S:
 def _condition(path: str, values: tuple[Any, ...]) -> Iterable[str]:
     """The faults of one entry of `when`. They quote no value: it may come from an event."""
     if not templates.is_path(path):
-        yield f"{json.dumps(path)} is no path of a field, headers.NAME, key or partition"
+        yield f"{json.dumps(path)} is not the path of a field, headers.NAME, key or partition"
     elif not values:
-        yield f"{toml_key(path)} has no value, so it could never hold"
+        yield f"{toml_key(path)} has no value, so it could never be met"
     elif not all(isinstance(value, str | bool | int | float) for value in values):
         yield f"{toml_key(path)} takes a string, a number, true or false, or a list of them"
     elif not all(math.isfinite(value) for value in values if isinstance(value, float)):

@@ -1,4 +1,4 @@
-"""What the sources say, as one frozen `Config`: a policy for each section, and the topics that result from it.
+"""The settings of all sources as one frozen `Config`: a policy for each section, and the topics resolved from it.
 
 Rules
 1. Of the sources the first that sets a key wins: flags, environment (`INGEST_KAFKA__BROKERS`), the file, defaults.

@@ -20,8 +20,8 @@ def test_subsections_of_fixed_keys_are_merged_key_by_key_and_other_tables_as_a_w
 @pytest.mark.parametrize(
     ("text", "beginning"),
     [
-        ('[topics."a b"]\n', '[topics]: "a b": no name of a Kafka topic'),
-        ('[topics.".."]\n', '[topics]: "..": no name of a Kafka topic'),
+        ('[topics."a b"]\n', '[topics]: "a b": not the name of a Kafka topic'),
+        ('[topics.".."]\n', '[topics]: "..": not the name of a Kafka topic'),
         ('[routes.""]\n', "[routes]: one of them has no name"),
         ("[routes.a]\n[routes.b]\nwhen = { x = 1 }\n", "[routes]: b is never reached: a before it has no when"),
         ("[routes.a]\nwhen = { x = 1 }\ndeliver = false\n", "[routes]: none of them delivers anything"),
@@ -38,8 +38,8 @@ def test_subsections_of_fixed_keys_are_merged_key_by_key_and_other_tables_as_a_w
         ("[routes.a.when]\npartition = true\n", "[routes.a] when: partition takes integers"),
         ("[routes.a.when]\nkey = 3\n", "[routes.a] when: key takes strings"),
         ("[routes.a.when]\n'headers.n' = 3\n", '[routes.a] when: "headers.n" takes strings'),
-        ("[routes.a.when]\n'headers.' = 'x'\n", '[routes.a] when: "headers." is no path'),
-        ("[routes.a.when]\n'' = 'x'\n", '[routes.a] when: "" is no path'),
+        ("[routes.a.when]\n'headers.' = 'x'\n", '[routes.a] when: "headers." is not the path'),
+        ("[routes.a.when]\n'' = 'x'\n", '[routes.a] when: "" is not the path'),
         ('[arize]\nenvironment = "{{x}}"\n', "[arize] environment: Input should be"),
         ('[arize]\nmodel_version = "{}"\n', "[arize] model_version: position 1: write {field.path}"),
     ],
