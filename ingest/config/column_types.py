@@ -37,9 +37,9 @@ _ALSO_CALLED = {
     "strings": "list of strings",
 }
 _NOT_HERE = {
-    "timestamp": "the timestamp is read from integer, float or string; [schema] timestamp_unit says how",
-    "date": "the timestamp is read from integer, float or string; [schema] timestamp_unit says how",
-    "datetime": "the timestamp is read from integer, float or string; [schema] timestamp_unit says how",
+    "timestamp": "the timestamp is read from integer, float or string; [schema] timestamp_unit sets how",
+    "date": "the timestamp is read from integer, float or string; [schema] timestamp_unit sets how",
+    "datetime": "the timestamp is read from integer, float or string; [schema] timestamp_unit sets how",
     "list of numbers": "vectors have their type from [schema.embeddings]",
     "vector": "vectors have their type from [schema.embeddings]",
     "null": "a column of nothing but nulls needs no pin",
@@ -56,7 +56,7 @@ def faults(key: str, table: object, known: tuple[str, ...]) -> list[str]:
     for name, word in table.items():
         if isinstance(word, Mapping):
             inner = next(iter(word), "age")
-            found.append(f'"{name}" is a table; a dotted name stands in quotes: "{name}.{inner}" = "{known[1]}"')
+            found.append(f'"{name}" is a table; write a dotted name in quotes: "{name}.{inner}" = "{known[1]}"')
         elif not name:
             found.append(f'a name is empty; {key} takes the names of columns, or "*" for all')
         elif word not in known:
@@ -71,7 +71,7 @@ def _shown(word: object) -> str:
 def _hint(word: object, known: tuple[str, ...]) -> str:
     text = str(word).lower()
     if known is TYPES and text in _NOT_HERE:
-        return f"no type to pin: {_NOT_HERE[text]}"
+        return f"not a type to pin: {_NOT_HERE[text]}"
     near = difflib.get_close_matches(text, known, n=1)
     if known is TYPES and text in _ALSO_CALLED:
         near = [_ALSO_CALLED[text]]

@@ -107,9 +107,9 @@ def _conflicts(schema: Schema) -> Iterator[str]:
     """Rule 6: conflicts that can't be handled as configured."""
     for name, word in schema.conflicts.items():
         if word == "text" and name == schema.timestamp:
-            yield f'[schema] conflicts: "{name}" = "text", but timestamp_unit says how it is read'
+            yield f'[schema] conflicts: "{name}" = "text", but timestamp_unit sets how it is read'
         elif word == "text" and "*" not in name and (kind := schema.types.get(name, "string")) != "string":
-            yield f'[schema] conflicts: "{name}" = "text" makes strings of it, but types says {kind}'
+            yield f'[schema] conflicts: "{name}" = "text" makes strings of it, but types pins it to {kind}'
         elif word == "null" and name in {schema.prediction_id, schema.timestamp}:
             yield f'[schema] conflicts: "{name}" = "null", but Arize takes no row without it: leave it "dead_letter"'
 

@@ -90,7 +90,7 @@ def _of_several_topics(config: Config, topic: str | None, partitions: str | None
         )
     if "partitions" in config.supervisor.model_fields_set:
         yield (
-            "[supervisor] partitions and [topics.*] exclude each other: say each topic's in [topics.NAME] partitions"
+            "[supervisor] partitions and [topics.*] exclude each other: set each topic's in [topics.NAME] partitions"
         )
     if topic is not None and topic not in names:
         near = difflib.get_close_matches(topic, names, n=1)
@@ -99,7 +99,7 @@ def _of_several_topics(config: Config, topic: str | None, partitions: str | None
         )
     if topic is None and partitions is not None and len(names) > 1:
         yield (
-            f"--partitions: of which of the topics {', '.join(names)}? Choose one with --topic, or say each "
+            f"--partitions: of which of the topics {', '.join(names)}? Choose one with --topic, or set each "
             "topic's in [topics.NAME] partitions"
         )
 

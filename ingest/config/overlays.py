@@ -36,11 +36,18 @@ class RouteOverlay(Section):
     """[routes.NAME]: the messages that a route takes, and the keys that differ for them."""
 
     when: dict[str, tuple[Scalar, ...]] = Field(
-        default_factory=dict, description="path -> the values of which it must have one; without it, every message"
+        default_factory=dict,
+        description=(
+            "Conditions that a message must meet, all of them: a field's dotted path, headers.NAME, key or partition, "
+            'and the value or the list of values that it may have. 1 is not "1", and * in a string matches any '
+            "characters. Without it the route takes every message"
+        ),
     )
-    deliver: bool = Field(default=True, description="false: its messages are left out on purpose, and counted")
-    columns: Schema = Field(default=Schema(), alias="schema")
-    arize: Arize = Arize()
+    deliver: bool = Field(
+        default=True, description="Whether messages are sent; false filters them: not sent, not dead letters, counted"
+    )
+    columns: Schema = Field(default=Schema(), alias="schema", description="Keys of [schema] that differ for the route")
+    arize: Arize = Field(default=Arize(), description="Keys of [arize] that differ for the route")
 
     @field_validator("when", mode="before")
     @classmethod
@@ -70,7 +77,7 @@ def _reachable(routes: dict[str, RouteOverlay]) -> dict[str, RouteOverlay]:
         for never in names[first + 1 :]
     ]
     if routes and not any(route.deliver for route in routes.values()):
-        faults.append("none of them delivers anything: give one of them no deliver = false, or stop reading the topic")
+        faults.append("none of them delivers anything: remove deliver = false from one, or stop reading the topic")
     if faults:
         raise ValueError("; ".join(faults))
     return routes
@@ -82,11 +89,13 @@ Routes = Annotated[dict[str, RouteOverlay], AfterValidator(_reachable)]
 class TopicOverlay(Section):
     """[topics.NAME]: one of several topics, and the keys that differ in it."""
 
-    partitions: str = "all"
-    columns: Schema = Field(default=Schema(), alias="schema")
-    arize: Arize = Arize()
-    batch: Batch = Batch()
-    routes: Routes = Field(default_factory=dict)
+    partitions: str = Field(default="all", description='Partitions to read: "0-31", "0,3,5-7" or "all"')
+    columns: Schema = Field(default=Schema(), alias="schema", description="Keys of [schema] that differ for the topic")
+    arize: Arize = Field(default=Arize(), description="Keys of [arize] that differ for the topic")
+    batch: Batch = Field(default=Batch(), description="Keys of [batch] that differ for the topic")
+    routes: Routes = Field(
+        default_factory=dict, description="Routes of this topic alone, which replace [routes.*] in it"
+    )
 
     @property
     def has_routes(self) -> bool:
@@ -98,7 +107,8 @@ def _kafka_names(topics: dict[str, TopicOverlay]) -> dict[str, TopicOverlay]:
     wrong = [toml_key(name) for name in topics if not _TOPIC.fullmatch(name) or name in {".", ".."}]
     if wrong:
         raise ValueError(
-            f"{', '.join(wrong)}: no name of a Kafka topic, which has up to 249 of the characters A-Z a-z 0-9 . _ -"
+            f"{', '.join(wrong)}: not the name of a Kafka topic, "
+            "which has at most 249 of the characters A-Z a-z 0-9 . _ -"
         )
     return topics
 
@@ -118,9 +128,9 @@ def merge(base: _S, overlay: _S) -> _S:
 def _condition(path: str, values: tuple[Any, ...]) -> Iterable[str]:
     """The faults of one entry of `when`. They quote no value: it may come from an event."""
     if not templates.is_path(path):
-        yield f"{json.dumps(path)} is no path of a field, headers.NAME, key or partition"
+        yield f"{json.dumps(path)} is not the path of a field, headers.NAME, key or partition"
     elif not values:
-        yield f"{toml_key(path)} has no value, so it could never hold"
+        yield f"{toml_key(path)} has no value, so it could never be met"
     elif not all(isinstance(value, str | bool | int | float) for value in values):
         yield f"{toml_key(path)} takes a string, a number, true or false, or a list of them"
     elif not all(math.isfinite(value) for value in values if isinstance(value, float)):

@@ -1,11 +1,11 @@
-"""The [schema] section: which column means what to Arize, and what may stand in it.
+"""The [schema] section: the role of each column in Arize, and the kinds of values it may hold.
 
 Rules
-1. Everything of the SDK's `Schema` has its key here, and a model type takes only its own (arize 8.61,
+1. Each field of the SDK's `Schema` has a key here, and a model type takes only its own (arize 8.61,
    ml/batch_validation/validator.py): a key that the SDK would refuse in every batch is a fault at start.
-2. A column may have several meanings if one kind of value serves them all.
+2. A column may have several roles if one kind of value serves them all.
 3. The corpus environment is left out: it takes documents for generative models, not predictions, and `ml.log` takes no
-   generative model any more. Tracing isn't taken by `ml.log` either.
+   generative model any more. `ml.log` doesn't take tracing either.
 """
 
 import re
@@ -54,21 +54,23 @@ class Section(BaseModel):
 
 
 class Embedding(Section):
-    """One embedding feature: its vector, and what it was made of."""
+    """One embedding feature: its vector, and the data it was made of."""
 
-    vector: Column
-    data: str = Field(default="", description="raw text, or its tokens")
-    link: str = Field(default="", description="where the raw data lies, such as an image's URL")
+    vector: Column = Field(description="Column with the vector, a list of numbers")
+    data: str = Field(default="", description="Column with the raw text, or with its tokens")
+    link: str = Field(default="", description="Column with the address of the raw data, such as an image's URL")
 
 
 class Ranking(Section):
-    """What only ranking models have."""
+    """Columns of ranking models."""
 
-    group: str = ""
-    rank: str = ""
-    relevance_score: str = ""
-    relevance_labels: str = ""
-    attributions: str = ""
+    group: str = Field(default="", description="Column with the id of the group that is ranked")
+    rank: str = Field(default="", description="Column with the rank within the group, an integer from 1 to 100")
+    relevance_score: str = Field(default="", description="Column with the relevance as a number")
+    relevance_labels: str = Field(default="", description="Column with the relevance as a string or a list of strings")
+    attributions: str = Field(
+        default="", description="Column with the attributions, a string or a list of strings; not with relevance_labels"
+    )
 
 
 class ImageColumns(Section):
@@ -80,86 +82,166 @@ class ImageColumns(Section):
 
 
 class Boxes(ImageColumns):
-    """Detected objects: lists of boxes [x1, y1, x2, y2] with one category, and one score, a box."""
+    """Detected objects: a list of boxes, with a category and a score for each."""
 
-    boxes: Column
-    categories: Column
-    scores: str = ""
+    boxes: Column = Field(description="Column with a list of boxes [x1, y1, x2, y2]")
+    categories: Column = Field(description="Column with a list of strings, a category for each box")
+    scores: str = Field(default="", description="Column with a list of numbers, a score for each box")
 
 
 class Polygons(ImageColumns):
-    """Segments: lists of polygons [x1, y1, x2, y2, x3, y3, ...] with one category a polygon."""
+    """Segments: a list of polygons, with a category for each."""
 
-    polygons: Column
-    categories: Column
+    polygons: Column = Field(description="Column with a list of polygons [x1, y1, x2, y2, x3, y3, ...]")
+    categories: Column = Field(description="Column with a list of strings, a category for each polygon")
 
 
 class Instances(Polygons):
-    """Segments of single objects, with a box, and for a prediction a score, each."""
+    """Predicted segments of single objects, with a score and a box for each."""
 
-    scores: str = ""
-    boxes: str = ""
+    scores: str = Field(default="", description="Column with a list of numbers, a score for each polygon")
+    boxes: str = Field(default="", description="Column with a list of boxes [x1, y1, x2, y2], one for each polygon")
 
 
 class ActualInstances(Polygons):
-    """Segments of single objects as they are."""
+    """Actual segments of single objects, with a box for each."""
 
-    boxes: str = ""
+    boxes: str = Field(default="", description="Column with a list of boxes [x1, y1, x2, y2], one for each polygon")
 
 
 class ObjectDetection(Section):
     """Columns of an object_detection model that finds boxes."""
 
-    prediction: Boxes | None = None
-    actual: Boxes | None = None
+    prediction: Boxes | None = Field(default=None, description="Columns of the predicted boxes")
+    actual: Boxes | None = Field(default=None, description="Columns of the actual boxes")
 
 
 class SemanticSegmentation(Section):
     """Columns of an object_detection model that finds segments."""
 
-    prediction: Polygons | None = None
-    actual: Polygons | None = None
+    prediction: Polygons | None = Field(default=None, description="Columns of the predicted segments")
+    actual: Polygons | None = Field(default=None, description="Columns of the actual segments")
 
 
 class InstanceSegmentation(Section):
     """Columns of an object_detection model that finds segments of single objects."""
 
-    prediction: Instances | None = None
-    actual: ActualInstances | None = None
+    prediction: Instances | None = Field(default=None, description="Columns of the predicted segments")
+    actual: ActualInstances | None = Field(default=None, description="Columns of the actual segments")
 
 
 class Schema(Section):
-    """Which columns mean what. An empty name switches a reserved column off; `*` in tags and features is a wildcard."""
+    """The role of each column. An empty name switches a reserved column off; `*` in a name matches any characters."""
 
-    prediction_id: str = "prediction_id"
-    timestamp: str = "prediction_ts"
-    prediction_label: str = "prediction_label"
-    prediction_score: str = "prediction_score"
-    actual_label: str = "actual_label"
-    actual_score: str = "actual_score"
-    threshold_scores: str = Field(default="", description="multi_class: the threshold of each class")
-    tags: tuple[str, ...] = ()
-    features: tuple[str, ...] = Field(default=(), description="empty: every column that nothing else claims")
-    shap: dict[str, str] = Field(default_factory=dict, description='feature -> column; "shap_*" for all at once')
-    embeddings: dict[str, Embedding] = Field(default_factory=dict)
-    ranking: Ranking = Ranking()
-    object_detection: ObjectDetection = ObjectDetection()
-    semantic_segmentation: SemanticSegmentation = SemanticSegmentation()
-    instance_segmentation: InstanceSegmentation = InstanceSegmentation()
-    timestamp_unit: Unit = Field(default="auto", description="auto tells it by the size of the numbers")
-    timestamp_from_kafka: bool = Field(default=False, description="where a message has no timestamp, take Kafka's")
-    rename: dict[str, Column] = Field(default_factory=dict, description="path -> name of the column")
-    exclude: tuple[str, ...] = Field(default=(), description="paths that must not leave; * is a wildcard")
-    hash: tuple[str, ...] = Field(default=(), description="paths of which only a keyed hash may leave")
-    hash_key_file: Path | None = Field(default=None, description="the secret key of the hashes")
-    kafka: dict[str, Column] = Field(default_factory=dict, description='"partition", "headers.NAME", ... -> tag')
-    tombstones: Literal["dead_letter", "ignore"] = Field(
-        default="dead_letter", description="messages without a value; ignore: passed over, and counted"
+    prediction_id: str = Field(
+        default="prediction_id",
+        description='Column with the id of the prediction, required in every message; "" switches it off',
     )
-    constants: dict[str, str | bool | int | float] = Field(default_factory=dict, description="tags of every message")
-    types: dict[str, Type] = Field(default_factory=dict, description="column -> its type, for good; * is a wildcard")
-    conflicts: dict[str, OnConflict] = Field(default_factory=dict, description='column -> what a conflict does; "*"')
-    unknown: Unknown = Field(default="send", description="columns that nothing here names")
+    timestamp: str = Field(
+        default="prediction_ts",
+        description=(
+            "Column with the time of the prediction, required in every message with a prediction unless "
+            "timestamp_from_kafka fills it"
+        ),
+    )
+    prediction_label: str = Field(
+        default="prediction_label", description='Column with the predicted label; "" switches it off'
+    )
+    prediction_score: str = Field(
+        default="prediction_score",
+        description='Column with the predicted score, in multi_class models of each class; "" switches it off',
+    )
+    actual_label: str = Field(default="actual_label", description='Column with the actual label; "" switches it off')
+    actual_score: str = Field(
+        default="actual_score",
+        description='Column with the actual score, in multi_class models of each class; "" switches it off',
+    )
+    threshold_scores: str = Field(
+        default="", description="Column with the threshold of each class, of multi_class models"
+    )
+    tags: tuple[str, ...] = Field(default=(), description='Columns that are tags, such as ["meta.*", "region"]')
+    features: tuple[str, ...] = Field(
+        default=(), description="Columns that are features; if empty, every column without another role"
+    )
+    shap: dict[str, str] = Field(
+        default_factory=dict,
+        description='Columns with SHAP values by feature, {age = "age_shap_value"}, or "shap_*" for all features',
+    )
+    embeddings: dict[str, Embedding] = Field(
+        default_factory=dict, description="Embedding features by name, 30 at most, each with its columns"
+    )
+    ranking: Ranking = Field(default=Ranking(), description="Columns of ranking models")
+    object_detection: ObjectDetection = Field(
+        default=ObjectDetection(), description="Columns of an object_detection model that finds boxes"
+    )
+    semantic_segmentation: SemanticSegmentation = Field(
+        default=SemanticSegmentation(), description="Columns of an object_detection model that finds segments"
+    )
+    instance_segmentation: InstanceSegmentation = Field(
+        default=InstanceSegmentation(),
+        description="Columns of an object_detection model that finds segments of single objects",
+    )
+    timestamp_unit: Unit = Field(
+        default="auto",
+        description=(
+            "Unit of the timestamps: numbers of s, ms, us or ns since 1970, or iso8601 strings; auto detects it by the "
+            "size of the numbers and logs it. Nothing is rounded"
+        ),
+    )
+    timestamp_from_kafka: bool = Field(
+        default=False, description="Whether a message without a timestamp gets its timestamp in Kafka"
+    )
+    rename: dict[str, Column] = Field(
+        default_factory=dict,
+        description='New name of a column by its path, {"features.age" = "age"}; all other keys use the new name',
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(), description="Paths that are never sent nor written to dead letters; * matches any characters"
+    )
+    hash: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "Paths whose values are sent, and written to dead letters, only as a keyed, stable hash; * matches any "
+            "characters"
+        ),
+    )
+    hash_key_file: Path | None = Field(default=None, description="File with the secret key of the hashes")
+    kafka: dict[str, Column] = Field(
+        default_factory=dict,
+        description=(
+            'Tags with values from Kafka, {partition = "kafka_partition", "headers.trace" = "trace"}: partition, '
+            "offset, timestamp, key or headers.NAME, and the name of the column"
+        ),
+    )
+    tombstones: Literal["dead_letter", "ignore"] = Field(
+        default="dead_letter",
+        description="What happens to a message without a value: a dead letter, or it is skipped and counted",
+    )
+    constants: dict[str, str | bool | int | float] = Field(
+        default_factory=dict, description='Tags with the same value in every message, {pipeline = "v3"}'
+    )
+    types: dict[str, Type] = Field(
+        default_factory=dict,
+        description=(
+            "Pinned type of a column from the first message on; other types are learned and then kept. * pins features "
+            "and tags, an exact name takes precedence"
+        ),
+    )
+    conflicts: dict[str, OnConflict] = Field(
+        default_factory=dict,
+        description=(
+            "What happens to a value that doesn't fit its column: dead_letter (as without an entry); null, which is "
+            "counted; or text, a string column from the first message on, with numbers and lists as they are written. "
+            "* matches any characters; the id and the timestamp never become null"
+        ),
+    )
+    unknown: Unknown = Field(
+        default="send",
+        description=(
+            "What happens to columns without a role, a pinned type, or an entry in tags or features: sent, dropped and "
+            "counted (ignore), or the message is a dead letter"
+        ),
+    )
 
     @field_validator("kafka")
     @classmethod
@@ -184,7 +266,7 @@ class Schema(Section):
         return conflicts
 
     def added(self) -> tuple[str, ...]:
-        """The columns that no message brings: tags from Kafka and constants."""
+        """The columns that are not in the messages: tags from Kafka and constants."""
         return (*self.kafka.values(), *self.constants)
 
     @field_validator("shap", mode="before")
@@ -206,7 +288,7 @@ class Schema(Section):
         return self.model_copy(update=dict(columns))
 
     def images(self) -> Mapping[str, "Images"]:
-        """The columns of an object_detection model by section and part, those that are said."""
+        """The configured columns of an object_detection model, by section and part."""
         found: dict[str, Images] = {}
         for section in ("object_detection", "semantic_segmentation", "instance_segmentation"):
             for part in ("prediction", "actual"):
@@ -220,7 +302,7 @@ Images = Boxes | Polygons | Instances | ActualInstances
 
 @dataclass(frozen=True, slots=True)
 class ColumnRole:
-    """One meaning of one column: which key gives it, and the kinds of values that Arize takes there."""
+    """One role of one column: the key that gives it, and the kinds of values that Arize takes there."""
 
     setting: str
     column: str
@@ -239,10 +321,10 @@ _TIMES: Mapping[Unit, frozenset[str]] = {
 
 
 def column_roles(schema: Schema, model_type: str) -> Iterator[ColumnRole]:
-    """Every meaning that `schema` gives a column by its name, those of wildcards aside."""
-    for claim in _column_roles(schema, model_type):
-        if claim.column:
-            yield claim
+    """Every role that `schema` gives a column by its exact name."""
+    for role in _column_roles(schema, model_type):
+        if role.column:
+            yield role
 
 
 def _column_roles(schema: Schema, model_type: str) -> Iterator[ColumnRole]:
@@ -280,7 +362,7 @@ def _column_roles(schema: Schema, model_type: str) -> Iterator[ColumnRole]:
 
 
 def misplaced(model_type: str) -> tuple[str, ...]:
-    """The reserved columns that a model of this type doesn't have."""
+    """The reserved columns that models of this type don't have."""
     if model_type == "multi_class":
         return ("prediction_label", "actual_label")
     if model_type == "object_detection":

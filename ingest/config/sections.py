@@ -1,8 +1,10 @@
-"""The sections of the configuration, a policy each; [schema] has a room of its own in `ingest.config.schema`.
+"""The sections of the configuration, a policy each; [schema] has a module of its own, `ingest.config.schema`.
+
+Every key has a description with its unit, from which the documentation of the configuration is generated.
 
 Secrets come from the environment or from a `*_file` key, never from a flag: `ARIZE_API_KEY` or
 `[arize] api_key_file`; any librdkafka option may be given as `"sasl.password_file" = "/run/secrets/kafka"`.
-`ingest.config.credentials` says what may stand in them.
+`ingest.config.credentials` has the rules for their values.
 """
 
 import json
@@ -16,7 +18,7 @@ from ingest.config import credentials, templates
 from ingest.config.schema import Environment, ModelType, Section
 from ingest.errors import ConfigError
 
-# Options whose value decides whether something is lost: ours alone.
+# Options whose value decides whether messages are lost: users can't set them.
 RESERVED_OPTIONS = {
     "bootstrap.servers": "use [kafka] brokers",
     "metadata.broker.list": "use [kafka] brokers",
@@ -32,22 +34,43 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class Kafka(Section):
-    """Where the messages come from."""
+    """The source of the messages."""
 
-    brokers: str = "localhost:9092"
-    topic: str = Field(default="", description="the topic with JSON predictions")
-    group: str = "ingest"
+    brokers: str = Field(
+        default="localhost:9092", description="Addresses of one or more brokers, HOST:PORT separated by commas"
+    )
+    topic: str = Field(default="", description="Topic with JSON predictions; left out where [topics.NAME] name several")
+    group: str = Field(
+        default="ingest", description="Consumer group whose offsets are committed; workers assign, they don't subscribe"
+    )
     start: Literal["earliest", "latest"] = Field(
-        default="earliest", description="where a partition without a committed offset begins"
+        default="earliest",
+        description=(
+            "Where a partition without a committed offset starts; one that was added to the topic since starts at its "
+            "first message"
+        ),
     )
     on_expired: Literal["stop", "continue"] = Field(
-        default="stop", description="retention overtook the committed offset: exit 8, or go on and report the range"
+        default="stop",
+        description=(
+            "What happens if retention removed messages before they were read: stop ends with exit code 8, continue "
+            "reads on after the gap and reports its offsets"
+        ),
     )
     queue_bytes: Positive = Field(
-        default=48 * 2**20, description="fetched bytes a worker holds ahead of decoding, over all its partitions"
+        default=48 * 2**20,
+        description="Approximate bytes that a worker fetches ahead of decoding, over all its partitions",
     )
     # They may hold a password that came from the environment: kept out of every dump.
-    options: dict[str, str | bool | int | float] = Field(default_factory=dict, repr=False)
+    options: dict[str, str | bool | int | float] = Field(
+        default_factory=dict,
+        repr=False,
+        description=(
+            'Options passed to librdkafka unchanged, such as "security.protocol" = "SASL_SSL"; a name with _file, such '
+            'as "sasl.password_file" = "/run/secrets/kafka", reads the value from a file. Options that decide whether '
+            "messages are lost can't be set"
+        ),
+    )
 
     @field_validator("brokers", "topic", "group")
     @classmethod
@@ -57,7 +80,7 @@ class Kafka(Section):
     @field_validator("brokers")
     @classmethod
     def _no_login(cls, brokers: str) -> str:
-        # They are shown wherever Kafka is asked.
+        # The addresses are shown in logs and errors.
         if "@" in brokers:
             raise ValueError(
                 "an address has no user and no password; use sasl.username and sasl.password_file in [kafka.options]"
@@ -119,37 +142,65 @@ class Kafka(Section):
 
 
 class Batch(Section):
-    """When a micro-batch is full: whatever comes first."""
+    """When a micro-batch is full: at the first limit that it reaches."""
 
-    max_events: Positive = 100_000
-    max_bytes: Positive = Field(default=64 * 2**20, description="raw bytes of the messages in one batch")
-    linger_s: Seconds = 10.0
-    chunk_events: Positive = Field(default=5_000, description="messages decoded at a time")
+    max_events: Positive = Field(default=100_000, description="Rows in one batch, at most")
+    max_bytes: Positive = Field(
+        default=64 * 2**20, description="Bytes of raw messages at which a batch is full; one chunk may exceed them"
+    )
+    linger_s: Seconds = Field(
+        default=10.0, description="Seconds after its first message at which a batch is full, also when no more arrive"
+    )
+    chunk_events: Positive = Field(default=5_000, description="Messages polled and decoded at a time, at most")
     lane: Literal["auto", "orjson"] = Field(
-        default="auto", description="decode with the compiled fast lane where it is installed, or with orjson alone"
+        default="auto",
+        description=(
+            "Decoder: auto takes the compiled fast lane where it is installed and [schema] sets no rename, exclude, "
+            "hash or unknown, else orjson; orjson never takes the fast lane. The rows are the same"
+        ),
     )
 
 
 class Arize(Section):
-    """What Arize is told, and how patiently. The endpoint itself is set by the SDK's own ARIZE_* variables."""
+    """The model in Arize, and the uploads to it. The endpoint is set by the SDK's own ARIZE_* variables."""
 
-    space_id: str = ""
-    api_key_file: Path | None = None
-    model_name: str = ""
-    model_version: str = Field(default="1", min_length=1)
-    model_type: ModelType = "binary_classification"
-    environment: str = Field(default="production", description="an `Environment`, or a template of one")
-    batch_id: str = Field(default="", description="environment validation: the name of its batch")
-    timeout_s: Seconds = Field(default=60.0, description="wall-clock limit of one upload attempt, all in all")
+    space_id: str = Field(default="", description="Arize space; else ARIZE_SPACE_ID. May be a template")
+    api_key_file: Path | None = Field(
+        default=None,
+        description="File with the Arize key, read again when Arize refuses the key; else the variable ARIZE_API_KEY",
+    )
+    model_name: str = Field(
+        default="",
+        description="Model in Arize. May be a template: {field.path} and {headers.NAME} are filled by each message",
+    )
+    model_version: str = Field(default="1", min_length=1, description="Version of the model. May be a template")
+    model_type: ModelType = Field(default="binary_classification", description="Type of the model")
+    environment: str = Field(
+        default="production",
+        description="Environment: production, training or validation. May be a template of one of them",
+    )
+    batch_id: str = Field(
+        default="",
+        description="Name of the batch in environment validation, which needs one. May be a template",
+    )
+    timeout_s: Seconds = Field(default=60.0, description="Seconds of wall-clock time for one upload attempt in all")
     in_flight: Annotated[int, Field(ge=1, le=64)] = Field(
-        default=2, description="batches sent and not settled, at most: what memory holds and a crash repeats"
+        default=2,
+        description=(
+            "Batches of a route that are sent and not settled, at most: memory holds them, and a crash may repeat "
+            "them. Set it higher for small batches with slow answers"
+        ),
     )
     adaptive: bool = Field(
-        default=True, description="1 to in_flight uploads at once, as the answers allow; false: always in_flight"
+        default=True,
+        description="Whether 1 to in_flight uploads run concurrently, as the answers allow, or always in_flight",
     )
     acknowledgement: Literal["strict", "status"] = Field(
         default="strict",
-        description="strict: a complete 2xx without a body or with JSON acknowledges; status: any complete 2xx",
+        description=(
+            "Which answer acknowledges a batch: strict takes a complete 2xx whose body is empty or JSON; status takes "
+            "any complete 2xx, and over TLS also one without a close_notify, for use behind an odd gateway"
+        ),
     )
 
     @field_validator("space_id", "model_name", "model_version", "environment", "batch_id")
@@ -184,24 +235,47 @@ class Arize(Section):
 
 
 class Delivery(Section):
-    """The retry policy: full jitter between 0 and min(max_backoff_s, base_backoff_s * 2^attempt), without end."""
+    """Retries and commits. A retry waits between 0 and min(max_backoff_s, base_backoff_s * 2^failures), without end."""
 
-    base_backoff_s: Seconds = 0.5
-    max_backoff_s: Seconds = 30.0
-    commit_interval_s: Seconds = 1.0
+    base_backoff_s: Seconds = Field(
+        default=0.5,
+        description="Seconds; a retry waits a random time of at most base_backoff_s * 2^failures",
+    )
+    max_backoff_s: Seconds = Field(
+        default=30.0,
+        description=(
+            "Seconds that a retry waits at most, unless Arize asks for longer (Retry-After, up to 300 seconds)"
+        ),
+    )
+    commit_interval_s: Seconds = Field(
+        default=1.0, description="Seconds between two commits of a worker; sooner if commits hold uploads back"
+    )
 
 
 class DeadLetters(Section):
-    """Where messages go that can't be delivered, and how many of them are too many."""
+    """Where messages go that can't be delivered, and how many of them stop a worker."""
 
-    directory: Path = Path("dead_letters")
-    topic: str = Field(default="", description="a Kafka topic instead of the directory")
-    max_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.5, description="stop when more than this share of the last window_events can't be delivered; 1: never"
+    directory: Path = Field(default=Path("dead_letters"), description="Directory of the files with dead letters")
+    topic: str = Field(
+        default="",
+        description=(
+            "Kafka topic for dead letters instead of the directory, written by an idempotent producer: original key "
+            "and value, provenance in headers"
+        ),
     )
-    window_events: Positive = 10_000
+    max_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5,
+        description=(
+            "Share of the last window_events messages, above 0 and up to 1, that may be dead letters before the worker "
+            "stops; 1 never stops it"
+        ),
+    )
+    window_events: Positive = Field(
+        default=10_000, description="Messages over which max_share is measured; fewer never stop the worker"
+    )
     max_consecutive: Annotated[int, Field(ge=0)] = Field(
-        default=10_000, description="stop when so many messages in a row can't be delivered; 0: never"
+        default=10_000,
+        description="Dead letters in a row at which the worker stops; 0 never stops it",
     )
 
     @field_validator("topic")
@@ -217,24 +291,43 @@ class DeadLetters(Section):
 
 
 class Account(Section):
-    """The account of what was consumed, per partition and hour."""
+    """The account of consumed messages, per partition and hour."""
 
-    directory: str = Field(default="account", description='a file a day is kept there; "" keeps none')
+    directory: str = Field(
+        default="account",
+        description=(
+            'Directory of the account: counts of consumed messages by partition and hour, one file a day; "" keeps none'
+        ),
+    )
 
 
 class Supervisor(Section):
     """The pool of workers."""
 
-    workers: Positive = 1
-    partitions: str = "all"
-    drain_s: Seconds = Field(default=30.0, description="how long a stop waits for acknowledgements")
-    hang_s: Seconds = Field(default=30.0, description="no progress of a worker's loop for this long: killed, restarted")
-    max_crashes: Positive = Field(
-        default=10, description="crashes of one worker within crash_window_s before it is given up"
+    workers: Positive = Field(default=1, description="Worker processes; each reads partitions of one topic")
+    partitions: str = Field(
+        default="all",
+        description='Partitions to read: "0-31", "0,3,5-7" or "all"; left out where [topics.NAME] name several topics',
     )
-    crash_window_s: Seconds = 300.0
-    base_backoff_s: Seconds = 0.2
-    max_backoff_s: Seconds = 30.0
+    drain_s: Seconds = Field(
+        default=30.0, description="Seconds that a stop waits for acknowledgements; later ones stay uncommitted"
+    )
+    hang_s: Seconds = Field(
+        default=30.0,
+        description=(
+            "Seconds without progress of a worker's loop until it is killed and restarted; at its start twice as many, "
+            "at least 150"
+        ),
+    )
+    max_crashes: Positive = Field(
+        default=10, description="Crashes of one worker within crash_window_s, at most; one more, and it is given up"
+    )
+    crash_window_s: Seconds = Field(default=300.0, description="Seconds in which max_crashes are counted")
+    base_backoff_s: Seconds = Field(
+        default=0.2,
+        description="Seconds; a restart waits a random time of at most base_backoff_s * 2^(crashes - 1)",
+    )
+    max_backoff_s: Seconds = Field(default=30.0, description="Seconds that a restart waits at most")
 
     def with_partitions(self, partitions: str) -> Self:
         """The same for other partitions."""
@@ -242,7 +335,7 @@ class Supervisor(Section):
 
 
 def _usable_text(text: str) -> str:
-    """`text`, which librdkafka is given. Raises `ValueError` with the kind and the position of what can't be there."""
+    """`text`, if librdkafka can take it. Raises `ValueError` with the position and kind of a bad character."""
     if fault := credentials.text_fault(text):
         raise ValueError(f"{fault}; {credentials.OPTION_ADVICE}")
     return text

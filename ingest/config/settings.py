@@ -1,4 +1,4 @@
-"""What the sources say, as one frozen `Config`: a policy for each section, and the topics that result from it.
+"""The settings of all sources as one frozen `Config`: a policy for each section, and the topics resolved from it.
 
 Rules
 1. Of the sources the first that sets a key wins: flags, environment (`INGEST_KAFKA__BROKERS`), the file, defaults.
@@ -31,16 +31,34 @@ class Config(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    kafka: Kafka = Kafka()
-    batch: Batch = Batch()
-    arize: Arize = Arize()
-    columns: Schema = Field(default=Schema(), alias="schema")
-    delivery: Delivery = Delivery()
-    dead_letters: DeadLetters = DeadLetters()
-    account: Account = Account()
-    supervisor: Supervisor = Supervisor()
-    topic_overlays: Topics = Field(default_factory=dict, alias="topics")
-    route_overlays: Routes = Field(default_factory=dict, alias="routes")
+    kafka: Kafka = Field(default=Kafka(), description="The source of the messages")
+    batch: Batch = Field(default=Batch(), description="When a micro-batch is full: at the first limit that it reaches")
+    arize: Arize = Field(default=Arize(), description="The model in Arize, and the uploads to it")
+    columns: Schema = Field(
+        default=Schema(), alias="schema", description="The role of each column, and how values become columns"
+    )
+    delivery: Delivery = Field(default=Delivery(), description="Retries and commits")
+    dead_letters: DeadLetters = Field(
+        default=DeadLetters(), description="Where messages go that can't be delivered, and how many stop a worker"
+    )
+    account: Account = Field(default=Account(), description="The account of consumed messages")
+    supervisor: Supervisor = Field(default=Supervisor(), description="The pool of workers")
+    topic_overlays: Topics = Field(
+        default_factory=dict,
+        alias="topics",
+        description=(
+            "Several topics by name, each with the keys that differ in it. A worker reads one topic; every topic has "
+            "one worker at least, and the next one goes where most partitions share one"
+        ),
+    )
+    route_overlays: Routes = Field(
+        default_factory=dict,
+        alias="routes",
+        description=(
+            "Routes by name, in order: the first whose conditions a message meets takes it; a message that no route "
+            "takes is a dead letter (no_route). Each route has batches, uploads (in_flight) and memory of its own"
+        ),
+    )
 
     @cached_property
     def topics(self) -> tuple[TopicConfig, ...]:

@@ -1,29 +1,13 @@
-from pathlib import Path
+"""Settings of [schema] and [arize] that the SDK would refuse together are faults."""
 
 import pytest
 
-from ingest.config.arize_access import max_past_years
-from ingest.config.load import load
-from ingest.errors import ConfigError
+from tests.harness.config_file import faults_of
 
 BOXES = '[schema.object_detection.prediction]\nboxes = "b"\ncategories = "c"\n'
 ACTUAL_BOXES = '[schema.object_detection.actual]\nboxes = "ab"\ncategories = "ac"\n'
 POLYGONS = '[schema.semantic_segmentation.prediction]\npolygons = "p"\ncategories = "c"\n'
 RANKING = '[schema.ranking]\ngroup = "g"\nrank = "r"\n'
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def faults(text: str) -> list[str]:
-    Path("given.toml").write_text(text)
-    try:
-        load(Path("given.toml"))
-    except ConfigError as wrong:
-        return wrong.faults
-    return []
 
 
 def model(name: str, environment: str = "production") -> str:
@@ -51,14 +35,14 @@ def model(name: str, environment: str = "production") -> str:
         '[schema]\ntags = ["prediction_id", "region"]\n',
         "[schema.embeddings.text]\nvector = 'v'\ndata = 'd'\n[schema.embeddings.image]\nvector = 'w'\nlink = 'url'\n",
         '[schema]\ntags = ["t"]\n[schema.types]\nprediction_ts = "integer"\nt = "string"\n"f.*" = "list of strings"\n',
-        # What a wildcard can't reach is no fault: "pins" says what it reaches.
+        # A wildcard that can't reach a column is not a fault: the rules of column_types say what it reaches.
         '[schema.types]\n"*" = "list of strings"\n[schema.conflicts]\n"*" = "null"\n',
         '[schema.types]\n"*" = "float"\n[schema.conflicts]\n"*" = "text"\nprediction_id = "text"\n',
         '[schema]\nunknown = "ignore"\n[schema.conflicts]\nprediction_score = "null"\nx = "dead_letter"\n',
     ],
 )
-def test_what_works_together(text: str) -> None:
-    assert faults(text) == []
+def test_settings_that_can_be_combined_pass(text: str) -> None:
+    assert faults_of(text) == []
 
 
 @pytest.mark.parametrize(
@@ -146,11 +130,11 @@ def test_what_works_together(text: str) -> None:
         ('[schema]\nconstants = {c = 1}\n[schema.types]\nc = "float"\n', '[schema] types: "c" comes from'),
         ('[schema]\nhash = ["u.*"]\n[schema.types]\n"u.x" = "float"\n', '[schema] types: "u.x" = "float", but'),
         ('[schema.types]\nx = "int"\n', '[schema] types: "x" = "int": did you mean integer?'),
-        ('[schema.types]\nx = "timestamp"\n', '[schema] types: "x" = "timestamp": no type to pin: the timestamp'),
-        ('[schema.types]\nx = "list of numbers"\n', '[schema] types: "x" = "list of numbers": no type to pin: vec'),
+        ('[schema.types]\nx = "timestamp"\n', '[schema] types: "x" = "timestamp": not a type to pin: the timestamp'),
+        ('[schema.types]\nx = "list of numbers"\n', '[schema] types: "x" = "list of numbers": not a type to pin: vec'),
         ('[schema.types]\nx = "complex"\n', '[schema] types: "x" = "complex": known: boolean, integer, float'),
         ("[schema.types]\nx = 3\n", '[schema] types: "x" = 3: known: boolean'),
-        ('[schema.types]\nfeatures.age = "integer"\n', '[schema] types: "features" is a table; a dotted name stands'),
+        ('[schema.types]\nfeatures.age = "integer"\n', '[schema] types: "features" is a table; write a dotted name in'),
         ('[schema.types]\n"" = "integer"\n', "[schema] types: a name is empty"),
         ('[schema]\ntypes = "integer"\n', "[schema] types: it is a table of columns"),
         ('[schema.conflicts]\nx = "nul"\n', '[schema] conflicts: "x" = "nul": did you mean null?'),
@@ -166,21 +150,5 @@ def test_what_works_together(text: str) -> None:
         ),
     ],
 )
-def test_what_can_t_work_together(text: str, beginning: str) -> None:
-    assert [fault for fault in faults(text) if fault.startswith(beginning)], faults(text)
-
-
-def test_unknown_keys_inside_name_the_nearest() -> None:
-    (fault,) = [fault for fault in faults("[schema.ranking]\nrnk = 'r'\n") if "unknown" in fault]
-    assert fault.endswith("did you mean rank?")
-
-
-def test_years_back_are_the_sdk_s_own_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ARIZE_MAX_PAST_YEARS", raising=False)
-    assert max_past_years() == 5
-    monkeypatch.setenv("ARIZE_MAX_PAST_YEARS", "7")
-    assert max_past_years() == 7
-    for wrong in ("0", "many", "-1", ""):
-        monkeypatch.setenv("ARIZE_MAX_PAST_YEARS", wrong)
-        with pytest.raises(ConfigError, match="ARIZE_MAX_PAST_YEARS"):
-            max_past_years()
+def test_settings_that_contradict_each_other_are_faults(text: str, beginning: str) -> None:
+    assert [fault for fault in faults_of(text) if fault.startswith(beginning)], faults_of(text)

@@ -1,3 +1,5 @@
+"""Secrets and header values are cleaned and checked, and texts are freed of them."""
+
 import os
 from pathlib import Path
 
@@ -196,3 +198,11 @@ def test_a_login_in_an_address_is_removed() -> None:
     assert without_logins(f"single_host='user:{CANARY}@h' twice") == "single_host='***@h' twice"
     assert without_logins(f"https://u:{CANARY}@@h/x") == "***@h/x"
     assert without_logins("api.arize.com") == "api.arize.com"
+
+
+def test_a_secret_file_that_can_not_be_read_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"\[kafka.options\] x_file = missing: can't be read: No such file"):
+        read_secret("[kafka.options] x_file", "missing")
+    Path("binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        read_secret("key", "binary")
