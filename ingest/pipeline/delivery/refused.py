@@ -1,11 +1,11 @@
 """Refused rows: what Arize will never take becomes dead letters, each row with its raw message.
 
-A batch keeps no raw messages while it waits, that would double its memory for the rare case. They are still in Kafka,
-because nothing of the batch is committed, so they are read again. A message that is gone there (retention) is
-written as its decoded row: nothing is lost.
+A batch keeps no raw messages while it waits: that would double its memory for a rare case. They are still in Kafka,
+because nothing of the batch is committed, so they are read again. A message that retention has removed there is written
+as its decoded row: nothing is lost.
 
-Which rows of a batch these are is known by now (`bisect`). A ticket none of whose rows was refused is free at once, the
-others when their dead letters are durable.
+`bisect` has found which rows of a batch these are. A ticket without refused rows is released immediately, the others
+when their dead letters are durable.
 """
 
 import json
@@ -56,7 +56,7 @@ class DecodedRow:
         return json.dumps(row, ensure_ascii=False, default=str).encode()
 
     def key(self) -> None:
-        """Not known any more."""
+        """Unknown: only the row is left."""
         return
 
     def headers(self) -> Headers:

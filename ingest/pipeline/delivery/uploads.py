@@ -1,18 +1,18 @@
 """The pool of uploads: frozen batches on their way to Arize, each until it is acknowledged, refused or fatal.
 
 Rules
-1. At most `concurrency.most` batches are here at once, waiting ones between two attempts included: that bounds the
-   memory, however long the endpoint is away. At most `concurrency.limit` attempts are on their way: that is what the
-   endpoint is spared, and a batch that fails again and again leaves room for the others.
+1. At most `concurrency.most` batches are here, those that wait between two attempts included: that bounds the memory,
+   however long the endpoint is away. At most `concurrency.limit` attempts run concurrently: that protects the endpoint,
+   and a batch that fails again and again leaves room for the others.
 2. An attempt runs on its own thread, decoding goes on meanwhile. All decisions are taken in the worker's loop, which
-   calls `poll`: the threads only send and report.
+   calls `poll`: the threads only send.
 3. Each attempt has a wall-clock deadline; past it the connection is cut and the attempt counts as failed.
-4. A retryable fault waits by retry's rules, for ever if need be; every attempt sends the identical rows. Where several
-   are due the oldest batch goes first, and before any new one.
-5. A refused batch (400, 413, 422) is searched for the rows that Arize will not take, by bisect's rules. The search
-   keeps the batch's one place and sends one request after the other, the other batches go on meanwhile; a retryable
-   fault in its midst repeats that one request. The batch is settled when each of its rows is taken or refused: only
-   then may its tickets go, so a crash before repeats no more than the batch.
+4. After a retryable fault an attempt waits by the rules of `backoff`, without end; every attempt sends the identical
+   rows. Where several are due the oldest batch goes first, and before any new one.
+5. A refused batch (400, 413, 422) is bisected to find the rows that Arize will not take. It keeps its one place and
+   sends one request after the other, while the other batches go on; a retryable fault repeats one request. The batch is
+   settled when each of its rows is acknowledged or refused: only then are its tickets released, so a crash before that
+   repeats no more than the batch.
 """
 
 import random
@@ -74,8 +74,8 @@ class SettledBatch:
 class _Upload:
     batch: Batch
     table: pa.Table
-    asked: pa.Table  # what the attempt sends: the table, or some of its rows while they are searched
-    search: Bisect | None = None
+    sending: pa.Table  # what an attempt sends: the table, or some of its rows while it is bisected
+    bisect: Bisect | None = None
     attempt: Attempt = field(default_factory=Attempt)
     attempts: int = 0
     failures: int = 0
@@ -159,10 +159,10 @@ class Uploads:
         self._submit(upload, now)
 
     def poll(self, now: float) -> list[SettledBatch]:
-        """Take in the answers, cut what is overdue, send again what is due. Returns the batches that are settled.
+        """Take the answers, cut what is overdue, send again what is due. Returns the batches that are settled.
 
         Raises what an attempt raised beyond RetryableError and RejectedError: FatalError, or a defect; but only when
-        nothing is settled, so that no acknowledgement goes under with it.
+        nothing is settled, so that no acknowledgement is lost with it.
         """
         settled = []
         halting: Future[None] | None = None
@@ -203,38 +203,38 @@ class Uploads:
         upload.attempt = Attempt()
         upload.attempts += 1
         upload.started_at = now
-        upload.future = self._pool.submit(self._send, upload.asked, upload.attempt, upload.batch.destination)
+        upload.future = self._pool.submit(self._send, upload.sending, upload.attempt, upload.batch.destination)
         upload.future.add_done_callback(lambda _: self._on_answer())
 
     def _outcome(self, upload: _Upload, future: Future[None], now: float) -> SettledBatch | None:
-        search = upload.search
+        search = upload.bisect
         try:
             future.result()
         except RetryableError as fault:
-            self._again(upload, fault, now)
+            self._retry_later(upload, fault, now)
             return None
         except RejectedError as refused:
             self._unproven.settled(upload.batch.number)
             if search is None:
-                search = self._split(upload, refused)
+                search = self._begin_bisect(upload, refused)
             else:
                 search.refused(refused)
         else:
             self._unproven.settled(upload.batch.number)
-            self._hear(upload, now)
+            self._measure_pace(upload, now)
             if search is None:
-                self._acknowledged(upload, upload.batch.rows, now)
+                self._report_acknowledged(upload, upload.batch.rows, now)
                 return SettledBatch(upload.batch)
             search.taken()
         upload.failures = 0
         rows = search.ask()
         if rows is not None:
-            upload.asked = _rows(upload.table, rows)
+            upload.sending = _rows(upload.table, rows)
             upload.future, upload.retry_at = None, now
             return None
-        return self._searched(upload, search, now)
+        return self._bisected(upload, search, now)
 
-    def _again(self, upload: _Upload, fault: RetryableError, now: float) -> None:
+    def _retry_later(self, upload: _Upload, fault: RetryableError, now: float) -> None:
         upload.failures += 1
         upload.future = None
         wait_s = self._backoff.wait_s(upload.failures, random.random(), fault.retry_after_s)
@@ -242,19 +242,19 @@ class Uploads:
         self._emit(
             UploadRetried(
                 batch=upload.batch.number,
-                rows=upload.asked.num_rows,
+                rows=upload.sending.num_rows,
                 attempt=upload.failures,
                 error=str(fault),
                 retry_in_s=wait_s,
             )
         )
         if fault.ambiguous:
-            self._tell_unproven(upload, str(fault), now)
+            self._report_unproven(upload, str(fault), now)
         before = self._concurrency.limit
         if self._concurrency.failed(began=upload.started_at, now=now):
-            self._tell_halved(before, str(fault), now)
+            self._report_reduced(before, str(fault), now)
 
-    def _tell_unproven(self, upload: _Upload, why: str, now: float) -> None:
+    def _report_unproven(self, upload: _Upload, why: str, now: float) -> None:
         seconds = self._unproven.ambiguous(upload.batch.number, now)
         if seconds is not None:
             self._emit(
@@ -266,26 +266,26 @@ class Uploads:
                 )
             )
 
-    def _hear(self, upload: _Upload, now: float) -> None:
-        """What an acknowledgement says of the endpoint's pace, be it of a part of the batch."""
+    def _measure_pace(self, upload: _Upload, now: float) -> None:
+        """Learn the endpoint's pace from an acknowledgement, also of a part of the batch."""
         taken_s = upload.attempt.answered_s
         before = self._concurrency.limit
         slowdown = self._concurrency.acknowledged(
-            upload.batch.raw_bytes * upload.asked.num_rows // upload.batch.rows,
+            upload.batch.raw_bytes * upload.sending.num_rows // upload.batch.rows,
             began=upload.started_at,
             seconds=now - upload.started_at if taken_s is None else taken_s,
             now=now,
         )
         if slowdown is not None:
             why = f"its answers take {slowdown.recent_s:.3g} s, usual are {slowdown.usual_s:.3g} s"
-            self._tell_halved(before, why, now)
+            self._report_reduced(before, why, now)
 
-    def _tell_halved(self, before: int, why: str, now: float) -> None:
+    def _report_reduced(self, before: int, why: str, now: float) -> None:
         limit = self._concurrency.limit
         if self._throttle.allow(str(limit), now):  # it goes up and down for as long as the trouble lasts
             self._emit(UploadsHalved(before=before, limit=limit, why=why))
 
-    def _split(self, upload: _Upload, refused: RejectedError) -> Bisect:
+    def _begin_bisect(self, upload: _Upload, refused: RejectedError) -> Bisect:
         batch = upload.batch
         if batch.rows > 1:
             self._emit(
@@ -296,13 +296,13 @@ class Uploads:
                     error=str(refused),
                 )
             )
-        upload.search = Bisect(batch.rows, refused)
-        return upload.search
+        upload.bisect = Bisect(batch.rows, refused)
+        return upload.bisect
 
-    def _searched(self, upload: _Upload, search: Bisect, now: float) -> SettledBatch:
+    def _bisected(self, upload: _Upload, search: Bisect, now: float) -> SettledBatch:
         settled = SettledBatch(upload.batch, tuple(search.dead))
         if search.taken_rows:
-            self._acknowledged(upload, search.taken_rows, now)
+            self._report_acknowledged(upload, search.taken_rows, now)
         if search.dead:
             last = search.dead[-1].error
             self._emit(
@@ -316,7 +316,7 @@ class Uploads:
             )
         return settled
 
-    def _acknowledged(self, upload: _Upload, rows: int, now: float) -> None:
+    def _report_acknowledged(self, upload: _Upload, rows: int, now: float) -> None:
         self._emit(
             UploadAcknowledged(
                 batch=upload.batch.number,
