@@ -74,11 +74,11 @@ def batched(batch: Any) -> None:
 
 
 def uploading(log: Any) -> None:
-    before(log.ArizeLog, "_log")
+    before(log.ArizeUploader, "_log")
 
 
 def stored(log: Any) -> None:
-    after(log.ArizeLog, "_log")
+    after(log.ArizeUploader, "_log")
 
 
 def second_stored(log: Any) -> None:
@@ -88,7 +88,7 @@ def second_stored(log: Any) -> None:
         taken.append(1)
         return len(taken) == 2
 
-    after(log.ArizeLog, "_log", second)
+    after(log.ArizeUploader, "_log", second)
 
 
 def acknowledged(poll: Any) -> None:
@@ -205,13 +205,13 @@ def changes_a_value(lane: Any) -> None:
 
 
 def sends_twice(log: Any) -> None:
-    send = log.ArizeLog._log
+    send = log.ArizeUploader._log
 
     def twice(*args: Any) -> None:
         send(*args)
         send(*args)
 
-    log.ArizeLog._log = twice
+    log.ArizeUploader._log = twice
 
 
 def counts_over_gaps(ack: Any) -> None:
@@ -240,8 +240,8 @@ def tells_the_key(log: Any) -> None:
         sys.stderr.flush()
         sent(self, *args)
 
-    sent = log.ArizeLog._log
-    log.ArizeLog._log = told
+    sent = log.ArizeUploader._log
+    log.ArizeUploader._log = told
 
 
 def tells_an_event(lane: Any) -> None:
