@@ -34,7 +34,7 @@ def test_exit_codes_are_the_documented_ones() -> None:
     [
         ConfigError("one"),
         ConfigError(["one", "two"]),
-        DecodeError(Reason("code", "text")),
+        DecodeError(Reason("not_json", "text")),
         RetryableError("busy", status=503, retry_after_s=2.5),
         RetryableError("cut", ambiguous=True),
         RejectedError("no", status=422),

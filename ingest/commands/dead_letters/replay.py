@@ -30,7 +30,7 @@ from ingest.pipeline.delivery.uploads import SettledBatch, Uploads
 from ingest.pipeline.intake import Intake
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.rows import RowProcessors
-from ingest.reasons import Reason
+from ingest.reasons import REJECTED, Reason
 from ingest.records import Chunk
 
 _ONE = 0  # all letters stand in one partition, at the offset of their number
@@ -158,7 +158,7 @@ class PipelineReplay:
         letters = self._store.read([self._entries[int(ids[row])] for row, _, _ in refused])
         self._fail(
             [
-                DeadLetter(letter, Reason(f"rejected_{error.status}", f"Arize refused the row: {error}"))
+                DeadLetter(letter, Reason(REJECTED[error.status], f"Arize refused the row: {error}"))
                 for letter, (_, error, _) in zip(letters, refused, strict=True)
             ],
             outcome,

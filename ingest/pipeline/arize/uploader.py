@@ -50,12 +50,12 @@ from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, Retr
 from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.failure_text import cleaned, failure_text, shown_url
 from ingest.pipeline.arize.roles import Roles, roles
+from ingest.reasons import REJECTED
 from ingest.records import Destination
 
 # The SDK's own log lines repeat what the events say, and may quote column values and ARIZE_* variables.
 logging.getLogger("arize").setLevel(logging.CRITICAL)
 
-_REJECTED = {400, 413, 422}
 _SDK_REFUSES = "the arize SDK refuses its settings (ARIZE_* in the environment)"
 
 
@@ -151,7 +151,7 @@ class ArizeUploader:
     ) -> RetryableError | RejectedError:
         status = answer.status_code
         said = cleaned(answer.message, secrets)
-        if status in _REJECTED:
+        if status in REJECTED:
             return RejectedError(f"HTTP {status} {said}".rstrip(), status=status)
         if 300 <= status < 400:
             where = cleaned(str(attempt.location), secrets)

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 
 from ingest.config.schema import misplaced
 from ingest.pipeline.arize.column_view import ColumnView, Fault, ValidationLimits, outside, where
-from ingest.pipeline.arize.geometry import numpy_of, parents_of
+from ingest.pipeline.arize.geometry import Ints, numpy_of, parents_of
 from ingest.pipeline.arize.roles import outcome_columns, roles, shadowed
 from ingest.pipeline.arize.validate_models import CHECKS, id_length
 from ingest.pipeline.decoding.result import Decoded
@@ -68,7 +68,8 @@ def _faults(look: ColumnView, now_epoch_s: float) -> Iterator[Fault]:
     yield from id_length(look, schema.prediction_id, "prediction_id")
     yield from _timestamp(look, schema.timestamp, now_epoch_s)
     for tag in meant.tags:
-        yield from _too_long(look, tag, MAX_TAG_CHARACTERS, "tag_length", f'the tag "{tag}"')
+        detail = f'the tag "{tag}" has more than {MAX_TAG_CHARACTERS} characters'
+        yield _rows_longer_than(look, tag, MAX_TAG_CHARACTERS), Reason("tag_length", detail)
     yield from _outcomes(look, list(meant.shap.values()))
     for name, one in schema.embeddings.items():
         yield from _vector(look, one.vector, f"[schema] embeddings.{name}.vector")
@@ -114,12 +115,12 @@ def _timestamp(look: ColumnView, name: str, now_epoch_s: float) -> Iterator[Faul
     yield rows, Reason("timestamp_range", detail)
 
 
-def _too_long(look: ColumnView, name: str, limit: int, code: str, said: str) -> Iterator[Fault]:
+def _rows_longer_than(look: ColumnView, name: str, limit: int) -> Ints:
     """The rows whose text has more than `limit` characters; it never has more of them than bytes."""
     column = look.columns.get(name)
-    if column is not None and pa.types.is_string(column.type) and pc.max(pc.binary_length(column)).as_py() > limit:
-        rows = where(pc.greater(pc.utf8_length(column), limit))
-        yield rows, Reason(code, f"{said} has more than {limit} characters")
+    if column is None or not pa.types.is_string(column.type) or pc.max(pc.binary_length(column)).as_py() <= limit:
+        return np.empty(0, dtype=np.int64)
+    return where(pc.greater(pc.utf8_length(column), limit))
 
 
 def _outcomes(look: ColumnView, shap: list[str]) -> Iterator[Fault]:
@@ -155,7 +156,8 @@ def _vector(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
 
 
 def _text(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
-    yield from _too_long(look, name, MAX_TEXT_CHARACTERS, "embedding_text_length", f'"{name}" ({setting})')
+    too_long = Reason("embedding_text_length", f'"{name}" ({setting}) has more than {MAX_TEXT_CHARACTERS} characters')
+    yield _rows_longer_than(look, name, MAX_TEXT_CHARACTERS), too_long
     tokens = look.columns.get(name)
     if tokens is None or not pa.types.is_list(tokens.type):
         return
@@ -163,4 +165,4 @@ def _text(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
     yield parents[where(flat.is_null())], Reason("embedding_text", f'"{name}" ({setting}) holds a null')
     lengths = np.asarray(numpy_of(pc.fill_null(pc.utf8_length(flat), 0)), dtype=np.int64)
     long = np.flatnonzero(np.bincount(parents, lengths, minlength=look.rows) > MAX_TEXT_CHARACTERS)
-    yield long, Reason("embedding_text_length", f'"{name}" ({setting}) has more than {MAX_TEXT_CHARACTERS} characters')
+    yield long, too_long

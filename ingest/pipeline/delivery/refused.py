@@ -23,7 +23,7 @@ from ingest.pipeline.dead_letters.redact import REDACTED
 from ingest.pipeline.delivery.batch import Batch, Part
 from ingest.pipeline.delivery.bisect import RefusedRows, numbers
 from ingest.pipeline.offsets.segment import Ticket
-from ingest.reasons import Reason
+from ingest.reasons import REJECTED, Reason
 from ingest.records import Headers, KafkaMessage
 
 Refetch = Callable[[Mapping[int, Sequence[int]]], list[KafkaMessage]]
@@ -158,7 +158,7 @@ def _reason(error: RejectedError, together: int) -> Reason:
     text = f"Arize refused the row: {error}"
     if together:
         text = f"Arize refused the row together with {together:,} others that could not be told apart from it: {error}"
-    return Reason(f"rejected_{error.status}", text)
+    return Reason(REJECTED[error.status], text)
 
 
 def _offsets(parts: Sequence[Part]) -> dict[int, list[int]]:

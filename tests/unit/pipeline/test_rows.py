@@ -179,7 +179,7 @@ def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
     sink = RedactingSink(kept, privacy)
     raw = b'{"ssn": "123", "user": {"mail": "a@b", "age": 3}, "list": [{"ssn": 1}]}'
     bad: list[KafkaMessage] = [Message(raw), Message(b'{"ssn": "123"'), Message(None)]
-    sink.write([DeadLetter(message, Reason("code", "reason")) for message in bad])
+    sink.write([DeadLetter(message, Reason("not_json", "reason")) for message in bad])
     treated, withheld, tombstone = kept.letters
     assert json.loads(treated.message.value() or b"") == {
         "user": {"mail": privacy.digest("a@b"), "age": 3},

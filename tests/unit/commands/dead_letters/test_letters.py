@@ -75,7 +75,7 @@ def test_what_was_written_comes_back_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[bytes | None, bytes | None, Headers]]
 ) -> None:
     directory = tmp_path_factory.mktemp("letters")
-    write(directory, *(DeadLetter(Message(n, *part), Reason("code", "why")) for n, part in enumerate(parts)))
+    write(directory, *(DeadLetter(Message(n, *part), Reason("not_json", "why")) for n, part in enumerate(parts)))
     store = FileStore(directory)
     letters = store.read(sorted(store.index(), key=lambda entry: entry.origin.offset))
     assert [(letter.value(), letter.key(), list(letter.headers())) for letter in letters] == [
@@ -87,11 +87,11 @@ def test_what_was_written_comes_back_byte_for_byte(
 def test_what_goes_through_a_topic_comes_back_too(
     value: bytes | None, key: bytes | None, headers: Headers, column: str | None
 ) -> None:
-    written = record(DeadLetter(Message(7, value, key, headers), Reason("code", 'x "y"'), column), "letters")
+    written = record(DeadLetter(Message(7, value, key, headers), Reason("not_json", 'x "y"'), column), "letters")
     found = of_message(Message(1, written.value, written.key, written.headers, 0))
     assert isinstance(found, Letter)
     assert found.entry.origin == Origin("predictions", 3, 7, 5_000)
-    assert (found.entry.reason, found.entry.detail, found.entry.place) == ("code", 'x "y"', (0, 1))
+    assert (found.entry.reason, found.entry.detail, found.entry.place) == ("not_json", 'x "y"', (0, 1))
     assert (found.value(), found.key(), list(found.headers())) == (value, key, list(headers))
     if column is not None:
         assert found.entry.column == column

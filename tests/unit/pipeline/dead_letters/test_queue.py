@@ -89,7 +89,7 @@ HEADERS = st.none() | st.lists(
 def test_every_byte_comes_back(tmp_path: Path, parts: list[tuple[Any, Any, Any]]) -> None:
     directory = tmp_path / str(time.monotonic_ns())
     files = DeadLetterFiles(directory, "predictions")
-    files.write([DeadLetter(Message(n, *part), Reason("code", "why")) for n, part in enumerate(parts)])
+    files.write([DeadLetter(Message(n, *part), Reason("not_json", "why")) for n, part in enumerate(parts)])
     files.close()
     records = lines(directory)
     assert [record["offset"] for record in records] == list(range(len(parts)))

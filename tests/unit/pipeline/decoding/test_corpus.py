@@ -8,6 +8,7 @@ import pytest
 
 from ingest.config.load import load
 from ingest.pipeline.rows import RowProcessor
+from ingest.reasons import REASONS
 from tests.harness.corpus import Message, good, messages
 from tests.unit.pipeline.decoding.test_columns import same
 from tests.unit.pipeline.test_rows import Message as KafkaMessage
@@ -42,6 +43,7 @@ def test_it_is_large() -> None:
     assert len(ALL) - cuts >= 200
     assert sum(message.reason is None for message in ALL) >= 100
     assert len({message.reason for message in ALL}) >= 15
+    assert {message.reason for message in ALL if message.reason} <= REASONS.keys()
 
 
 @pytest.mark.parametrize("message", ALL, ids=str)
