@@ -166,7 +166,7 @@ class Reading:
         rooms = {number: delivery.room() for number, delivery in self._deliveries.items()}
         for number in self._behind.leave(rooms, now):
             delivery = self._deliveries[number]
-            self._emit(events.RouteLeftBehind(worker=self._worker, route=delivery.name, why=delivery.trouble))
+            self._emit(events.RouteSuspended(worker=self._worker, route=delivery.name, reason=delivery.trouble))
         if brimful or self._behind.joining(self._chunk_events, now):
             return 0
         return min(room for number, room in rooms.items() if number not in self._behind.routes)

@@ -213,7 +213,7 @@ class _Worker:
             topic_partitions=self._partitions_confirmed,
         )
         worker = self._task.worker
-        self._emit(events.PartitionAssigned(worker=worker, partition=partition, next_offset=offset, why=why))
+        self._emit(events.PartitionAssigned(worker=worker, partition=partition, next_offset=offset, reason=why))
 
     def _commit_starts(self, unknown: Sequence[int]) -> None:
         """Before anything is assigned, so that no message can come of these polls."""
@@ -342,7 +342,7 @@ class _Worker:
             counts = {p: mark.counts for p in news if (mark := self._committer.stored(p)) is not None}
             self._emit(events.Committed(worker=self._task.worker, next_offsets=news, counts=counts))
         for fault in faults:
-            if self._repeats.news(fault, time.monotonic()):
+            if self._repeats.allow(fault, time.monotonic()):
                 self._emit(events.CommitFailed(worker=self._task.worker, error=fault))
 
     def commit_what_is_acknowledged(self) -> None:
@@ -383,21 +383,21 @@ class _Worker:
         for column, unit in self._judges.units():
             if column not in self._units_told:
                 self._units_told.add(column)
-                self._emit(events.TimestampsRead(worker=self._task.worker, column=column, unit=unit))
+                self._emit(events.TimestampUnitDetected(worker=self._task.worker, column=column, unit=unit))
         for column, old, new in taken.widened:
-            self._emit(events.ColumnWidened(worker=self._task.worker, column=column, old=old, new=new))
+            self._emit(events.ColumnWidened(worker=self._task.worker, column=column, old_type=old, new_type=new))
         self._tell_late(taken.late, time.monotonic())
 
     def _kafka_trouble(self, text: str) -> None:
-        if self._repeats.news(text, time.monotonic()):
-            self._emit(events.KafkaTrouble(worker=self._task.worker, error=text))
+        if self._repeats.allow(text, time.monotonic()):
+            self._emit(events.KafkaWarning(worker=self._task.worker, error=text))
 
     # --- report --------------------------------------------------------------------------------
 
     def _tell_late(self, rows: int, now: float, *, last: bool = False) -> None:
         self._late += rows
-        if self._late and (last or self._repeats.news("late actuals", now)):
-            self._emit(events.LateActuals(worker=self._task.worker, rows=self._late, days=join_window.DAYS))
+        if self._late and (last or self._repeats.allow("late actuals", now)):
+            self._emit(events.LateActuals(worker=self._task.worker, rows=self._late, join_window_days=join_window.DAYS))
             self._late = 0
 
     def _report(self, now: float, *, last: bool = False) -> None:

@@ -30,12 +30,12 @@ from ingest.events import (
     Emit,
     Throttle,
     UploadAcknowledged,
+    UploadBisecting,
+    UploadConcurrencyReduced,
     UploadRejected,
     UploadRetried,
-    UploadsHalved,
-    UploadSplit,
     UploadStarted,
-    UploadUnproven,
+    UploadUnacknowledged,
 )
 from ingest.pipeline.arize.transport import Attempt
 from ingest.pipeline.backoff import Backoff
@@ -267,13 +267,13 @@ class Uploads:
         seconds = self._unproven.ambiguous(upload.batch.number, now)
         if seconds is not None:
             self._emit(
-                UploadUnproven(
+                UploadUnacknowledged(
                     worker=self._worker,
                     route=self._route,
                     batch=upload.batch.number,
                     attempts=upload.attempts,
-                    seconds=seconds,
-                    why=why,
+                    elapsed_s=seconds,
+                    reason=why,
                 )
             )
 
@@ -293,19 +293,21 @@ class Uploads:
 
     def _tell_halved(self, before: int, why: str, now: float) -> None:
         limit = self._concurrency.limit
-        if self._repeats.news(str(limit), now):  # it goes up and down for as long as the trouble lasts
-            self._emit(UploadsHalved(worker=self._worker, route=self._route, before=before, limit=limit, why=why))
+        if self._repeats.allow(str(limit), now):  # it goes up and down for as long as the trouble lasts
+            self._emit(
+                UploadConcurrencyReduced(worker=self._worker, route=self._route, before=before, limit=limit, reason=why)
+            )
 
     def _split(self, upload: _Upload, refused: RejectedError) -> Bisect:
         batch = upload.batch
         if batch.rows > 1:
             self._emit(
-                UploadSplit(
+                UploadBisecting(
                     worker=self._worker,
                     route=self._route,
                     batch=batch.number,
                     rows=batch.rows,
-                    status=refused.status,
+                    http_status=refused.status,
                     error=str(refused),
                 )
             )
@@ -324,7 +326,7 @@ class Uploads:
                     route=self._route,
                     batch=upload.batch.number,
                     rows=settled.refused_rows,
-                    status=last.status,
+                    http_status=last.status,
                     error=str(last),
                     requests=search.requests,
                 )
@@ -339,7 +341,7 @@ class Uploads:
                 batch=upload.batch.number,
                 rows=rows,
                 attempts=upload.attempts,
-                seconds=now - upload.started_at,
+                last_attempt_s=now - upload.started_at,
             )
         )
 
