@@ -133,7 +133,7 @@ def run(brokers: str, topic: str, case: Case, rate: int, outage_s: float) -> tup
         found = np.concatenate(seconds)
         if len(found) + others != events:
             raise SystemExit(f"{case.name}: {len(found) + others:,} rows of {events:,} are there")
-        return found, sum('"route_left_behind"' in line for line in output), others
+        return found, sum('"route_suspended"' in line for line in output), others
 
 
 def _faults() -> Sequence[Fault]:

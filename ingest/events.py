@@ -1,27 +1,35 @@
-"""What happens, as typed values, and the one hook it goes through.
+"""The events that a run emits, as typed values, and the callable that they are passed to.
 
-The steps and the supervisor say what happened by calling an `Emit`; logs, screens and metrics listen
-to it. Nothing here formats, prints or decides. A worker's events travel to the supervisor over a pipe,
-so each is a small frozen value that pickles.
+The steps and the supervisor pass each event to an `Emit`; logs, screens and the account receive it there. Nothing here
+formats, prints or decides. A worker's events travel to the supervisor over a pipe, so each is a small frozen value that
+pickles.
 
-No event holds a payload or a secret.
+Rules
+1. The class names, in snake_case, and the field names are what a JSON log line shows: they are an interface.
+2. A field's description stands in its type: `Annotated[int, "rows of the batch"]`.
+3. No event holds a payload or a secret.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ingest.records import Counts, PartitionProgress, Span
 
 Level = Literal["debug", "info", "warning", "error"]
 
+_Topic = Annotated[str, "name of the topic"]
+_Batch = Annotated[int, "number of the batch in its worker process, from 1 on"]
+_Route = Annotated[str, "name of the route; empty if the configuration has no routes"]
+_RetryIn = Annotated[float, "seconds until the next attempt"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """The root of all events. `worker` is the worker's index, or None for the supervisor's own."""
+    """The base of all events."""
 
     level: ClassVar[Level] = "info"
-    worker: int | None = None
+    worker: Annotated[int | None, "number of the worker that the event is about; null for the supervisor"] = None
 
 
 Emit = Callable[[Event], None]
@@ -48,20 +56,20 @@ class Emitter:
 
 
 class Throttle:
-    """Lets the same text through once in `every_s` (monotonic seconds): a broker that is down says so once a second."""
+    """Allows each text once in `every_s` (monotonic seconds), so that a lasting fault does not flood the log."""
 
     def __init__(self, every_s: float = 30.0, most: int = 100) -> None:
         self._every_s = every_s
         self._most = most
-        self._told: dict[str, float] = {}
+        self._allowed_at: dict[str, float] = {}
 
     def allow(self, text: str, now: float) -> bool:
-        """`text` was not told lately; it counts as told now."""
-        if now - self._told.get(text, float("-inf")) < self._every_s:
+        """Whether `text` was not allowed within the last `every_s`; if so, it counts as allowed at `now`."""
+        if now - self._allowed_at.get(text, float("-inf")) < self._every_s:
             return False
-        if len(self._told) >= self._most:  # texts with changing details must not pile up
-            self._told.clear()
-        self._told[text] = now
+        if len(self._allowed_at) >= self._most:  # texts with changing details must not pile up
+            self._allowed_at.clear()
+        self._allowed_at[text] = now
         return True
 
 
@@ -70,277 +78,261 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStarted(Event):
-    """The worker's loop begins. `lane` is what decodes: "orjson" alone, or "fast" before it."""
+    """A worker's process runs and its loop begins."""
 
-    pid: int
-    partitions: tuple[int, ...]
-    lane: str = "orjson"
+    pid: Annotated[int, "process id of the worker"]
+    partitions: Annotated[tuple[int, ...], "partitions that the worker reads"]
+    lane: Annotated[str, "decoder of the messages: `orjson`, or `fast` for the compiled one with orjson behind it"] = (
+        "orjson"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionAssigned(Event):
-    """Reading of `partition` begins at `next_offset`; `why` is committed, earliest, latest or until-end."""
+    """The worker begins to read a partition."""
 
     level: ClassVar[Level] = "debug"
-    partition: int
-    next_offset: int
-    why: str
+    partition: Annotated[int, "partition that is read"]
+    next_offset: Annotated[int, "offset of the first message that is read"]
+    reason: Annotated[str, "why reading begins there: for example `committed`, `earliest` or `latest`"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffsetsExpired(Event):
-    """Retention removed `first`..`next_offset`-1 of `partition` before they were read."""
+    """Retention removed messages before they were read. Reading goes on after them, as [kafka] on_expired allows."""
 
     level: ClassVar[Level] = "error"
-    topic: str
-    partition: int
-    first: int
-    next_offset: int
+    topic: _Topic
+    partition: Annotated[int, "partition that lost messages"]
+    first: Annotated[int, "first offset that was removed"]
+    next_offset: Annotated[int, "first offset that still exists"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLettersWritten(Event):
-    """`reasons` maps a reason's code to how many messages were durably written with it."""
+    """Messages that can't be delivered were written to the dead letters, and are on disk or in the topic there."""
 
     level: ClassVar[Level] = "warning"
-    reasons: Mapping[str, int]
-    example: str
+    reasons: Annotated[Mapping[str, int], "number of messages by reason code"]
+    example: Annotated[str, "partition, offset and reason of one of them, without its value"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLettersBlocked(Event):
-    """The dead letters can't be written: partitions pause, nothing is committed past them."""
+    """The dead letters can't be written. The partitions pause, and nothing is committed past these messages."""
 
     level: ClassVar[Level] = "error"
-    error: str
-    retry_in_s: float
+    error: Annotated[str, "why they can't be written"]
+    retry_in_s: _RetryIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnWidened(Event):
-    """A column's type grew from `old` to `new` (Arrow type names) with every value exact."""
+    """A column's type was widened for a new value. Every value stays exact."""
 
-    column: str
-    old: str
-    new: str
+    column: Annotated[str, "name of the column"]
+    old_type: Annotated[str, "Arrow type before"]
+    new_type: Annotated[str, "Arrow type from now on"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValuesNulled(Event):
-    """Values that did not fit their `columns` have become null, as [schema.conflicts] asks for.
-
-    `columns` maps each to how many since the last word of it; `others` counts those of further columns.
-    """
+    """Values that do not fit the type of their column became null, as [schema.conflicts] is configured."""
 
     level: ClassVar[Level] = "warning"
-    columns: Mapping[str, int]
-    others: int = 0
+    columns: Annotated[Mapping[str, int], "number of values by column, since the column's last event"]
+    other_values: Annotated[int, "number of values in further columns, which are not named"] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnsIgnored(Event):
-    """Values of columns that nothing in [schema] knows are not sent, as [schema] unknown asks for. Counted likewise."""
+class UnknownColumnsIgnored(Event):
+    """Values of columns that [schema] does not name are not sent, as [schema] unknown is configured."""
 
-    columns: Mapping[str, int]
-    others: int = 0
+    columns: Annotated[Mapping[str, int], "number of values by column, since the column's last event"]
+    other_values: Annotated[int, "number of values in further columns, which are not named"] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimestampsRead(Event):
-    """The unit that the first timestamps told (s, ms, us, ns or iso8601), where the configuration leaves it open."""
+class TimestampUnitDetected(Event):
+    """The unit of a timestamp column was detected from its first values, because none is configured."""
 
-    column: str
-    unit: str
+    column: Annotated[str, "name of the column"]
+    unit: Annotated[str, "`s`, `ms`, `us`, `ns` or `iso8601`"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateActuals(Event):
-    """So many actuals since this was told last whose timestamps lie before Arize's join window. They are sent."""
+    """Actuals have timestamps before Arize's join window. They are sent, but Arize may not join them."""
 
     level: ClassVar[Level] = "warning"
-    rows: int
-    days: int
+    rows: Annotated[int, "number of such actuals since the last event"]
+    join_window_days: Annotated[int, "days before now within which Arize joins actuals to predictions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadStarted(Event):
-    """The first attempt of a batch is about to leave: from now on a crash may repeat `spans`."""
+    """The first attempt to send a batch is about to start. From now on a crash may repeat its messages."""
 
     level: ClassVar[Level] = "debug"
-    batch: int
-    route: str = ""
-    rows: int
-    bytes: int
-    spans: tuple[Span, ...]
+    batch: _Batch
+    route: _Route = ""
+    rows: Annotated[int, "rows of the batch"]
+    bytes: Annotated[int, "bytes of the messages of the batch, as read from Kafka"]
+    spans: Annotated[tuple[Span, ...], "ranges of offsets that the messages of the batch lie in"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadAcknowledged(Event):
-    """Arize answered 2xx to the POST itself. `seconds` is the last attempt's wall time."""
+    """Arize acknowledged a batch: it answered 2xx to this very request."""
 
     level: ClassVar[Level] = "debug"
-    batch: int
-    route: str = ""
-    rows: int
-    attempts: int
-    seconds: float
+    batch: _Batch
+    route: _Route = ""
+    rows: Annotated[int, "rows that were acknowledged"]
+    attempts: Annotated[int, "attempts that were made, including the last"]
+    last_attempt_s: Annotated[float, "seconds that the last attempt took"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRetried(Event):
-    """An attempt failed in a way that passes; the identical rows go out again in `retry_in_s`."""
+    """An attempt failed for a reason that may pass. The identical rows will be sent again."""
 
     level: ClassVar[Level] = "warning"
-    batch: int
-    route: str = ""
-    rows: int
-    attempt: int
-    error: str
-    retry_in_s: float
+    batch: _Batch
+    route: _Route = ""
+    rows: Annotated[int, "rows that will be sent again"]
+    attempt: Annotated[int, "number of the failed attempt, from 1 on"]
+    error: Annotated[str, "why it failed"]
+    retry_in_s: _RetryIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadUnproven(Event):
-    """For `seconds` no answer to a batch proves that it is stored: `why` is the last. It is sent again and again.
+class UploadUnacknowledged(Event):
+    """A batch was sent, but for some time no answer proves that Arize stored it. It will be sent again.
 
-    Told once in a while as long as it goes on, for one of a route's batches.
+    The event is repeated from time to time for as long as this lasts, for one batch of each route.
     """
 
     level: ClassVar[Level] = "error"
-    batch: int
-    route: str = ""
-    attempts: int
-    seconds: float
-    why: str
+    batch: _Batch
+    route: _Route = ""
+    attempts: Annotated[int, "attempts that were made so far"]
+    elapsed_s: Annotated[float, "seconds since the first answer that proved nothing"]
+    reason: Annotated[str, "why the last answer proves nothing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadsHalved(Event):
-    """Only `limit` uploads may be on their way at once now, `before` it were more: `why` is an error, or slow answers.
+class UploadConcurrencyReduced(Event):
+    """Fewer uploads may run at the same time, because Arize answered with an error or slowly.
 
-    Told once in a while as long as it goes on; `Progress` has the limit of each moment.
+    The event is repeated from time to time for as long as this lasts; `progress` has the current limit.
     """
 
     level: ClassVar[Level] = "warning"
-    route: str = ""
-    before: int
-    limit: int
-    why: str
+    route: _Route = ""
+    before: Annotated[int, "number of concurrent uploads that were allowed before"]
+    limit: Annotated[int, "number of concurrent uploads that are allowed now"]
+    reason: Annotated[str, "the error, or how slow the answers are"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadSplit(Event):
-    """Arize refused a batch for good: from now on it is searched for the very rows, the others are delivered."""
+class UploadBisecting(Event):
+    """Arize rejected a batch. It is bisected to find the rejected rows; the others are delivered."""
 
     level: ClassVar[Level] = "warning"
-    batch: int
-    route: str = ""
-    rows: int
-    status: int
-    error: str
+    batch: _Batch
+    route: _Route = ""
+    rows: Annotated[int, "rows of the rejected batch"]
+    http_status: Annotated[int, "HTTP status of the answer"]
+    error: Annotated[str, "text of the answer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRejected(Event):
-    """Arize refused these `rows` of a batch for good, found in `requests` requests; they go to the dead letters."""
+    """Arize rejected rows of a batch. They go to the dead letters."""
 
     level: ClassVar[Level] = "error"
-    batch: int
-    route: str = ""
-    rows: int
-    status: int
-    error: str
-    requests: int
+    batch: _Batch
+    route: _Route = ""
+    rows: Annotated[int, "rows that were rejected"]
+    http_status: Annotated[int, "HTTP status of the answer"]
+    error: Annotated[str, "text of the answer"]
+    requests: Annotated[int, "requests that were made to find the rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouteLeftBehind(Event):
-    """A route can't keep up: its messages are left behind, and read again later. The others go on."""
+class RouteSuspended(Event):
+    """A route can't keep up. Its messages are read again later; the other routes go on."""
 
     level: ClassVar[Level] = "warning"
-    route: str
-    why: str
+    route: _Route
+    reason: Annotated[str, "what holds the route up"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteCaughtUp(Event):
-    """A route has caught up with the others: all it had left behind is in its batches."""
+    """A suspended route has read again all that it had not taken, and goes on with the other routes."""
 
-    route: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paused(Event):
-    """The partitions are paused: `why` is uploads or dead-letters."""
-
-    level: ClassVar[Level] = "debug"
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed(Event):
-    """The partitions are read again."""
-
-    level: ClassVar[Level] = "debug"
+    route: _Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed(Event):
-    """Kafka stored these next offsets (partition -> next_offset), and `counts` of all that lies below each."""
+    """Kafka confirmed a commit."""
 
     level: ClassVar[Level] = "debug"
-    next_offsets: Mapping[int, int]
-    counts: Mapping[int, Counts] = field(default_factory=dict)
+    next_offsets: Annotated[Mapping[int, int], "next offset to read by partition"]
+    counts: Annotated[Mapping[int, Counts], "outcomes of all messages below the next offset, by partition"] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitFailed(Event):
-    """Kafka refused or lost a commit; it is tried again with the newest watermark."""
+    """Kafka refused or lost a commit. It is tried again with the newest offsets."""
 
     level: ClassVar[Level] = "warning"
-    error: str
+    error: Annotated[str, "why it failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KafkaTrouble(Event):
-    """librdkafka reports something that it deals with by itself (a broker down, a leader moving)."""
+class KafkaWarning(Event):
+    """The Kafka client reports a problem that it handles by itself, such as a broker that is down."""
 
     level: ClassVar[Level] = "warning"
-    error: str
+    error: Annotated[str, "text of the Kafka client"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Event):
-    """The loop's sign of life, at least twice a second while it turns. Never sent by a side thread.
-
-    `loops` grows with each turn. `state` is starting, reading, paused, draining or done.
-    `rss_bytes` is the process's resident memory; `uploads_limit` is how many uploads may be in flight now.
-    """
+    """The worker's loop makes progress. It is emitted at least twice a second, by the loop itself."""
 
     level: ClassVar[Level] = "debug"
-    loops: int
-    state: str
-    uploads_in_flight: int
-    rss_bytes: int
-    uploads_limit: int | None = None
-    partitions: Mapping[int, PartitionProgress] = field(default_factory=dict)
+    loops: Annotated[int, "turns of the loop since the worker started"]
+    state: Annotated[str, "`starting`, `reading`, `paused`, `draining` or `done`"]
+    uploads_in_flight: Annotated[int, "uploads that wait for an answer"]
+    rss_bytes: Annotated[int, "resident memory of the process"]
+    uploads_limit: Annotated[int | None, "uploads that may run at the same time now"] = None
+    partitions: Annotated[Mapping[int, PartitionProgress], "offsets and counts by partition"] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFailed(Event):
-    """The worker halts by itself, with this exit code and reason."""
+    """The worker halts by itself because of a fault."""
 
     level: ClassVar[Level] = "error"
-    exit_code: int
-    error: str
+    exit_code: Annotated[int, "exit code of its process"]
+    error: Annotated[str, "the fault, and what to do about it"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFinished(Event):
-    """The worker leaves with everything acknowledged and committed (or says how much is not)."""
+    """The worker exits after a drain, or at the end that it had to reach."""
 
-    exit_code: int
-    unacknowledged: int
+    exit_code: Annotated[int, "exit code of its process"]
+    unacknowledged: Annotated[int, "messages that were read and not acknowledged; they stay uncommitted in Kafka"]
 
 
 # --- the supervisor -----------------------------------------------------------------------------
@@ -348,112 +340,109 @@ class WorkerFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorStarted(Event):
-    """What is about to run, one for each topic: its workers have the numbers from `first_worker` on.
+    """The supervisor is about to start the workers of a topic. There is one event for each topic."""
 
-    `next_offsets` is where each partition is known to begin, `until` where it shall end.
-    """
-
-    topic: str
-    group: str
-    workers: int
-    first_worker: int = 0
-    partitions: tuple[int, ...]
-    next_offsets: Mapping[int, int] = field(default_factory=dict)
-    until: Mapping[int, int] | None = None
+    topic: _Topic
+    group: Annotated[str, "consumer group"]
+    workers: Annotated[int, "number of workers of the topic"]
+    first_worker: Annotated[int, "number of the first of them; the others follow it"] = 0
+    partitions: Annotated[tuple[int, ...], "partitions of the topic that are read"]
+    next_offsets: Annotated[Mapping[int, int], "offset where reading begins, by partition, where it is known"] = field(
+        default_factory=dict
+    )
+    end_offsets: Annotated[Mapping[int, int] | None, "offset where the run ends, by partition; null without an end"] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionsAdded(Event):
-    """Partitions were added to `topic` while it is read: this worker reads them from their first message."""
+    """Partitions were added to the topic during the run. This worker reads them from their first message."""
 
-    topic: str
-    partitions: tuple[int, ...]
+    topic: _Topic
+    partitions: Annotated[tuple[int, ...], "partitions that the worker reads in addition"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionsNotRead(Event):
-    """Partitions were added to `topic` while it is read, and this run does not read them; `why` says what to do."""
+    """Partitions were added to the topic during the run, and this run does not read them."""
 
     level: ClassVar[Level] = "warning"
-    topic: str
-    partitions: tuple[int, ...]
-    why: str
+    topic: _Topic
+    partitions: Annotated[tuple[int, ...], "partitions that are not read"]
+    reason: Annotated[str, "why they are not read, and what to do"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Event):
-    """A plain sentence from the supervisor that needs no fields."""
+    """A sentence that needs no fields of its own."""
 
-    text: str
+    text: Annotated[str, "the sentence"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExited(Event):
-    """A worker's process has ended. `exit_code` is negative for a signal, as in `subprocess`."""
+    """A worker's process has ended with an exit code other than 0."""
 
     level: ClassVar[Level] = "warning"
-    pid: int
-    exit_code: int
-    ran_s: float
+    pid: Annotated[int, "process id of the worker"]
+    exit_code: Annotated[int, "exit code; the negative number of the signal if one ended the process"]
+    ran_s: Annotated[float, "seconds that the process ran"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicatesPossible(Event):
-    """Messages that were sent and not committed when their worker, or the whole run before this one, was lost.
+    """Messages were sent and not committed when their worker, or the run before this one, was lost.
 
-    Each that was sent lies in one of `ranges` (in which others may lie, too); a `count` is the most that may be sent
-    twice of a range.
+    Arize may get them twice. Each of them lies in one of the ranges, in which other messages may lie, too.
     """
 
     level: ClassVar[Level] = "warning"
-    topic: str
-    ranges: tuple[Span, ...]
+    topic: _Topic
+    ranges: Annotated[tuple[Span, ...], "ranges of offsets, each with the most messages that may be sent twice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountBlocked(Event):
-    """The account file can't be written: delivery goes on, the rows wait and are tried again."""
+    """The account file can't be written. Delivery goes on; the rows wait and are written later."""
 
     level: ClassVar[Level] = "warning"
-    error: str
-    retry_in_s: float
+    error: Annotated[str, "why it can't be written"]
+    retry_in_s: _RetryIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRestarting(Event):
-    """The worker is started again after `in_s` of backoff; `crashes` are those inside the window."""
+    """A worker ended unexpectedly and will be started again after a backoff."""
 
     level: ClassVar[Level] = "warning"
-    in_s: float
-    crashes: int
+    restart_in_s: Annotated[float, "seconds until the start"]
+    crashes: Annotated[int, "crashes of this worker within [supervisor] period_s, including this one"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerHung(Event):
-    """No progress of the worker's loop for `silent_s`; it is killed and started again."""
+    """A worker's loop made no progress for too long. Its process is killed and started again."""
 
     level: ClassVar[Level] = "error"
-    pid: int
-    silent_s: float
+    pid: Annotated[int, "process id of the worker"]
+    no_progress_s: Annotated[float, "seconds since its last progress"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerGivenUp(Event):
-    """The worker crashed too often: its partitions are given up, the others go on."""
+    """A worker crashed too often and is not started again. Nobody reads its partitions; the other workers go on."""
 
     level: ClassVar[Level] = "error"
-    partitions: tuple[int, ...]
-    crashes: int
-    crash_window_s: float
+    partitions: Annotated[tuple[int, ...], "partitions that nobody reads until the next start"]
+    crashes: Annotated[int, "crashes within `crash_window_s`"]
+    crash_window_s: Annotated[float, "seconds within which crashes are counted, as [supervisor] crash_window_s says"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draining(Event):
-    """A stop was asked for: no more polling, what is in flight has `deadline_s` to be acknowledged.
+class DrainStarted(Event):
+    """A stop was requested. Workers poll no more messages, deliver what they have read, commit and exit."""
 
-    With `topic` it is about that one alone, and the others go on.
-    """
-
-    reason: str
-    deadline_s: float
-    topic: str | None = None
+    reason: Annotated[str, "the signal, or what else requested the stop"]
+    deadline_in_s: Annotated[float, "seconds within which the messages must be acknowledged"]
+    topic: Annotated[str | None, "topic that drains while the others go on; null if the whole run drains"] = None

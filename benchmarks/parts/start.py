@@ -200,7 +200,7 @@ class _Trial:
         )
         return _Restart(
             seen_s=exited.at_s - at_s,
-            backoff_s=again.fields["in_s"],
+            backoff_s=again.fields["restart_in_s"],
             started_s=_after(run, at_s, worker, "worker_started")[0].at_s - at_s,
             assigned_s=_after(run, at_s, worker, "partition_assigned")[-1].at_s - at_s,
             first_ack_s=min(acked) - wall_s,
@@ -251,7 +251,7 @@ def _fetching(run: Supervised, found: dict[int, float]) -> dict[int, float]:
 
 
 def _has_messages(line: Line) -> bool:
-    if line.event == "timestamps_read":
+    if line.event == "timestamp_unit_detected":
         return True
     return line.event == "progress" and any(each["consumed"] for each in line.fields["partitions"].values())
 

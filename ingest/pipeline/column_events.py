@@ -7,7 +7,7 @@ Rules
    The last report has all that is left.
 """
 
-from ingest.events import ColumnWidened, Emit, LateActuals, Throttle, TimestampsRead
+from ingest.events import ColumnWidened, Emit, LateActuals, Throttle, TimestampUnitDetected
 from ingest.pipeline.arize import join_window
 from ingest.pipeline.intake import Taken
 from ingest.pipeline.rows import RowProcessors
@@ -30,9 +30,9 @@ class ColumnEvents:
         for column, unit in self._processors.units():
             if column not in self._units_reported:
                 self._units_reported.add(column)
-                self._emit(TimestampsRead(column=column, unit=unit))
+                self._emit(TimestampUnitDetected(column=column, unit=unit))
         for column, old, new in taken.widened:
-            self._emit(ColumnWidened(column=column, old=old, new=new))
+            self._emit(ColumnWidened(column=column, old_type=old, new_type=new))
         self._late_actuals += taken.late
         self._report_late_actuals(now, last=False)
 
@@ -45,5 +45,5 @@ class ColumnEvents:
 
     def _report_late_actuals(self, now: float, *, last: bool) -> None:
         if self._late_actuals and (last or self._throttle.allow(_LATE_ACTUALS, now)):
-            self._emit(LateActuals(rows=self._late_actuals, days=join_window.DAYS))
+            self._emit(LateActuals(rows=self._late_actuals, join_window_days=join_window.DAYS))
             self._late_actuals = 0

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ingest.events import ColumnsIgnored, Event, ValuesNulled
+from ingest.events import Event, UnknownColumnsIgnored, ValuesNulled
 
 MOST = 200
 EVERY_S = 30.0
@@ -72,6 +72,6 @@ class DroppedValues:
     def news(self, worker: int, now: float, *, last: bool = False) -> Iterator[Event]:
         """What is due to be told; it counts as told now."""
         if (news := self._nulled.news(now, last=last)) is not None:
-            yield ValuesNulled(worker=worker, columns=news.columns, others=news.others)
+            yield ValuesNulled(worker=worker, columns=news.columns, other_values=news.others)
         if (news := self._ignored.news(now, last=last)) is not None:
-            yield ColumnsIgnored(worker=worker, columns=news.columns, others=news.others)
+            yield UnknownColumnsIgnored(worker=worker, columns=news.columns, other_values=news.others)

@@ -144,7 +144,7 @@ class Reading:
         rooms = {number: delivery.room() for number, delivery in self._deliveries.items()}
         for number in self._suspended.suspend_stalled(rooms, now):
             delivery = self._deliveries[number]
-            self._emit(events.RouteLeftBehind(route=delivery.name, why=delivery.slow_because))
+            self._emit(events.RouteSuspended(route=delivery.name, reason=delivery.slow_because))
         if (metadata_full and self._suspended.routes) or self._suspended.others_wait(self._chunk_events, now):
             return 0
         return min(room for number, room in rooms.items() if number not in self._suspended.routes)

@@ -80,7 +80,7 @@ def _(event: events.WorkerStarted) -> str:
 
 @sentence.register
 def _(event: events.PartitionAssigned) -> str:
-    return f"partition {event.partition} is read from offset {event.next_offset} ({event.why})"
+    return f"partition {event.partition} is read from offset {event.next_offset} ({event.reason})"
 
 
 @sentence.register
@@ -107,7 +107,7 @@ def _(event: events.DeadLettersBlocked) -> str:
 
 @sentence.register
 def _(event: events.ColumnWidened) -> str:
-    return f"column {event.column} is {event.new} from now on, it was {event.old}; every value stays exact"
+    return f"column {event.column} is {event.new_type} from now on, it was {event.old_type}; every value stays exact"
 
 
 @sentence.register
@@ -116,27 +116,28 @@ def _(event: events.ValuesNulled) -> str:
 
 
 @sentence.register
-def _(event: events.ColumnsIgnored) -> str:
+def _(event: events.UnknownColumnsIgnored) -> str:
     return f"columns that nothing in [schema] knows are not sent ([schema] unknown): {_by_column(event)}"
 
 
-def _by_column(event: events.ValuesNulled | events.ColumnsIgnored) -> str:
+def _by_column(event: events.ValuesNulled | events.UnknownColumnsIgnored) -> str:
     most = sorted(event.columns.items(), key=lambda item: (-item[1], item[0]))
     parts = [f"{json.dumps(column[:100])} {formatting.count(number)}" for column, number in most[:_MOST_COLUMNS]]
-    others = event.others + sum(number for _, number in most[_MOST_COLUMNS:])
+    others = event.other_values + sum(number for _, number in most[_MOST_COLUMNS:])
     return ", ".join([*parts, f"others {formatting.count(others)}"] if others else parts)
 
 
 @sentence.register
-def _(event: events.TimestampsRead) -> str:
+def _(event: events.TimestampUnitDetected) -> str:
     return f"the timestamps in {event.column} are read as {event.unit} ([schema] timestamp_unit says it for good)"
 
 
 @sentence.register
 def _(event: events.LateActuals) -> str:
     return (
-        f"{formatting.amount(event.rows, 'actual')} with a timestamp more than {event.days} days back: sent, but Arize "
-        f"joins them only to predictions of the last {event.days} days, unless its support has widened that"
+        f"{formatting.amount(event.rows, 'actual')} sent with a timestamp more than {event.join_window_days} days ago: "
+        f"Arize joins actuals only to predictions of the last {event.join_window_days} days, unless its support has "
+        "widened this window"
     )
 
 
@@ -149,7 +150,7 @@ def _(event: events.UploadStarted) -> str:
 def _(event: events.UploadAcknowledged) -> str:
     attempts = "" if event.attempts == 1 else f" at attempt {event.attempts}"
     rows = formatting.amount(event.rows, "row")
-    return f"{_batch(event)}: Arize acknowledged {rows} in {formatting.seconds(event.seconds)}{attempts}"
+    return f"{_batch(event)}: Arize acknowledged {rows} in {formatting.seconds(event.last_attempt_s)}{attempts}"
 
 
 @sentence.register
@@ -164,57 +165,48 @@ def _(event: events.UploadRetried) -> str:
 def _(event: events.UploadRejected) -> str:
     return (
         f"{_batch(event)}: Arize refused {formatting.amount(event.rows, 'row')} for good with "
-        f"{event.status}: {event.error}; they go to the dead letters, found in "
+        f"{event.http_status}: {event.error}; they go to the dead letters, found in "
         f"{formatting.amount(event.requests, 'request')}"
     )
 
 
 @sentence.register
-def _(event: events.UploadSplit) -> str:
+def _(event: events.UploadBisecting) -> str:
     return (
-        f"{_batch(event)}: Arize refused {formatting.amount(event.rows, 'row')} with {event.status}: {event.error}; "
-        "looking for the rows it will not take, the others are delivered"
+        f"{_batch(event)}: Arize refused {formatting.amount(event.rows, 'row')} with HTTP status "
+        f"{event.http_status}: {event.error}; bisecting to find the rejected rows, the others are delivered"
     )
 
 
 @sentence.register
-def _(event: events.UploadUnproven) -> str:
+def _(event: events.UploadUnacknowledged) -> str:
     return (
-        f"{_batch(event)}: for {formatting.seconds(event.seconds)} no answer proves that it is stored, after "
-        f"{formatting.amount(event.attempts, 'attempt')}: {event.why}; it is sent again and may be stored several times"
+        f"{_batch(event)}: no answer has proved for {formatting.seconds(event.elapsed_s)} that Arize stored it, after "
+        f"{formatting.amount(event.attempts, 'attempt')}: {event.reason}; it is sent again, and Arize may store it "
+        "several times"
     )
 
 
 @sentence.register
-def _(event: events.UploadsHalved) -> str:
+def _(event: events.UploadConcurrencyReduced) -> str:
     route = f" of route {event.route}" if event.route else ""
     return (
         f"{formatting.amount(event.limit, 'upload')}{route} at once instead of {event.before}, to spare Arize: "
-        f"{event.why}; more again when it answers in time ([arize] adaptive)"
+        f"{event.reason}; more again when it answers in time ([arize] adaptive)"
     )
 
 
 @sentence.register
-def _(event: events.RouteLeftBehind) -> str:
+def _(event: events.RouteSuspended) -> str:
     return (
-        f"route {event.route} can't keep up, {event.why}: its messages are left behind and read again later, the other "
-        "routes go on"
+        f"route {event.route} can't keep up and is suspended, {event.reason}: its messages are read again later, "
+        "the other routes go on"
     )
 
 
 @sentence.register
 def _(event: events.RouteCaughtUp) -> str:
     return f"route {event.route} has caught up"
-
-
-@sentence.register
-def _(event: events.Paused) -> str:
-    return f"reading pauses, waiting for {event.why}"
-
-
-@sentence.register
-def _(_: events.Resumed) -> str:
-    return "reading goes on"
 
 
 @sentence.register
@@ -229,7 +221,7 @@ def _(event: events.CommitFailed) -> str:
 
 
 @sentence.register
-def _(event: events.KafkaTrouble) -> str:
+def _(event: events.KafkaWarning) -> str:
     return f"Kafka: {event.error}"
 
 
@@ -255,9 +247,9 @@ def _(event: events.WorkerFinished) -> str:
 def _(event: events.SupervisorStarted) -> str:
     what = f"topic {event.topic}, group {event.group}, partitions {formatting.partitions(event.partitions)}"
     workers = formatting.amount(event.workers, "worker")
-    if event.until is None:
+    if event.end_offsets is None:
         return f"{what}, {workers}; a SIGTERM or Ctrl-C drains"
-    left = sum(end - event.next_offsets.get(partition, 0) for partition, end in event.until.items())
+    left = sum(end - event.next_offsets.get(partition, 0) for partition, end in event.end_offsets.items())
     return f"{what}, {workers}, until the end: {formatting.count(max(left, 0))} offsets to go"
 
 
@@ -269,9 +261,8 @@ def _(event: events.PartitionsAdded) -> str:
 
 @sentence.register
 def _(event: events.PartitionsNotRead) -> str:
-    return (
-        f"topic {event.topic} has new partitions {formatting.partitions(event.partitions)}, not read here: {event.why}"
-    )
+    added = formatting.partitions(event.partitions)
+    return f"topic {event.topic} has new partitions {added}, which this run does not read: {event.reason}"
 
 
 @sentence.register
@@ -306,12 +297,12 @@ def _(event: events.AccountBlocked) -> str:
 
 @sentence.register
 def _(event: events.WorkerRestarting) -> str:
-    return f"starts again in {formatting.seconds(event.in_s)} (crash {event.crashes} lately)"
+    return f"starts again in {formatting.seconds(event.restart_in_s)} (crash {event.crashes} lately)"
 
 
 @sentence.register
 def _(event: events.WorkerHung) -> str:
-    return f"pid {event.pid} has made no progress for {formatting.seconds(event.silent_s)}: killed, to start again"
+    return f"pid {event.pid} has made no progress for {formatting.seconds(event.no_progress_s)}: killed, to start again"
 
 
 @sentence.register
@@ -323,13 +314,12 @@ def _(event: events.WorkerGivenUp) -> str:
 
 
 @sentence.register
-def _(event: events.Draining) -> str:
+def _(event: events.DrainStarted) -> str:
     if event.topic is not None:
-        return (
-            f"{event.reason}: {event.topic} drains for up to {formatting.seconds(event.deadline_s)}, other topics go on"
-        )
+        limit = formatting.seconds(event.deadline_in_s)
+        return f"{event.reason}: topic {event.topic} drains for up to {limit}, the other topics go on"
     return (
-        f"{event.reason}: draining for up to {formatting.seconds(event.deadline_s)}; "
+        f"{event.reason}: draining for up to {formatting.seconds(event.deadline_in_s)}; "
         "a second stop leaves at once, and what is open stays in Kafka"
     )
 
@@ -339,7 +329,7 @@ def _batch(
     | events.UploadAcknowledged
     | events.UploadRetried
     | events.UploadRejected
-    | events.UploadSplit
-    | events.UploadUnproven,
+    | events.UploadBisecting
+    | events.UploadUnacknowledged,
 ) -> str:
     return f"batch {event.batch} of route {event.route}" if event.route else f"batch {event.batch}"

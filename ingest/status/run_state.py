@@ -96,7 +96,7 @@ class RunState:
         match event:
             case events.SupervisorStarted():
                 self._begin(event, now)
-            case events.Draining(topic=None):
+            case events.DrainStarted(topic=None):
                 self.draining = True
             case events.PartitionsAdded(worker=int(index)):
                 worker = self._worker(index)
@@ -184,7 +184,7 @@ class RunState:
         for index in range(event.first_worker, event.first_worker + event.workers):
             self.workers[index] = WorkerView(index, topic, since=now)
         for partition in event.partitions:
-            until = event.until.get(partition) if event.until is not None else None
+            until = event.end_offsets.get(partition) if event.end_offsets is not None else None
             first = event.next_offsets.get(partition, 0)
             self.partitions[topic, partition] = PartitionView(topic, partition, first, until)
 

@@ -104,4 +104,4 @@ class Growth:
             if left := self._team.add(topic, new):
                 new, why = tuple(left), _NOBODY
         if why:
-            self._emit(PartitionsNotRead(topic=topic, partitions=new, why=why))
+            self._emit(PartitionsNotRead(topic=topic, partitions=new, reason=why))

@@ -154,7 +154,7 @@ def _tell(found: Mapping[str, TopicPlan], shares: Sequence[sets.Assignment], ask
                 first_worker=first,
                 partitions=reading.partitions,
                 next_offsets=reading.starting_points(),
-                until=reading.until,
+                end_offsets=reading.until,
             )
         )
         first += workers

@@ -25,7 +25,7 @@ from typing import Protocol
 from ingest.config.sections import Supervisor as SupervisorPolicy
 from ingest.errors import ExitCode
 from ingest.events import (
-    Draining,
+    DrainStarted,
     DuplicatesPossible,
     Emit,
     Event,
@@ -182,7 +182,7 @@ class Supervisor:
         now = self._clock()
         if self._stopped_at is None:
             self._stopped_at = now
-            self._drain(self._seats, Draining(reason=reason, deadline_s=self._policy.drain_s), now)
+            self._drain(self._seats, DrainStarted(reason=reason, deadline_in_s=self._policy.drain_s), now)
             return
         if now - self._stopped_at < SAME_STOP_S:
             return
@@ -259,7 +259,7 @@ class Supervisor:
             return
         silent_s = now - seat.heard_at
         if silent_s > (self._policy.hang_s if seat.turning else self._start_limit_s):
-            self._emit(WorkerHung(worker=seat.index, pid=seat.process.pid, silent_s=silent_s))
+            self._emit(WorkerHung(worker=seat.index, pid=seat.process.pid, no_progress_s=silent_s))
             self._kill(seat)
 
     def _reap(self, seat: _Slot, now: float) -> None:
@@ -308,7 +308,7 @@ class Supervisor:
         match answer:
             case Restart(in_s=in_s):
                 seat.start_at = now + in_s
-                self._emit(WorkerRestarting(worker=seat.index, in_s=in_s, crashes=len(answer.crashes)))
+                self._emit(WorkerRestarting(worker=seat.index, restart_in_s=in_s, crashes=len(answer.crashes)))
             case GiveUp():
                 seat.start_at = None
                 self._codes.add(ExitCode.KAFKA if code == ExitCode.KAFKA else ExitCode.CRASHING)
@@ -340,14 +340,14 @@ class Supervisor:
     def _drain_topic(self, topic: str, reason: str, now: float) -> None:
         several = len(self.ledgers) > 1
         reason = f"{reason}, as every worker {f'of {topic} ' if several else ''}would"
-        event = Draining(reason=reason, deadline_s=self._policy.drain_s, topic=topic if several else None)
+        event = DrainStarted(reason=reason, deadline_in_s=self._policy.drain_s, topic=topic if several else None)
         self._drain([seat for seat in self._seats if seat.share.topic == topic], event, now)
 
-    def _drain(self, seats: Sequence[_Slot], event: Draining, now: float) -> None:
+    def _drain(self, seats: Sequence[_Slot], event: DrainStarted, now: float) -> None:
         self._emit(event)
         for seat in seats:
             seat.start_at = None
-            seat.stop_at = now + event.deadline_s if seat.stop_at is None else seat.stop_at
+            seat.stop_at = now + event.deadline_in_s if seat.stop_at is None else seat.stop_at
             if seat.process is not None:
                 seat.process.drain()
 

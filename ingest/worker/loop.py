@@ -171,7 +171,7 @@ class _Worker:
             topic_id=self._task.plan.topic_id,
             topic_partitions=self._commits.topic_partitions,
         )
-        self._emit(events.PartitionAssigned(partition=partition, next_offset=offset, why=why))
+        self._emit(events.PartitionAssigned(partition=partition, next_offset=offset, reason=why))
 
     def _commit_starts(self, partitions: Sequence[int]) -> None:
         """Before anything is assigned, so that no message can come of these polls."""
@@ -274,4 +274,4 @@ class _Worker:
     def _warn(self, text: str) -> None:
         """Kafka's client, or a question to the cluster, has a problem that may pass."""
         if self._throttle.allow(text, time.monotonic()):
-            self._emit(events.KafkaTrouble(error=text))
+            self._emit(events.KafkaWarning(error=text))

@@ -331,7 +331,7 @@ def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..
     main.endpoint.misbehave([Fault(kind="status", status=503, skip=5), odd])  # the search gets stuck
     run = main.start(batch={"max_events": 2_000, "chunk_events": 1_000, "linger_s": 5.0})
     run.until(lambda: any(event["rows"] < 2_000 for event in run.all("upload_retried")))
-    assert run.all("upload_split")
+    assert run.all("upload_bisecting")
     next(iter(run.workers().values())).kill()
     main.endpoint.misbehave(odd)
     assert run.wait() == ExitCode.DONE

@@ -62,7 +62,7 @@ def test_a_broker_that_dies_and_comes_back_is_read_on_by_itself(own_rig: tuple[R
         run = main.start(workers=2, until_end=False)
         main.until_stored(3_000, run)
         broker.kill()
-        run.until_event("kafka_trouble")
+        run.until_event("kafka_warning")
         broker.start()
         main.endpoint.behave()
         run.until(lambda: main.stored >= 20_000)

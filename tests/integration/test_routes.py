@@ -109,7 +109,7 @@ def test_a_failing_model_is_left_behind_and_catches_up_with_nothing_twice(rig: C
     # All of the one model is there while the other has nothing.
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
     assert EUROPE not in stored(main)
-    (left,) = run.all("route_left_behind")
+    (left,) = run.all("route_suspended")
     assert left["route"] == "eu"
     assert all(
         mark is None or mark.next_offset < end
@@ -134,8 +134,8 @@ def test_killed_while_a_model_is_behind_the_others_rows_are_not_sent_again(rig: 
     america = {place for place, region in wanted.items() if region == "us-east"}
     kills = 4
     for _ in range(kills):
-        before = len(run.all("route_left_behind"))
-        run.until(lambda before=before: len(run.all("route_left_behind")) > before)  # type: ignore[misc]
+        before = len(run.all("route_suspended"))
+        run.until(lambda before=before: len(run.all("route_suspended")) > before)  # type: ignore[misc]
         run.workers()[0].kill()
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
     main.endpoint.behave()
@@ -205,7 +205,7 @@ def test_other_rules_make_a_commit_s_open_routes_mean_nothing(rig: Callable[...,
     wanted = region_of(main)
     main.endpoint.misbehave(FAILING)
     run = start(main)
-    run.until(lambda: len(run.all("route_left_behind")) == 1)
+    run.until(lambda: len(run.all("route_suspended")) == 1)
     run.until(lambda: any(each.open for mark in main.committed().values() if mark for each in mark.ranges))
     run.kill()
     run.wait()

@@ -37,7 +37,7 @@ def test_a_second_stop_leaves_at_once_and_what_is_open_stays_in_kafka(rig: Calla
     run = main.start(until_end=False)
     run.until(lambda: main.endpoint.stats()["requests"] >= 2)
     run.signal(signal.SIGTERM)
-    run.until_event("draining")
+    run.until_event("drain_started")
 
     def heard_again() -> bool:
         if not (again := any("SIGTERM again" in notice["text"] for notice in run.all("notice"))):

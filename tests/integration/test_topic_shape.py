@@ -102,7 +102,7 @@ def test_a_set_says_once_that_new_partitions_are_not_read(rig: Callable[..., Rig
     main.produce(300)
     told = run.until_event("partitions_not_read")
     assert told["partitions"] == [2]
-    assert "--partitions" in told["why"]
+    assert "--partitions" in told["reason"]
     run.until(lambda: main.stored == 200)
     run.signal(signal.SIGTERM)
     assert run.wait() == ExitCode.DONE

@@ -207,6 +207,6 @@ def test_a_key_that_is_refused_for_one_topic_stops_that_one_alone(both: Both) ->
     assert both.predictions.findings() == []
     assert both.outcomes.stored == 0
     assert {both.outcomes.committed_at(partition) for partition in (0, 1)} <= {None, 0}
-    (draining,) = run.all("draining")
+    (draining,) = run.all("drain_started")
     assert draining["topic"] == both.outcomes.kafka.topic
     assert [account["exit_code"] for account in run.all("account")] == [ExitCode.CREDENTIALS] * 2

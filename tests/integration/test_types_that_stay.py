@@ -47,7 +47,7 @@ def test_what_the_schema_takes_from_rows_is_told_to_the_last_value(rig: Callable
     assert run.account["totals"]["acknowledged"] == 2 * 40 * 4
     assert run.account["totals"]["dead_lettered"] == 2 * 40
     assert sum(event["columns"]["age"] for event in run.all("values_nulled")) == 2 * 40 * 2
-    ignored = run.all("columns_ignored")
+    ignored = run.all("unknown_columns_ignored")
     # That of a row which is rejected for another column is not lost on purpose, and doesn't count.
     told = {name: sum(event["columns"].get(name, 0) for event in ignored) for name in ("surprise", "another")}
     assert told == {"surprise": 2 * 40 * 2, "another": 2 * 40}

@@ -1,7 +1,9 @@
+"""Every event is a small, frozen, documented value that pickles, and a throttle keeps repeated texts out of the log."""
+
 import dataclasses
 import inspect
 import pickle
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
@@ -27,7 +29,9 @@ VALUES: dict[str, Any] = {
 }
 
 
-def spelled(annotation: object) -> str:
+def type_name(annotation: object) -> str:
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     text = (
         annotation.__name__
         if isinstance(annotation, type) and not hasattr(annotation, "__origin__")
@@ -39,8 +43,8 @@ def spelled(annotation: object) -> str:
 
 
 @pytest.mark.parametrize("kind", EVENTS)
-def test_every_event_is_a_small_frozen_value_that_travels(kind: type[Event]) -> None:
-    event = kind(**{f.name: VALUES[spelled(f.type)] for f in dataclasses.fields(kind)})
+def test_every_event_is_a_small_frozen_value_that_pickles(kind: type[Event]) -> None:
+    event = kind(**{f.name: VALUES[type_name(f.type)] for f in dataclasses.fields(kind)})
     assert pickle.loads(pickle.dumps(event)) == event
     assert event.level in {"debug", "info", "warning", "error"}
     assert not hasattr(event, "__dict__")
@@ -48,17 +52,30 @@ def test_every_event_is_a_small_frozen_value_that_travels(kind: type[Event]) -> 
         event.worker = 4  # type: ignore[misc]
 
 
-def test_the_same_text_is_told_once_in_a_while() -> None:
-    repeats = Throttle(every_s=30.0)
-    assert repeats.allow("broker down", 100.0)
-    assert not repeats.allow("broker down", 129.9)
-    assert repeats.allow("another", 129.9)
-    assert repeats.allow("broker down", 130.0)
-    assert not repeats.allow("broker down", 131.0)
+@pytest.mark.parametrize("kind", EVENTS)
+def test_every_event_has_a_docstring_and_each_field_a_description(kind: type[Event]) -> None:
+    # A dataclass without a docstring gets its signature as one.
+    assert kind.__doc__
+    assert not kind.__doc__.startswith(f"{kind.__name__}(")
+    assert kind.__doc__.rstrip().endswith(".")
+    for each in dataclasses.fields(kind):
+        assert get_origin(each.type) is Annotated, each.name
+        _, description = get_args(each.type)
+        assert description.strip(), each.name
+        assert not description.endswith("."), each.name
 
 
-def test_texts_with_changing_details_do_not_pile_up() -> None:
-    repeats = Throttle(most=10)
+def test_a_throttle_allows_the_same_text_once_per_interval() -> None:
+    throttle = Throttle(every_s=30.0)
+    assert throttle.allow("broker down", 100.0)
+    assert not throttle.allow("broker down", 129.9)
+    assert throttle.allow("another", 129.9)
+    assert throttle.allow("broker down", 130.0)
+    assert not throttle.allow("broker down", 131.0)
+
+
+def test_a_throttle_does_not_pile_up_texts_with_changing_details() -> None:
+    throttle = Throttle(most=10)
     for number in range(10_000):
-        assert repeats.allow(f"lost connection {number}", 0.0)
-    assert len(repeats._told) <= 10
+        assert throttle.allow(f"lost connection {number}", 0.0)
+    assert len(throttle._allowed_at) <= 10

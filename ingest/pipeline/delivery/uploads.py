@@ -29,12 +29,12 @@ from ingest.events import (
     Emit,
     Throttle,
     UploadAcknowledged,
+    UploadBisecting,
+    UploadConcurrencyReduced,
     UploadRejected,
     UploadRetried,
-    UploadsHalved,
-    UploadSplit,
     UploadStarted,
-    UploadUnproven,
+    UploadUnacknowledged,
 )
 from ingest.pipeline.arize.transport import Attempt
 from ingest.pipeline.backoff import Backoff
@@ -258,11 +258,11 @@ class Uploads:
         seconds = self._unproven.ambiguous(upload.batch.number, now)
         if seconds is not None:
             self._emit(
-                UploadUnproven(
+                UploadUnacknowledged(
                     batch=upload.batch.number,
                     attempts=upload.attempts,
-                    seconds=seconds,
-                    why=why,
+                    elapsed_s=seconds,
+                    reason=why,
                 )
             )
 
@@ -283,16 +283,16 @@ class Uploads:
     def _report_reduced(self, before: int, why: str, now: float) -> None:
         limit = self._concurrency.limit
         if self._throttle.allow(str(limit), now):  # it goes up and down for as long as the trouble lasts
-            self._emit(UploadsHalved(before=before, limit=limit, why=why))
+            self._emit(UploadConcurrencyReduced(before=before, limit=limit, reason=why))
 
     def _begin_bisect(self, upload: _Upload, refused: RejectedError) -> Bisect:
         batch = upload.batch
         if batch.rows > 1:
             self._emit(
-                UploadSplit(
+                UploadBisecting(
                     batch=batch.number,
                     rows=batch.rows,
-                    status=refused.status,
+                    http_status=refused.status,
                     error=str(refused),
                 )
             )
@@ -309,7 +309,7 @@ class Uploads:
                 UploadRejected(
                     batch=upload.batch.number,
                     rows=settled.refused_rows,
-                    status=last.status,
+                    http_status=last.status,
                     error=str(last),
                     requests=search.requests,
                 )
@@ -322,7 +322,7 @@ class Uploads:
                 batch=upload.batch.number,
                 rows=rows,
                 attempts=upload.attempts,
-                seconds=now - upload.started_at,
+                last_attempt_s=now - upload.started_at,
             )
         )
 

@@ -1,6 +1,6 @@
 """Counts are told at once, then seldom, and all of them in the end."""
 
-from ingest.events import ColumnsIgnored, ValuesNulled
+from ingest.events import UnknownColumnsIgnored, ValuesNulled
 from ingest.pipeline.counters import MOST, ColumnCounter, DroppedCounts, DroppedValues
 
 
@@ -45,7 +45,7 @@ def test_what_rows_lose_is_told_as_events() -> None:
     losses.add({"age": 1}, {"odd": 2})
     assert list(losses.news(3, 0.0)) == [
         ValuesNulled(worker=3, columns={"age": 1}),
-        ColumnsIgnored(worker=3, columns={"odd": 2}),
+        UnknownColumnsIgnored(worker=3, columns={"odd": 2}),
     ]
     losses.add({"age": 1}, {})
     assert list(losses.news(3, 1.0)) == []

@@ -14,45 +14,43 @@ PROGRESS = PartitionProgress(next_offset=5, position=9, end_offset=20, consumed=
 # One of each: a new event without a place here fails the test below.
 ONE_OF_EACH: list[Event] = [
     events.WorkerStarted(worker=3, pid=12, partitions=(0, 1, 2)),
-    events.PartitionAssigned(worker=3, partition=1, next_offset=7, why="committed"),
+    events.PartitionAssigned(worker=3, partition=1, next_offset=7, reason="committed"),
     events.OffsetsExpired(worker=3, topic="rides", partition=1, first=5, next_offset=9),
     events.DeadLettersWritten(worker=3, reasons={"not_json": 2}, example="partition 1 offset 5"),
     events.DeadLettersBlocked(worker=3, error="No space left on device", retry_in_s=1.5),
-    events.ColumnWidened(worker=3, column="age", old="int64", new="double"),
-    events.ValuesNulled(worker=3, columns={"age": 2, "a\nb": 1}, others=3),
-    events.ColumnsIgnored(worker=3, columns={f"k{number}": number for number in range(20)}),
-    events.TimestampsRead(worker=3, column="prediction_ts", unit="ms"),
-    events.LateActuals(worker=3, rows=7, days=14),
+    events.ColumnWidened(worker=3, column="age", old_type="int64", new_type="double"),
+    events.ValuesNulled(worker=3, columns={"age": 2, "a\nb": 1}, other_values=3),
+    events.UnknownColumnsIgnored(worker=3, columns={f"k{number}": number for number in range(20)}),
+    events.TimestampUnitDetected(worker=3, column="prediction_ts", unit="ms"),
+    events.LateActuals(worker=3, rows=7, join_window_days=14),
     events.UploadStarted(worker=3, batch=1, rows=10, bytes=100, spans=(Span(0, 1, 2, 1),)),
-    events.UploadAcknowledged(worker=3, batch=1, rows=10, attempts=2, seconds=0.25),
+    events.UploadAcknowledged(worker=3, batch=1, rows=10, attempts=2, last_attempt_s=0.25),
     events.UploadRetried(worker=3, batch=1, rows=10, attempt=1, error="503", retry_in_s=2.0),
-    events.UploadSplit(worker=3, batch=1, rows=10, status=400, error="bad column"),
-    events.UploadRejected(worker=3, batch=1, rows=10, status=400, error="bad column", requests=5),
-    events.UploadUnproven(worker=3, batch=1, attempts=7, seconds=61.0, why="HTTP 200 whose body is HTML"),
-    events.UploadsHalved(worker=3, before=8, limit=4, why="HTTP 429"),
-    events.RouteLeftBehind(worker=3, route="fraud", why="as Arize does not take its batches"),
+    events.UploadBisecting(worker=3, batch=1, rows=10, http_status=400, error="bad column"),
+    events.UploadRejected(worker=3, batch=1, rows=10, http_status=400, error="bad column", requests=5),
+    events.UploadUnacknowledged(worker=3, batch=1, attempts=7, elapsed_s=61.0, reason="HTTP 200 whose body is HTML"),
+    events.UploadConcurrencyReduced(worker=3, before=8, limit=4, reason="HTTP 429"),
+    events.RouteSuspended(worker=3, route="fraud", reason="as Arize does not take its batches"),
     events.RouteCaughtUp(worker=3, route="fraud"),
-    events.Paused(worker=3, why="uploads"),
-    events.Resumed(worker=3),
     events.Committed(worker=3, next_offsets={0: 7, 1: 9}),
     events.CommitFailed(worker=3, error="NOT_COORDINATOR"),
-    events.KafkaTrouble(worker=3, error="broker down"),
+    events.KafkaWarning(worker=3, error="broker down"),
     events.Progress(worker=3, loops=1, state="reading", uploads_in_flight=2, rss_bytes=2**20, partitions={0: PROGRESS}),
     events.WorkerFailed(worker=3, exit_code=5, error="Arize refused the key"),
     events.WorkerFinished(worker=3, exit_code=0, unacknowledged=0),
     events.SupervisorStarted(topic="rides", group="g", workers=2, partitions=(0, 1)),
     events.Notice(text="a plain sentence"),
     events.PartitionsAdded(worker=3, topic="rides", partitions=(4, 5)),
-    events.PartitionsNotRead(topic="rides", partitions=(4, 5), why="--partitions names others"),
+    events.PartitionsNotRead(topic="rides", partitions=(4, 5), reason="--partitions names others"),
     events.WorkerExited(worker=3, pid=12, exit_code=-9, ran_s=61.0),
     events.DuplicatesPossible(
         worker=3, topic="rides", ranges=(Span(3, 100, 200, 90), Span(3, 250, 260, 10), Span(4, 7, 8, 1))
     ),
     events.AccountBlocked(error="account: No space left on device", retry_in_s=10.0),
-    events.WorkerRestarting(worker=3, in_s=0.5, crashes=2),
-    events.WorkerHung(worker=3, pid=12, silent_s=31.0),
+    events.WorkerRestarting(worker=3, restart_in_s=0.5, crashes=2),
+    events.WorkerHung(worker=3, pid=12, no_progress_s=31.0),
     events.WorkerGivenUp(worker=3, partitions=(0, 1), crashes=11, crash_window_s=300.0),
-    events.Draining(reason="SIGTERM", deadline_s=30.0),
+    events.DrainStarted(reason="SIGTERM", deadline_in_s=30.0),
 ]
 
 
@@ -90,7 +88,7 @@ def test_names_are_snake_case() -> None:
 
 
 def test_debug_events_are_shown_on_request() -> None:
-    quiet, loud = events.Resumed(worker=1), events.Notice(text="x")
+    quiet, loud = events.Committed(worker=1, next_offsets={0: 9}), events.Notice(text="x")
     assert not lines.wanted(quiet, verbose=False)
     assert lines.wanted(quiet, verbose=True)
     assert lines.wanted(loud, verbose=False)
@@ -104,8 +102,8 @@ def test_sentences_say_what_to_know() -> None:
 
 
 def test_a_topic_is_told_where_it_is_given() -> None:
-    event = events.Resumed(worker=3)
-    assert lines.text_line(event, AT, "rides").endswith("worker 3    rides: reading goes on")
+    event = events.Committed(worker=3, next_offsets={0: 9})
+    assert lines.text_line(event, AT, "rides").endswith("worker 3    rides: committed: partition 0 at 9")
     assert json.loads(lines.json_line(event, AT, "rides"))["topic"] == "rides"
     # What names its topic by itself says it once.
     gone = events.OffsetsExpired(worker=3, topic="rides", partition=1, first=5, next_offset=9)
@@ -113,7 +111,9 @@ def test_a_topic_is_told_where_it_is_given() -> None:
 
 
 def test_counts_by_column_name_the_most_and_count_the_others() -> None:
-    ignored = events.ColumnsIgnored(worker=3, columns={f"k{number}": number for number in range(1, 13)}, others=4)
+    ignored = events.UnknownColumnsIgnored(
+        worker=3, columns={f"k{number}": number for number in range(1, 13)}, other_values=4
+    )
     assert lines.sentence(ignored).endswith(
         '"k12" 12, "k11" 11, "k10" 10, "k9" 9, "k8" 8, "k7" 7, "k6" 6, "k5" 5, "k4" 4, "k3" 3, others 7'
     )
@@ -122,5 +122,5 @@ def test_counts_by_column_name_the_most_and_count_the_others() -> None:
 
 
 def test_a_topic_that_drains_alone_is_named() -> None:
-    alone = events.Draining(reason="worker 1 left with exit code 5", deadline_s=30.0, topic="fares")
-    assert lines.sentence(alone).endswith(": fares drains for up to 30 s, other topics go on")
+    alone = events.DrainStarted(reason="worker 1 left with exit code 5", deadline_in_s=30.0, topic="fares")
+    assert lines.sentence(alone).endswith(": topic fares drains for up to 30 s, the other topics go on")

@@ -29,7 +29,7 @@ def board() -> RunState:
     board = RunState()
     board.take(
         events.SupervisorStarted(
-            topic="rides", group="g", workers=1, partitions=(0,), next_offsets={0: 100}, until={0: 600}
+            topic="rides", group="g", workers=1, partitions=(0,), next_offsets={0: 100}, end_offsets={0: 600}
         ),
         now=0.0,
     )
@@ -68,8 +68,8 @@ def test_without_an_end_nothing_is_left() -> None:
     ("event", "state"),
     [
         (events.WorkerExited(worker=0, pid=7, exit_code=-9, ran_s=1), "ended"),
-        (events.WorkerRestarting(worker=0, in_s=1, crashes=1), "waiting"),
-        (events.WorkerHung(worker=0, pid=7, silent_s=31), "hung"),
+        (events.WorkerRestarting(worker=0, restart_in_s=1, crashes=1), "waiting"),
+        (events.WorkerHung(worker=0, pid=7, no_progress_s=31), "hung"),
         (events.WorkerGivenUp(worker=0, partitions=(0,), crashes=3, crash_window_s=1), "given up"),
         (events.WorkerFinished(worker=0, exit_code=0, unacknowledged=0), "done"),
         (events.WorkerFailed(worker=0, exit_code=5, error="x"), "halted"),
@@ -103,7 +103,7 @@ def test_topics_are_kept_apart() -> None:
     for first_worker, topic in enumerate(("rides", "fares")):
         board.take(
             events.SupervisorStarted(
-                topic=topic, group="g", workers=1, first_worker=first_worker, partitions=(0,), until={0: 600}
+                topic=topic, group="g", workers=1, first_worker=first_worker, partitions=(0,), end_offsets={0: 600}
             ),
             now=0.0,
         )
@@ -111,18 +111,22 @@ def test_topics_are_kept_apart() -> None:
     assert board.topics == ["rides", "fares"]
     assert board.lags() == {"rides": 600, "fares": 250}
     assert board.lag == 850
-    assert [board.topic_of(events.Resumed(worker=worker)) for worker in (0, 1, 2)] == ["rides", "fares", ""]
+    assert [board.topic_of(events.RouteCaughtUp(worker=worker, route="r")) for worker in (0, 1, 2)] == [
+        "rides",
+        "fares",
+        "",
+    ]
     assert board.topic_of(events.Notice(text="x")) == ""
 
 
 def test_of_one_topic_nobody_is_told_which(board: RunState) -> None:
-    assert board.topic_of(events.Resumed(worker=0)) == ""
+    assert board.topic_of(events.RouteCaughtUp(worker=0, route="r")) == ""
     assert board.lags() == {"rides": 500}
 
 
 def test_a_topic_that_drains_alone_is_not_the_run() -> None:
     board = RunState()
-    board.take(events.Draining(reason="worker 1 left", deadline_s=30.0, topic="fares"), now=0.0)
+    board.take(events.DrainStarted(reason="worker 1 left", deadline_in_s=30.0, topic="fares"), now=0.0)
     assert not board.draining
-    board.take(events.Draining(reason="SIGTERM", deadline_s=30.0), now=0.0)
+    board.take(events.DrainStarted(reason="SIGTERM", deadline_in_s=30.0), now=0.0)
     assert board.draining

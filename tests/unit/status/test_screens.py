@@ -64,7 +64,7 @@ def busy_board(workers: int, partitions: int, topics: Sequence[str] = ("rides",)
                 first_worker=first_worker,
                 partitions=tuple(each),
                 next_offsets=dict.fromkeys(each, 0),
-                until=dict.fromkeys(each, 1_000_000),
+                end_offsets=dict.fromkeys(each, 1_000_000),
             ),
             now=0.0,
         )
@@ -138,23 +138,23 @@ def test_lines_name_the_topic_where_there_are_more() -> None:
     ):
         for first_worker, topic in enumerate(("rides", "fares")):
             started = events.SupervisorStarted(
-                topic=topic, group="g", workers=1, first_worker=first_worker, partitions=(0,), until={0: 9}
+                topic=topic, group="g", workers=1, first_worker=first_worker, partitions=(0,), end_offsets={0: 9}
             )
             screen.emit(started)
-        screen.emit(events.Resumed(worker=1))
+        screen.emit(events.Committed(worker=1, next_offsets={0: 9}))
         clock.now += SUMMARY_S
         screen.tick()
         for topic in ("rides", "fares"):
             screen.account(dataclasses.replace(ACCOUNT, topic=topic))
         assert stream.getvalue()
-    assert "fares: reading goes on" in text.getvalue()
+    assert "fares: committed: partition 0 at 9" in text.getvalue()
     assert "lag 18 (rides 9, fares 9)" in text.getvalue()
     assert [title in text.getvalue() for title in ("rides (group g)", "fares (group g)")] == [True, True]
     read = [json.loads(line) for line in plain.getvalue().splitlines()]
     assert [(line["event"], line.get("topic")) for line in read] == [
         ("supervisor_started", "rides"),
         ("supervisor_started", "fares"),
-        ("resumed", "fares"),
+        ("committed", "fares"),
         ("summary", None),
         ("account", "rides"),
         ("account", "fares"),
@@ -178,7 +178,7 @@ def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
     screen = LineScreen(stream, verbose=False, clock=clock)
     with screen:
         screen.emit(events.WorkerGivenUp(worker=0, partitions=(0,), crashes=1, crash_window_s=1))
-        screen.emit(events.Resumed(worker=0))
+        screen.emit(events.Committed(worker=0, next_offsets={0: 9}))
         for _ in range(int(SUMMARY_S * 2) + 2):
             clock.now += 1.0
             screen.tick()
@@ -186,7 +186,7 @@ def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
     text = stream.getvalue()
     assert "\x1b" not in text
     assert text.count("summary") == 2
-    assert "goes on" not in text.replace("others go on", "")
+    assert "partition 0 at 9" not in text
     assert "1,200" in text
     assert "2,000" in text  # acknowledged, in all
 
@@ -194,12 +194,12 @@ def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
 def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
     stream, clock = io.StringIO(), Clock()
     screen = JsonScreen(stream, verbose=True, clock=clock, wall=lambda: datetime(2026, 5, 1, tzinfo=UTC))
-    screen.emit(events.Resumed(worker=0))
+    screen.emit(events.Committed(worker=0, next_offsets={0: 9}))
     clock.now += SUMMARY_S
     screen.tick()
     screen.account(ACCOUNT)
     read = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [line["event"] for line in read] == ["resumed", "summary", "account"]
+    assert [line["event"] for line in read] == ["committed", "summary", "account"]
     account = read[-1]
     assert account["totals"] == {
         "consumed": 2400,

@@ -84,7 +84,7 @@ def test_what_is_not_read_is_told_once(scene: Scene, why: str) -> None:
     (told,) = scene.told
     assert isinstance(told, PartitionsNotRead)
     assert told.partitions == (2, 3)
-    assert why in told.why
+    assert why in told.reason
     assert scene.given == []
     assert scene.found[TOPIC].partitions == (0, 1)
 
@@ -95,7 +95,7 @@ def test_what_nobody_can_take_is_told_and_counts_as_lag_in_the_end() -> None:
     scene.has(3)
     (told,) = scene.told
     assert isinstance(told, PartitionsNotRead)
-    assert "have ended" in told.why
+    assert "have ended" in told.reason
     assert scene.found[TOPIC].partitions == (0, 1, 2)
 
 

@@ -10,7 +10,7 @@ from ingest.config.sections import Supervisor as SupervisorPolicy
 from ingest.errors import ExitCode
 from ingest.events import (
     Committed,
-    Draining,
+    DrainStarted,
     DuplicatesPossible,
     Event,
     Notice,
@@ -177,7 +177,7 @@ def test_a_crash_restarts_only_that_worker_after_its_backoff() -> None:
     history.started[1].code = -11
     history.turn()
     assert history.emissions(WorkerExited) == [WorkerExited(worker=1, pid=101, exit_code=-11, ran_s=0.0)]
-    assert history.emissions(WorkerRestarting) == [WorkerRestarting(worker=1, in_s=2.0, crashes=1)]
+    assert history.emissions(WorkerRestarting) == [WorkerRestarting(worker=1, restart_in_s=2.0, crashes=1)]
     assert history.supervisor.wait_s() == TURN_S
     history.passes(1.9)
     assert len(history.started) == 2
@@ -213,7 +213,7 @@ def test_crashes_far_apart_never_give_up() -> None:
         history.running(0).code = KILLED
         history.passes(12.0)
     assert history.emissions(WorkerGivenUp) == []
-    assert [event.in_s for event in history.emissions(WorkerRestarting)] == [1.0] * 5
+    assert [event.restart_in_s for event in history.emissions(WorkerRestarting)] == [1.0] * 5
 
 
 def test_a_worker_that_kafka_keeps_refusing_ends_as_that() -> None:
@@ -288,7 +288,7 @@ def test_a_stop_drains_and_waits() -> None:
     history = History()
     history.turn()
     history.supervisor.stop("SIGTERM")
-    assert history.emissions(Draining) == [Draining(reason="SIGTERM", deadline_s=10.0)]
+    assert history.emissions(DrainStarted) == [DrainStarted(reason="SIGTERM", deadline_in_s=10.0)]
     assert [worker.drains for worker in history.started] == [1, 1]
     history.passes(5.0)
     assert not history.done()
@@ -373,7 +373,7 @@ def test_refused_credentials_of_one_topic_leave_the_others_alone() -> None:
     rides, refused, beside = history.started
     refused.code = ExitCode.CREDENTIALS
     history.turn()
-    (told,) = history.emissions(Draining)
+    (told,) = history.emissions(DrainStarted)
     assert (told.topic, told.reason) == ("fares", "worker 1 left with exit code 5, as every worker of fares would")
     assert (rides.drains, beside.drains) == (0, 1)
     # That drain has its own deadline, and is no stop of the others.

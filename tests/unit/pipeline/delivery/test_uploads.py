@@ -13,12 +13,12 @@ from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
 from ingest.events import (
     Event,
     UploadAcknowledged,
+    UploadBisecting,
+    UploadConcurrencyReduced,
     UploadRejected,
     UploadRetried,
-    UploadsHalved,
-    UploadSplit,
     UploadStarted,
-    UploadUnproven,
+    UploadUnacknowledged,
 )
 from ingest.pipeline.arize.transport import Attempt
 from ingest.pipeline.backoff import Backoff
@@ -144,7 +144,7 @@ def test_an_answer_settles_its_batch(pool: Pool) -> None:
     assert (len(pool.uploads), pool.uploads.rows) == (0, 0)
     assert pool.events == [
         UploadStarted(batch=1, rows=6, bytes=50, spans=one.spans()),
-        UploadAcknowledged(batch=1, rows=6, attempts=1, seconds=3.5),
+        UploadAcknowledged(batch=1, rows=6, attempts=1, last_attempt_s=3.5),
     ]
 
 
@@ -212,9 +212,9 @@ def test_a_batch_that_gets_no_proof_for_a_minute_is_named(pool: Pool) -> None:
     for attempt, now in enumerate((5.0, 20.0, 64.0, 66.0, 90.0)):
         pool.endpoint.call(attempt).answer.set_exception(RetryableError(why, ambiguous=True))
         pool.turn_until(now, lambda _, told=attempt + 1: len(pool.told(UploadRetried)) == told)  # type: ignore[misc]
-        assert len(pool.told(UploadUnproven)) == (now >= 65.0)
+        assert len(pool.told(UploadUnacknowledged)) == (now >= 65.0)
         pool.uploads.poll(now + 8.0)
-    assert pool.told(UploadUnproven) == [UploadUnproven(batch=1, attempts=4, seconds=61.0, why=why)]
+    assert pool.told(UploadUnacknowledged) == [UploadUnacknowledged(batch=1, attempts=4, elapsed_s=61.0, reason=why)]
 
 
 def test_a_503_that_lasts_is_not_named_so(pool: Pool) -> None:
@@ -223,7 +223,7 @@ def test_a_503_that_lasts_is_not_named_so(pool: Pool) -> None:
         pool.endpoint.call(attempt).answer.set_exception(RetryableError("HTTP 503", status=503))
         pool.turn_until(now, lambda _, told=attempt + 1: len(pool.told(UploadRetried)) == told)  # type: ignore[misc]
         pool.uploads.poll(now + 8.0)
-    assert pool.told(UploadUnproven) == []
+    assert pool.told(UploadUnacknowledged) == []
 
 
 def cuts(*calls: Call) -> list[bool]:
@@ -289,9 +289,9 @@ def test_a_refused_batch_is_searched_for_the_row_and_the_rest_delivered_once(poo
     assert sorted(row for each in settled[0].refused for part in each.rows for row in part) == [1, 4]
     assert settled[0].refused_rows == 2
     assert pool.endpoint.most_at_once == 1
-    assert pool.told(UploadSplit) == [UploadSplit(batch=1, rows=6, status=422, error="HTTP 422 no")]
+    assert pool.told(UploadBisecting) == [UploadBisecting(batch=1, rows=6, http_status=422, error="HTTP 422 no")]
     assert pool.told(UploadRejected) == [
-        UploadRejected(batch=1, rows=2, status=422, error="HTTP 422 no", requests=number)
+        UploadRejected(batch=1, rows=2, http_status=422, error="HTTP 422 no", requests=number)
     ]
     (acknowledged,) = pool.told(UploadAcknowledged)
     assert isinstance(acknowledged, UploadAcknowledged)
@@ -431,7 +431,7 @@ def test_what_failed_goes_again_no_more_than_the_limit_at_once_and_the_oldest_fi
         adaptive.endpoint.call(n).answer.set_exception(RetryableError("HTTP 429", status=429))
     adaptive.turn_until(11.0, lambda _: len(adaptive.told(UploadRetried)) == 4)
     assert adaptive.uploads.limit == 2, "halved once for all four"
-    assert adaptive.told(UploadsHalved) == [UploadsHalved(before=4, limit=2, why="HTTP 429")]
+    assert adaptive.told(UploadConcurrencyReduced) == [UploadConcurrencyReduced(before=4, limit=2, reason="HTTP 429")]
     assert len(adaptive.uploads) == 4
     adaptive.uploads.poll(30.0)
     again = [adaptive.endpoint.call(n) for n in range(number + 4, number + 6)]
@@ -455,7 +455,7 @@ def test_a_batch_that_keeps_failing_leaves_the_others_their_room(adaptive: Pool)
     adaptive.endpoint.call(1).answer.set_result(None)
     (settled,) = adaptive.turn_until(2.0, bool)
     assert settled.batch.number == 1
-    assert adaptive.told(UploadsHalved) == [], "one at once it was before"
+    assert adaptive.told(UploadConcurrencyReduced) == [], "one at once it was before"
 
 
 def test_slow_answers_halve_it_and_a_person_is_told(adaptive: Pool) -> None:
@@ -468,11 +468,11 @@ def test_slow_answers_halve_it_and_a_person_is_told(adaptive: Pool) -> None:
         adaptive.turn_until(now, bool)
         number += 1
     assert adaptive.uploads.limit == 2
-    (told,) = adaptive.told(UploadsHalved)
-    assert isinstance(told, UploadsHalved)
+    (told,) = adaptive.told(UploadConcurrencyReduced)
+    assert isinstance(told, UploadConcurrencyReduced)
     assert (told.before, told.limit) == (4, 2)
-    assert told.why.startswith("its answers take ")
-    assert told.why.endswith(" s, usual are 1 s")
+    assert told.reason.startswith("its answers take ")
+    assert told.reason.endswith(" s, usual are 1 s")
 
 
 def test_the_endpoints_own_time_counts_where_it_is_known(adaptive: Pool) -> None:
