@@ -1,33 +1,34 @@
-"""`scripts/reference`: writes the generated pages of docs/reference, or with `--check` names those that are stale."""
+"""`scripts/reference`: writes the generated pages of docs/, or with `--check` names those that are stale."""
 
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from scripts.pages import account, cli, configuration, dead_letter_reasons, events, exit_codes
+from scripts.pages import account, cli, configuration, dead_letter_reasons, events, exit_codes, rooms
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+DOCS = Path(__file__).parents[2] / "docs"
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "account.md": account.page,
-    "cli.md": cli.page,
-    "configuration.md": configuration.page,
-    "dead-letter-reasons.md": dead_letter_reasons.page,
-    "events.md": events.page,
-    "exit-codes.md": exit_codes.page,
+    "architecture/rooms.md": rooms.page,
+    "reference/account.md": account.page,
+    "reference/cli.md": cli.page,
+    "reference/configuration.md": configuration.page,
+    "reference/dead-letter-reasons.md": dead_letter_reasons.page,
+    "reference/events.md": events.page,
+    "reference/exit-codes.md": exit_codes.page,
 }
 
 
 def pages() -> dict[str, str]:
-    """The text of each generated page by its file's name."""
+    """The text of each generated page by its file's path in docs/."""
     found = {name: page() for name, page in PAGES.items()}
     if not dead_letter_reasons.reasons():
-        del found["dead-letter-reasons.md"]
+        del found["reference/dead-letter-reasons.md"]
     return found
 
 
 def stale(directory: Path) -> list[str]:
-    """The names of the pages that `directory` lacks or has with another text."""
+    """The paths of the pages that `directory` lacks or has with another text."""
     return [name for name, text in pages().items() if _text_of(directory / name) != text]
 
 
@@ -41,13 +42,13 @@ def main(arguments: list[str]) -> int:
         print("usage: scripts/reference [--check]", file=sys.stderr)
         return 2
     if arguments:
-        names = stale(REFERENCE)
+        names = stale(DOCS)
         for name in names:
-            print(f"docs/reference/{name} is out of date: run scripts/reference and commit the page", file=sys.stderr)
+            print(f"docs/{name} is out of date: run scripts/reference and commit the page", file=sys.stderr)
         return 1 if names else 0
-    REFERENCE.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
-        (REFERENCE / name).write_text(text, encoding="utf-8")
+        (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
+        (DOCS / name).write_text(text, encoding="utf-8")
     return 0
 
 

@@ -1,9 +1,10 @@
-"""The generated pages of docs/reference are up to date, complete, and true of what they say about the environment."""
+"""The generated pages of docs/ are up to date, complete, and true of what they say about the environment."""
 
 import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from ingest.config.load import Config, load
 from ingest.errors import ExitCode
 from ingest.events import Event
 from ingest.supervisor.restarts import VERDICTS, Verdict
-from scripts.pages import account, cli, configuration, dead_letter_reasons, events, exit_codes
-from scripts.pages.__main__ import REFERENCE, main, pages, stale
+from scripts.pages import account, cli, configuration, dead_letter_reasons, events, exit_codes, rooms
+from scripts.pages.__main__ import DOCS, main, pages, stale
 from scripts.pages.markdown import table, text, type_in_words
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +31,7 @@ SET_ALONE = [
 
 
 def written(name: str) -> str:
-    return (REFERENCE / name).read_text(encoding="utf-8")
+    return (DOCS / name).read_text(encoding="utf-8")
 
 
 def below(heading: str, page: str) -> str:
@@ -45,11 +46,12 @@ def test_page_is_what_the_code_makes_it(name: str) -> None:
 
 def test_stale_and_missing_pages_are_named(tmp_path: Path) -> None:
     for name, page in pages().items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(page, encoding="utf-8")
     assert stale(tmp_path) == []
-    (tmp_path / "cli.md").write_text("another text", encoding="utf-8")
-    (tmp_path / "events.md").unlink()
-    assert stale(tmp_path) == ["cli.md", "events.md"]
+    (tmp_path / "reference/cli.md").write_text("another text", encoding="utf-8")
+    (tmp_path / "reference/events.md").unlink()
+    assert stale(tmp_path) == ["reference/cli.md", "reference/events.md"]
 
 
 def test_unknown_argument_is_refused_and_writes_nothing() -> None:
@@ -96,7 +98,7 @@ def test_every_model_of_the_configuration_has_a_section_with_its_keys(model: typ
 
 @pytest.mark.parametrize(("section", "key"), KEYS, ids=[f"{section.name}.{key.name}" for section, key in KEYS])
 def test_every_key_is_in_its_table_and_described(section: configuration.Section, key: configuration.Key) -> None:
-    rows = below(f"[{section.name}]", written("configuration.md")).splitlines()
+    rows = below(f"[{section.name}]", written("reference/configuration.md")).splitlines()
     assert sum(row.startswith(f"| `{key.name}` |") for row in rows) == 1
     assert key.description
 
@@ -130,7 +132,7 @@ def test_environment_variable_sets_the_key_that_it_stands_beside(
 
 @pytest.mark.parametrize(("name", "command"), list(cli.commands()), ids=[name for name, _ in cli.commands()])
 def test_every_command_and_option_is_on_the_page(name: str, command: object) -> None:
-    section = below(name, written("cli.md"))
+    section = below(name, written("reference/cli.md"))
     assert f"```text\n{name} [OPTIONS]" in section
     for parameter in getattr(command, "params"):  # noqa: B009  no public type has it
         assert all(option in section for option in parameter.opts)
@@ -146,7 +148,9 @@ def test_commands_that_only_hold_others_have_no_section() -> None:
 @pytest.mark.parametrize("code", ExitCode)
 def test_every_exit_code_has_a_meaning_and_an_answer(code: ExitCode) -> None:
     rows = [
-        row for row in written("exit-codes.md").splitlines() if row.startswith(f"| `{code.value}` | `{code.name}` |")
+        row
+        for row in written("reference/exit-codes.md").splitlines()
+        if row.startswith(f"| `{code.value}` | `{code.name}` |")
     ]
     assert len(rows) == 1 + (code in VERDICTS)
     assert len([cell for cell in rows[0].split("|") if cell.strip()]) == 4
@@ -162,7 +166,7 @@ def test_texts_of_exit_codes_are_about_codes_and_verdicts_that_exist() -> None:
 
 @pytest.mark.parametrize("kind", events.kinds(), ids=events.event_name_of)
 def test_every_event_is_on_the_page_with_its_level_and_fields(kind: type[Event]) -> None:
-    section = below(events.event_name_of(kind), written("events.md"))
+    section = below(events.event_name_of(kind), written("reference/events.md"))
     assert f"Level: `{kind.level}`" in section
     for name, _, words in events.fields(kind):
         if name != "worker":  # every line has it
@@ -173,7 +177,7 @@ def test_every_event_is_on_the_page_with_its_level_and_fields(kind: type[Event])
 @pytest.mark.parametrize("part", [name for name, _ in account.fields()])
 def test_every_field_of_the_account_has_a_text(part: str) -> None:
     names = dict(account.fields())[part]
-    section = below(account.TEXTS[part]["title"], written("account.md"))
+    section = below(account.TEXTS[part]["title"], written("reference/account.md"))
     assert [row.split("|")[1].strip() for row in section.splitlines() if row.startswith("| `")] == [
         f"`{name}`" for name in names
     ]
@@ -182,7 +186,29 @@ def test_every_field_of_the_account_has_a_text(part: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(dead_letter_reasons.reasons()))
 def test_every_dead_letter_reason_is_on_the_page(code: str) -> None:
-    assert written("dead-letter-reasons.md").count(f"| `{code}` |") == 1
+    assert written("reference/dead-letter-reasons.md").count(f"| `{code}` |") == 1
+
+
+# --- rooms ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("room", rooms.rooms())
+def test_every_module_of_a_room_is_on_the_page(room: str) -> None:
+    section = below(rooms.title(room), written("architecture/rooms.md"))
+    assert [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")] == [
+        module.stem for module in rooms.modules(room) if room != "fastlane"
+    ]
+    assert not any(line.endswith("|  |") for line in section.splitlines())
+
+
+def test_layers_of_the_page_are_those_that_are_enforced() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract for contract in contracts if contract["id"] == "stack")["layers"]
+    drawn = written("architecture/rooms.md").split("```text\n", 1)[1].split("```")[0].splitlines()
+    enforced = [layer.strip("()").split(" | ") for layer in layers if layer != "(__main__)"]
+    assert [line.split() for line in drawn] == enforced
 
 
 # --- markdown ---------------------------------------------------------------------------------------------------------
