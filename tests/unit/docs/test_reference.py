@@ -20,6 +20,7 @@ from scripts.pages.__main__ import DOCS, main, pages, stale
 from scripts.pages.markdown import table, text, type_in_words
 
 ROOT = Path(__file__).parents[3]
+GENERATED = pages()
 SECTIONS = {section.name: section for section in configuration.sections()}
 KEYS = [(section, key) for section in SECTIONS.values() for key in section.keys]
 # A section in which another key is required can't be set by one variable.
@@ -39,13 +40,13 @@ def below(heading: str, page: str) -> str:
     return page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
 
 
-@pytest.mark.parametrize("name", sorted(pages()))
+@pytest.mark.parametrize("name", sorted(GENERATED))
 def test_page_is_what_the_code_makes_it(name: str) -> None:
-    assert written(name) == pages()[name], "run scripts/reference"
+    assert written(name) == GENERATED[name], "run scripts/reference"
 
 
 def test_stale_and_missing_pages_are_named(tmp_path: Path) -> None:
-    for name, page in pages().items():
+    for name, page in GENERATED.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(page, encoding="utf-8")
     assert stale(tmp_path) == []
@@ -74,7 +75,7 @@ def test_pages_depend_on_no_terminal_and_no_home(tmp_path: Path) -> None:
 
 
 def test_every_page_says_that_it_is_generated() -> None:
-    assert all("Written by scripts/reference" in page.splitlines()[0] for page in pages().values())
+    assert all("Written by scripts/reference" in page.splitlines()[0] for page in GENERATED.values())
 
 
 # --- configuration ----------------------------------------------------------------------------------------------------
