@@ -1,0 +1,89 @@
+"""docs/reference/events.md: each event of `ingest.events` as a line of `--log-format json` has it."""
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from ingest import events
+from ingest.events import Event
+from ingest.status.lines import event_name
+from scripts.pages.markdown import NOTICE, code, paragraphs, table, text, type_in_words
+
+_INTRO = """\
+`ingest supervise --log-format json` writes one JSON object a line. Events of level `debug` are written with `--verbose`
+only. Names of events and fields are an interface: new ones are added, none is renamed. The last lines are the run's
+[accounts](account.md), whose `event` is `account`. No event holds a payload or a secret.
+"""
+_HEAD = (
+    ("time", "text", "when the line was written: ISO 8601 in UTC, with milliseconds"),
+    ("event", "text", "the event's name, as in the headings below"),
+    ("level", "text", "`debug`, `info`, `warning` or `error`"),
+    ("worker", "integer or null", "the worker's number; null: the supervisor"),
+    ("topic", "text", "where several topics are read: the topic of the worker; absent otherwise"),
+)
+
+
+def page() -> str:
+    """The page."""
+    found = [
+        f"{NOTICE}\n# Events\n",
+        _INTRO,
+        "## Fields of every line\n",
+        table(("field", "type", "what it is"), ((code(name), kind, words) for name, kind, words in _HEAD)),
+    ]
+    for kind in kinds():
+        found += [f"## {event_name_of(kind)}\n", f"Level: `{kind.level}`\n"]
+        found += [f"{paragraph}\n" for paragraph in paragraphs(kind)]
+        if rows := [row for row in fields(kind) if row[0] != "worker"]:
+            found.append(_fields_table(rows))
+    found += ["## Objects in fields\n"]
+    for inner in _objects():
+        found += [f"### {inner.__name__}\n", *(f"{paragraph}\n" for paragraph in paragraphs(inner))]
+        found.append(_fields_table(list(fields(inner))))
+    return "\n".join(found)
+
+
+def kinds() -> list[type[Event]]:
+    """All events, in the order of their definition."""
+    found = [kind for kind in vars(events).values() if inspect.isclass(kind) and issubclass(kind, Event)]
+    return [kind for kind in found if kind is not Event]
+
+
+def event_name_of(kind: type[Event]) -> str:
+    """The name of an event in JSON."""
+    return event_name(object.__new__(kind))
+
+
+def fields(kind: Any) -> Iterator[tuple[str, Any, str]]:
+    """Each field of a dataclass: its name, its type, and what `Annotated` says about it."""
+    hints = get_type_hints(kind, include_extras=True)
+    for field in dataclasses.fields(kind):
+        hint, words = hints[field.name], ""
+        if get_origin(hint) is Annotated:
+            hint, *notes = get_args(hint)
+            words = next((note for note in notes if isinstance(note, str)), "")
+        yield field.name, hint, words
+
+
+def _fields_table(rows: list[tuple[str, Any, str]]) -> str:
+    described = any(words for _, _, words in rows)
+    header = ("field", "type", "what it is")[: 3 if described else 2]
+    return table(header, ((code(name), _type(hint), text(words))[: len(header)] for name, hint, words in rows))
+
+
+def _type(hint: Any) -> str:
+    return type_in_words(hint).replace("table of", "object of")  # as JSON calls it
+
+
+def _objects() -> list[Any]:
+    """The dataclasses that fields hold, those inside others too, by name."""
+    found: dict[str, Any] = {}
+    waiting: list[Any] = [hint for kind in kinds() for _, hint, _ in fields(kind)]
+    while waiting:
+        hint = waiting.pop()
+        waiting += get_args(hint)
+        if inspect.isclass(hint) and dataclasses.is_dataclass(hint) and hint.__name__ not in found:
+            found[hint.__name__] = hint
+            waiting += [inner for _, inner, _ in fields(hint)]
+    return [found[name] for name in sorted(found)]

@@ -1,0 +1,52 @@
+"""docs/architecture/rooms.md: each room of `ingest` with its modules, by the first lines of their docstrings."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import ingest
+from scripts.pages.markdown import NOTICE, code, table, text
+
+TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
+_PACKAGE = Path(ingest.__file__).parent
+
+
+def page() -> str:
+    """The page."""
+    found = [f"{NOTICE}\n# Rooms\n", TEXTS["intro"]]
+    for room in rooms():
+        found += [f"## {title(room)}\n", f"{TEXTS['rooms'][room]}\n"]
+        if room != "fastlane":
+            rows = ((code(module.stem), text(_first_line(module))) for module in modules(room))
+            found += [table(("module", "what it is"), rows)]
+    return "\n".join(found)
+
+
+def rooms() -> list[str]:
+    """The rooms in the order of their texts: folders with modules, by their paths within `ingest`; "" is the top.
+
+    Raises ValueError when a room has no text, or a text no room.
+    """
+    folders = {str(file.parent.relative_to(_PACKAGE)) for file in _PACKAGE.rglob("*.py")}
+    there = {folder for folder in folders if not folder.startswith("fastlane")} | {"fastlane"}
+    known = list(TEXTS["rooms"])
+    if there != set(known):
+        raise ValueError(f"rooms.toml and the folders of ingest differ: {sorted(there ^ set(known))}")
+    return known
+
+
+def modules(room: str) -> list[Path]:
+    """The modules of a room, by name."""
+    return sorted(file for file in (_PACKAGE / room).glob("*.py") if file.stem != "__init__")
+
+
+def title(room: str) -> str:
+    """The heading of a room."""
+    return "ingest" if room == "." else f"ingest/{room}"
+
+
+def _first_line(module: Path) -> str:
+    """What the module's docstring opens with."""
+    docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0].rstrip(".:")
