@@ -39,6 +39,14 @@ def exit_codes(command: Any) -> str:
     return next((part.removeprefix(_EXIT_CODES) for part in _paragraphs(command) if _tells_exit_codes(part)), "")
 
 
+def summary(name: str) -> str:
+    """The first paragraph of the help of a command or of a group of commands. Raises KeyError if there is none."""
+    group = get_command(app)
+    if not isinstance(group, TyperGroup):
+        raise KeyError(name)
+    return next(_paragraphs(group.commands[name]))
+
+
 def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(command, TyperGroup):
         yield name, command

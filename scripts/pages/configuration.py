@@ -82,7 +82,8 @@ def _sections(
         place = _place(info, key)
         full = f"{name}.{place}"
         where = seen.setdefault(below, full)
-        described = described or f"The keys of [[{where}]](#{anchor(where)})"
+        link = f"Its keys: [[{where}]](#{anchor(where)})"
+        described = f"{described}. {link}" if described else link
         keys.append(Key(place, "section", None, described, variable_of_key if place != key else ""))
         if where == full:
             inner += _sections(full, below, variable_of_key, seen, by_name=by_name or place != key)
@@ -120,9 +121,8 @@ def _is_table(annotation: Any) -> bool:
 
 def _described(section: str, info: FieldInfo, key: str) -> str:
     """The key's description, and what `configuration.toml` adds."""
-    added = TEXTS["keys"].get(f"{section}.{key}") or TEXTS["keys"].get(f"*.{key}", "")
-    parts = [part for part in (text(info.description or ""), added) if part]
-    return ". ".join(f"{part[0].upper()}{part[1:]}".rstrip(".") for part in parts)
+    parts = (text(info.description or ""), TEXTS["keys"].get(f"{section}.{key}", ""))
+    return ". ".join(part.rstrip(".") for part in parts if part)
 
 
 def _type(info: FieldInfo) -> str:

@@ -23,5 +23,5 @@ def reasons() -> Mapping[str, str]:
     """Each code with its sentence; none where this version has no list of them."""
     if find_spec("ingest.reasons") is None:
         return {}
-    found: Mapping[str, str] = import_module("ingest.reasons").REASONS
+    found: Mapping[str, str] = getattr(import_module("ingest.reasons"), "REASONS", {})
     return found

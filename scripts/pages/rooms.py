@@ -5,10 +5,12 @@ import tomllib
 from pathlib import Path
 
 import ingest
+from scripts.pages import cli
 from scripts.pages.markdown import NOTICE, code, table, text
 
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
+_COMMANDS = "commands/"
 _PACKAGE = Path(ingest.__file__).parent
 
 
@@ -16,7 +18,7 @@ def page() -> str:
     """The page."""
     found = [f"{NOTICE}\n# Rooms\n", TEXTS["intro"]]
     for room in rooms():
-        found += [f"## {title(room)}\n", f"{TEXTS['rooms'][room]}\n"]
+        found += [f"## {title(room)}\n", f"{_text(room)}\n"]
         if room != "fastlane":
             rows = ((code(module.stem), text(_first_line(module))) for module in modules(room))
             found += [table(("module", "what it is"), rows)]
@@ -24,16 +26,18 @@ def page() -> str:
 
 
 def rooms() -> list[str]:
-    """The rooms in the order of their texts: folders with modules, by their paths within `ingest`; "" is the top.
+    """The rooms in the order of their texts: folders with modules, by their paths within `ingest`; "." is the top.
 
     Raises ValueError when a room has no text, or a text no room.
     """
     folders = {str(file.parent.relative_to(_PACKAGE)) for file in _PACKAGE.rglob("*.py")}
-    there = {folder for folder in folders if not folder.startswith("fastlane")} | {"fastlane"}
+    commands = sorted(folder for folder in folders if folder.startswith(_COMMANDS))
+    there = {folder for folder in folders if not folder.startswith(("fastlane", _COMMANDS))} | {"fastlane"}
     known = list(TEXTS["rooms"])
     if there != set(known):
         raise ValueError(f"rooms.toml and the folders of ingest differ: {sorted(there ^ set(known))}")
-    return known
+    at = known.index("commands") + 1
+    return [*known[:at], *commands, *known[at:]]
 
 
 def modules(room: str) -> list[Path]:
@@ -44,6 +48,15 @@ def modules(room: str) -> list[Path]:
 def title(room: str) -> str:
     """The heading of a room."""
     return "ingest" if room == "." else f"ingest/{room}"
+
+
+def _text(room: str) -> str:
+    """What the room is for; that of a command is the first sentence of its help."""
+    if not room.startswith(_COMMANDS):
+        words: str = TEXTS["rooms"][room]
+        return words
+    name = room.removeprefix(_COMMANDS).replace("_", "-")
+    return f"`ingest {name}`: {text(cli.summary(name))}"
 
 
 def _first_line(module: Path) -> str:
