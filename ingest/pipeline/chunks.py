@@ -50,7 +50,7 @@ class ChunkHandler:
 
     def take_reread(self, route: int, chunk: Chunk, now: float) -> None:
         """Take in what a suspended route has read again. Raises FatalError as `take` does."""
-        self._taken(self._intake.take_again(route, chunk, now), chunk, now)
+        self._taken(self._intake.take_reread(route, chunk, now), chunk, now)
 
     def _taken(self, taken: Taken, chunk: Chunk, now: float) -> None:
         self._columns.taken(taken, now)

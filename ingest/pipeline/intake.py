@@ -1,4 +1,4 @@
-"""The way of a chunk: every message tracked, the good ones decoded into their route's batch, the bad ones named.
+"""The intake of a chunk: each message is tracked, good ones go into their route's batch, bad ones get a reason.
 
 Nothing is sent, written or committed here.
 """
@@ -45,7 +45,7 @@ class Processing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a chunk left behind: its dead letters with the tickets they release, and what became of columns.
+    """What a chunk became beside rows: dead letters with the tickets that they hold, and what happened to columns.
 
     `widened`, `nulled`, `ignored` and `late` are as in `Decoded`.
     """
@@ -60,7 +60,7 @@ class Taken:
 class Intake:
     """Takes chunks in; `batches` holds the open and the closed ones of each route.
 
-    With `tombstones` false a message without a value is passed over, and counted; else it is a dead letter.
+    With `tombstones` a message without a value is a dead letter; without, it is passed over and counted.
     """
 
     def __init__(
@@ -83,31 +83,31 @@ class Intake:
 
     @property
     def rows(self) -> int:
-        """Rows that are not on their way yet."""
+        """Rows that are not sent yet."""
         return sum(batches.rows for batches in self.batches)
 
     def due_in_s(self, now: float) -> float | None:
         """Seconds until an open batch's age makes it due, None while all are empty."""
         return min((due for batches in self.batches if (due := batches.due_in_s(now)) is not None), default=None)
 
-    def take(self, chunk: Chunk, now: float, left: frozenset[int] = frozenset()) -> Taken:
+    def take(self, chunk: Chunk, now: float, suspended: frozenset[int] = frozenset()) -> Taken:
         """Track every message of `chunk` and decode those that no former process has settled.
 
-        Those of the routes in `left` are left behind.
+        Messages of the `suspended` routes are only tracked.
         """
         found = self._judges.sort(chunk.messages)
         fresh = np.ones(len(chunk.messages), dtype=np.bool_)
         tickets: list[Ticket] = []
         for partition in np.unique(chunk.partitions).tolist():
             own = np.flatnonzero(chunk.partitions == partition)
-            new, mask = self._trackers[partition].track(chunk.offsets[own], found.routes[own], left)
+            new, mask = self._trackers[partition].track(chunk.offsets[own], found.routes[own], suspended)
             tickets += new
             if mask is not None:
                 fresh[own] = mask
         return self._decode(chunk, found, np.flatnonzero(fresh), tickets, now)
 
-    def take_again(self, route: int, chunk: Chunk, now: float) -> Taken:
-        """A second reading of what `route` has left behind: decode that, and nothing else."""
+    def take_reread(self, route: int, chunk: Chunk, now: float) -> Taken:
+        """Decode what a suspended `route` reads again, and nothing of the other routes."""
         found = self._judges.sort(chunk.messages)
         fresh = np.zeros(len(chunk.messages), dtype=np.bool_)
         tickets: list[Ticket] = []
