@@ -15,18 +15,18 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.fault.supervisor.bodies import CANARY
+from tests.harness.supervisor.bodies import CANARY
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60.0
 
 
 class Program:
-    """`tests.fault.supervisor.program` in a process group of its own."""
+    """`tests.harness.supervisor.program` in a process group of its own."""
 
     def __init__(self, body: str, workers: int = 2, **settings: float) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fault.supervisor.program", str(workers), json.dumps(settings)],
+            [sys.executable, "-m", "tests.harness.supervisor.program", str(workers), json.dumps(settings)],
             cwd=ROOT,
             env={**os.environ, "BODY": body},
             stdout=subprocess.PIPE,
