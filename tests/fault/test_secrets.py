@@ -5,7 +5,6 @@ A canary stands where a secret does, at each place where one can be. Every six c
 
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,11 +15,11 @@ import pytest
 from ingest import cli
 from ingest.errors import ExitCode
 from ingest.sandbox.arize import API_KEY, SPACE_ID
+from tests.harness import command as real_command
 from tests.harness.rig import Rig
 
 CANARY = "Zq7Xw9Kp2VtLm4Rj"
 HALF, REST = CANARY[:8], CANARY[8:]
-WITHIN_S = 60.0
 SET = {"ARIZE_API_KEY": "k", "ARIZE_SPACE_ID": "s", "INGEST_ARIZE__MODEL_NAME": "m", "INGEST_KAFKA__TOPIC": "t"}
 
 INNER = {
@@ -241,16 +240,10 @@ def test_a_padded_key_s_file_and_a_padded_space_deliver(rig: Callable[..., Rig])
 
 
 def test_the_real_command_refuses_a_key_before_anything_starts(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "supervise", "--brokers", "127.0.0.1:1"],
-        cwd=tmp_path,
-        env={**os.environ, **SET, "ARIZE_API_KEY": f"{HALF}\n{REST}\n"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WITHIN_S,
+    ingest = real_command.Command(
+        tmp_path, real_command.clean_environment(**{**SET, "ARIZE_API_KEY": f"{HALF}\n{REST}\n"})
     )
-    assert done.returncode == ExitCode.CONFIGURATION
+    done = ingest.run("supervise", "--brokers", "127.0.0.1:1", code=ExitCode.CONFIGURATION)
     assert done.stdout == ""
     assert done.stderr.startswith("ARIZE_API_KEY: character 9 is a line break; ")
     assert told(done.stderr) == []

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.harness.command import argv
 
 PATIENCE_S = 90.0
 WORKER = re.compile(r"ingest-worker(\d+)")
@@ -35,7 +36,7 @@ class Supervise:
     """
 
     def __init__(self, directory: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        self.command = [sys.executable, "-m", "ingest", "supervise", "--log-format", "json", "--verbose", *arguments]
+        self.command = argv("supervise", "--log-format", "json", "--verbose", *arguments)
         self.events: list[dict[str, Any]] = []
         self.output = ""
         self.errors = ""

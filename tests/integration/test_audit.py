@@ -1,10 +1,7 @@
 """`ingest audit` on real Kafka: exact where all is well, and red for every fault that is planted."""
 
 import itertools
-import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,26 +15,16 @@ from ingest.accounting.rows import Key, Row, State, of_line, to_line
 from ingest.errors import ExitCode
 from ingest.pipeline.offsets.checkpoint import Checkpoint, encode
 from ingest.records import Counts
+from tests.harness.dead_letters import NO_LIMIT
 from tests.harness.rig import Rig
 from tests.harness.transactions import transaction
 
 WITHIN_S = 60.0
 EXACT, DOES_NOT_ADD_UP = 0, 1
-OFF = {"max_share": 1.0, "max_consecutive": 0}
 
 
 def audit(main: Rig, *arguments: str, code: int = EXACT) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "audit", "--json", *arguments],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    found = json.loads(done.stdout)
+    found = main.command.json("audit", *arguments, code=code)
     assert found["exact"] is (code == EXACT)
     (one,) = found["topics"]
     told: dict[str, Any] = one
@@ -93,7 +80,7 @@ def keep(main: Rig, states: Sequence[tuple[int, Counts]]) -> None:
 def test_all_of_several_runs_and_a_kill_adds_up(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=3)
     main.produce(3_000, bad_share=0.02)
-    run = main.start(workers=2, until_end=False, dead_letters=OFF)
+    run = main.start(workers=2, until_end=False, dead_letters=NO_LIMIT)
     run.until(lambda: main.stored > 1_500)
     next(iter(run.workers().values())).send_signal(signal.SIGKILL)
     run.until_event("worker_restarting")
@@ -103,7 +90,7 @@ def test_all_of_several_runs_and_a_kill_adds_up(rig: Callable[..., Rig]) -> None
     run.until_event("upload_retried")
     run.kill()
     main.endpoint.behave()
-    assert main.start(workers=2, dead_letters=OFF).wait() == ExitCode.DONE
+    assert main.start(workers=2, dead_letters=NO_LIMIT).wait() == ExitCode.DONE
     found = audit(main, "--dead-letters")
     assert sums(found, "consumed") == [2_000] * 3
     assert sum(sums(found, "dead_lettered")) == len(main.truth.bad)
@@ -278,7 +265,7 @@ def test_what_retention_removed_can_not_be_checked_any_more(rig: Callable[..., R
 def test_dead_letters_that_are_gone_are_an_alarm(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(500, bad_share=0.1)
-    assert main.start(dead_letters=OFF).wait() == ExitCode.DONE
+    assert main.start(dead_letters=NO_LIMIT).wait() == ExitCode.DONE
     audit(main, "--dead-letters")
     (path,) = main.dead_letters.glob("*.jsonl")
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
@@ -316,15 +303,7 @@ def test_the_table_and_its_words(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(1_500)
     assert main.start().wait() == ExitCode.DONE
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "audit", "--by-hour"],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=True,
-    )
+    done = main.command.run("audit", "--by-hour")
     assert "1,500" in done.stdout
     assert f"{main.kafka.topic}: all of it adds up" in done.stdout
     assert "\x1b" not in done.stdout
@@ -333,14 +312,5 @@ def test_the_table_and_its_words(rig: Callable[..., Rig]) -> None:
 def test_without_an_account_it_says_so(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({})
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "audit"],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
-    assert done.returncode == ExitCode.CONFIGURATION
+    done = main.command.run("audit", code=ExitCode.CONFIGURATION)
     assert "[account] directory" in done.stderr

@@ -1,8 +1,5 @@
 """`ingest check` as a person runs it: all is well, and one fault at a time."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,22 +9,10 @@ from confluent_kafka import Consumer, TopicPartition
 from ingest.errors import ExitCode
 from tests.harness.rig import Rig
 
-WITHIN_S = 120.0
-
 
 def check(main: Rig, *arguments: str, code: int = 0, environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The status of each check; those that fail with what they say."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "check", "--json", *arguments],
-        cwd=main.directory,
-        env={**main.environment(), **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    found = json.loads(done.stdout)
+    found = main.command.with_environment(**(environment or {})).json("check", *arguments, code=code)
     assert found["exit_code"] == code
     assert found["ok"] is (code == 0)
     told: dict[str, str] = {}
@@ -55,16 +40,7 @@ def test_all_is_well_and_nothing_is_left_behind(rig: Callable[..., Rig]) -> None
 def test_the_lines_for_people(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({"arize": {"model_name": ""}})
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "check"],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
-    assert done.returncode == ExitCode.CONFIGURATION
+    done = main.command.run("check", code=ExitCode.CONFIGURATION)
     assert "failed     configuration: [arize] model_name is missing" in done.stdout
     assert f"ok         topic ({main.kafka.topic}): 1 partition" in done.stdout
     assert "unchecked  read" in done.stdout  # the topic is empty

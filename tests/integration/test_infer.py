@@ -1,10 +1,8 @@
 """`ingest schema infer` as a person runs it: on a live topic, disturbing nobody, and its file taken by the others."""
 
 import json
-import os
 import stat
 import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +15,7 @@ from ingest.errors import ExitCode
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.generate import Generator
 from ingest.sandbox.produce import produce
+from tests.harness.command import Command, clean_environment
 
 WITHIN_S = 120.0  # for a busy machine: nothing here waits for it
 SECRET = "hunter2-canary"
@@ -31,18 +30,7 @@ class Bench:
         self.directory = directory
 
     def ingest(self, *arguments: str, code: int = ExitCode.DONE) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARIZE_", "INGEST_"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "ingest", *arguments],
-            cwd=self.directory,
-            env={**kept, "PYTHONPATH": str(Path.cwd())},
-            capture_output=True,
-            text=True,
-            timeout=WITHIN_S,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
+        return Command(self.directory, clean_environment()).run(*arguments, code=code)
 
     def infer(self, *arguments: str, code: int = ExitCode.DONE) -> subprocess.CompletedProcess[str]:
         return self.ingest("schema", "infer", "--brokers", self.bootstrap, "--topic", self.topic, *arguments, code=code)

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from ingest.errors import ExitCode
 from ingest.pipeline.decoding.privacy import Privacy
+from tests.harness.dead_letters import NO_LIMIT, dead_letters
 from tests.harness.rig import Rig
-from tests.integration.test_dead_letters import OFF, dead_letters
 
 KEY = "a key"
 COUNT = 50
@@ -43,7 +43,7 @@ def failed(rig: Callable[..., Rig], topic: Callable[..., str], request: pytest.F
     key_file = main.directory / "key"
     key_file.write_text(KEY)
     place = {"topic": topic(1)} if request.param == "topic" else {"directory": str(main.dead_letters)}
-    letters = {**OFF, **place}
+    letters = {**NO_LIMIT, **place}
     schema = {"hash": ["mail"], "hash_key_file": str(key_file), "exclude": ["secret"], "tags": []}
     main.put([json.dumps(row).encode() for row in ROWS] + [b'{"mail": "a@b'])
     assert main.start(schema={**schema, "prediction_id": "none"}, dead_letters=letters).wait() == ExitCode.DONE

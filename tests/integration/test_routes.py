@@ -2,8 +2,6 @@
 
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -221,15 +219,7 @@ def test_debug_shows_the_route_of_each_message(rig: Callable[..., Rig]) -> None:
     main.produce(20)
     settings: dict[str, dict[str, Any]] = {"schema": {"tags": ["tag_region", "tag_release"]}}
     main.write_settings(settings | ROUTES)
-    shown = subprocess.run(
-        [sys.executable, "-m", "ingest", "debug", "--partition", "0", "--limit", "20"],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout
+    shown = main.command.run("debug", "--partition", "0", "--limit", "20").stdout
     assert Counter(re.findall(r"  route +(\w+)", shown)) == Counter(
         "eu" if region.startswith("eu") else "us" for region in region_of(main).values() if region != "ap-south"
     )

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -68,17 +66,7 @@ class Both:
     def run(self, *command: str) -> list[dict[str, Any]]:
         """Another command with the same settings; its JSON."""
         self.predictions.write_settings(self.settings)
-        done = subprocess.run(
-            [sys.executable, "-m", "ingest", *command, "--json"],
-            cwd=self.predictions.directory,
-            env=self.predictions.environment(),
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return self.predictions.command.json_lines(*command)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Pins, conflicts and unknown columns from Kafka to the endpoint: what is lost on purpose is counted."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -85,15 +83,6 @@ def test_a_replay_says_what_its_rows_lose(rig: Callable[..., Rig]) -> None:
     assert main.start(schema=pinned).wait() == ExitCode.DONE
     assert set(main.reasons.values()) == {"type_conflict"}
     main.write_settings({"schema": {**pinned, "conflicts": {"age": "null"}}})
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "dead-letters", "replay"],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+    done = main.command.run("dead-letters", "replay")
     assert '([schema.conflicts]): "age" 3' in " ".join(done.stderr.split())
     assert [row.keys() & {"age", "f.a"} for row in main.endpoint.journal.rows()] == [{"f.a"}] * 3
