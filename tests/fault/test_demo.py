@@ -1,4 +1,4 @@
-"""The demo is a fault test by itself: a worker is killed, and it proves from the journal that nothing was lost."""
+"""The demo as a fault test: it kills a worker and proves from the journal that nothing was lost."""
 
 import pytest
 

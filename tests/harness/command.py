@@ -1,4 +1,4 @@
-"""The command `ingest` in a process of its own, as a person runs it."""
+"""The command `ingest` in a process of its own, with a directory and an environment that the test chooses."""
 
 import json
 import os

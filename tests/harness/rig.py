@@ -40,6 +40,14 @@ DEFAULTS: Settings = {
     "supervisor": {"base_backoff_s": 0.02, "max_backoff_s": 0.2, "drain_s": 20.0},
 }
 
+# The configuration of a topic that Kafka compacts within a second or two.
+COMPACTED = {
+    "cleanup.policy": "compact",
+    "segment.ms": "100",
+    "min.cleanable.dirty.ratio": "0.01",
+    "max.compaction.lag.ms": "100",
+}
+
 
 class Rig:
     """Leave it as a context manager: whatever still runs is ended.

@@ -1,4 +1,4 @@
-"""The real `ingest supervise` in a process of its own, and what can be done to it."""
+"""The real `ingest supervise` in a process of its own, with the events it emits and the signals a test sends."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`ingest audit` on real Kafka: exact where all is well, and red for every fault that is planted."""
+"""`ingest audit` on a real Kafka: a correct account adds up exactly, and every planted fault is an alarm."""
 
 import itertools
 import signal
@@ -16,7 +16,7 @@ from ingest.errors import ExitCode
 from ingest.pipeline.offsets.checkpoint import Checkpoint, encode
 from ingest.records import Counts
 from tests.harness.dead_letters import NO_LIMIT
-from tests.harness.rig import Rig
+from tests.harness.rig import COMPACTED, Rig
 from tests.harness.transactions import transaction
 
 WITHIN_S = 60.0
@@ -77,7 +77,7 @@ def keep(main: Rig, states: Sequence[tuple[int, Counts]]) -> None:
     commit(main, 0, *states[-1])
 
 
-def test_all_of_several_runs_and_a_kill_adds_up(rig: Callable[..., Rig]) -> None:
+def test_the_account_of_several_runs_and_a_kill_adds_up(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=3)
     main.produce(3_000, bad_share=0.02)
     run = main.start(workers=2, until_end=False, dead_letters=NO_LIMIT)
@@ -145,7 +145,7 @@ def test_a_changed_row_is_an_alarm(rig: Callable[..., Rig]) -> None:
     assert codes(audit(main, code=DOES_NOT_ADD_UP)) == ["does_not_follow"]
 
 
-def test_lost_rows_heal(rig: Callable[..., Rig]) -> None:
+def test_lost_rows_of_the_account_are_made_good_by_later_ones(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(500)
     assert main.start().wait() == ExitCode.DONE
@@ -160,7 +160,7 @@ def test_lost_rows_heal(rig: Callable[..., Rig]) -> None:
     assert codes(found, "note") == ["torn_row"]
 
 
-def test_a_group_that_is_moved_by_hand_is_seen(rig: Callable[..., Rig]) -> None:
+def test_a_group_that_is_moved_by_hand_is_reported(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(500)
     assert main.start().wait() == ExitCode.DONE
@@ -182,7 +182,7 @@ def test_a_group_that_is_moved_by_hand_is_seen(rig: Callable[..., Rig]) -> None:
     assert "100 messages" in alarm["text"]
 
 
-def test_transactions_explain_their_gaps(rig: Callable[..., Rig]) -> None:
+def test_gaps_of_transactions_are_explained_and_are_no_alarm(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     name = main.kafka.topic
     for begin in range(0, 900, 300):
@@ -207,7 +207,7 @@ def test_a_message_that_nobody_counted_is_an_alarm(rig: Callable[..., Rig]) -> N
     assert audit(main, "--hours", "1.5")["findings"] == []  # the fault is older
 
 
-def test_more_counted_than_there_is_needs_a_compacted_topic(rig: Callable[..., Rig]) -> None:
+def test_more_counted_than_kafka_has_is_an_alarm_unless_the_topic_is_compacted(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     name = main.kafka.topic
     transaction(main, 0, range(100), commit=True, name=name)
@@ -222,12 +222,7 @@ def test_more_counted_than_there_is_needs_a_compacted_topic(rig: Callable[..., R
 def test_what_compaction_removed_after_it_was_counted_is_no_alarm(rig: Callable[..., Rig]) -> None:
     main = rig(
         partitions=1,
-        config={
-            "cleanup.policy": "compact",
-            "segment.ms": "100",
-            "min.cleanable.dirty.ratio": "0.01",
-            "max.compaction.lag.ms": "100",
-        },
+        config=COMPACTED,
     )
     producer = Producer({"bootstrap.servers": main.kafka.brokers, "log_level": 0})
     numbers = itertools.count()
@@ -282,7 +277,7 @@ def test_a_commit_that_is_gone_is_an_alarm(rig: Callable[..., Rig]) -> None:
     assert codes(audit(main, code=DOES_NOT_ADD_UP)) == ["commit_gone"]
 
 
-def test_a_full_disk_stops_no_delivery_and_the_account_heals(rig: Callable[..., Rig]) -> None:
+def test_an_account_that_can_not_be_written_stops_no_delivery_and_resumes(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(500)
     (main.directory / "account").write_text("a file where the directory should be")
@@ -299,7 +294,7 @@ def test_a_full_disk_stops_no_delivery_and_the_account_heals(rig: Callable[..., 
     assert sums(audit(main), "first") == [500]
 
 
-def test_the_table_and_its_words(rig: Callable[..., Rig]) -> None:
+def test_the_table_of_audit_shows_counts_and_its_verdict_without_colours(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(1_500)
     assert main.start().wait() == ExitCode.DONE
@@ -309,7 +304,7 @@ def test_the_table_and_its_words(rig: Callable[..., Rig]) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_without_an_account_it_says_so(rig: Callable[..., Rig]) -> None:
+def test_an_audit_without_an_account_names_the_setting(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({})
     done = main.command.run("audit", code=ExitCode.CONFIGURATION)

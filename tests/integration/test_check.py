@@ -1,4 +1,4 @@
-"""`ingest check` as a person runs it: all is well, and one fault at a time."""
+"""`ingest check` as a process on a real Kafka: a good setup passes, and each fault is reported by itself."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ def check(main: Rig, *arguments: str, code: int = 0, environment: Mapping[str, s
     return told
 
 
-def test_all_is_well_and_nothing_is_left_behind(rig: Callable[..., Rig]) -> None:
+def test_a_good_setup_passes_every_check_and_nothing_is_changed(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(100)
     main.write_settings({})
@@ -37,7 +37,7 @@ def test_all_is_well_and_nothing_is_left_behind(rig: Callable[..., Rig]) -> None
     assert main.stored == 0
 
 
-def test_the_lines_for_people(rig: Callable[..., Rig]) -> None:
+def test_the_lines_of_check_show_status_and_check_of_each(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({"arize": {"model_name": ""}})
     done = main.command.run("check", code=ExitCode.CONFIGURATION)
@@ -61,7 +61,7 @@ Section = Mapping[str, Mapping[str, Any]]
         ({"dead_letters": {"directory": "/proc/no"}}, ExitCode.CONFIGURATION, "dead letters", "can't be written"),
     ],
 )
-def test_a_fault_is_named_and_the_rest_is_checked(
+def test_a_fault_is_reported_and_the_other_checks_still_run(
     settings: Section, code: ExitCode, name: str, says: str, rig: Callable[..., Rig]
 ) -> None:
     main = rig(partitions=2)
@@ -73,7 +73,7 @@ def test_a_fault_is_named_and_the_rest_is_checked(
         assert told["arize key"] == "ok"
 
 
-def test_arize_is_asked_without_a_row(rig: Callable[..., Rig]) -> None:
+def test_arize_is_probed_without_sending_a_row(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({})
     told = check(main, code=ExitCode.CREDENTIALS, environment={"ARIZE_API_KEY": "wrong"})
@@ -93,7 +93,7 @@ def test_arize_is_asked_without_a_row(rig: Callable[..., Rig]) -> None:
     assert main.stored == 0
 
 
-def test_where_a_start_would_halt(rig: Callable[..., Rig]) -> None:
+def test_check_reports_that_a_start_would_halt(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(100)
     main.write_settings({})
@@ -107,7 +107,7 @@ def test_where_a_start_would_halt(rig: Callable[..., Rig]) -> None:
     assert check(main)["start"] == "ok"
 
 
-def test_a_subscribed_member_would_make_our_commits_fail(rig: Callable[..., Rig]) -> None:
+def test_a_subscribed_member_of_the_group_fails_the_check(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({})
     member = Consumer({"bootstrap.servers": main.kafka.brokers, "group.id": main.kafka.group, "log_level": 0})

@@ -1,4 +1,4 @@
-"""Dead letters to the end: kept in a directory or a topic, listed, replayed once the cause is gone, accounted for.
+"""Dead letters from cause to replay: kept in a directory or a topic, listed, replayed and accounted for.
 
 The great number is for `DEAD_LETTERS=100000 pytest tests/integration/test_dead_letters.py -k accounted`.
 """
@@ -110,7 +110,9 @@ def test_a_replay_that_is_killed_goes_on_and_repeats_only_what_was_in_flight(
     assert after_replay(main, 2 * 2 * 500) == []
 
 
-def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic: Callable[..., str]) -> None:
+def test_an_interrupted_replay_reports_the_remaining_letters(
+    rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
     wanted = settings(main, "directory", topic, WRONG)
@@ -131,7 +133,7 @@ def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic:
 
 
 @pytest.mark.parametrize("kept", ["directory", "topic"])
-def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ever(
+def test_a_letter_that_fails_again_is_kept_with_its_new_reason_and_not_replayed_for_ever(
     kept: str, rig: Callable[..., Rig], topic: Callable[..., str]
 ) -> None:
     main = rig(partitions=1)
@@ -159,7 +161,7 @@ def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ev
 
 
 @pytest.mark.parametrize("kept", ["directory", "topic"])
-def test_back_to_the_topic_a_running_worker_delivers_them(
+def test_letters_replayed_to_the_topic_are_delivered_by_a_running_worker(
     kept: str, rig: Callable[..., Rig], topic: Callable[..., str]
 ) -> None:
     main = rig(partitions=2)
@@ -296,7 +298,7 @@ def test_one_row_in_a_batch_that_arize_refuses_costs_one_row(rig: Callable[..., 
     assert main.endpoint.stats()["requests"] <= 2 * 18 + 4
 
 
-def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..., Rig]) -> None:
+def test_a_worker_killed_during_a_bisection_loses_nothing(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(6_000)
     odd = Fault(kind="status", status=400, text="odd", column="seq", value=1_234)
@@ -313,7 +315,7 @@ def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_nothing(status: int, rig: Callable[..., Rig]) -> None:
+def test_a_passing_fault_during_a_bisection_repeats_nothing(status: int, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
     main.endpoint.misbehave(
@@ -329,7 +331,7 @@ def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_nothing(status: in
     assert main.findings() == []
 
 
-def test_what_is_too_large_is_halved_until_it_fits(rig: Callable[..., Rig]) -> None:
+def test_a_batch_that_is_too_large_is_halved_until_it_fits(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(4_000)
     main.endpoint.misbehave("status", status=413, min_rows=1_100)

@@ -1,4 +1,4 @@
-"""`ingest debug` as a person runs it: a process, a real topic, good and bad messages."""
+"""`ingest debug` as a process on a real topic with good and bad messages."""
 
 import contextlib
 import json
@@ -145,7 +145,7 @@ def good(first: int, end: int) -> list[int]:
     return [sequence for sequence in range(first, end) if BAD.bad(PARTITION, sequence) is None]
 
 
-def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
+def test_debug_shows_every_step_and_changes_nothing(bench: Bench) -> None:
     bench.commit(10, "ingest/1 7 3")
     before = bench.group_state()
     found = bench.findings("--limit", "45")
@@ -182,7 +182,7 @@ def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
     assert (end["committed"], end["lag"], end["next_offset"]) == (10, EVENTS - 10, 55)
 
 
-def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> None:
+def test_debug_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> None:
     found = bench.findings("--send", "--limit", "1000")
     (sent,) = steps(found, "sent")
     assert (sent["answer"], sent["rows"]) == ("acknowledged", len(good(0, EVENTS)))
@@ -193,7 +193,7 @@ def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> No
     assert bench.dead_letters() == []
 
 
-def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
+def test_debug_commit_continues_like_a_worker(bench: Bench) -> None:
     bench.findings("--send", "--commit", "--limit", "25")
     bad = [sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence)]
     dead = sum(sequence < 25 for sequence in bad)
@@ -211,7 +211,7 @@ def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
     assert compared.duplicates == 0
 
 
-def test_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> None:
+def test_debug_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> None:
     ahead = range(20, 30)
     dead = sum(BAD.bad(PARTITION, sequence) is not None for sequence in ahead)
     bench.commit(10, f"ingest/1 8 2 10+10:10:{dead}")
@@ -232,7 +232,9 @@ def test_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> No
         (("--from", "61"), "holds offsets 0 to 59"),
     ],
 )
-def test_what_would_lose_or_makes_no_sense_is_refused(bench: Bench, arguments: tuple[str, ...], why: str) -> None:
+def test_arguments_that_would_lose_messages_or_contradict_each_other_are_refused(
+    bench: Bench, arguments: tuple[str, ...], why: str
+) -> None:
     bench.commit(10)
     done = bench.debug(*arguments, code=2)
     assert why in done.stderr
@@ -240,7 +242,7 @@ def test_what_would_lose_or_makes_no_sense_is_refused(bench: Bench, arguments: t
     assert bench.committed() == (10, "")
 
 
-def test_an_unknown_partition_names_those_there_are(bench: Bench) -> None:
+def test_an_unknown_partition_is_refused_with_the_existing_ones(bench: Bench) -> None:
     done = bench.debug("--partition", "7", code=3)
     assert "2 partitions (0-1), but not 7" in done.stderr
 
@@ -248,7 +250,7 @@ def test_an_unknown_partition_names_those_there_are(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "answer"), [(503, 7, "RetryableError"), (400, 7, "RejectedError"), (401, 5, "FatalError")]
 )
-def test_what_arize_does_not_take_is_not_committed(bench: Bench, status: int, code: int, answer: str) -> None:
+def test_rows_that_arize_refuses_are_not_committed(bench: Bench, status: int, code: int, answer: str) -> None:
     bench.commit(0)
     bench.endpoint.misbehave("status", status=status, retry_after_s=3)
     found = bench.findings("--send", "--commit", code=code)
@@ -260,13 +262,13 @@ def test_what_arize_does_not_take_is_not_committed(bench: Bench, status: int, co
     assert not bench.endpoint.journal.files()
 
 
-def test_a_redirect_is_no_acknowledgement(bench: Bench) -> None:
+def test_a_redirect_acknowledges_nothing(bench: Bench) -> None:
     bench.endpoint.misbehave("redirect", status=302)
     (sent,) = steps(bench.findings("--send", code=7), "sent")
     assert (sent["answer"], "redirects" in sent["text"]) == ("RetryableError", True)
 
 
-def test_a_group_that_somebody_else_moves_is_left_alone(bench: Bench) -> None:
+def test_debug_does_not_commit_over_another_process_s_commit(bench: Bench) -> None:
     bench.commit(0)
     bench.endpoint.misbehave("latency", seconds=5.0)
     with bench.command.started(*DEBUG, "--json", "--send", "--commit") as process:
@@ -283,7 +285,7 @@ def test_a_group_that_somebody_else_moves_is_left_alone(bench: Bench) -> None:
     assert bench.committed() == (4, "ingest/1 4 0")
 
 
-def test_where_reading_starts(bench: Bench) -> None:
+def test_debug_starts_at_the_commit_or_at_an_offset_or_a_time(bench: Bench) -> None:
     def start(*arguments: str) -> int:
         (begin,) = steps(bench.findings("--limit", "1", *arguments), "begin")
         return int(begin["start"])
@@ -299,7 +301,7 @@ def test_where_reading_starts(bench: Bench) -> None:
     assert start("--from", datetime.fromtimestamp(at_ms / 1000).isoformat()) == EVENTS  # noqa: DTZ006  local, on purpose
 
 
-def test_a_committed_offset_that_retention_overtook_is_named(bench: Bench) -> None:
+def test_a_committed_offset_that_retention_removed_is_reported(bench: Bench) -> None:
     bench.commit(10)
     admin = AdminClient({"bootstrap.servers": bench.bootstrap})
     for deleted in admin.delete_records([TopicPartition(bench.topic, PARTITION, 30)]).values():
@@ -312,7 +314,7 @@ def test_a_committed_offset_that_retention_overtook_is_named(bench: Bench) -> No
     assert bench.committed() == (10, "")
 
 
-def test_the_debugger_takes_its_commands_from_a_pipe(bench: Bench) -> None:
+def test_the_debugger_reads_its_commands_from_a_pipe(bench: Bench) -> None:
     first = next(sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence))
     commands = "p 'at', message.offset(), type(value), error.code\nc\n"
     done = bench.debug("--pdb", "--limit", "50", stdin=commands)
@@ -327,7 +329,7 @@ def test_the_debugger_takes_its_commands_from_a_pipe(bench: Bench) -> None:
     assert "50 messages read" in done.stdout
 
 
-def test_the_debugger_on_a_terminal_leaves_before_anything_is_sent(bench: Bench) -> None:
+def test_quitting_the_debugger_on_a_terminal_sends_nothing(bench: Bench) -> None:
     code, shown = on_a_terminal(bench, "--pdb", "--send", "--commit", "--limit", "50", answer=b"p error.code\nq\n")
     assert code == 0
     assert "\x1b[" in shown
@@ -337,13 +339,13 @@ def test_the_debugger_on_a_terminal_leaves_before_anything_is_sent(bench: Bench)
     assert bench.committed()[0] < 0
 
 
-def test_nothing_but_text_goes_where_no_colours_are_wanted(bench: Bench) -> None:
+def test_debug_writes_no_colours_to_a_pipe_or_under_no_color(bench: Bench) -> None:
     assert "\x1b" not in bench.debug("--limit", "3", FORCE_COLOR="1").stdout
     code, shown = on_a_terminal(bench, "--limit", "3", NO_COLOR="1")
     assert (code, "\x1b" in shown) == (0, False)
 
 
-def test_a_reader_who_leaves_ends_it_quietly(bench: Bench) -> None:
+def test_a_closed_pipe_ends_debug_with_0_and_no_error(bench: Bench) -> None:
     pipeline = f"{shlex.join(argv(*DEBUG, '--limit', '50'))} | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", pipeline],
@@ -358,7 +360,7 @@ def test_a_reader_who_leaves_ends_it_quietly(bench: Bench) -> None:
     assert done.stderr == ""
 
 
-def test_a_running_supervisor_is_not_disturbed(bench: Bench) -> None:
+def test_debug_does_not_disturb_a_running_supervisor(bench: Bench) -> None:
     supervise = ("supervise", "--workers", "2", "--partitions", "all")
     with bench.command.started(*supervise) as supervisor:
         for turn in range(3):

@@ -1,4 +1,4 @@
-"""`ingest schema infer` as a person runs it: on a live topic, disturbing nobody, and its file taken by the others."""
+"""`ingest schema infer` as a process on a live topic: it joins no group, and the other commands load its file."""
 
 import json
 import stat
@@ -77,7 +77,7 @@ def said(text: str) -> dict[str, int]:
     return {code: int(number.replace(",", "")) for code, number in found}
 
 
-def test_the_contract_of_a_live_topic_is_taken_back_and_keeps_its_word(bench: Bench) -> None:
+def test_the_contract_of_a_live_topic_loads_and_predicts_its_dead_letters_exactly(bench: Bench) -> None:
     generator = Generator(seed=7, bad_share=0.05)
     produce(bench.bootstrap, bench.topic, (0, 1, 2), 3_000, generator=generator)
     before = bench.groups()
@@ -120,7 +120,7 @@ def test_values_are_shown_on_request_only_and_no_file_is_overwritten(bench: Benc
     assert "it is there already" in refused.stderr
 
 
-def test_what_cannot_be_read_is_said(bench: Bench) -> None:
+def test_an_unknown_partition_an_empty_topic_and_a_missing_topic_are_reported(bench: Bench) -> None:
     assert "but not 7" in bench.infer("--partitions", "7", code=ExitCode.CONFIGURATION).stderr
     empty = bench.infer().stdout
     assert "0 messages" in empty

@@ -1,4 +1,4 @@
-"""`ingest lag` as a person runs it, beside a supervisor and after one."""
+"""`ingest lag` as a process on a real Kafka, while a supervisor runs and after it."""
 
 import json
 import time
@@ -52,7 +52,7 @@ def test_lag_and_the_age_of_the_oldest_uncommitted_message(rig: Callable[..., Ri
     assert sum(row["acknowledged"] for row in rows) == 300 - len(main.truth.bad)
 
 
-def test_it_joins_no_group_and_shows_what_is_settled_ahead_of_the_commit(rig: Callable[..., Rig]) -> None:
+def test_lag_joins_no_group_and_shows_what_is_settled_ahead_of_the_commit(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
     main.endpoint.misbehave("status", status=503, column="seq", value=0)  # the first batch is held up
@@ -76,7 +76,7 @@ def test_it_joins_no_group_and_shows_what_is_settled_ahead_of_the_commit(rig: Ca
     assert main.findings() == []
 
 
-def test_partitions_never_committed_expired_and_recreated(rig: Callable[..., Rig]) -> None:
+def test_lag_of_partitions_never_committed_expired_and_committed_beyond_the_end(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=3)
     main.produce(300)
     main.write_settings({})
@@ -94,7 +94,7 @@ def test_partitions_never_committed_expired_and_recreated(rig: Callable[..., Rig
     assert beyond["lag"] == 0
 
 
-def test_the_table_for_people(rig: Callable[..., Rig]) -> None:
+def test_the_table_of_lag_shows_topic_and_count_without_colours(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(1_500)
     main.write_settings({})
@@ -104,7 +104,7 @@ def test_the_table_for_people(rig: Callable[..., Rig]) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_what_can_not_work_says_so(rig: Callable[..., Rig]) -> None:
+def test_an_unknown_topic_and_unreachable_brokers_exit_with_the_code_for_kafka(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({})
     assert "no-such-topic" in lag(main, "--topic", "no-such-topic", code=ExitCode.KAFKA)["error"]

@@ -1,4 +1,4 @@
-"""What becomes of a topic while it is read, or between two runs: more partitions, another topic of its name, none."""
+"""A topic that changes while it is read or between two runs: it gains partitions, is recreated or is deleted."""
 
 import re
 import signal
@@ -94,7 +94,7 @@ def test_partitions_added_between_two_runs_are_read_from_their_first_message(rig
     assert main.findings() == []
 
 
-def test_a_set_says_once_that_new_partitions_are_not_read(rig: Callable[..., Rig]) -> None:
+def test_new_partitions_outside_the_configured_set_are_reported_once(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     run = main.start("--partitions", "0-1", until_end=False)
     run.until_event("supervisor_started")

@@ -135,7 +135,7 @@ def test_one_topic_of_several_is_chosen_by_a_flag(both: Both) -> None:
     assert both.outcomes.committed_at(1) == both.outcomes.ends()[1] == both.outcomes.stored
 
 
-def test_debug_looks_at_a_topic_with_its_own_settings(both: Both) -> None:
+def test_debug_reads_a_topic_with_its_own_settings(both: Both) -> None:
     both.produce(40, 40, bad_share=0.0)
     for one, model in zip(both.rigs, ("fraud", "fraud-late"), strict=True):
         found = both.run("debug", "--topic", one.kafka.topic, "--partition", "1", "--limit", "5")
