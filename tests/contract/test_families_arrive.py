@@ -16,8 +16,8 @@ from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.uploader import ArizeUploader
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.journal import Stored
-from tests.contract.sdk_oracle import configured, judged, sent
-from tests.contract.validation_cases import BOX, MODELS, NOW_S, SQUARE, Model, Row, scores
+from tests.harness.sdk_oracle import configured, judged, sent
+from tests.harness.validation_cases import BOX, MODELS, NOW_S, SQUARE, Model, Row, scores
 
 Deliver = Callable[[RouteConfig, list[Row]], list[Stored]]
 

@@ -1,4 +1,4 @@
-"""The checks can fail: a bug is planted into the real product, and exactly its invariant is reported broken."""
+"""The checks can fail: for each bug planted into the real product exactly its invariant is reported broken."""
 
 from collections.abc import Callable, Sequence
 

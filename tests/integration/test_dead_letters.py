@@ -1,4 +1,4 @@
-"""Dead letters to the end: kept in a directory or a topic, listed, replayed once the cause is gone, accounted for.
+"""Dead letters from cause to replay: kept in a directory or a topic, listed, replayed and accounted for.
 
 The great number is for `DEAD_LETTERS=100000 pytest tests/integration/test_dead_letters.py -k accounted`.
 """
@@ -7,8 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from ingest.errors import ExitCode
 from ingest.sandbox.fault_injection import Fault
+from tests.harness.dead_letters import NO_LIMIT, dead_letters
 from tests.harness.invariants import Finding
 from tests.harness.rig import Rig
 from tests.harness.supervise import wait_until
@@ -28,28 +27,10 @@ WRONG: dict[str, dict[str, Any]] = {
     "schema": {"prediction_id": "no_such_column", "tags": ["tag_region", "tag_release", "kp", "seq"]}
 }
 RIGHT: dict[str, dict[str, Any]] = {"schema": {"tags": ["tag_region", "tag_release", "kp", "seq"]}}
-OFF = {"max_share": 1.0, "max_consecutive": 0}
-
-
-def dead_letters(main: Rig, *arguments: str, code: int = ExitCode.DONE) -> Any:
-    """`ingest dead-letters ...` beside the rig's ingest.toml; its JSON output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "dead-letters", *arguments, "--json"],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return (
-        [json.loads(line) for line in done.stdout.splitlines()] if arguments[0] == "show" else json.loads(done.stdout)
-    )
 
 
 def settings(main: Rig, kept: str, topic: Callable[..., str], cause: dict[str, Any]) -> dict[str, Any]:
-    place: dict[str, Any] = dict(OFF)
+    place: dict[str, Any] = dict(NO_LIMIT)
     if kept == "topic":
         place["topic"] = topic(2)
     else:
@@ -116,11 +97,8 @@ def test_a_replay_that_is_killed_goes_on_and_repeats_only_what_was_in_flight(
     assert main.start(**wanted).wait() == ExitCode.DONE
     main.write_settings({**wanted, **RIGHT})
     main.endpoint.misbehave("latency", seconds=0.1)
-    command = [sys.executable, "-m", "ingest", "dead-letters", "replay"]
     for rows in (1_000, 2_500):
-        with subprocess.Popen(
-            command, cwd=main.directory, env=main.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as replay:
+        with main.command.started("dead-letters", "replay") as replay:
             wait_until(lambda rows=rows: main.stored >= rows, 60.0)  # type: ignore[misc]
             replay.send_signal(signal.SIGKILL)
     main.endpoint.behave()
@@ -132,22 +110,18 @@ def test_a_replay_that_is_killed_goes_on_and_repeats_only_what_was_in_flight(
     assert after_replay(main, 2 * 2 * 500) == []
 
 
-def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic: Callable[..., str]) -> None:
+def test_an_interrupted_replay_reports_the_remaining_letters(
+    rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
     wanted = settings(main, "directory", topic, WRONG)
     assert main.start(**wanted).wait() == ExitCode.DONE
     main.write_settings({**wanted, **RIGHT})
     main.endpoint.misbehave([Fault(kind="status", status=503, skip=1)])
-    command = [sys.executable, "-m", "ingest", "dead-letters", "replay", "--json"]
-    with subprocess.Popen(
-        command, cwd=main.directory, env=main.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as replay:
+    with main.command.started("dead-letters", "replay", "--json") as replay:
         wait_until(lambda: main.stored == 500 and main.endpoint.stats()["requests"] > 3, 60.0)
-        taken = subprocess.run(
-            command, cwd=main.directory, env=main.environment(), capture_output=True, text=True, check=False, timeout=60
-        )
-        assert taken.returncode == ExitCode.USAGE
+        taken = main.command.run("dead-letters", "replay", "--json", code=ExitCode.USAGE)
         assert "another replay is at work" in taken.stderr
         replay.send_signal(signal.SIGINT)
         said, _ = replay.communicate(timeout=60)
@@ -159,7 +133,7 @@ def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic:
 
 
 @pytest.mark.parametrize("kept", ["directory", "topic"])
-def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ever(
+def test_a_letter_that_fails_again_is_kept_with_its_new_reason_and_not_replayed_for_ever(
     kept: str, rig: Callable[..., Rig], topic: Callable[..., str]
 ) -> None:
     main = rig(partitions=1)
@@ -187,7 +161,7 @@ def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ev
 
 
 @pytest.mark.parametrize("kept", ["directory", "topic"])
-def test_back_to_the_topic_a_running_worker_delivers_them(
+def test_letters_replayed_to_the_topic_are_delivered_by_a_running_worker(
     kept: str, rig: Callable[..., Rig], topic: Callable[..., str]
 ) -> None:
     main = rig(partitions=2)
@@ -324,7 +298,7 @@ def test_one_row_in_a_batch_that_arize_refuses_costs_one_row(rig: Callable[..., 
     assert main.endpoint.stats()["requests"] <= 2 * 18 + 4
 
 
-def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..., Rig]) -> None:
+def test_a_worker_killed_during_a_bisection_loses_nothing(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(6_000)
     odd = Fault(kind="status", status=400, text="odd", column="seq", value=1_234)
@@ -341,7 +315,7 @@ def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_nothing(status: int, rig: Callable[..., Rig]) -> None:
+def test_a_passing_fault_during_a_bisection_repeats_nothing(status: int, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
     main.endpoint.misbehave(
@@ -357,7 +331,7 @@ def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_nothing(status: in
     assert main.findings() == []
 
 
-def test_what_is_too_large_is_halved_until_it_fits(rig: Callable[..., Rig]) -> None:
+def test_a_batch_that_is_too_large_is_halved_until_it_fits(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(4_000)
     main.endpoint.misbehave("status", status=413, min_rows=1_100)

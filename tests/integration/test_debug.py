@@ -1,13 +1,13 @@
-"""`ingest debug` as a person runs it: a process, a real topic, good and bad messages."""
+"""`ingest debug` as a process on a real topic with good and bad messages."""
 
 import contextlib
 import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,11 @@ from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.compare import compare
 from ingest.sandbox.generate import BAD_KINDS, TAGS, Generator
 from ingest.sandbox.produce import produce
+from tests.harness.command import Command, argv, clean_environment
 
 WITHIN_S = 60.0
 PARTITION = 1
+DEBUG = ("debug", "--partition", str(PARTITION))
 EVENTS = 60  # in each of two partitions
 BAD = Generator(seed=3, bad_share=0.4)
 # What each kind of bad message is refused as.
@@ -60,26 +62,16 @@ class Bench:
         return f"group-{self.topic}"
 
     @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARIZE_", "INGEST_"))}
-        return {**kept, **self.endpoint.environment(), "PYTHONPATH": str(Path.cwd()), "TERM": "xterm"}
+    def command(self) -> Command:
+        return Command(self.directory, clean_environment(**self.endpoint.environment(), TERM="xterm"))
 
-    def debug(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ingest", "debug", "--partition", str(PARTITION), *arguments],
-            cwd=self.directory,
-            env=self.environment | environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=WITHIN_S,
-            check=False,
-        )
+    def debug(
+        self, *arguments: str, code: int = 0, stdin: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return self.command.with_environment(**environment).run(*DEBUG, *arguments, code=code, stdin=stdin)
 
     def findings(self, *arguments: str, code: int = 0) -> list[Found]:
-        done = self.debug("--json", *arguments)
-        assert done.returncode == code, done.stdout + done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return self.command.json_lines(*DEBUG, *arguments, code=code)
 
     def consumer(self) -> contextlib.closing[Consumer]:
         options = {"bootstrap.servers": self.bootstrap, "group.id": self.group, "enable.auto.commit": False}
@@ -153,7 +145,7 @@ def good(first: int, end: int) -> list[int]:
     return [sequence for sequence in range(first, end) if BAD.bad(PARTITION, sequence) is None]
 
 
-def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
+def test_debug_shows_every_step_and_changes_nothing(bench: Bench) -> None:
     bench.commit(10, "ingest/1 7 3")
     before = bench.group_state()
     found = bench.findings("--limit", "45")
@@ -190,7 +182,7 @@ def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
     assert (end["committed"], end["lag"], end["next_offset"]) == (10, EVENTS - 10, 55)
 
 
-def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> None:
+def test_debug_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> None:
     found = bench.findings("--send", "--limit", "1000")
     (sent,) = steps(found, "sent")
     assert (sent["answer"], sent["rows"]) == ("acknowledged", len(good(0, EVENTS)))
@@ -201,7 +193,7 @@ def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> No
     assert bench.dead_letters() == []
 
 
-def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
+def test_debug_commit_continues_like_a_worker(bench: Bench) -> None:
     bench.findings("--send", "--commit", "--limit", "25")
     bad = [sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence)]
     dead = sum(sequence < 25 for sequence in bad)
@@ -219,7 +211,7 @@ def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
     assert compared.duplicates == 0
 
 
-def test_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> None:
+def test_debug_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> None:
     ahead = range(20, 30)
     dead = sum(BAD.bad(PARTITION, sequence) is not None for sequence in ahead)
     bench.commit(10, f"ingest/1 8 2 10+10:10:{dead}")
@@ -240,25 +232,25 @@ def test_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> No
         (("--from", "61"), "holds offsets 0 to 59"),
     ],
 )
-def test_what_would_lose_or_makes_no_sense_is_refused(bench: Bench, arguments: tuple[str, ...], why: str) -> None:
+def test_arguments_that_would_lose_messages_or_contradict_each_other_are_refused(
+    bench: Bench, arguments: tuple[str, ...], why: str
+) -> None:
     bench.commit(10)
-    done = bench.debug(*arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
+    done = bench.debug(*arguments, code=2)
     assert why in done.stderr
     assert bench.endpoint.stats()["requests"] == 0
     assert bench.committed() == (10, "")
 
 
-def test_an_unknown_partition_names_those_there_are(bench: Bench) -> None:
-    done = bench.debug("--partition", "7")
-    assert done.returncode == 3
+def test_an_unknown_partition_is_refused_with_the_existing_ones(bench: Bench) -> None:
+    done = bench.debug("--partition", "7", code=3)
     assert "2 partitions (0-1), but not 7" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("status", "code", "answer"), [(503, 7, "RetryableError"), (400, 7, "RejectedError"), (401, 5, "FatalError")]
 )
-def test_what_arize_does_not_take_is_not_committed(bench: Bench, status: int, code: int, answer: str) -> None:
+def test_rows_that_arize_refuses_are_not_committed(bench: Bench, status: int, code: int, answer: str) -> None:
     bench.commit(0)
     bench.endpoint.misbehave("status", status=status, retry_after_s=3)
     found = bench.findings("--send", "--commit", code=code)
@@ -270,19 +262,16 @@ def test_what_arize_does_not_take_is_not_committed(bench: Bench, status: int, co
     assert not bench.endpoint.journal.files()
 
 
-def test_a_redirect_is_no_acknowledgement(bench: Bench) -> None:
+def test_a_redirect_acknowledges_nothing(bench: Bench) -> None:
     bench.endpoint.misbehave("redirect", status=302)
     (sent,) = steps(bench.findings("--send", code=7), "sent")
     assert (sent["answer"], "redirects" in sent["text"]) == ("RetryableError", True)
 
 
-def test_a_group_that_somebody_else_moves_is_left_alone(bench: Bench) -> None:
+def test_debug_does_not_commit_over_another_process_s_commit(bench: Bench) -> None:
     bench.commit(0)
     bench.endpoint.misbehave("latency", seconds=5.0)
-    arguments = [sys.executable, "-m", "ingest", "debug", "--partition", str(PARTITION), "--json", "--send", "--commit"]
-    with subprocess.Popen(
-        arguments, cwd=bench.directory, env=bench.environment, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with bench.command.started(*DEBUG, "--json", "--send", "--commit") as process:
         deadline_s = time.monotonic() + WITHIN_S
         while bench.endpoint.stats()["requests"] == 0:
             assert time.monotonic() < deadline_s
@@ -296,7 +285,7 @@ def test_a_group_that_somebody_else_moves_is_left_alone(bench: Bench) -> None:
     assert bench.committed() == (4, "ingest/1 4 0")
 
 
-def test_where_reading_starts(bench: Bench) -> None:
+def test_debug_starts_at_the_commit_or_at_an_offset_or_a_time(bench: Bench) -> None:
     def start(*arguments: str) -> int:
         (begin,) = steps(bench.findings("--limit", "1", *arguments), "begin")
         return int(begin["start"])
@@ -312,13 +301,12 @@ def test_where_reading_starts(bench: Bench) -> None:
     assert start("--from", datetime.fromtimestamp(at_ms / 1000).isoformat()) == EVENTS  # noqa: DTZ006  local, on purpose
 
 
-def test_a_committed_offset_that_retention_overtook_is_named(bench: Bench) -> None:
+def test_a_committed_offset_that_retention_removed_is_reported(bench: Bench) -> None:
     bench.commit(10)
     admin = AdminClient({"bootstrap.servers": bench.bootstrap})
     for deleted in admin.delete_records([TopicPartition(bench.topic, PARTITION, 30)]).values():
         deleted.result(WITHIN_S)
-    done = bench.debug()
-    assert done.returncode == 8
+    done = bench.debug(code=8)
     assert "removed offsets 10 to 29" in done.stderr
     found = bench.findings("--from", "earliest", "--limit", "2")
     assert [message["offset"] for message in steps(found, "message")] == [30, 31]
@@ -326,11 +314,10 @@ def test_a_committed_offset_that_retention_overtook_is_named(bench: Bench) -> No
     assert bench.committed() == (10, "")
 
 
-def test_the_debugger_takes_its_commands_from_a_pipe(bench: Bench) -> None:
+def test_the_debugger_reads_its_commands_from_a_pipe(bench: Bench) -> None:
     first = next(sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence))
     commands = "p 'at', message.offset(), type(value), error.reason.code\nc\n"
     done = bench.debug("--pdb", "--limit", "50", stdin=commands)
-    assert done.returncode == 0
     kind = "NoneType" if BAD.event(PARTITION, first) is None else "bytes"
     assert f"('at', {first}, <class '{kind}'>, '{CODES[str(BAD.bad(PARTITION, first))]}')" in done.stdout
     assert "standard input is no terminal" in done.stdout
@@ -339,10 +326,10 @@ def test_the_debugger_takes_its_commands_from_a_pipe(bench: Bench) -> None:
 
     done = bench.debug("--pdb", "--limit", "50")
     assert "standard input has ended" in done.stdout
-    assert (done.returncode, "50 messages read" in done.stdout) == (0, True)
+    assert "50 messages read" in done.stdout
 
 
-def test_the_debugger_on_a_terminal_leaves_before_anything_is_sent(bench: Bench) -> None:
+def test_quitting_the_debugger_on_a_terminal_sends_nothing(bench: Bench) -> None:
     code, shown = on_a_terminal(
         bench, "--pdb", "--send", "--commit", "--limit", "50", answer=b"p error.reason.code\nq\n"
     )
@@ -354,21 +341,18 @@ def test_the_debugger_on_a_terminal_leaves_before_anything_is_sent(bench: Bench)
     assert bench.committed()[0] < 0
 
 
-def test_nothing_but_text_goes_where_no_colours_are_wanted(bench: Bench) -> None:
-    plain = bench.debug("--limit", "3", FORCE_COLOR="1")
-    assert (plain.returncode, "\x1b" in plain.stdout) == (0, False)
+def test_debug_writes_no_colours_to_a_pipe_or_under_no_color(bench: Bench) -> None:
+    assert "\x1b" not in bench.debug("--limit", "3", FORCE_COLOR="1").stdout
     code, shown = on_a_terminal(bench, "--limit", "3", NO_COLOR="1")
     assert (code, "\x1b" in shown) == (0, False)
 
 
-def test_a_reader_who_leaves_ends_it_quietly(bench: Bench) -> None:
-    command = (
-        f"{sys.executable} -m ingest debug --partition {PARTITION} --limit 50 | head -n 1; echo ${{PIPESTATUS[0]}}"
-    )
+def test_a_closed_pipe_ends_debug_with_0_and_no_error(bench: Bench) -> None:
+    pipeline = f"{shlex.join(argv(*DEBUG, '--limit', '50'))} | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
-        ["bash", "-c", command],
+        ["bash", "-c", pipeline],
         cwd=bench.directory,
-        env=bench.environment,
+        env=bench.command.environment,
         capture_output=True,
         text=True,
         timeout=WITHIN_S,
@@ -378,28 +362,17 @@ def test_a_reader_who_leaves_ends_it_quietly(bench: Bench) -> None:
     assert done.stderr == ""
 
 
-def test_a_running_supervisor_is_not_disturbed(bench: Bench) -> None:
-    command = [sys.executable, "-m", "ingest", "supervise", "--workers", "2", "--partitions", "all"]
-    with subprocess.Popen(
-        command, cwd=bench.directory, env=bench.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as supervisor:
+def test_debug_does_not_disturb_a_running_supervisor(bench: Bench) -> None:
+    supervise = ("supervise", "--workers", "2", "--partitions", "all")
+    with bench.command.started(*supervise) as supervisor:
         for turn in range(3):
             produce(bench.bootstrap, bench.topic, range(2), 400, generator=BAD)
-            assert bench.debug("--limit", "100", "--from", "earliest" if turn else "committed").returncode == 0
+            bench.debug("--limit", "100", "--from", "earliest" if turn else "committed")
         supervisor.send_signal(signal.SIGTERM)
         said, _ = supervisor.communicate(timeout=WITHIN_S)
     assert supervisor.returncode == 0, said
     # A drain sends and commits what was polled; the rest is fetched by a second run, up to the end.
-    done = subprocess.run(
-        [*command, "--until-end"],
-        cwd=bench.directory,
-        env=bench.environment,
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    bench.command.run(*supervise, "--until-end")
     end = EVENTS + 3 * 200
     compared = compare(bench.endpoint.journal, BAD, {0: end, 1: end})
     assert compared.nothing_lost, compared
@@ -411,9 +384,9 @@ def on_a_terminal(bench: Bench, *arguments: str, answer: bytes = b"", **environm
     """Run it on a pseudo terminal; `answer` is typed when the debugger asks. Its exit code and all that was shown."""
     leader, follower = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "ingest", "debug", "--partition", str(PARTITION), *arguments],
+        argv(*DEBUG, *arguments),
         cwd=bench.directory,
-        env=bench.environment | environment,
+        env=bench.command.with_environment(**environment).environment,
         stdin=follower,
         stdout=follower,
         stderr=follower,

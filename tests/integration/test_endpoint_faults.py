@@ -1,4 +1,4 @@
-"""What the endpoint can do to us: only a 2xx to our own POST counts, and what passes is sent again."""
+"""Faults of the endpoint: only a 2xx answer to our own POST acknowledges, and passing faults are retried."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from ingest.sandbox.fault_injection import Fault
 from tests.harness.rig import Rig
 
 
-def test_a_wrong_key_halts_with_5_and_commits_nothing(rig: Callable[..., Rig]) -> None:
+def test_a_wrong_key_exits_with_5_and_commits_nothing(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=4)
     main.produce(2_000, bad_share=0.01)
     run = main.start(workers=2, environment={"ARIZE_API_KEY": "wrong-key-canary"})
@@ -29,7 +29,7 @@ def test_a_wrong_key_halts_with_5_and_commits_nothing(rig: Callable[..., Rig]) -
     assert main.findings() == []
 
 
-def test_a_key_taken_away_in_mid_run_halts_and_a_new_key_goes_on(rig: Callable[..., Rig]) -> None:
+def test_a_key_revoked_in_mid_run_halts_and_a_new_key_continues(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(10_000)
     with main.sampled():
@@ -69,7 +69,7 @@ def test_a_key_file_is_read_anew_when_the_key_is_refused(rig: Callable[..., Rig]
     ],
     ids=["503", "429", "redirects", "resets", "silence"],
 )
-def test_what_passes_is_sent_again_and_nothing_comes_twice(faults: list[Fault], rig: Callable[..., Rig]) -> None:
+def test_a_passing_fault_is_retried_and_nothing_is_stored_twice(faults: list[Fault], rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(3_000)
     main.endpoint.misbehave(faults)
@@ -94,7 +94,7 @@ def test_what_passes_is_sent_again_and_nothing_comes_twice(faults: list[Fault], 
     ],
     ids=lambda fault: fault.kind,
 )
-def test_an_answer_that_does_not_come_whole_is_no_answer(fault: Fault, rig: Callable[..., Rig]) -> None:
+def test_an_incomplete_answer_acknowledges_nothing(fault: Fault, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(3_000)
     main.endpoint.misbehave(fault)
@@ -121,7 +121,7 @@ LOSSES = [
 ]
 
 
-def test_what_is_no_proof_acknowledges_nothing(rig: Callable[..., Rig]) -> None:
+def test_an_answer_without_proof_of_delivery_acknowledges_nothing(rig: Callable[..., Rig]) -> None:
     """All of LOSSES drop the batch they answer, the leftover's own aside. Interim answers are no answers at all."""
     main = rig(partitions=2)
     main.produce(8_000)
@@ -134,7 +134,7 @@ def test_what_is_no_proof_acknowledges_nothing(rig: Callable[..., Rig]) -> None:
     assert len(run.all("upload_retried")) >= len(LOSSES) - 3
 
 
-def test_behind_an_odd_gateway_a_2xx_is_enough_where_a_person_says_so(rig: Callable[..., Rig]) -> None:
+def test_a_2xx_of_an_odd_gateway_is_accepted_where_it_is_configured(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(1_000)
     main.endpoint.misbehave("portal", stored=True)

@@ -1,4 +1,4 @@
-"""Stops: a drain loses and repeats nothing, a second stop leaves at once, a deadline is a deadline."""
+"""Stops: a drain loses and repeats nothing, a second stop exits immediately, and a deadline is kept."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def test_a_drain_waits_for_a_slow_endpoint_and_repeats_nothing(stop: signal.Sign
     assert main.findings() == []
 
 
-def test_a_second_stop_leaves_at_once_and_what_is_open_stays_in_kafka(rig: Callable[..., Rig]) -> None:
+def test_a_second_stop_exits_immediately_and_leaves_open_messages_uncommitted(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(5_000)
     main.endpoint.misbehave("stall")
@@ -53,7 +53,7 @@ def test_a_second_stop_leaves_at_once_and_what_is_open_stays_in_kafka(rig: Calla
     assert main.findings(most_duplicates=1_000) == []
 
 
-def test_a_drain_that_can_not_end_leaves_with_7_at_its_deadline(rig: Callable[..., Rig]) -> None:
+def test_a_drain_that_can_not_end_exits_with_7_at_its_deadline(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(5_000)
     main.endpoint.misbehave("status", status=503, skip=3)

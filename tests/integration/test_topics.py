@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -68,17 +66,7 @@ class Both:
     def run(self, *command: str) -> list[dict[str, Any]]:
         """Another command with the same settings; its JSON."""
         self.predictions.write_settings(self.settings)
-        done = subprocess.run(
-            [sys.executable, "-m", "ingest", *command, "--json"],
-            cwd=self.predictions.directory,
-            env=self.predictions.environment(),
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return self.predictions.command.json_lines(*command)
 
 
 @pytest.fixture
@@ -147,7 +135,7 @@ def test_one_topic_of_several_is_chosen_by_a_flag(both: Both) -> None:
     assert both.outcomes.committed_at(1) == both.outcomes.ends()[1] == both.outcomes.stored
 
 
-def test_debug_looks_at_a_topic_with_its_own_settings(both: Both) -> None:
+def test_debug_reads_a_topic_with_its_own_settings(both: Both) -> None:
     both.produce(40, 40, bad_share=0.0)
     for one, model in zip(both.rigs, ("fraud", "fraud-late"), strict=True):
         found = both.run("debug", "--topic", one.kafka.topic, "--partition", "1", "--limit", "5")

@@ -1,24 +1,16 @@
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.harness.command import Command, clean_environment
+
 HEAVY = ("arize", "pyarrow", "pandas", "numpy", "confluent_kafka")
 
 
 def ingest(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "ingest", *arguments],
-        cwd=cwd,
-        env={**mine, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return Command(cwd, clean_environment(**environment)).run(*arguments, code=None)
 
 
 @pytest.mark.parametrize(

@@ -3,37 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.records import Chunk, Counts, PartitionProgress
-
-
-class Message:
-    def __init__(self, partition: int, offset: int) -> None:
-        self.place = (partition, offset)
-
-    def topic(self) -> str:
-        return "t"
-
-    def partition(self) -> int:
-        return self.place[0]
-
-    def offset(self) -> int:
-        return self.place[1]
-
-    def value(self) -> bytes:
-        return b"{}"
-
-    def key(self) -> None:
-        return None
-
-    def headers(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return (0, -1)
+from tests.harness.messages import FakeMessage
 
 
 def chunk(*places: tuple[int, int]) -> Chunk:
     return Chunk(
-        [Message(*place) for place in places],
+        [FakeMessage(partition=partition, offset=offset) for partition, offset in places],
         np.array([p for p, _ in places], dtype=np.int32),
         np.array([o for _, o in places], dtype=np.int64),
         2 * len(places),

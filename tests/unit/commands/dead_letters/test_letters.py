@@ -3,9 +3,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,39 +22,21 @@ from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.topic import record
 from ingest.reasons import Reason
+from tests.harness.messages import FakeMessage
 
 Headers = Sequence[tuple[str, str | bytes | None]]
 
 
-@dataclass
-class Message:
-    _offset: int = 0
-    _value: bytes | None = b"{}"
-    _key: bytes | None = None
-    _headers: Headers | None = None
-    _partition: int = 3
-    _timestamp_ms: int = 5_000
-
-    def topic(self) -> str:
-        return "predictions"
-
-    def partition(self) -> int:
-        return self._partition
-
-    def offset(self) -> int:
-        return self._offset
-
-    def value(self) -> bytes | None:
-        return self._value
-
-    def key(self) -> bytes | None:
-        return self._key
-
-    def headers(self) -> Headers | None:
-        return self._headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return (1, self._timestamp_ms)
+def sent(
+    offset: int,
+    value: bytes | None = b"{}",
+    key: bytes | None = None,
+    headers: Headers | None = None,
+    *,
+    partition: int = 3,
+    timestamp_ms: int = 5_000,
+) -> FakeMessage:
+    return FakeMessage(value, partition=partition, offset=offset, key=key, headers=headers, timestamp=(1, timestamp_ms))
 
 
 def write(directory: Path, *letters: DeadLetter) -> None:
@@ -62,8 +45,8 @@ def write(directory: Path, *letters: DeadLetter) -> None:
     files.close()
 
 
-def bad(offset: int, code: str = "not_json", reason: str = "why", **message: object) -> DeadLetter:
-    return DeadLetter(Message(offset, **message), Reason(code, reason))  # type: ignore[arg-type]
+def bad(offset: int, code: str = "not_json", reason: str = "why", **message: Any) -> DeadLetter:
+    return DeadLetter(sent(offset, **message), Reason(code, reason))
 
 
 RAW = st.none() | st.binary(max_size=12) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(str.encode)
@@ -75,7 +58,7 @@ def test_what_was_written_comes_back_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[bytes | None, bytes | None, Headers]]
 ) -> None:
     directory = tmp_path_factory.mktemp("letters")
-    write(directory, *(DeadLetter(Message(n, *part), Reason("not_json", "why")) for n, part in enumerate(parts)))
+    write(directory, *(DeadLetter(sent(n, *part), Reason("not_json", "why")) for n, part in enumerate(parts)))
     store = FileStore(directory)
     letters = store.read(sorted(store.index(), key=lambda entry: entry.origin.offset))
     assert [(letter.value(), letter.key(), list(letter.headers())) for letter in letters] == [
@@ -87,8 +70,8 @@ def test_what_was_written_comes_back_byte_for_byte(
 def test_what_goes_through_a_topic_comes_back_too(
     value: bytes | None, key: bytes | None, headers: Headers, column: str | None
 ) -> None:
-    written = record(DeadLetter(Message(7, value, key, headers), Reason("not_json", 'x "y"'), column), "letters")
-    found = of_message(Message(1, written.value, written.key, written.headers, 0))
+    written = record(DeadLetter(sent(7, value, key, headers), Reason("not_json", 'x "y"'), column), "letters")
+    found = of_message(sent(1, written.value, written.key, written.headers, partition=0))
     assert isinstance(found, Letter)
     assert found.entry.origin == Origin("predictions", 3, 7, 5_000)
     assert (found.entry.reason, found.entry.detail, found.entry.place) == ("not_json", 'x "y"', (0, 1))
@@ -99,8 +82,8 @@ def test_what_goes_through_a_topic_comes_back_too(
 
 def test_provenance_of_an_earlier_life_is_replaced() -> None:
     first = record(bad(7, "first"), "letters")
-    again = record(DeadLetter(Message(9, b"{}", None, first.headers), Reason("second", "why")), "letters")
-    found = of_message(Message(1, again.value, again.key, again.headers))
+    again = record(DeadLetter(sent(9, b"{}", None, first.headers), Reason("second", "why")), "letters")
+    found = of_message(sent(1, again.value, again.key, again.headers))
     assert isinstance(found, Letter)
     assert (found.entry.reason, found.entry.origin.offset) == ("second", 9)
     assert [name for name, _ in again.headers].count("ingest.offset") == 1
@@ -126,7 +109,7 @@ def test_of_a_message_that_was_written_twice_the_latest_counts(tmp_path: Path) -
 
 
 def test_a_recreated_topics_message_does_not_hide_the_one_before(tmp_path: Path) -> None:
-    write(tmp_path, bad(1, _timestamp_ms=5), bad(1, _timestamp_ms=6))
+    write(tmp_path, bad(1, timestamp_ms=5), bad(1, timestamp_ms=6))
     assert len(FileStore(tmp_path).index()) == 2
 
 
@@ -282,7 +265,7 @@ def test_the_histogram_counts_by_everything() -> None:
 
 
 def test_payload_is_shown_on_request_only(tmp_path: Path) -> None:
-    write(tmp_path, bad(1, _value=b"\xffcanary", _key=b"canary", _headers=[("h", b"canary")]))
+    write(tmp_path, bad(1, value=b"\xffcanary", key=b"canary", headers=[("h", b"canary")]))
     store = FileStore(tmp_path)
     (letter,) = store.read(store.index())
     assert "canary" not in "\n".join(text.letter_lines(letter, value=False)) + text.letter_json(letter, value=False)
@@ -291,7 +274,7 @@ def test_payload_is_shown_on_request_only(tmp_path: Path) -> None:
 
 
 def test_each_replay_is_counted_in_a_header(tmp_path: Path) -> None:
-    write(tmp_path, bad(1, _headers=[("a", b"1"), ("ingest.replayed", b"2")]))
+    write(tmp_path, bad(1, headers=[("a", b"1"), ("ingest.replayed", b"2")]))
     store = FileStore(tmp_path)
     (letter,) = store.read(store.index())
     assert letter.entry.replays == 2
@@ -309,7 +292,7 @@ def test_the_exit_code_of_a_replay() -> None:
 
 
 def test_letters_are_read_by_their_place_and_a_changed_file_is_told(tmp_path: Path) -> None:
-    write(tmp_path, *(bad(offset, _value=b"x" * 200) for offset in range(3_000)))
+    write(tmp_path, *(bad(offset, value=b"x" * 200) for offset in range(3_000)))
     store = FileStore(tmp_path)
     entries = store.index()
     assert len(entries) == 3_000

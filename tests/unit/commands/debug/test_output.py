@@ -1,6 +1,5 @@
 import io
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -21,32 +20,18 @@ from ingest.commands.debug.findings import (
 )
 from ingest.commands.debug.lines import JsonShow
 from ingest.commands.debug.text import TextShow
+from tests.harness.messages import FakeMessage
 
 
-@dataclass(frozen=True)
-class Message:
-    raw: bytes | None
-
-    def topic(self) -> str:
-        return "predictions"
-
-    def partition(self) -> int:
-        return 7
-
-    def offset(self) -> int:
-        return 12345
-
-    def value(self) -> bytes | None:
-        return self.raw
-
-    def key(self) -> bytes:
-        return b"\x00\xff"
-
-    def headers(self) -> list[tuple[str, str | bytes | None]]:
-        return [("trace", b"abc"), ("empty", None)]
-
-    def timestamp(self) -> tuple[int, int]:
-        return (1, 1_784_548_800_000)
+def sent(value: bytes | None) -> FakeMessage:
+    return FakeMessage(
+        value,
+        partition=7,
+        offset=12345,
+        key=b"\x00\xff",
+        headers=[("trace", b"abc"), ("empty", None)],
+        timestamp=(1, 1_784_548_800_000),
+    )
 
 
 BEGIN = Begin(
@@ -72,16 +57,14 @@ BEGIN = Begin(
 FINDINGS: list[tuple[Finding, list[str]]] = [
     (BEGIN, ["committed next offset 12345, lag 7,655", "12,000 acknowledged, 345 dead-lettered", "12 messages above"]),
     (
-        MessageSeen(
-            message=Message(b'{"a": [bold]1}'), verdict="accepted", cells=[Cell(name="a", type="int64", value=1)]
-        ),
+        MessageSeen(message=sent(b'{"a": [bold]1}'), verdict="accepted", cells=[Cell(name="a", type="int64", value=1)]),
         ["offset 12345  14 bytes", "ACCEPTED", "[bold]1", "a  int64  1", "key      b'\\x00\\xff'"],
     ),
     (
-        MessageSeen(message=Message(None), verdict="rejected", code="tombstone", reason="the message has no value"),
+        MessageSeen(message=sent(None), verdict="rejected", code="tombstone", reason="the message has no value"),
         ["REJECTED", "tombstone: the message has no value", "(none: a tombstone)"],
     ),
-    (MessageSeen(message=Message(b"{}"), verdict="settled"), ["SETTLED", "skipped"]),
+    (MessageSeen(message=sent(b"{}"), verdict="settled"), ["SETTLED", "skipped"]),
     (
         ChunkSeen(
             messages=3,

@@ -4,7 +4,6 @@ import json
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +18,12 @@ from ingest.config.load import load
 from ingest.config.settings import Config
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.rows import RowProcessor
-from ingest.records import Headers, KafkaMessage
+from ingest.records import KafkaMessage
 from ingest.sandbox.generate import TAGS, Generator
+from tests.harness.messages import FakeMessage
 
 NOW_S = float(int(time.time()))  # the contract is tried out now
 SECRET = "hunter2-canary"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of topic rides, partition 0."""
-
-    raw: bytes | None
-    number: int = 0
-
-    def topic(self) -> str:
-        return "rides"
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return self.number
-
-    def value(self) -> bytes | None:
-        return self.raw
-
-    def key(self) -> bytes | None:
-        return None
-
-    def headers(self) -> Headers:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, int(NOW_S * 1000)
 
 
 def configured(directory: Path, text: str) -> Config:
@@ -62,7 +33,10 @@ def configured(directory: Path, text: str) -> Config:
 
 
 def sample_of(values: Sequence[bytes | None]) -> Sample:
-    messages: list[KafkaMessage] = [Message(value, number) for number, value in enumerate(values)]
+    messages: list[KafkaMessage] = [
+        FakeMessage(value, topic="rides", offset=number, timestamp=(1, int(NOW_S * 1000)))
+        for number, value in enumerate(values)
+    ]
     return Sample(messages, {0: (0, len(values))})
 
 

@@ -1,4 +1,4 @@
-"""A supervisor over `bodies`, as a program of its own: `python -m tests.fault.supervisor.program WORKERS SETTINGS`.
+"""A supervisor over `bodies`, as a program of its own: `python -m tests.harness.supervisor.program WORKERS SETTINGS`.
 
 It writes one JSON object an event, except of `Progress`, and leaves with the supervisor's exit code.
 """
@@ -31,7 +31,7 @@ def main() -> int:
     (topic,) = Config().topics
     supervisor = Supervisor(
         [Assignment("rides", (index,)) for index in range(workers)],
-        lambda worker, share: process.Process(worker, share.partitions, topic, child="tests.fault.supervisor.bodies"),
+        lambda worker, share: process.Process(worker, share.partitions, topic, child="tests.harness.supervisor.bodies"),
         SupervisorPolicy.model_validate(settings),
         emit=say,
         clock=time.monotonic,
