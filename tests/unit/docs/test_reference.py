@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from ingest.config.load import Config, load
+from ingest.config.load import load
+from ingest.config.settings import Config
 from ingest.errors import ExitCode
 from ingest.events import Event
+from ingest.reasons import REASONS
 from ingest.supervisor.restarts import VERDICTS, Verdict
-from scripts.pages import account, cli, configuration, dead_letter_reasons, events, exit_codes, rooms
+from scripts.pages import account, cli, configuration, events, exit_codes, rooms
 from scripts.pages.__main__ import DOCS, main, pages, stale
 from scripts.pages.markdown import table, text, type_in_words
 
@@ -185,7 +187,7 @@ def test_every_field_of_the_account_has_a_text(part: str) -> None:
     assert set(account.TEXTS[part].get("fields", ())) <= set(names)
 
 
-@pytest.mark.parametrize("code", sorted(dead_letter_reasons.reasons()))
+@pytest.mark.parametrize("code", sorted(REASONS))
 def test_every_dead_letter_reason_is_on_the_page(code: str) -> None:
     assert written("reference/dead-letter-reasons.md").count(f"| `{code}` |") == 1
 
