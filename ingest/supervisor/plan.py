@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ingest.accounting.files import Files, confirmed_partitions, knows, recorded
+from ingest.accounting.files import AccountStore, knows_topic, recorded_progress
 from ingest.config.load import Config, topics
 from ingest.config.overlays import toml_key
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, FatalError
 from ingest.pipeline.kafka import metadata
-from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, beginnings, partitions_then
+from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, beginnings
 from ingest.pipeline.kafka.topic_guard import explain
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import TopicShape
@@ -125,7 +125,7 @@ def wanted(settings: Config) -> list[Wanted]:
 
 
 def find(
-    topics: Iterable[Wanted], files: Files, *, until_end: bool, resume_from: ResumeFrom | None = None
+    topics: Iterable[Wanted], files: AccountStore, *, until_end: bool, resume_from: ResumeFrom | None = None
 ) -> list[TopicPlan]:
     """Ask Kafka about `topics`; with `until_end` the run ends where they end now.
 
@@ -149,7 +149,7 @@ def find(
         shape = TopicShape(metadata.topic_id(kafka), existing_partitions)
         marks = metadata.watermarks(kafka, partitions)
         committed = metadata.committed_progress(kafka, partitions)
-        record, then = of_account(files, kafka, shape, committed)
+        record, then = recorded_progress(files, kafka, shape, committed)
         begins = beginnings(kafka, shape, committed, recorded=record, bounds=marks, then=then, resume_from=resume_from)
         resumed = tuple(begins) if resume_from is not None else ()
         resumed_marks = record if resume_from == "account" else {}
@@ -174,19 +174,7 @@ def find(
     return found
 
 
-def of_account(
-    files: Files, kafka: Kafka, shape: TopicShape, committed: Mapping[int, Checkpoint | None]
-) -> tuple[dict[int, Checkpoint], int]:
-    """What it last said of the partitions without a commit, and `beginnings`' `then`."""
-    then = partitions_then(committed)
-    missing = [partition for partition, mark in committed.items() if mark is None]
-    if not missing:
-        return {}, then
-    in_account = confirmed_partitions(files, kafka.topic, kafka.group, shape.topic_id, len(shape.partitions))
-    return recorded(files, kafka.topic, kafka.group, missing), max(then, in_account)
-
-
-def existing(kafka: Kafka, files: Files) -> tuple[int, ...]:
+def existing(kafka: Kafka, files: AccountStore) -> tuple[int, ...]:
     """The partitions of the topic.
 
     Raises FatalError: exit code KAFKA when Kafka can't be reached or has no such topic, EXPIRED when the account in
@@ -195,7 +183,7 @@ def existing(kafka: Kafka, files: Files) -> tuple[int, ...]:
     try:
         return metadata.topic_partitions(kafka)
     except FatalError:
-        if knows(files, kafka.topic, kafka.group):
+        if knows_topic(files, kafka.topic, kafka.group):
             explain(kafka, StartPlan())
         raise
 

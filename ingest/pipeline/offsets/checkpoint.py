@@ -10,7 +10,7 @@ Rules
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ingest.records import NOTHING, Counts
 
@@ -18,7 +18,7 @@ MAX_METADATA_BYTES = 4_095
 
 _SURELY = 20  # ranges that fit whatever their numbers are
 
-_COUNTS = r"\d+(?::\d+){0,3}"
+_COUNTS = rf"\d+(?::\d+){{0,{len(fields(Counts)) - 1}}}"
 _FORMAT = re.compile(rf"ingest/2 ({_COUNTS})((?: [a-z]+=[0-9A-Za-z_-]+)*)((?: \d+\+\d+:{_COUNTS}(?:/[0-9a-f]+)?)*)")
 _RANGE = re.compile(rf"(\d+)\+(\d+):({_COUNTS})(?:/([0-9a-f]+))?")
 _FORMAT_1 = re.compile(r"ingest/1 (\d+) (\d+)((?: \d+\+\d+:\d+:\d+)*)")
@@ -124,7 +124,7 @@ def decode(next_offset: int, metadata: str | None) -> Checkpoint:
 
 
 def _spell(counts: Counts) -> str:
-    found = [counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered]
+    found = list(counts.values())
     while len(found) > 1 and not found[-1]:
         found.pop()
     return ":".join(map(str, found))
