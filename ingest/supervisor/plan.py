@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ingest.accounting.files import Files, confirmed_partitions, knows, recorded
+from ingest.accounting.files import AccountStore, knows_topic, recorded_progress
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, FatalError
 from ingest.pipeline.kafka import metadata
-from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, choose_starts, partitions_at_last_commit
+from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, choose_starts
 from ingest.pipeline.kafka.topic_guard import explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import TopicShape
@@ -123,7 +123,7 @@ def wanted(settings: Config) -> list[Wanted]:
 
 
 def find(
-    topics: Iterable[Wanted], files: Files, *, until_end: bool, resume_from: ResumeFrom | None = None
+    topics: Iterable[Wanted], files: AccountStore, *, until_end: bool, resume_from: ResumeFrom | None = None
 ) -> list[TopicPlan]:
     """Ask Kafka about `topics`; with `until_end` the run ends where they end now.
 
@@ -147,7 +147,7 @@ def find(
         shape = TopicShape(metadata.topic_id(kafka), existing_partitions)
         marks = metadata.watermarks(kafka, partitions)
         committed = metadata.committed_progress(kafka, partitions)
-        record, then = of_account(files, kafka, shape, committed)
+        record, then = recorded_progress(files, kafka, shape, committed)
         begins = choose_starts(
             kafka,
             shape,
@@ -182,19 +182,7 @@ def find(
     return found
 
 
-def of_account(
-    files: Files, kafka: Kafka, shape: TopicShape, committed: Mapping[int, Checkpoint | None]
-) -> tuple[dict[int, Checkpoint], int]:
-    """What it last said of the partitions without a commit, and `choose_starts`' `partitions_before`."""
-    then = partitions_at_last_commit(committed)
-    missing = [partition for partition, mark in committed.items() if mark is None]
-    if not missing:
-        return {}, then
-    in_account = confirmed_partitions(files, kafka.topic, kafka.group, shape.topic_id, len(shape.partitions))
-    return recorded(files, kafka.topic, kafka.group, missing), max(then, in_account)
-
-
-def existing(kafka: Kafka, files: Files) -> tuple[int, ...]:
+def existing(kafka: Kafka, files: AccountStore) -> tuple[int, ...]:
     """The partitions of the topic.
 
     Raises FatalError: exit code KAFKA when Kafka can't be reached or has no such topic, EXPIRED when the account in
@@ -203,7 +191,7 @@ def existing(kafka: Kafka, files: Files) -> tuple[int, ...]:
     try:
         return metadata.topic_partitions(kafka)
     except FatalError:
-        if knows(files, kafka.topic, kafka.group):
+        if knows_topic(files, kafka.topic, kafka.group):
             explain_refusal(kafka, StartPlan())
         raise
 

@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ingest.accounting.files import account_of
-from ingest.accounting.writer import AccountWriter, Opening
+from ingest.accounting.files import account_store
+from ingest.accounting.run_account import RunAccount
+from ingest.accounting.writer import AccountWriter, TopicStart
 from ingest.config.checks import check_delivery
 from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
@@ -27,7 +28,6 @@ from ingest.pipeline.kafka import metadata
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.status import formatting
-from ingest.status.account import RunAccount
 from ingest.supervisor import partitions as sets
 from ingest.supervisor import plan, process
 from ingest.supervisor.growth import Growth
@@ -57,7 +57,7 @@ def run(
     started = time.monotonic()
     names = formatting.names("topic", [one.topic for one in wanted])
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
-    files = account_of(settings.account)
+    files = account_store(settings.account)
     found = {
         reading.topic: reading for reading in plan.find(wanted, files, until_end=until_end, resume_from=resume_from)
     }
@@ -71,16 +71,16 @@ def run(
         until = reading.until_of(share.partitions)
         return process.Process(worker, share.partitions, reading.settings, until=until, plan=plan)
 
-    keeper = AccountWriter(files, emit)
-    keeper.begin([_opening(reading) for reading in found.values()])
+    writer = AccountWriter(files, emit)
+    writer.begin([_topic_start(reading) for reading in found.values()])
 
     def noting(event: Event) -> None:
         emit(event)
-        keeper.take(event)
+        writer.take(event)
 
     def ticking() -> None:
         growth.turn(time.monotonic())
-        keeper.tick()
+        writer.tick()
         tick()
 
     for reading in found.values():
@@ -98,8 +98,8 @@ def run(
     )
     growth = Growth(found, supervisor, noting, time.monotonic())
     loop(supervisor, ticking)
-    accounts = _accounts(found.values(), supervisor, keeper, started, emit)
-    keeper.end()
+    accounts = _accounts(found.values(), supervisor, writer, started, emit)
+    writer.end()
     return accounts
 
 
@@ -160,11 +160,11 @@ def _tell(found: Mapping[str, TopicPlan], shares: Sequence[sets.Assignment], ask
         first += workers
 
 
-def _opening(reading: TopicPlan) -> Opening:
+def _topic_start(reading: TopicPlan) -> TopicStart:
     kafka = reading.settings.kafka
     ends = {partition: end for partition, (_, end) in reading.marks.items()}
     begins = reading.starting_points()
-    return Opening(
+    return TopicStart(
         topic=kafka.topic,
         group=kafka.group,
         committed=reading.start,
@@ -187,9 +187,9 @@ def _most_in_flight(topic: TopicConfig) -> int | None:
 
 
 def _accounts(
-    found: Collection[TopicPlan], supervisor: Supervisor, keeper: AccountWriter, started: float, emit: Emit
+    found: Collection[TopicPlan], supervisor: Supervisor, writer: AccountWriter, started: float, emit: Emit
 ) -> tuple[RunAccount, ...]:
-    accounts = tuple(_account(reading, supervisor, keeper, started, emit) for reading in found)
+    accounts = tuple(_account(reading, supervisor, writer, started, emit) for reading in found)
     code = supervisor.exit_code
     if code is ExitCode.DONE:
         for reading, account in zip(found, accounts, strict=True):
@@ -201,7 +201,7 @@ def _accounts(
 
 
 def _account(
-    reading: TopicPlan, supervisor: Supervisor, keeper: AccountWriter, started: float, emit: Emit
+    reading: TopicPlan, supervisor: Supervisor, writer: AccountWriter, started: float, emit: Emit
 ) -> RunAccount:
     kafka, chosen = reading.settings.kafka, reading.partitions
     start = dict(reading.start)
@@ -214,7 +214,7 @@ def _account(
             start |= dict.fromkeys(set(chosen) - set(start))
         marks = metadata.watermarks(kafka, chosen)
         end = metadata.committed_progress(kafka, chosen)
-        keeper.found(kafka.topic, kafka.group, end, metadata.topic_id(kafka))
+        writer.committed_at_end(kafka.topic, kafka.group, end, metadata.topic_id(kafka))
     except FatalError as error:
         emit(Notice(text=f"the account is taken from the workers' last words, as Kafka can't be asked: {error}"))
     if reading.until is not None:

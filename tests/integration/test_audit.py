@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from ingest.accounting.files import AccountFiles
-from ingest.accounting.rows import Key, Row, State, of_line, to_line
+from ingest.accounting.rows import CommittedState, PartitionKey, Row, from_line, to_line
 from ingest.errors import ExitCode
 from ingest.pipeline.offsets.checkpoint import Checkpoint, encode
 from ingest.records import Counts
@@ -44,12 +44,12 @@ def account(main: Rig) -> Path:
     return path
 
 
-def rewrite(main: Rig, change: Callable[[State], State | None]) -> None:
+def rewrite(main: Rig, change: Callable[[CommittedState], CommittedState | None]) -> None:
     """Change or drop rows of the account, signed anew."""
     kept: list[str] = []
     for line in account(main).read_text().splitlines(keepends=True):
-        row = of_line(line)
-        new: Row | None = change(row) if isinstance(row, State) else row if not isinstance(row, str) else None
+        row = from_line(line)
+        new: Row | None = change(row) if isinstance(row, CommittedState) else row if not isinstance(row, str) else None
         if new is not None:
             kept.append(to_line(new))
     account(main).write_text("".join(kept))
@@ -68,9 +68,9 @@ def keep(main: Rig, states: Sequence[tuple[int, Counts]]) -> None:
     """An account of partition 0 as a run writes it, an hour a row, and the last of it committed in Kafka."""
     main.write_settings({})
     at = datetime.now(UTC) - timedelta(hours=len(states))
-    key = Key(main.kafka.topic, main.kafka.group, 0)
+    key = PartitionKey(main.kafka.topic, main.kafka.group, 0)
     rows = [
-        State("committed", key, at + timedelta(hours=number), next_offset, counts, "run")
+        CommittedState("committed", key, at + timedelta(hours=number), next_offset, counts, "run")
         for number, (next_offset, counts) in enumerate(states)
     ]
     AccountFiles(main.directory / "account").append(rows, datetime.now(UTC), durable=False)
@@ -128,17 +128,17 @@ def test_a_changed_row_is_an_alarm(rig: Callable[..., Rig]) -> None:
     account(main).write_text(before.replace('"acknowledged":500', '"acknowledged":499', 1))
     assert codes(audit(main, code=DOES_NOT_ADD_UP)) == ["changed_row"]
 
-    def one_more(row: State) -> State:
+    def one_more(row: CommittedState) -> CommittedState:
         counts = row.counts + Counts(1) if row.counts.total else row.counts
-        return State(row.kind, row.key, row.at, row.next_offset, counts, row.run, row.in_flight)
+        return CommittedState(row.kind, row.key, row.at, row.next_offset, counts, row.run, row.in_flight)
 
     account(main).write_text(before)
     rewrite(main, one_more)  # signed anew: Kafka's own counters tell
     assert "does_not_follow" in codes(audit(main, code=DOES_NOT_ADD_UP))
 
-    def other_fate(row: State) -> State:
+    def other_fate(row: CommittedState) -> CommittedState:
         counts = row.counts - Counts(1) + Counts(0, 1) if row.counts.total else row.counts
-        return State(row.kind, row.key, row.at, row.next_offset, counts, row.run, row.in_flight)
+        return CommittedState(row.kind, row.key, row.at, row.next_offset, counts, row.run, row.in_flight)
 
     account(main).write_text(before)
     rewrite(main, other_fate)

@@ -1,3 +1,7 @@
+"""Chunks are cut at offsets, counts are summed field by field, lag is a distance of offsets."""
+
+import dataclasses
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,3 +49,25 @@ def test_lag_is_what_lies_between_commit_and_end() -> None:
     assert lag(25, 25) == 0
     assert lag(25, 10) == 0
     assert lag(25, -1) == 0
+
+
+COUNTS = st.builds(Counts, *[st.integers(0, 100)] * len(dataclasses.fields(Counts)))
+
+
+@given(COUNTS, COUNTS)
+def test_counts_add_and_subtract_field_by_field(one: Counts, other: Counts) -> None:
+    added = one + other
+    assert [getattr(added, each.name) for each in dataclasses.fields(Counts)] == [
+        getattr(one, each.name) + getattr(other, each.name) for each in dataclasses.fields(Counts)
+    ]
+    assert added - other == one
+    assert added.total == one.total + other.total
+
+
+@given(COUNTS, st.integers(0, 500))
+def test_a_part_of_counts_takes_the_rare_outcomes_first(counts: Counts, count: int) -> None:
+    part = counts.part(count)
+    assert part.total == min(count, counts.total)
+    assert min((counts - part).values()) >= 0
+    if part.acknowledged:
+        assert part.values()[1:] == counts.values()[1:]

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.accounting.files import AccountFiles, Line
-from ingest.accounting.rows import Duplicates, Key, State, hour
+from ingest.accounting.rows import CommittedState, PartitionKey, PossibleDuplicates, Row, hour
 from ingest.commands.audit.gaps import InKafka, Verdict, judge
 from ingest.commands.audit.series import Finding, Seen, Step, Story, follow, within
 from ingest.commands.dead_letters.session import open_store
@@ -63,7 +63,7 @@ class PartitionAudit:
     committed: int | None
     low_offset: int
     end_offset: int
-    twice: list[Duplicates]
+    twice: list[PossibleDuplicates]
 
 
 @dataclass(slots=True)
@@ -110,11 +110,11 @@ def _topic(settings: TopicConfig, lines: Sequence[Line], since: float | None, *,
     kafka = settings.kafka
     found = TopicAudit(kafka.topic, kafka.group, findings=list(_unreadable(lines)))
     rows: dict[int, list[Seen]] = {}
-    twice: dict[int, list[Duplicates]] = {}
+    twice: dict[int, list[PossibleDuplicates]] = {}
     for line in lines:
         row = line.content
-        if isinstance(row, State | Duplicates) and (row.key.topic, row.key.group) == (kafka.topic, kafka.group):
-            if isinstance(row, State):
+        if isinstance(row, Row) and (row.key.topic, row.key.group) == (kafka.topic, kafka.group):
+            if isinstance(row, CommittedState):
                 rows.setdefault(row.key.partition, []).append(Seen(row, line.place))
             elif since is None or row.at.timestamp() >= since:
                 twice.setdefault(row.key.partition, []).append(row)
@@ -176,11 +176,11 @@ def _reads_all(rows: Iterable[Sequence[Seen]]) -> bool:
 
 
 def _kafka_now(kafka: Kafka, partition: int, mark: Checkpoint | None, topic_id: str) -> Seen:
-    key = Key(kafka.topic, kafka.group, partition)
+    key = PartitionKey(kafka.topic, kafka.group, partition)
     next_offset, counts = (None, NOTHING) if mark is None else (mark.next_offset, mark.counts)
     if mark is not None and mark.topic_id:
         topic_id = mark.topic_id
-    state = State("committed", key, datetime.now(UTC), next_offset, counts, _KAFKA_RUN, topic_id=topic_id)
+    state = CommittedState("committed", key, datetime.now(UTC), next_offset, counts, _KAFKA_RUN, topic_id=topic_id)
     return Seen(state, KAFKA_NOW)
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ingest.accounting.rows import State, foreign
+from ingest.accounting.rows import CommittedState, recreated_between
 from ingest.records import Counts
 
 Level = Literal["alarm", "note"]
@@ -39,7 +39,7 @@ class Finding:
 class Seen:
     """A state, and where it stands."""
 
-    state: State
+    state: CommittedState
     place: str
 
 
@@ -83,7 +83,7 @@ class Move:
 class Story:
     """A partition's rows, followed. `base` is where the newest series begins."""
 
-    base: State | None = None
+    base: CommittedState | None = None
     steps: list[Step] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -109,17 +109,17 @@ def _pair(before: Seen, after: Seen, story: Story) -> None:
     partition = new.key.partition
     if old.next_offset is None:
         raise ValueError("a step begins at an offset")
-    if new.next_offset is None or foreign(old, new):
-        story.moves.append(Move(old.next_offset, new.next_offset, after.place, recreated=foreign(old, new)))
+    if new.next_offset is None or recreated_between(old, new):
+        story.moves.append(Move(old.next_offset, new.next_offset, after.place, recreated=recreated_between(old, new)))
         story.base = None if new.next_offset is None else new
         return
     counts = new.counts - old.counts
     offsets = new.next_offset - old.next_offset
-    if offsets >= 0 and min(_each(counts)) >= 0 and counts.total <= offsets:
+    if offsets >= 0 and min(counts.values()) >= 0 and counts.total <= offsets:
         if offsets:
             story.steps.append(Step(before, after, old.next_offset, new.next_offset, counts))
         return
-    anew = not new.counts.total or (offsets < 0 and max(_each(counts)) <= 0)
+    anew = not new.counts.total or (offsets < 0 and max(counts.values()) <= 0)
     if anew and old.run != new.run:
         story.moves.append(Move(old.next_offset, new.next_offset, after.place))
         story.base = new
@@ -136,12 +136,8 @@ def _pair(before: Seen, after: Seen, story: Story) -> None:
     story.base = new
 
 
-def _each(counts: Counts) -> tuple[int, int, int, int]:
-    return counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered
-
-
 def _spelled(counts: Counts) -> str:
-    return "/".join(map(str, _each(counts)))
+    return "/".join(map(str, counts.values()))
 
 
 def within(rows: Iterable[Seen], since: float | None) -> list[Seen]:

@@ -7,7 +7,7 @@ what the group may do is asked, as only a commit would prove it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from ingest.accounting.files import Files
+from ingest.accounting.files import AccountStore, recorded_progress
 from ingest.commands.check.text import Line, failed, ok, unchecked, warning
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
@@ -42,7 +42,7 @@ def check_options(kafka: Kafka) -> Line:
     return ok("kafka options", f"librdkafka takes {said}" if kafka.options else "none, plain text without a login")
 
 
-def check_topic(settings: TopicConfig, setting: str, files: Files) -> Iterator[Line]:
+def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Iterator[Line]:
     """Everything about one topic; what depends on a failure is unchecked.
 
     `setting` is where partitions are said, `files` is the account.
@@ -166,10 +166,10 @@ def _starts(
     shape: TopicShape,
     committed: Mapping[int, Checkpoint | None],
     bounds: Mapping[int, tuple[int, int]],
-    files: Files,
+    files: AccountStore,
 ) -> Iterator[Line]:
     try:
-        record, then = plan.of_account(files, kafka, shape, committed)
+        record, then = recorded_progress(files, kafka, shape, committed)
         begins = choose_starts(kafka, shape, committed, recorded=record, watermarks=bounds, partitions_before=then)
     except ConfigError as unreadable:
         yield failed("start", str(unreadable), ExitCode.CONFIGURATION, kafka.topic)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TextIO
 
-from ingest.accounting.files import account_of
+from ingest.accounting.files import account_store
 from ingest.commands.check import endpoint, kafka, local_checks
 from ingest.commands.check.text import Line, as_json, as_text, exit_code, failed, ok, unchecked
 from ingest.config.checks import check_delivery
@@ -48,7 +48,7 @@ def check(load: Callable[[], Config]) -> Iterator[Line]:
     else:
         for each in settings.topics:
             if each.kafka.topic:
-                yield from kafka.check_topic(each, plan.setting_of(each), account_of(settings.account))
+                yield from kafka.check_topic(each, plan.setting_of(each), account_store(settings.account))
     if options.status == "ok" or not settings.dead_letters.topic:
         yield local_checks.check_dead_letters(settings)
     yield local_checks.check_account(settings.account)

@@ -13,7 +13,7 @@ import time
 from datetime import datetime
 from typing import TextIO
 
-from ingest.accounting.files import account_of, recorded
+from ingest.accounting.files import account_store, recorded_checkpoints
 from ingest.commands.debug import debugger, start_offset
 from ingest.commands.debug.deliver import Commits, Sender
 from ingest.commands.debug.findings import Begin, End, Note, Show, Timing
@@ -117,9 +117,8 @@ class _Session:
         at_time = metadata.offset_at(self._kafka, partition, wanted.number) if wanted.kind == "time" else None
         worker, by = first_offset(kafka, found, bounds)
         self._shape = TopicShape(metadata.topic_id(kafka), existing)
-        record = recorded(
-            account_of(self._settings.account), kafka.topic, kafka.group, [partition] if found is None else []
-        )
+        missing = [partition] if found is None else []
+        record = recorded_checkpoints(account_store(self._settings.account), kafka.topic, kafka.group, missing)
         lost: FatalError | None = None
         try:
             begins = choose_starts(

@@ -481,7 +481,7 @@ def test_each_topic_has_a_ledger_and_crashes_of_its_own() -> None:
     nothing = {2: None}
     (fares,) = history.supervisor.ledgers["fares"].settle((2,), nothing, nothing, {})
     (rides,) = history.supervisor.ledgers["rides"].settle((2,), nothing, nothing, {})
-    assert (fares.duplicates_possible, rides.duplicates_possible) == (90, 0)
+    assert (fares.totals.duplicates_possible, rides.totals.duplicates_possible) == (90, 0)
 
 
 def test_abandon_leaves_nobody() -> None:
