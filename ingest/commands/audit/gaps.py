@@ -5,26 +5,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.commands.audit.count import Range, count_messages
-from ingest.commands.audit.series import Finding, Step, Story
+from ingest.commands.audit.series import Finding, PartitionHistory, Step
 from ingest.config.sections import Kafka
 from ingest.pipeline.kafka.producer import cleanup_policy
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 
 # `gone`: the log no longer holds what would tell.
-Verdict = Literal["exact", "gone", "alarm"]
+StepStatus = Literal["exact", "gone", "alarm"]
 
 _Counted = Mapping[tuple[int, Range], int]
 
 
 @dataclass(frozen=True, slots=True)
-class InKafka:
+class KafkaState:
     """What Kafka says of one topic now: commits, and (low watermark, end offset), by partition."""
 
     committed: Mapping[int, Checkpoint | None]
     bounds: Mapping[int, tuple[int, int]]
 
 
-def judge(kafka: Kafka, stories: Mapping[int, Story], now: InKafka) -> tuple[dict[int, list[Verdict]], list[Finding]]:
+def verify(
+    kafka: Kafka, stories: Mapping[int, PartitionHistory], now: KafkaState
+) -> tuple[dict[int, list[StepStatus]], list[Finding]]:
     """A verdict on each step of each partition's story, and what is to be known of gaps and moves.
 
     Raises FatalError (exit code KAFKA) when Kafka does not answer.
@@ -44,7 +46,7 @@ def judge(kafka: Kafka, stories: Mapping[int, Story], now: InKafka) -> tuple[dic
             compacted.append(cleanup_policy(kafka, kafka.topic))
         return compacted[0] == "" or "compact" in compacted[0]
 
-    verdicts: dict[int, list[Verdict]] = {}
+    verdicts: dict[int, list[StepStatus]] = {}
     findings: list[Finding] = []
     for partition, story in stories.items():
         verdicts[partition] = []
@@ -73,7 +75,7 @@ def _wrong(step: Step, messages: int, removes: Callable[[], bool]) -> tuple[str,
     return None
 
 
-def _moved(partition: int, story: Story, counted: _Counted) -> Iterable[Finding]:
+def _moved(partition: int, story: PartitionHistory, counted: _Counted) -> Iterable[Finding]:
     for move in story.moves:
         if move.recreated:
             yield Finding(

@@ -36,7 +36,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LocatedState:
     """A state, and where it stands."""
 
     state: State
@@ -47,8 +47,8 @@ class Seen:
 class Step:
     """From one row to the next: `counts` messages at offsets from `first` to before `next_offset`."""
 
-    before: Seen
-    after: Seen
+    before: LocatedState
+    after: LocatedState
     first: int
     next_offset: int
     counts: Counts
@@ -80,7 +80,7 @@ class Move:
 
 
 @dataclass(slots=True)
-class Story:
+class PartitionHistory:
     """A partition's rows, followed. `base` is where the newest series begins."""
 
     base: State | None = None
@@ -89,10 +89,10 @@ class Story:
     findings: list[Finding] = field(default_factory=list)
 
 
-def follow(rows: Sequence[Seen]) -> Story:
+def follow(rows: Sequence[LocatedState]) -> PartitionHistory:
     """Follow the rows of one partition, in the order they were written; what Kafka says now may be the last."""
-    story = Story()
-    last: Seen | None = None
+    story = PartitionHistory()
+    last: LocatedState | None = None
     for seen in rows:
         if last is None or last.state.next_offset is None:
             if last is not None and seen.state.next_offset is None:
@@ -104,7 +104,7 @@ def follow(rows: Sequence[Seen]) -> Story:
     return story
 
 
-def _pair(before: Seen, after: Seen, story: Story) -> None:
+def _pair(before: LocatedState, after: LocatedState, story: PartitionHistory) -> None:
     old, new = before.state, after.state
     partition = new.key.partition
     if old.next_offset is None:
@@ -144,9 +144,9 @@ def _spelled(counts: Counts) -> str:
     return "/".join(map(str, _each(counts)))
 
 
-def within(rows: Iterable[Seen], since: float | None) -> list[Seen]:
+def within(rows: Iterable[LocatedState], since: float | None) -> list[LocatedState]:
     """The rows since a time (epoch seconds), and the one before them, from which they count."""
-    found: list[Seen] = []
+    found: list[LocatedState] = []
     for seen in rows:
         if since is not None and seen.state.at.timestamp() < since:
             found = [seen]

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ingest.commands.audit.run import PartitionAudit, Sum, TopicAudit
+from ingest.commands.audit.topic_audit import OffsetTotals, PartitionAudit, TopicAudit
 from ingest.status import formatting, lines
 
 _SAID = {"exact": "exact", "gone": "can't be checked any more", "alarm": "DOES NOT ADD UP"}
@@ -57,7 +57,7 @@ def _partition(found: PartitionAudit) -> dict[str, Any]:
     }
 
 
-def _sum(found: Sum) -> dict[str, Any]:
+def _sum(found: OffsetTotals) -> dict[str, Any]:
     return {
         "first": found.first,
         "next_offset": found.next_offset,
@@ -92,7 +92,7 @@ def as_table(topic: TopicAudit, *, by_hour: bool) -> Table:
     return table
 
 
-def _cells(found: Sum | None) -> list[str]:
+def _cells(found: OffsetTotals | None) -> list[str]:
     if found is None:
         return [*[""] * 8, "no account"]
     counts = found.counts

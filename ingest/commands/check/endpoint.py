@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from ingest.commands.check.text import Line, failed, ok, unchecked, warning
+from ingest.commands.check.result import CheckResult, failed, ok, unchecked, warning
 from ingest.config.load import Config, api_key, space_id
 from ingest.config.templates import has_places
 from ingest.errors import ConfigError, ExitCode, RetryableError
@@ -14,7 +14,7 @@ from ingest.status import formatting
 _SKEW_S = 60.0
 
 
-def check_arize(settings: Config, now: datetime) -> Iterator[Line]:
+def check_arize(settings: Config, now: datetime) -> Iterator[CheckResult]:
     """The endpoint, the key, and the clock against Arize's."""
     try:
         key, space = api_key(settings), space_id(settings)
@@ -30,10 +30,10 @@ def check_arize(settings: Config, now: datetime) -> Iterator[Line]:
         yield failed("arize endpoint", text, ExitCode.CREDENTIALS)
         yield unchecked("arize key", "the endpoint must be reached")
         return
-    yield from judge(answer, now, templates=has_places(space))
+    yield from interpret(answer, now, templates=has_places(space))
 
 
-def judge(answer: ProbeAnswer, now: datetime, *, templates: bool) -> Iterator[Line]:
+def interpret(answer: ProbeAnswer, now: datetime, *, templates: bool) -> Iterator[CheckResult]:
     """What an answer to a request without rows means. With `templates` the space is not known before a message is."""
     status, where = answer.status, answer.endpoint
     if answer.unproven:
@@ -57,7 +57,7 @@ def judge(answer: ProbeAnswer, now: datetime, *, templates: bool) -> Iterator[Li
     yield _clock(answer, now)
 
 
-def _key(status: int, *, templates: bool) -> Line:
+def _key(status: int, *, templates: bool) -> CheckResult:
     if status in (401, 403):
         if templates:
             return unchecked("arize key", f"HTTP {status} without a space: [arize] space_id is a template")
@@ -68,7 +68,7 @@ def _key(status: int, *, templates: bool) -> Line:
     return ok("arize key", f"not refused (HTTP {status} to a request without rows); only the first upload proves it")
 
 
-def _clock(answer: ProbeAnswer, now: datetime) -> Line:
+def _clock(answer: ProbeAnswer, now: datetime) -> CheckResult:
     try:
         skew_s = (now - parsedate_to_datetime(answer.date or "")).total_seconds()
     except (TypeError, ValueError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ingest.accounting.files import Files
-from ingest.commands.check.text import Line, failed, ok, unchecked, warning
+from ingest.commands.check.result import CheckResult, failed, ok, unchecked, warning
 from ingest.config.load import Config
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -32,7 +32,7 @@ _REQUEST_S = 10.0
 _READ_S = 20.0
 
 
-def check_options(kafka: Kafka) -> Line:
+def check_options(kafka: Kafka) -> CheckResult:
     """Librdkafka takes the options."""
     try:
         client.consumer(kafka, 1).close()
@@ -42,7 +42,7 @@ def check_options(kafka: Kafka) -> Line:
     return ok("kafka options", f"librdkafka takes {said}" if kafka.options else "none, plain text without a login")
 
 
-def check_topic(settings: Config, setting: str, files: Files) -> Iterator[Line]:
+def check_topic(settings: Config, setting: str, files: Files) -> Iterator[CheckResult]:
     """Everything about one topic; what depends on a failure is unchecked.
 
     `setting` is where partitions are said, `files` is the account.
@@ -81,14 +81,14 @@ def check_topic(settings: Config, setting: str, files: Files) -> Iterator[Line]:
         yield from _starts(kafka, TopicShape(metadata.topic_id(kafka), existing), committed, bounds, files)
 
 
-def _workers(settings: Config, chosen: Sequence[int]) -> Iterator[Line]:
+def _workers(settings: Config, chosen: Sequence[int]) -> Iterator[CheckResult]:
     asked = settings.supervisor.workers
     if asked > len(chosen):
         text = f"{asked} workers are asked for, and there are only {formatting.amount(len(chosen), 'partition')}"
         yield warning("workers", text, settings.kafka.topic)
 
 
-def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> Line:
+def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> CheckResult:
     """Really read, from the first message of each partition."""
     filled = {partition: low for partition, (low, end) in bounds.items() if low < end}
     if not filled:
@@ -113,7 +113,7 @@ def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> Line:
     return ok("read", f"read a message of each of {formatting.amount(len(filled), 'partition')}", kafka.topic)
 
 
-def _rights(kafka: Kafka, *, known: bool) -> Iterator[Line]:
+def _rights(kafka: Kafka, *, known: bool) -> Iterator[CheckResult]:
     admin = client.admin(kafka)
     topic = _asked(
         lambda: (
@@ -167,7 +167,7 @@ def _starts(
     committed: Mapping[int, Checkpoint | None],
     bounds: Mapping[int, tuple[int, int]],
     files: Files,
-) -> Iterator[Line]:
+) -> Iterator[CheckResult]:
     try:
         record, then = plan.of_account(files, kafka, shape, committed)
         begins = beginnings(kafka, shape, committed, recorded=record, bounds=bounds, then=then)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from ingest.commands.check.text import Line, failed, ok, warning
+from ingest.commands.check.result import CheckResult, failed, ok, warning
 from ingest.config.load import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.kafka.producer import check_topic
@@ -18,7 +18,7 @@ _WORKER_BYTES = 150 * 2**20  # a worker with all its imports, and what decoding 
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def check_dead_letters(settings: Config) -> Line:
+def check_dead_letters(settings: Config) -> CheckResult:
     """A dead letter could be written now."""
     topic = settings.dead_letters.topic
     if not topic:
@@ -32,7 +32,7 @@ def check_dead_letters(settings: Config) -> Line:
     return ok("dead letters", f"topic {topic} is there, as far as this user is told; the first letter proves WRITE")
 
 
-def check_account(settings: Config) -> Line:
+def check_account(settings: Config) -> CheckResult:
     """A row could be written now; without it everything is delivered all the same."""
     directory = settings.account.directory
     if not directory:
@@ -43,7 +43,7 @@ def check_account(settings: Config) -> Line:
     return line
 
 
-def check_memory(settings: Config) -> Iterator[Line]:
+def check_memory(settings: Config) -> Iterator[CheckResult]:
     """What the workers may come to hold at once, and what this machine has."""
     batch, arize = settings.batch, settings.arize
     batches = (arize.in_flight + 1) * batch.max_bytes
@@ -61,7 +61,7 @@ def check_memory(settings: Config) -> Iterator[Line]:
         yield ok("memory", text)
 
 
-def _directory(check: str, directory: Path, code: ExitCode) -> Line:
+def _directory(check: str, directory: Path, code: ExitCode) -> CheckResult:
     """Really write a file, wait for the disk, and remove it; and the directories that had to be made."""
     made = [path for path in (directory, *directory.parents) if not path.exists()]
     probe = directory / f".check-{secrets.token_hex(4)}"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.commands.dead_letters.letter import Entry, Letter, Mark, Origin, newest, of_line
+from ingest.commands.dead_letters.stored import IndexEntry, Origin, ReplayMark, StoredDeadLetter, from_line, newest
 from ingest.errors import ConfigError, ExitCode, FatalError
 
 MARKS = "replayed.marks"
@@ -37,7 +37,7 @@ class FileStore:
         """The directory."""
         return str(self._directory)
 
-    def index(self) -> list[Entry]:
+    def index(self) -> list[IndexEntry]:
         """Every dead letter once, the newest of each message."""
         try:
             self._files = sorted(self._directory.glob("*.jsonl"))
@@ -45,9 +45,9 @@ class FileStore:
         except OSError as error:
             raise self._unreadable(error) from None
 
-    def read(self, entries: Sequence[Entry]) -> list[Letter]:
+    def read(self, entries: Sequence[IndexEntry]) -> list[StoredDeadLetter]:
         """These letters with their messages, in this order. Raises FatalError when a file is gone or has changed."""
-        found: dict[tuple[int, int], Letter] = {}
+        found: dict[tuple[int, int], StoredDeadLetter] = {}
         by_file: dict[int, list[int]] = {}
         for entry in entries:
             by_file.setdefault(entry.place[0], []).append(entry.place[1])
@@ -56,7 +56,7 @@ class FileStore:
                 with self._files[number].open("rb") as file:
                     for position in sorted(positions):
                         file.seek(position)
-                        letter = of_line(file.readline(), (number, position))
+                        letter = from_line(file.readline(), (number, position))
                         if letter is not None:
                             found[letter.entry.place] = letter
             return [found[entry.place] for entry in entries]
@@ -87,7 +87,7 @@ class FileStore:
         except OSError as error:
             raise self._unreadable(error) from None
 
-    def mark(self, entries: Sequence[Entry], to: str) -> None:
+    def mark(self, entries: Sequence[IndexEntry], to: str) -> None:
         """On disk when this returns. Raises FatalError when the disk refuses."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         lines = [
@@ -113,19 +113,19 @@ class FileStore:
             os.close(self._marks)
             self._marks = -1
 
-    def _letters(self) -> Iterator[Letter]:
+    def _letters(self) -> Iterator[StoredDeadLetter]:
         for number, path in enumerate(self._files):
             position = 0
             with path.open("rb") as file:
                 for line in file:
                     if not line.endswith(b"\n"):
                         break
-                    letter = of_line(line, (number, position))
+                    letter = from_line(line, (number, position))
                     position += len(line)
                     if letter is not None:
                         yield letter
 
-    def _marked(self) -> Iterator[Mark]:
+    def _marked(self) -> Iterator[ReplayMark]:
         path = self._directory / MARKS
         if not path.exists():
             return
@@ -133,7 +133,7 @@ class FileStore:
             for line in file:
                 with suppress(ValueError, KeyError, TypeError):  # torn by a kill: that letter is replayed again
                     record = json.loads(line)
-                    yield Mark(Origin(*(record[name] for name in Origin._fields)), record["to"], record["at"])
+                    yield ReplayMark(Origin(*(record[name] for name in Origin._fields)), record["to"], record["at"])
 
     def _unreadable(self, error: OSError) -> ConfigError:
         return ConfigError(f"[dead_letters] directory = {self._directory}: {error.strerror} ({error.filename})")

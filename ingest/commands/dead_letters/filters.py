@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ingest.commands.dead_letters.letter import Entry
+from ingest.commands.dead_letters.stored import IndexEntry
 from ingest.errors import ExitCode, FatalError
 
 _AGO = re.compile(r"-(\d+)([smhd])")
@@ -30,13 +30,13 @@ class Filter:
     offsets: range | None = None
     since: str | None = None
     until: str | None = None
-    everything: bool = False
+    include_replayed: bool = False
 
-    def takes(self, entry: Entry) -> bool:
+    def takes(self, entry: IndexEntry) -> bool:
         """The letter is meant."""
         origin = entry.origin
         return (
-            (self.everything or entry.replayed_to is None)
+            (self.include_replayed or entry.replayed_to is None)
             and (not self.reasons or entry.reason in self.reasons)
             and (self.topic is None or origin.topic == self.topic)
             and (not self.partitions or origin.partition in self.partitions)
@@ -59,7 +59,32 @@ class Histogram:
     by_hour: Mapping[str, int] = field(default_factory=dict)
 
 
-def histogram(entries: Iterable[Entry]) -> Histogram:
+def parse_filter(
+    *,
+    reasons: Sequence[str] | None,
+    columns: Sequence[str] | None,
+    topic: str | None,
+    partitions: Sequence[str] | None,
+    offsets: str | None,
+    since: str | None,
+    until: str | None,
+    include_replayed: bool = False,
+) -> Filter:
+    """The filter for the options of the command line. Raises FatalError (exit code USAGE)."""
+    now = datetime.now(UTC)
+    return Filter(
+        reasons=frozenset(reasons or ()),
+        topic=topic,
+        partitions=parse_partitions(partitions or ()),
+        columns=frozenset(columns or ()),
+        offsets=None if offsets is None else parse_offsets(offsets),
+        since=None if since is None else parse_time("--since", since, now),
+        until=None if until is None else parse_time("--until", until, now),
+        include_replayed=include_replayed,
+    )
+
+
+def histogram(entries: Iterable[IndexEntry]) -> Histogram:
     """Count `entries`, the most frequent first, partitions and hours in their order."""
     reasons: Counter[str] = Counter()
     columns: Counter[str] = Counter()
@@ -82,7 +107,7 @@ def histogram(entries: Iterable[Entry]) -> Histogram:
     )
 
 
-def moment(option: str, text: str, now: datetime) -> str:
+def parse_time(option: str, text: str, now: datetime) -> str:
     """A time from the command line (ISO 8601, or -15m, -2h, -1d), as letters have it.
 
     Without a zone it is UTC. Raises FatalError (exit code USAGE) for what is no time.
@@ -101,7 +126,7 @@ def moment(option: str, text: str, now: datetime) -> str:
         ) from None
 
 
-def offset_range(text: str) -> range:
+def parse_offsets(text: str) -> range:
     """`17` or `100-199`, both ends included. Raises FatalError (exit code USAGE)."""
     match = re.fullmatch(r"(\d{1,19})(?:-(\d{1,19}))?", text)
     if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
@@ -109,7 +134,7 @@ def offset_range(text: str) -> range:
     return range(int(match[1]), int(match[2] or match[1]) + 1)
 
 
-def partition_set(texts: Sequence[str]) -> frozenset[int]:
+def parse_partitions(texts: Sequence[str]) -> frozenset[int]:
     """`0-3,7`, given any number of times. Raises FatalError (exit code USAGE)."""
     found: set[int] = set()
     for text in texts:

@@ -12,8 +12,9 @@ Rules
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ingest.commands.dead_letters.letter import Entry, Letter, Origin, Store
-from ingest.commands.dead_letters.outcome import TOPIC
+from ingest.commands.dead_letters.replay_result import TOPIC
+from ingest.commands.dead_letters.store import Store
+from ingest.commands.dead_letters.stored import IndexEntry, Origin, StoredDeadLetter
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.dead_letters.queue import pairs
@@ -25,15 +26,15 @@ _LOT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class Replayable:
     """`whole` can be replayed as they are or by their originals, `hashed` without hashing again; `gone` can't be."""
 
-    whole: Sequence[Entry]
-    hashed: Sequence[Entry]
+    whole: Sequence[IndexEntry]
+    hashed: Sequence[IndexEntry]
     gone: int
 
 
-def sort(kafka: Kafka, entries: Sequence[Entry], to: str) -> Sorted:
+def classify(kafka: Kafka, entries: Sequence[IndexEntry], to: str) -> Replayable:
     """What can be done with each of `entries`. Raises FatalError (exit code KAFKA) when Kafka can't be asked."""
     wanting = [entry for entry in entries if _needs_original(entry, to)]
     there: set[Origin] = set()
@@ -41,14 +42,14 @@ def sort(kafka: Kafka, entries: Sequence[Entry], to: str) -> Sorted:
         there.update(_originals(kafka, wanting[first : first + _LOT]))
     gone = {entry.origin for entry in wanting} - there
     kept = [entry for entry in entries if entry.origin not in gone]
-    return Sorted(
+    return Replayable(
         [entry for entry in kept if not entry.redacted or entry.origin in there],
         [entry for entry in kept if entry.redacted and entry.origin not in there],
         len(gone),
     )
 
 
-class Originals:
+class OriginalsStore:
     """A store whose letters are whole: those that need it are read from their own topic."""
 
     def __init__(self, store: Store, kafka: Kafka, to: str) -> None:
@@ -61,11 +62,11 @@ class Originals:
         """The store's."""
         return self._store.place
 
-    def index(self) -> list[Entry]:
+    def index(self) -> list[IndexEntry]:
         """The store's."""
         return self._store.index()
 
-    def read(self, entries: Sequence[Entry]) -> list[Letter]:
+    def read(self, entries: Sequence[IndexEntry]) -> list[StoredDeadLetter]:
         """These letters, whole. Raises FatalError (exit code KAFKA) when an original is gone by now."""
         found = _originals(self._kafka, [entry for entry in entries if _needs_original(entry, self._to)])
         letters = []
@@ -92,7 +93,7 @@ class Originals:
         """The store's."""
         self._store.lock()
 
-    def mark(self, entries: Sequence[Entry], to: str) -> None:
+    def mark(self, entries: Sequence[IndexEntry], to: str) -> None:
         """The store's."""
         self._store.mark(entries, to)
 
@@ -101,11 +102,11 @@ class Originals:
         self._store.close()
 
 
-def _needs_original(entry: Entry, to: str) -> bool:
+def _needs_original(entry: IndexEntry, to: str) -> bool:
     return entry.redacted and (entry.withheld or to == TOPIC)
 
 
-def _originals(kafka: Kafka, entries: Sequence[Entry]) -> dict[Origin, KafkaMessage]:
+def _originals(kafka: Kafka, entries: Sequence[IndexEntry]) -> dict[Origin, KafkaMessage]:
     """The messages that these letters stand for, those that are still there."""
     wanted: dict[str, dict[int, list[int]]] = {}
     origins = {entry.origin for entry in entries}

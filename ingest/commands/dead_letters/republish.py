@@ -8,15 +8,18 @@ Letters are marked lot by lot, when Kafka has confirmed the lot: a kill may repe
 
 from collections.abc import Sequence
 
-from ingest.commands.dead_letters.letter import Entry, Letter, Store
-from ingest.commands.dead_letters.outcome import TOPIC, Outcome, Progress
+from ingest.commands.dead_letters.replay_result import TOPIC, Advance, ReplayResult
+from ingest.commands.dead_letters.store import Store
+from ingest.commands.dead_letters.stored import IndexEntry, StoredDeadLetter
 from ingest.config.sections import Kafka
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record, confirmed
 
 _LOT = 1_000
 
 
-def send_back(kafka: Kafka, store: Store, entries: Sequence[Entry], outcome: Outcome, progress: Progress) -> None:
+def republish(
+    kafka: Kafka, store: Store, entries: Sequence[IndexEntry], outcome: ReplayResult, progress: Advance
+) -> None:
     """Replay `entries`. Raises FatalError (exit code KAFKA) when Kafka does not take them; `outcome` is up to date."""
     writer = ConfirmedProducer(kafka)
     try:
@@ -30,7 +33,7 @@ def send_back(kafka: Kafka, store: Store, entries: Sequence[Entry], outcome: Out
         writer.close()
 
 
-def _record(letter: Letter) -> Record:
+def _record(letter: StoredDeadLetter) -> Record:
     origin = letter.entry.origin
     return Record(
         topic=origin.topic,

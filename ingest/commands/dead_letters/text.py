@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from ingest.commands.dead_letters.filters import Histogram
-from ingest.commands.dead_letters.letter import Letter
-from ingest.commands.dead_letters.outcome import TOPIC, Outcome
+from ingest.commands.dead_letters.replay_result import TOPIC, ReplayResult
+from ingest.commands.dead_letters.stored import StoredDeadLetter
 from ingest.status import formatting
 
 _ROWS = 40
@@ -45,7 +45,7 @@ def histogram_json(found: Histogram, place: str) -> str:
     return json.dumps({"place": place, **dataclasses.asdict(found)}, ensure_ascii=False)
 
 
-def letter_lines(letter: Letter, *, value: bool) -> Iterator[str]:
+def dead_letter_lines(letter: StoredDeadLetter, *, value: bool) -> Iterator[str]:
     """One letter; key, headers and value only on request, as they are payload."""
     entry = letter.entry
     origin = entry.origin
@@ -69,7 +69,7 @@ def letter_lines(letter: Letter, *, value: bool) -> Iterator[str]:
         yield f"  value       {size}"
 
 
-def letter_json(letter: Letter, *, value: bool) -> str:
+def dead_letter_json(letter: StoredDeadLetter, *, value: bool) -> str:
     """One letter as a JSON object; what is not UTF-8 stands under `..._base64`."""
     entry = letter.entry
     found: dict[str, object] = {
@@ -88,7 +88,7 @@ def letter_json(letter: Letter, *, value: bool) -> str:
     return json.dumps(found, ensure_ascii=False)
 
 
-def outcome_lines(outcome: Outcome, place: str) -> Iterator[str]:
+def result_lines(outcome: ReplayResult, place: str) -> Iterator[str]:
     """The account of a replay."""
     where = "their topic" if outcome.to == TOPIC else "Arize"
     if outcome.dry_run:
@@ -107,7 +107,7 @@ def outcome_lines(outcome: Outcome, place: str) -> Iterator[str]:
         yield f"  {outcome.left:>11,}  are left; run the same command again to go on"
 
 
-def outcome_json(outcome: Outcome, place: str) -> str:
+def result_json(outcome: ReplayResult, place: str) -> str:
     """The same as one JSON object."""
     found = {
         "place": place,

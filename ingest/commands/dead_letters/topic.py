@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ingest.commands.dead_letters.letter import Entry, Letter, Mark, newest, of_message
+from ingest.commands.dead_letters.stored import IndexEntry, ReplayMark, StoredDeadLetter, from_message, newest
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.dead_letters import topic as names
@@ -35,12 +35,12 @@ class TopicStore:
         """The topic, in words."""
         return f"dead-letter topic {self._kafka.topic}"
 
-    def index(self) -> list[Entry]:
+    def index(self) -> list[IndexEntry]:
         """Every dead letter up to the ends as they are now. Raises FatalError (exit code KAFKA)."""
         bounds = metadata.watermarks(self._kafka, metadata.topic_partitions(self._kafka))
         open_ends = {partition: end for partition, (low, end) in bounds.items() if low < end}
-        entries: list[Entry] = []
-        marks: list[Mark] = []
+        entries: list[IndexEntry] = []
+        marks: list[ReplayMark] = []
         reader = consumer.PartitionConsumer(
             self._kafka, tuple(open_ends), on_trouble=lambda _: None, on_committed=lambda *_: None
         )
@@ -51,8 +51,8 @@ class TopicStore:
                 polled = reader.poll(_MESSAGES, _POLL_S)
                 reached = dict(polled.ends)
                 for message in polled.chunk.messages if polled.chunk is not None else ():
-                    found = of_message(message)
-                    if isinstance(found, Letter):
+                    found = from_message(message)
+                    if isinstance(found, StoredDeadLetter):
                         entries.append(found.entry)
                     elif found is not None:
                         marks.append(found)
@@ -71,7 +71,7 @@ class TopicStore:
             reader.close()
         return newest(entries, marks)
 
-    def read(self, entries: Sequence[Entry]) -> list[Letter]:
+    def read(self, entries: Sequence[IndexEntry]) -> list[StoredDeadLetter]:
         """These letters with their messages, in this order. Raises FatalError (exit code KAFKA)."""
         wanted: dict[int, list[int]] = {}
         for partition, offset in sorted(entry.place for entry in entries):
@@ -80,8 +80,8 @@ class TopicStore:
             messages = refetch(self._kafka, wanted)
         except RetryableError as failed:
             raise FatalError(f"{self.place}: {failed}", exit_code=ExitCode.KAFKA) from None
-        letters = [of_message(message) for message in messages]
-        found = {letter.entry.place: letter for letter in letters if isinstance(letter, Letter)}
+        letters = [from_message(message) for message in messages]
+        found = {letter.entry.place: letter for letter in letters if isinstance(letter, StoredDeadLetter)}
         missing = sum(entry.place not in found for entry in entries)
         if missing:
             raise FatalError(
@@ -93,7 +93,7 @@ class TopicStore:
     def lock(self) -> None:
         """Nothing to lock: see above."""
 
-    def mark(self, entries: Sequence[Entry], to: str) -> None:
+    def mark(self, entries: Sequence[IndexEntry], to: str) -> None:
         """Confirmed by Kafka when this returns. Raises FatalError (exit code KAFKA) when it isn't."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         confirmed(self._writer, [self._mark(entry, to, now) for entry in entries])
@@ -102,7 +102,7 @@ class TopicStore:
         """Let go of the producer."""
         self._writer.close()
 
-    def _mark(self, entry: Entry, to: str, now: str) -> Record:
+    def _mark(self, entry: IndexEntry, to: str, now: str) -> Record:
         said = {
             names.TOPIC: entry.origin.topic,
             names.PARTITION: entry.origin.partition,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from ingest.commands.debug.findings import Sent, Settled
+from ingest.commands.debug.trace import CommitTrace, UploadTrace
 from ingest.config.load import Config, Route, routes
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
@@ -34,14 +34,14 @@ _DEAD_LETTERS_S = 40.0  # the client itself gives up sooner
 _LOOK_S = 0.02
 
 
-class Sender:
+class SingleAttemptUploader:
     """Hands batches to Arize, one attempt each."""
 
     def __init__(self, config: Config) -> None:
         """Raises ConfigError when the space or the key of a route is missing."""
         self._logs = {route.name: ArizeUploader(route.config) for route in routes(config) if route.deliver}
 
-    def send(self, route: Route, table: pa.Table, destination: Destination | None) -> tuple[Sent, ExitCode]:
+    def send(self, route: Route, table: pa.Table, destination: Destination | None) -> tuple[UploadTrace, ExitCode]:
         """Send all rows in one request, as `route` says.
 
         Returns what Arize answered, and the exit code that it calls for.
@@ -69,10 +69,12 @@ class Sender:
         finally:
             deadline.cancel()
         rows = table.num_rows
-        return Sent(rows=rows, answer=answer, text=text, now_what=now_what, seconds=time.monotonic() - began), code
+        return UploadTrace(
+            rows=rows, answer=answer, text=text, now_what=now_what, seconds=time.monotonic() - began
+        ), code
 
 
-class Commits:
+class GuardedCommits:
     """The group's commit of one partition, moved only from where it was found."""
 
     def __init__(
@@ -115,7 +117,7 @@ class Commits:
             "it. Stop the supervisor that reads this partition first"
         )
 
-    def settle(self, batches: Sequence[Batch]) -> Settled:
+    def settle(self, batches: Sequence[Batch]) -> CommitTrace:
         """Dead letters first, then the commit of everything that is settled now, `batches` being acknowledged.
 
         Raises FatalError (exit code KAFKA) when Kafka can't be asked.
@@ -154,7 +156,7 @@ class Commits:
             self._sink.close()
         return ""
 
-    def _commit(self, dead_letters: int) -> Settled:
+    def _commit(self, dead_letters: int) -> CommitTrace:
         mark = self._tracker.watermark()
         if self._expected is not None and mark.next_offset < self._expected.next_offset:
             return self._settled(dead_letters, "it would rewind the group")
@@ -177,7 +179,7 @@ class Commits:
         if stored.get(self._partition, (None, ""))[0] != mark.next_offset:
             return self._settled(dead_letters, f"Kafka did not take the commit: {'; '.join(faults)}")
         self._expected = decode(mark.next_offset, encode(mark))
-        return Settled(
+        return CommitTrace(
             dead_letters=dead_letters,
             directory=self._sink.place,
             next_offset=mark.next_offset,
@@ -185,8 +187,8 @@ class Commits:
             text="",
         )
 
-    def _settled(self, dead_letters: int, why: str) -> Settled:
-        return Settled(
+    def _settled(self, dead_letters: int, why: str) -> CommitTrace:
+        return CommitTrace(
             dead_letters=dead_letters,
             directory=self._sink.place,
             next_offset=self._tracker.watermark().next_offset,

@@ -8,7 +8,7 @@ import os
 from typing import TextIO
 
 
-class Output:
+class OutputStream:
     """Writes whole paragraphs; `gone` once the stream has failed."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -15,12 +15,13 @@ from typing import TextIO
 
 from ingest.accounting.files import account_of, recorded
 from ingest.commands.debug import debugger, start_offset
-from ingest.commands.debug.deliver import Commits, Sender
-from ingest.commands.debug.findings import Begin, End, Note, Show, Timing
-from ingest.commands.debug.lines import JsonShow
-from ingest.commands.debug.steps import Steps, Stop
-from ingest.commands.debug.text import TextShow
+from ingest.commands.debug.deliver import GuardedCommits, SingleAttemptUploader
+from ingest.commands.debug.json_lines import JsonOutput
+from ingest.commands.debug.steps import Steps, StopReading
+from ingest.commands.debug.text import TextOutput
+from ingest.commands.debug.trace import Note, Timing, TraceOutput, TraceStart, TraceSummary
 from ingest.commands.debug.traced_intake import TracedIntake, decode_error
+from ingest.commands.options import topic_missing
 from ingest.config.load import Config, check_delivery, routes, topics
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.queue import DeadLetter
@@ -46,7 +47,7 @@ def run(
     commit: bool = False,
     follow: bool = False,
     debugger: bool = False,
-    show: Show,
+    show: TraceOutput,
 ) -> ExitCode:
     """Read up to `limit` messages of `partition` from `start` on, and show each step.
 
@@ -55,7 +56,7 @@ def run(
     committed offset is no longer in the log. Raises ConfigError for settings that can't work.
     """
     if commit and not send:
-        raise start_offset.usage(
+        raise start_offset.usage_error(
             "--commit goes with --send only: committing messages that were not sent would lose them. To step over bad "
             "messages use --send --commit too: they go to the dead letters"
         )
@@ -64,8 +65,8 @@ def run(
     if send:
         check_delivery(settings)
     elif not settings.kafka.topic:
-        raise ConfigError("[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC")
-    session = _Session(settings, partition, limit, show, follow=follow, debugger=debugger)
+        raise topic_missing()
+    session = _DebugSession(settings, partition, limit, show, follow=follow, debugger=debugger)
     start_at, carried = session.begin(wanted, send=send, commit=commit)
     return session.read(start_at, carried, send=send, commit=commit)
 
@@ -78,16 +79,16 @@ def _of_one_topic(settings: Config) -> Config:
     return configured[0]
 
 
-def screen(stream: TextIO, *, json: bool, debugger: bool) -> Show:
+def output(stream: TextIO, *, json: bool, debugger: bool) -> TraceOutput:
     """Where findings are written. Raises FatalError (exit code USAGE) for a debugger amid JSON lines."""
     if json and debugger:
-        raise start_offset.usage("--json and --pdb don't go together: the debugger's words are no JSON lines")
-    return JsonShow(stream) if json else TextShow(stream)
+        raise start_offset.usage_error("--json and --pdb don't go together: the debugger's words are no JSON lines")
+    return JsonOutput(stream) if json else TextOutput(stream)
 
 
-class _Session:
+class _DebugSession:
     def __init__(
-        self, settings: Config, partition: int, limit: int, show: Show, *, follow: bool, debugger: bool
+        self, settings: Config, partition: int, limit: int, show: TraceOutput, *, follow: bool, debugger: bool
     ) -> None:
         self._settings = settings
         self._kafka = settings.kafka.model_copy(update={"group": f"ingest-debug-{secrets.token_hex(4)}"})
@@ -100,7 +101,7 @@ class _Session:
 
     # --- where it starts -----------------------------------------------------------------------
 
-    def begin(self, wanted: start_offset.From, *, send: bool, commit: bool) -> tuple[int, Checkpoint | None]:
+    def begin(self, wanted: start_offset.RequestedStart, *, send: bool, commit: bool) -> tuple[int, Checkpoint | None]:
         """Find the start and say why it is there; with what the group's commit carries if reading goes on from it."""
         kafka, partition = self._settings.kafka, self._partition
         self._show.show(Note(text=f"asking Kafka at {kafka.brokers}; if it is away, that takes a minute to be sure of"))
@@ -133,7 +134,7 @@ class _Session:
             worker = resume_after_gap(kafka, partition, worker, bounds)
         except FatalError as expired:
             lost = expired
-        chosen = start_offset.choose(wanted, kafka, partition, worker=worker, bounds=bounds, at_time=at_time)
+        chosen = start_offset.resolve(wanted, kafka, partition, worker=worker, bounds=bounds, at_time=at_time)
         why = chosen.why
         if wanted.kind == "committed":
             why = f"where group {kafka.group} goes on"
@@ -142,7 +143,7 @@ class _Session:
         if commit:
             start_offset.check_commit(chosen.offset, worker, kafka.group)
         self._show.show(
-            Begin(
+            TraceStart(
                 brokers=kafka.brokers,
                 topic=kafka.topic,
                 partition=partition,
@@ -183,9 +184,9 @@ class _Session:
         tracker.advance(start)
         settled = () if carried is None else carried.ranges
         watch = TracedIntake(self._settings, tracker, settled, self._show, limit=self._limit, at_bad=self._stop_at_bad)
-        sender = Sender(self._settings) if send else None
+        sender = SingleAttemptUploader(self._settings) if send else None
         topic_id = self._shape.topic_id
-        commits = Commits(self._settings, self._partition, tracker, carried, topic_id) if commit else None
+        commits = GuardedCommits(self._settings, self._partition, tracker, carried, topic_id) if commit else None
         reader = consumer.PartitionConsumer(
             self._kafka,
             (self._partition,),
@@ -200,7 +201,7 @@ class _Session:
             code = ExitCode.DONE
         except KeyboardInterrupt:
             steps.stopped, code = "interrupted; what Arize has not acknowledged by now stays uncommitted", ExitCode.DONE
-        except Stop as stopped:
+        except StopReading as stopped:
             steps.stopped, code = str(stopped), stopped.code
         finally:
             reader.close()
@@ -214,7 +215,7 @@ class _Session:
         asked = heard = time.monotonic()
         while (left := self._limit - watch.messages) > 0:
             if self._show.gone:
-                raise Stop("nobody reads what is shown")
+                raise StopReading("nobody reads what is shown")
             room = min(left, self._settings.batch.chunk_events, watch.intake.room())
             polled = reader.poll(room, _POLL_S)
             now = time.monotonic()
@@ -247,7 +248,7 @@ class _Session:
             return
         self._debugger = False  # the first one only
         if not debugger.at_bad_message(letter.message, decode_error(letter)):
-            raise Stop(
+            raise StopReading(
                 f"left from the debugger at offset {letter.message.offset()}; what was not sent before is not sent"
             )
 
@@ -258,7 +259,7 @@ class _Session:
         timings = [Timing(step=step, count=count, seconds=seconds) for step, (count, seconds) in steps.timings.items()]
         timings.insert(1, Timing(step="decode", count=watch.messages, seconds=watch.decode_s))
         self._show.show(
-            End(
+            TraceSummary(
                 messages=watch.messages,
                 accepted=watch.accepted,
                 settled=watch.settled,

@@ -23,7 +23,7 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
-class From:
+class RequestedStart:
     """What `--from` asks for: `number` is the offset, or the time in epoch milliseconds; `said` is for people."""
 
     kind: Literal["committed", "earliest", "latest", "offset", "time"]
@@ -39,7 +39,7 @@ class StartOffset:
     why: str
 
 
-def parse(text: str, now: datetime, local: Callable[[datetime], datetime] = datetime.astimezone) -> From:
+def parse(text: str, now: datetime, local: Callable[[datetime], datetime] = datetime.astimezone) -> RequestedStart:
     """What `text` asks for. `now` is aware; `local` gives a naive time the local zone.
 
     Raises FatalError (exit code USAGE) for what is none of the forms.
@@ -47,13 +47,13 @@ def parse(text: str, now: datetime, local: Callable[[datetime], datetime] = date
     wanted = text.strip()
     match wanted.lower():
         case "committed":
-            return From("committed")
+            return RequestedStart("committed")
         case "earliest":
-            return From("earliest")
+            return RequestedStart("earliest")
         case "latest":
-            return From("latest")
+            return RequestedStart("latest")
     if wanted.isdecimal() and wanted.isascii():
-        return From("offset", int(wanted))
+        return RequestedStart("offset", int(wanted))
     try:
         if back := _BACK.fullmatch(wanted):
             at = now - timedelta(seconds=float(back[1]) * _UNIT_S[back[2]])
@@ -61,19 +61,19 @@ def parse(text: str, now: datetime, local: Callable[[datetime], datetime] = date
         at = datetime.fromisoformat(wanted)
         return _time(at, "") if at.tzinfo is not None else _time(local(at), "local time")
     except (ValueError, OverflowError):
-        raise usage(
+        raise usage_error(
             f'--from "{text}": write committed, earliest, latest, an offset, a time (2026-07-20T03:00, '
             "2026-07-20T03:00Z) or one back from now (-90s, -15m, -2h, -1d)"
         ) from None
 
 
-def _time(at: datetime, how: str) -> From:
+def _time(at: datetime, how: str) -> RequestedStart:
     said = at.isoformat(sep=" ", timespec="milliseconds")
-    return From("time", round(at.timestamp() * 1000), f"{said} ({how})" if how else said)
+    return RequestedStart("time", round(at.timestamp() * 1000), f"{said} ({how})" if how else said)
 
 
-def choose(
-    wanted: From, kafka: Kafka, partition: int, *, worker: int, bounds: tuple[int, int], at_time: int | None
+def resolve(
+    wanted: RequestedStart, kafka: Kafka, partition: int, *, worker: int, bounds: tuple[int, int], at_time: int | None
 ) -> StartOffset:
     """The place that `wanted` stands for.
 
@@ -91,7 +91,7 @@ def choose(
             return StartOffset(end, "the end")
         case "offset":
             if not low <= wanted.number <= end:
-                raise usage(
+                raise usage_error(
                     f"--from {wanted.number}: topic {kafka.topic} partition {partition} "
                     + (f"holds offsets {low} to {end - 1}" if low < end else f"is empty at offset {end}")
                     + "; choose one of them, or earliest, latest or committed"
@@ -111,12 +111,12 @@ def check_commit(start: int, worker: int, group: str) -> None:
         danger = f"committing would skip offsets {worker} to {start - 1}, which were never sent"
     else:
         danger = "committing would rewind the group, or repeat what is committed"
-    raise usage(
+    raise usage_error(
         f"--commit: reading would start at offset {start}, but group {group} goes on at {worker}: {danger}. "
         "Use --from committed, or leave --commit away"
     )
 
 
-def usage(text: str) -> FatalError:
+def usage_error(text: str) -> FatalError:
     """The error for arguments that can't be what was meant."""
     return FatalError(text, exit_code=ExitCode.USAGE)

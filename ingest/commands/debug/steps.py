@@ -2,9 +2,9 @@
 
 import time
 
-from ingest.commands.debug.deliver import Commits, Sender
-from ingest.commands.debug.findings import Show
-from ingest.commands.debug.traced_intake import TracedIntake, seen_batch
+from ingest.commands.debug.deliver import GuardedCommits, SingleAttemptUploader
+from ingest.commands.debug.trace import TraceOutput
+from ingest.commands.debug.traced_intake import TracedIntake, trace_batch
 from ingest.config.load import Route
 from ingest.errors import ExitCode
 from ingest.pipeline.arize import uploader
@@ -12,7 +12,7 @@ from ingest.pipeline.delivery.batch import Batch
 from ingest.pipeline.intake import Taken
 
 
-class Stop(Exception):  # noqa: N818  not always an error
+class StopReading(Exception):  # noqa: N818  not always an error
     """Read no further; the text says why, `code` is the exit code."""
 
     def __init__(self, text: str, code: ExitCode = ExitCode.DONE) -> None:
@@ -23,7 +23,13 @@ class Stop(Exception):  # noqa: N818  not always an error
 class Steps:
     """Carries batches on; `timings` maps a step to its rows and wall seconds, `stopped` says why it ended."""
 
-    def __init__(self, watch: TracedIntake, sender: Sender | None, commits: Commits | None, show: Show) -> None:
+    def __init__(
+        self,
+        watch: TracedIntake,
+        sender: SingleAttemptUploader | None,
+        commits: GuardedCommits | None,
+        show: TraceOutput,
+    ) -> None:
         self._watch = watch
         self._sender = sender
         self._commits = commits
@@ -54,16 +60,16 @@ class Steps:
         uploader.to_frame(table)
         frame_s = time.monotonic() - began
         self._took("to DataFrame", batch.rows, frame_s)
-        self._show.show(seen_batch(route.config, batch, table, frame_s))
+        self._show.show(trace_batch(route.config, batch, table, frame_s))
         if self._sender is None:
             return
         if self._commits is not None and (why := self._commits.moved_by_others()):
-            raise Stop(f"nothing more is sent: {why}", ExitCode.DRAIN_DEADLINE)
+            raise StopReading(f"nothing more is sent: {why}", ExitCode.DRAIN_DEADLINE)
         sent, code = self._sender.send(route, table, batch.destination)
         self._show.show(sent)
         self._took("log", batch.rows, sent.seconds)
         if code is not ExitCode.DONE:
-            raise Stop("Arize did not acknowledge the rows; nothing of this batch is committed", code)
+            raise StopReading("Arize did not acknowledge the rows; nothing of this batch is committed", code)
         self.acknowledged += batch.rows
         if self._commits is not None:
             self._settle([batch])
@@ -75,7 +81,7 @@ class Steps:
         self._show.show(settled)
         if not settled.committed:
             sent = "; rows that were sent will be sent again by a worker" if batches else ""
-            raise Stop(f"nothing is committed{sent}", ExitCode.DRAIN_DEADLINE)
+            raise StopReading(f"nothing is committed{sent}", ExitCode.DRAIN_DEADLINE)
 
     def _took(self, step: str, count: int, seconds: float) -> None:
         before, spent = self.timings.get(step, (0, 0.0))

@@ -14,18 +14,18 @@ from rich.console import Console
 from rich.text import Text
 
 from ingest.commands.debug import payload
-from ingest.commands.debug.findings import (
-    BatchSeen,
-    Begin,
-    ChunkSeen,
-    End,
-    Finding,
-    MessageSeen,
+from ingest.commands.debug.output import OutputStream
+from ingest.commands.debug.trace import (
+    BatchTrace,
+    ChunkTrace,
+    CommitTrace,
+    MessageTrace,
     Note,
-    Sent,
-    Settled,
+    TraceRecord,
+    TraceStart,
+    TraceSummary,
+    UploadTrace,
 )
-from ingest.commands.debug.output import Output
 from ingest.records import KafkaMessage
 from ingest.status.formatting import amount, count
 
@@ -33,7 +33,7 @@ _NO_JSON = {"not_json", "tombstone"}
 _TIMESTAMPS = {1: "set by the producer", 2: "set by the broker"}
 
 
-class TextShow:
+class TextOutput:
     """Writes each finding as a paragraph."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -51,14 +51,14 @@ class TextShow:
             markup=False,
         )
 
-        self._paper = Output(stream)
+        self._paper = OutputStream(stream)
 
     @property
     def gone(self) -> bool:
         """Nobody reads any more."""
         return self._paper.gone
 
-    def show(self, finding: Finding) -> None:
+    def show(self, finding: TraceRecord) -> None:
         """Write it, now."""
         self._show(finding)
         self._paper.write(self._page.getvalue())
@@ -66,11 +66,11 @@ class TextShow:
         self._page.truncate()
 
     @singledispatchmethod
-    def _show(self, finding: Finding) -> None:
+    def _show(self, finding: TraceRecord) -> None:
         raise TypeError(f"{type(finding).__name__} can't be shown")
 
     @_show.register
-    def _begin(self, begin: Begin) -> None:
+    def _begin(self, begin: TraceStart) -> None:
         self._head(f"topic {begin.topic}, partition {begin.partition} of {begin.partitions}, Kafka at {begin.brokers}")
         log = f"offsets {begin.low} to {begin.end - 1}" if begin.end > begin.low else "empty"
         if begin.committed is None:
@@ -100,7 +100,7 @@ class TextShow:
         )
 
     @_show.register
-    def _message(self, seen: MessageSeen) -> None:
+    def _message(self, seen: MessageTrace) -> None:
         message = seen.message
         value = message.value()
         size = "no value" if value is None else amount(len(value), "byte")
@@ -132,7 +132,7 @@ class TextShow:
             self._table([[cell.name, cell.type, payload.cell(cell.value)] for cell in seen.cells], "    ")
 
     @_show.register
-    def _chunk(self, chunk: ChunkSeen) -> None:
+    def _chunk(self, chunk: ChunkTrace) -> None:
         self._print()
         self._head(f"polled {amount(chunk.messages, 'message')}, offsets {chunk.first} to {chunk.last}")
         self._fields(
@@ -151,7 +151,7 @@ class TextShow:
         )
 
     @_show.register
-    def _batch(self, batch: BatchSeen) -> None:
+    def _batch(self, batch: BatchTrace) -> None:
         self._print()
         self._head(
             f"batch {batch.number}: {amount(batch.rows, 'row')}, {amount(len(batch.columns), 'column')}, "
@@ -168,7 +168,7 @@ class TextShow:
         self._fields(batch.upload, "    ")
 
     @_show.register
-    def _sent(self, sent: Sent) -> None:
+    def _sent(self, sent: UploadTrace) -> None:
         self._print()
         good = sent.answer == "acknowledged"
         said = f"Arize acknowledged {amount(sent.rows, 'row')}" if good else f"NOT DELIVERED: {sent.answer}"
@@ -178,7 +178,7 @@ class TextShow:
                 self._print((f"  {payload.escape(text)}", "" if good else "red"))
 
     @_show.register
-    def _settled(self, settled: Settled) -> None:
+    def _settled(self, settled: CommitTrace) -> None:
         if settled.dead_letters:
             self._print((f"wrote {amount(settled.dead_letters, 'dead letter')} to {settled.directory}", "yellow"))
         if settled.committed:
@@ -191,7 +191,7 @@ class TextShow:
         self._print((note.text, "bold red" if note.bad else "yellow"))
 
     @_show.register
-    def _end(self, end: End) -> None:
+    def _end(self, end: TraceSummary) -> None:
         self._print()
         self._head(f"{amount(end.messages, 'message')} read: {end.stopped}")
         committed = "nothing committed" if end.committed is None else f"committed next offset {end.committed}"
@@ -242,7 +242,7 @@ def _codes(rejected: Mapping[str, int]) -> str:
     return f"{count(sum(rejected.values()))} ({parts})"
 
 
-def _lost(seen: ChunkSeen | End) -> dict[str, str]:
+def _lost(seen: ChunkTrace | TraceSummary) -> dict[str, str]:
     """What [schema] takes from the rows, if it does."""
     said = {"made null": ("[schema.conflicts]", seen.nulled), "not sent": ("[schema] unknown", seen.ignored)}
     return {

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.commands.debug.findings import BatchSeen, Cell, ChunkSeen, ColumnSeen, MessageSeen, Note, Show
+from ingest.commands.debug.trace import BatchTrace, Cell, ChunkTrace, ColumnTrace, MessageTrace, Note, TraceOutput
 from ingest.config.load import Config, Route, api_key, space_id
 from ingest.errors import ConfigError, DecodeError
 from ingest.pipeline.arize import uploader
@@ -33,7 +33,7 @@ BAD_ONES = 20  # past that, so many of the bad ones, and the first good one
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Place:
+class _RowLocation:
     """Where the row of a message is, and what route it took."""
 
     table: pa.RecordBatch
@@ -41,7 +41,7 @@ class _Place:
     route: str
 
 
-class _Caught(RowProcessors):
+class _RecordingProcessors(RowProcessors):
     """Judges that keep where each message's row is, and how long they took."""
 
     def __init__(self, config: Config) -> None:
@@ -49,7 +49,7 @@ class _Caught(RowProcessors):
         self.forget()
 
     def forget(self) -> None:
-        self.rows: dict[int, _Place] = {}
+        self.rows: dict[int, _RowLocation] = {}
         self.nulled: Counter[str] = Counter()
         self.ignored: Counter[str] = Counter()
         self.seconds = 0.0
@@ -68,7 +68,7 @@ class _Caught(RowProcessors):
             self.seconds += time.monotonic() - began
             name = self.routes[route].name if route < len(self.routes) else ""
             for row, index in enumerate(judged.decoded.accepted.tolist()):
-                self.rows[index] = _Place(judged.decoded.table, row, name)
+                self.rows[index] = _RowLocation(judged.decoded.table, row, name)
             self.nulled.update(judged.decoded.nulled)
             self.ignored.update(judged.decoded.ignored)
             yield judged
@@ -87,13 +87,13 @@ class TracedIntake:
         config: Config,
         tracker: PartitionTracker,
         settled: Sequence[SettledRange],
-        show: Show,
+        show: TraceOutput,
         *,
         limit: int,
         at_bad: Callable[[DeadLetter], None],
     ) -> None:
         self._config = config
-        self._decoder = _Caught(config)
+        self._decoder = _RecordingProcessors(config)
         limits = BatchLimits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
         self.intake = Intake(
             {tracker.partition: tracker}, self._decoder, limits, tombstones=config.columns.tombstones == "dead_letter"
@@ -134,7 +134,7 @@ class TracedIntake:
         self.decode_s += self._decoder.seconds
         self._show_messages(chunk, settled, bad)
         self._show.show(
-            ChunkSeen(
+            ChunkTrace(
                 messages=len(chunk.messages),
                 first=int(chunk.offsets[0]),
                 last=int(chunk.offsets[-1]),
@@ -172,7 +172,7 @@ class TracedIntake:
             if letter is not None:
                 self._bad_shown += 1
                 if self._each or self._bad_shown <= BAD_ONES:
-                    seen = MessageSeen(message=message, verdict="rejected", code=letter.code, reason=letter.reason)
+                    seen = MessageTrace(message=message, verdict="rejected", code=letter.code, reason=letter.reason)
                     self._show.show(seen)
                 elif self._bad_shown == BAD_ONES + 1:
                     self._show.show(Note(text=f"{BAD_ONES} bad messages shown; the others are only counted"))
@@ -181,9 +181,9 @@ class TracedIntake:
                 if self._each or not self._good_shown:
                     self._good_shown = True
                     cells = _cells(place.table, place.row)
-                    self._show.show(MessageSeen(message=message, verdict="accepted", route=place.route, cells=cells))
+                    self._show.show(MessageTrace(message=message, verdict="accepted", route=place.route, cells=cells))
             elif self._each:
-                self._show.show(MessageSeen(message=message, verdict="settled" if skipped else "filtered"))
+                self._show.show(MessageTrace(message=message, verdict="settled" if skipped else "filtered"))
 
     def _name_culprit(self, messages: Sequence[KafkaMessage]) -> None:
         """A message that decoding itself fails on crashes every worker: find it, message by message."""
@@ -203,11 +203,11 @@ class TracedIntake:
             list(judges.judge(route, found, [message], np.zeros(1, dtype=np.int64)))
 
 
-def seen_batch(config: Config, batch: Batch, table: pa.Table, frame_s: float) -> BatchSeen:
+def trace_batch(config: Config, batch: Batch, table: pa.Table, frame_s: float) -> BatchTrace:
     """What Arize would be sent: the columns, the SDK's schema, and whom it goes to. The key is never part of it."""
     meant = uploader.meanings(config, table)
     schema = dataclasses.asdict(uploader.arize_schema(meant))
-    return BatchSeen(
+    return BatchTrace(
         number=batch.number,
         rows=batch.rows,
         raw_bytes=batch.raw_bytes,
@@ -230,10 +230,10 @@ def _cells(table: pa.RecordBatch, row: int) -> list[Cell]:
     ]
 
 
-def _column(name: str, column: pa.ChunkedArray, meant: Roles) -> ColumnSeen:
+def _column(name: str, column: pa.ChunkedArray, meant: Roles) -> ColumnTrace:
     present = column.drop_null() if column.null_count else column
     example: Any = present[0].as_py() if len(present) else None
-    return ColumnSeen(
+    return ColumnTrace(
         name=name,
         type=str(column.type),
         role=meant.of(name) or "(not in the schema)",

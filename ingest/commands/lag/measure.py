@@ -51,7 +51,7 @@ class PartitionLag:
     beyond: bool
 
 
-class Measure:
+class LagMeter:
     """Asks about one topic, as often as wanted, over one connection."""
 
     def __init__(self, kafka: Kafka, now: Callable[[], float] = time.time) -> None:

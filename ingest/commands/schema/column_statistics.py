@@ -86,7 +86,7 @@ class ColumnStatistics:
         return self.values - kept
 
 
-class Observed:
+class SampleStatistics:
     """The columns of a sample under their names, in order of appearance, and what no row could be made of."""
 
     def __init__(self, contract: LearnedSchema) -> None:
@@ -133,17 +133,17 @@ def _is_past_64_bits(source: RawText, index: int, key: str) -> bool:
         return True  # what can't be looked into is refused by the worker, too
 
 
-def share(part: int, whole: int) -> str:
+def percentage(part: int, whole: int) -> str:
     """A percentage that is 0% or 100% only when it is exactly that."""
     if part in (0, whole) or not whole:
         return "100%" if part and part == whole else "0%"
     return f"{min(max(part / whole, 0.0001), 0.9999):.2%}"
 
 
-def kinds(votes: Counter[str]) -> str:
+def describe_types(votes: Counter[str]) -> str:
     """The kinds of a column's values with their shares, most first."""
     whole = votes.total()
     parts: Sequence[tuple[str, int]] = votes.most_common()
     if len(parts) == 1:
         return parts[0][0]
-    return ", ".join(f"{kind} {share(number, whole)}" for kind, number in parts)
+    return ", ".join(f"{kind} {percentage(number, whole)}" for kind, number in parts)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.commands.schema import toml
-from ingest.commands.schema.column_statistics import ColumnStatistics, Observed, kinds, share
+from ingest.commands.schema.column_statistics import ColumnStatistics, SampleStatistics, describe_types, percentage
 from ingest.config.load import Config
 from ingest.config.schema import Schema
 from ingest.pipeline.decoding.column_types import STRUCTURED, Rule
@@ -26,7 +26,7 @@ _SPECIAL = {"timestamp": "timestamp_from_kafka = true takes the one of the messa
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SampleResult:
     """What a worker would make of the sample: dead letters by reason, values made null or ignored by column."""
 
     messages: int
@@ -36,7 +36,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Inferred:
+class InferredContract:
     """A contract: `schema` with the types and what was `recognised`."""
 
     schema: Schema
@@ -44,7 +44,7 @@ class Inferred:
     rules: Rules
 
 
-def inferred(config: Config, observed: Observed, found: Mapping[str, str]) -> Inferred:
+def infer(config: Config, observed: SampleStatistics, found: Mapping[str, str]) -> InferredContract:
     """The contract for what was observed, with the columns `found` for the reserved keys."""
     arranged = config.columns.model_copy(update=dict(found))
     rules = Rules(arranged, config.arize.model_type)
@@ -54,7 +54,7 @@ def inferred(config: Config, observed: Observed, found: Mapping[str, str]) -> In
         if kind is not None and kind not in STRUCTURED and _pinnable(arranged, name):
             types.setdefault(name, kind)
     schema = Schema.model_validate({**arranged.model_dump(exclude_unset=True), **found, "types": types})
-    return Inferred(schema, found, rules)
+    return InferredContract(schema, found, rules)
 
 
 def _pinnable(schema: Schema, name: str) -> bool:
@@ -64,13 +64,15 @@ def _pinnable(schema: Schema, name: str) -> bool:
 class ContractWriter:
     """Writes one contract."""
 
-    def __init__(self, config: Config, observed: Observed, contract: Inferred, *, examples: bool) -> None:
+    def __init__(
+        self, config: Config, observed: SampleStatistics, contract: InferredContract, *, examples: bool
+    ) -> None:
         self._config = config
         self._observed = observed
         self._contract = contract
         self._examples = examples
 
-    def lines(self, head: Sequence[str], outcome: Outcome) -> Iterator[str]:
+    def lines(self, head: Sequence[str], outcome: SampleResult) -> Iterator[str]:
         """The file; `head` says where the sample comes from."""
         yield from (f"# {line}" for line in head)
         yield from (f"# {line}" for line in self._outcome(outcome))
@@ -93,7 +95,7 @@ class ContractWriter:
         if more := len(self._observed.more_columns):
             yield f"# {count(more)} columns or more are left out; are the keys data? exclude and unknown drop such"
 
-    def _outcome(self, outcome: Outcome) -> Iterator[str]:
+    def _outcome(self, outcome: SampleResult) -> Iterator[str]:
         rejected = sum(outcome.rejected.values())
         yield (
             f"Under this contract {count(outcome.messages - rejected)} of {amount(outcome.messages, 'message')} would "
@@ -137,12 +139,12 @@ class ContractWriter:
             return
         if misfits := seen.misfits(kind, rule):
             word = "null" if rule is not None and rule.on_conflict == "null" else "dead letters"
-            yield f"# CONFLICTS: {count(misfits)} values ({share(misfits, seen.values)}) don't fit: {word}"
+            yield f"# CONFLICTS: {count(misfits)} values ({percentage(misfits, seen.values)}) don't fit: {word}"
         yield f"{toml.key(name)} = {toml.text(kind)}"
 
     def _said(self, seen: ColumnStatistics) -> str:
         rows = self._observed.rows
-        parts = [kinds(seen.votes), f"null or absent {share(rows - seen.values, rows)}"]
+        parts = [describe_types(seen.votes), f"null or absent {percentage(rows - seen.values, rows)}"]
         if seen.low is not None and seen.high is not None:
             parts.append(f"{seen.low!r} to {seen.high!r}")
         if seen.shortest is not None:

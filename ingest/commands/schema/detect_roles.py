@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from ingest.commands.schema.column_statistics import MOST_DISTINCT, ColumnStatistics, Observed
+from ingest.commands.schema.column_statistics import MOST_DISTINCT, ColumnStatistics, SampleStatistics
 from ingest.config.schema import Schema
 
 YEAR_S = 365 * 86_400
@@ -40,7 +40,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def recognised(observed: Observed, schema: Schema, model_type: str, now_epoch_s: float) -> dict[str, str]:
+def detect_roles(observed: SampleStatistics, schema: Schema, model_type: str, now_epoch_s: float) -> dict[str, str]:
     """The column of each reserved key that the sample seems to have. `now_epoch_s`: seconds since 1970."""
     bears_out = _checks(observed, model_type, now_epoch_s)
     found: dict[str, str] = {}
@@ -69,7 +69,7 @@ def _plain(name: str) -> str:
 
 
 def _checks(
-    observed: Observed, model_type: str, now_epoch_s: float
+    observed: SampleStatistics, model_type: str, now_epoch_s: float
 ) -> Mapping[str, Callable[[ColumnStatistics], bool]]:
     numeric = model_type in {"regression", "numeric"}
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.commands.schema.column_statistics import Observed
-from ingest.commands.schema.contract_writer import ContractWriter, Inferred, Outcome, inferred
-from ingest.commands.schema.detect_roles import recognised
-from ingest.commands.schema.sample import MOST_BYTES, Sample, take
+from ingest.commands.schema.column_statistics import SampleStatistics
+from ingest.commands.schema.contract_writer import ContractWriter, InferredContract, SampleResult, infer
+from ingest.commands.schema.detect_roles import detect_roles
+from ingest.commands.schema.sample import MOST_BYTES, Sample, read_sample
 from ingest.config import consistency
 from ingest.config.load import Config
 from ingest.errors import ConfigError, ExitCode
@@ -34,21 +34,19 @@ def run(
 ) -> ExitCode:
     """Write the contract of the one topic of `settings` to `output`, None for standard output.
 
-    Raises ConfigError without a topic, for several, for partitions that don't exist, and where `output` can't be
+    Raises ConfigError for several topics, for partitions that don't exist, and where `output` can't be
     written; FatalError (exit code KAFKA) when Kafka doesn't answer.
     """
     if len(settings) != 1:
         names = ", ".join(each.kafka.topic for each in settings)
         raise ConfigError(f"--topic is missing: a contract is that of one topic, and there are {names}")
     config = settings[0]
-    if not config.kafka.topic:
-        raise ConfigError("[kafka] topic is missing: name the topic to read with --topic, or in [kafka]")
     if output is not None and output.exists():
         raise ConfigError(f"--output {output}: it is there already; name a new file, or remove it")
     _tell(f"asking Kafka at {config.kafka.brokers}; if it is away, that takes a minute to be sure of")
     existing = metadata.topic_partitions(config.kafka)
     chosen = sets.choose(sets.parse(partitions or sets.ALL), existing, config.kafka.topic)
-    taken = take(config.kafka, chosen, sample, _tell)
+    taken = read_sample(config.kafka, chosen, sample, _tell)
     text = contract(config, taken, examples=examples)
     _write(text, output)
     return ExitCode.DONE
@@ -56,7 +54,7 @@ def run(
 
 def contract(config: Config, sample: Sample, *, examples: bool) -> str:
     """The file for `sample`. Raises ConfigError when the configuration can't be applied."""
-    observed = Observed(
+    observed = SampleStatistics(
         LearnedSchema(
             rules(config.columns, config.arize.model_type),
             names=ColumnRenamer(config.columns.rename, config.columns.exclude),
@@ -65,15 +63,15 @@ def contract(config: Config, sample: Sample, *, examples: bool) -> str:
     )
     for chunk in _chunks(sample.messages):
         observed.add(parse([message.value() for message in chunk]))
-    found = recognised(observed, config.columns, config.arize.model_type, time.time())
+    found = detect_roles(observed, config.columns, config.arize.model_type, time.time())
     if consistency.faults(config.columns.model_copy(update=dict(found)), config.arize):
         found = {}  # what was recognised contradicts what is configured
-    pinned = inferred(config, observed, found)
+    pinned = infer(config, observed, found)
     paper = ContractWriter(config, observed, pinned, examples=examples)
     return "\n".join([*paper.lines([*_head(config, sample)], _outcome(config, pinned, sample.messages)), ""])
 
 
-def _outcome(config: Config, pinned: Inferred, messages: Sequence[KafkaMessage]) -> Outcome:
+def _outcome(config: Config, pinned: InferredContract, messages: Sequence[KafkaMessage]) -> SampleResult:
     judge = RowProcessor(config.model_copy(update={"columns": pinned.schema}), time.time)
     rejected, nulled, ignored = Counter[str](), Counter[str](), Counter[str]()
     for chunk in _chunks(messages):
@@ -81,7 +79,7 @@ def _outcome(config: Config, pinned: Inferred, messages: Sequence[KafkaMessage])
         rejected.update(fault.code for fault in decoded.rejected)
         nulled.update(decoded.nulled)
         ignored.update(decoded.ignored)
-    return Outcome(len(messages), rejected, nulled, ignored)
+    return SampleResult(len(messages), rejected, nulled, ignored)
 
 
 def _head(config: Config, sample: Sample) -> Iterable[str]:

@@ -31,7 +31,7 @@ class Sample:
     cut: bool = False
 
 
-def shares(bounds: Mapping[int, tuple[int, int]], wanted: int) -> dict[int, int]:
+def offsets_per_partition(bounds: Mapping[int, tuple[int, int]], wanted: int) -> dict[int, int]:
     """How many offsets each partition gives, those that give none left out; `bounds` are low watermarks and ends."""
     left = {partition: end - low for partition, (low, end) in bounds.items() if end > low}
     found: dict[int, int] = {}
@@ -43,14 +43,16 @@ def shares(bounds: Mapping[int, tuple[int, int]], wanted: int) -> dict[int, int]
     return {partition: share for partition, share in sorted(found.items()) if share}
 
 
-def take(kafka: Kafka, partitions: Sequence[int], wanted: int, tell: Callable[[str], None]) -> Sample:
+def read_sample(kafka: Kafka, partitions: Sequence[int], wanted: int, tell: Callable[[str], None]) -> Sample:
     """Read the newest `wanted` messages of `partitions`; `tell` hears what librdkafka deals with by itself.
 
     Raises FatalError (exit code KAFKA) when Kafka doesn't answer, or refuses.
     """
     reading = kafka.model_copy(update={"group": f"ingest-infer-{secrets.token_hex(4)}"})
     bounds = metadata.watermarks(reading, partitions)
-    positions = {partition: bounds[partition][1] - share for partition, share in shares(bounds, wanted).items()}
+    positions = {
+        partition: bounds[partition][1] - share for partition, share in offsets_per_partition(bounds, wanted).items()
+    }
     ranges = {partition: (first, bounds[partition][1]) for partition, first in positions.items()}
     if not positions:
         return Sample((), ranges)

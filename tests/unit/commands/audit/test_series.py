@@ -4,15 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.accounting.rows import Key, State
-from ingest.commands.audit.series import Move, Seen, follow, within
+from ingest.commands.audit.series import LocatedState, Move, follow, within
 from ingest.records import NOTHING, Counts
 
 AT = datetime(2026, 7, 20, 3, 10, tzinfo=UTC)
 KEY = Key("predictions", "ingest", 7)
 
 
-def seen(next_offset: int | None, counts: Counts = NOTHING, run: str = "a", hours: int = 0) -> Seen:
-    return Seen(State("committed", KEY, AT + timedelta(hours=hours), next_offset, counts, run), f"at {next_offset}")
+def seen(next_offset: int | None, counts: Counts = NOTHING, run: str = "a", hours: int = 0) -> LocatedState:
+    return LocatedState(
+        State("committed", KEY, AT + timedelta(hours=hours), next_offset, counts, run), f"at {next_offset}"
+    )
 
 
 def test_steps_carry_what_lies_between_two_rows() -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from ingest.commands.dead_letters import text
 from ingest.commands.dead_letters.files import FileStore
-from ingest.commands.dead_letters.filters import Filter, histogram, moment, offset_range, partition_set
-from ingest.commands.dead_letters.letter import Entry, Letter, Mark, Origin, newest, of_message
-from ingest.commands.dead_letters.outcome import Outcome, hold_back
+from ingest.commands.dead_letters.filters import Filter, histogram, parse_offsets, parse_partitions, parse_time
+from ingest.commands.dead_letters.replay_result import ReplayResult, split_by_replays
+from ingest.commands.dead_letters.stored import IndexEntry, Origin, ReplayMark, StoredDeadLetter, from_message, newest
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterFiles
 from ingest.pipeline.dead_letters.topic import record
@@ -86,8 +86,8 @@ def test_what_goes_through_a_topic_comes_back_too(
     value: bytes | None, key: bytes | None, headers: Headers, column: str | None
 ) -> None:
     written = record(DeadLetter(Message(7, value, key, headers), "code", 'x "y"', column), "letters")
-    found = of_message(Message(1, written.value, written.key, written.headers, 0))
-    assert isinstance(found, Letter)
+    found = from_message(Message(1, written.value, written.key, written.headers, 0))
+    assert isinstance(found, StoredDeadLetter)
     assert found.entry.origin == Origin("predictions", 3, 7, 5_000)
     assert (found.entry.reason, found.entry.detail, found.entry.place) == ("code", 'x "y"', (0, 1))
     assert (found.value(), found.key(), list(found.headers())) == (value, key, list(headers))
@@ -98,8 +98,8 @@ def test_what_goes_through_a_topic_comes_back_too(
 def test_provenance_of_an_earlier_life_is_replaced() -> None:
     first = record(bad(7, "first"), "letters")
     again = record(DeadLetter(Message(9, b"{}", None, first.headers), "second", "why"), "letters")
-    found = of_message(Message(1, again.value, again.key, again.headers))
-    assert isinstance(found, Letter)
+    found = from_message(Message(1, again.value, again.key, again.headers))
+    assert isinstance(found, StoredDeadLetter)
     assert (found.entry.reason, found.entry.origin.offset) == ("second", 9)
     assert [name for name, _ in again.headers].count("ingest.offset") == 1
 
@@ -144,13 +144,13 @@ def test_marks_settle_what_was_written_before_them_and_survive_a_torn_line(tmp_p
     assert [entry.replayed_to for entry in FileStore(tmp_path).index()] == ["pipeline", "topic"]
 
 
-def entry(offset: int, at: str, **more: object) -> Entry:
-    plain = Entry(Origin("t", 0, offset, 5), "r", "d", None, at, 0, (0, offset))
+def entry(offset: int, at: str, **more: object) -> IndexEntry:
+    plain = IndexEntry(Origin("t", 0, offset, 5), "r", "d", None, at, 0, (0, offset))
     return replace(plain, **more)  # type: ignore[arg-type]
 
 
 def test_a_letter_written_after_its_mark_is_a_new_one() -> None:
-    mark = Mark(Origin("t", 0, 1, 5), "pipeline", "2026-05-01T00:00:02")
+    mark = ReplayMark(Origin("t", 0, 1, 5), "pipeline", "2026-05-01T00:00:02")
     before, after = entry(1, "2026-05-01T00:00:02"), entry(1, "2026-05-01T00:00:03")
     assert newest([before], [mark])[0].replayed_to == "pipeline"
     assert newest([before, after], [mark]) == [after]
@@ -202,7 +202,7 @@ def test_filters_are_joined_and_leave_out_what_was_replayed() -> None:
     one = entry(5, "2026-05-01T10:00:00.000+00:00", column="age", reason="type_conflict")
     assert Filter().takes(one)
     assert not Filter().takes(replace(one, replayed_to="topic"))
-    assert Filter(everything=True).takes(replace(one, replayed_to="topic"))
+    assert Filter(include_replayed=True).takes(replace(one, replayed_to="topic"))
     wanted = Filter(
         reasons=frozenset({"type_conflict"}),
         topic="t",
@@ -239,25 +239,25 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
     ],
 )
 def test_times(given_text: str, found: str) -> None:
-    assert moment("--since", given_text, NOW) == found
+    assert parse_time("--since", given_text, NOW) == found
 
 
 @pytest.mark.parametrize("wrong", ["yesterday", "-5", "-99999999999999d", "0001-01-01T00:00+09:00"])
 def test_what_is_no_time_is_told(wrong: str) -> None:
     with pytest.raises(FatalError, match=r"--since .*not a time") as told:
-        moment("--since", wrong, NOW)
+        parse_time("--since", wrong, NOW)
     assert told.value.exit_code is ExitCode.USAGE
 
 
 def test_ranges() -> None:
-    assert offset_range("17") == range(17, 18)
-    assert offset_range("100-199") == range(100, 200)
-    assert partition_set(["0-2,7", "9"]) == {0, 1, 2, 7, 9}
+    assert parse_offsets("17") == range(17, 18)
+    assert parse_offsets("100-199") == range(100, 200)
+    assert parse_partitions(["0-2,7", "9"]) == {0, 1, 2, 7, 9}
     for wrong in ("", "9-1", "x", "1-2-3"):
         with pytest.raises(FatalError):
-            offset_range(wrong)
+            parse_offsets(wrong)
         with pytest.raises(FatalError):
-            partition_set([wrong])
+            parse_partitions([wrong])
 
 
 def test_the_histogram_counts_by_everything() -> None:
@@ -282,9 +282,11 @@ def test_payload_is_shown_on_request_only(tmp_path: Path) -> None:
     write(tmp_path, bad(1, _value=b"\xffcanary", _key=b"canary", _headers=[("h", b"canary")]))
     store = FileStore(tmp_path)
     (letter,) = store.read(store.index())
-    assert "canary" not in "\n".join(text.letter_lines(letter, value=False)) + text.letter_json(letter, value=False)
-    assert "canary" in "\n".join(text.letter_lines(letter, value=True))
-    assert json.loads(text.letter_json(letter, value=True))["value_base64"] == "/2NhbmFyeQ=="
+    assert "canary" not in "\n".join(text.dead_letter_lines(letter, value=False)) + text.dead_letter_json(
+        letter, value=False
+    )
+    assert "canary" in "\n".join(text.dead_letter_lines(letter, value=True))
+    assert json.loads(text.dead_letter_json(letter, value=True))["value_base64"] == "/2NhbmFyeQ=="
 
 
 def test_each_replay_is_counted_in_a_header(tmp_path: Path) -> None:
@@ -293,16 +295,16 @@ def test_each_replay_is_counted_in_a_header(tmp_path: Path) -> None:
     (letter,) = store.read(store.index())
     assert letter.entry.replays == 2
     assert list(letter.replayed_again().headers()) == [("a", b"1"), ("ingest.replayed", b"3")]
-    assert hold_back([letter.entry], 2) == ([], 1)
-    assert hold_back([letter.entry], 3) == ([letter.entry], 0)
+    assert split_by_replays([letter.entry], 2) == ([], 1)
+    assert split_by_replays([letter.entry], 3) == ([letter.entry], 0)
 
 
 def test_the_exit_code_of_a_replay() -> None:
-    assert Outcome(3, replayed=3).exit_code is ExitCode.DONE
-    assert Outcome(3, replayed=2, held_back=1).exit_code is ExitCode.TOO_MANY_DEAD
-    interrupted = Outcome(3, replayed=1, interrupted=True)
+    assert ReplayResult(3, replayed=3).exit_code is ExitCode.DONE
+    assert ReplayResult(3, replayed=2, held_back=1).exit_code is ExitCode.TOO_MANY_DEAD
+    interrupted = ReplayResult(3, replayed=1, interrupted=True)
     assert (interrupted.exit_code, interrupted.left) == (ExitCode.DRAIN_DEADLINE, 2)
-    assert json.loads(text.outcome_json(interrupted, "here"))["left"] == 2
+    assert json.loads(text.result_json(interrupted, "here"))["left"] == 2
 
 
 def test_letters_are_read_by_their_place_and_a_changed_file_is_told(tmp_path: Path) -> None:

@@ -5,22 +5,22 @@ from typing import Any
 
 import pytest
 
-from ingest.commands.debug.findings import (
-    BatchSeen,
-    Begin,
+from ingest.commands.debug.json_lines import JsonOutput
+from ingest.commands.debug.text import TextOutput
+from ingest.commands.debug.trace import (
+    BatchTrace,
     Cell,
-    ChunkSeen,
-    ColumnSeen,
-    End,
-    Finding,
-    MessageSeen,
+    ChunkTrace,
+    ColumnTrace,
+    CommitTrace,
+    MessageTrace,
     Note,
-    Sent,
-    Settled,
     Timing,
+    TraceRecord,
+    TraceStart,
+    TraceSummary,
+    UploadTrace,
 )
-from ingest.commands.debug.lines import JsonShow
-from ingest.commands.debug.text import TextShow
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Message:
         return (1, 1_784_548_800_000)
 
 
-BEGIN = Begin(
+BEGIN = TraceStart(
     brokers="b:9092",
     topic="predictions",
     partition=7,
@@ -69,21 +69,21 @@ BEGIN = Begin(
     send=False,
     commit=False,
 )
-FINDINGS: list[tuple[Finding, list[str]]] = [
+FINDINGS: list[tuple[TraceRecord, list[str]]] = [
     (BEGIN, ["committed next offset 12345, lag 7,655", "12,000 acknowledged, 345 dead-lettered", "12 messages above"]),
     (
-        MessageSeen(
+        MessageTrace(
             message=Message(b'{"a": [bold]1}'), verdict="accepted", cells=[Cell(name="a", type="int64", value=1)]
         ),
         ["offset 12345  14 bytes", "ACCEPTED", "[bold]1", "a  int64  1", "key      b'\\x00\\xff'"],
     ),
     (
-        MessageSeen(message=Message(None), verdict="rejected", code="tombstone", reason="the message has no value"),
+        MessageTrace(message=Message(None), verdict="rejected", code="tombstone", reason="the message has no value"),
         ["REJECTED", "tombstone: the message has no value", "(none: a tombstone)"],
     ),
-    (MessageSeen(message=Message(b"{}"), verdict="settled"), ["SETTLED", "skipped"]),
+    (MessageTrace(message=Message(b"{}"), verdict="settled"), ["SETTLED", "skipped"]),
     (
-        ChunkSeen(
+        ChunkTrace(
             messages=3,
             first=5,
             last=9,
@@ -103,7 +103,7 @@ FINDINGS: list[tuple[Finding, list[str]]] = [
         ],
     ),
     (
-        ChunkSeen(
+        ChunkTrace(
             messages=3,
             first=5,
             last=9,
@@ -118,11 +118,11 @@ FINDINGS: list[tuple[Finding, list[str]]] = [
         ["polled 3 messages, offsets 5 to 9", "1 (not_json 1)", "was integer, is float", "poll 250.0 ms"],
     ),
     (
-        BatchSeen(
+        BatchTrace(
             number=1,
             rows=1,
             raw_bytes=10,
-            columns=[ColumnSeen(name="a", type="int64", role="feature", nulls=0, example=1)],
+            columns=[ColumnTrace(name="a", type="int64", role="feature", nulls=0, example=1)],
             schema={"feature_column_names": ["a"]},
             upload={"endpoint": "http://x"},
             frame_s=0.1,
@@ -130,21 +130,21 @@ FINDINGS: list[tuple[Finding, list[str]]] = [
         ["a       int64  feature  0      1", "feature_column_names  1: a", "http://x"],
     ),
     (
-        Sent(rows=2, answer="RetryableError", text="HTTP 503", now_what="A worker would", seconds=1.0),
+        UploadTrace(rows=2, answer="RetryableError", text="HTTP 503", now_what="A worker would", seconds=1.0),
         ["NOT DELIVERED: RetryableError", "HTTP 503", "A worker would"],
     ),
-    (Sent(rows=2, answer="acknowledged", text="", now_what="", seconds=1.0), ["Arize acknowledged 2 rows"]),
+    (UploadTrace(rows=2, answer="acknowledged", text="", now_what="", seconds=1.0), ["Arize acknowledged 2 rows"]),
     (
-        Settled(dead_letters=2, directory="dead", next_offset=9, committed=True, text=""),
+        CommitTrace(dead_letters=2, directory="dead", next_offset=9, committed=True, text=""),
         ["wrote 2 dead letters to dead", "committed next offset 9"],
     ),
     (
-        Settled(dead_letters=0, directory="dead", next_offset=9, committed=False, text="somebody else"),
+        CommitTrace(dead_letters=0, directory="dead", next_offset=9, committed=False, text="somebody else"),
         ["NOTHING COMMITTED: somebody else"],
     ),
     (Note(text="a sentence"), ["a sentence"]),
     (
-        End(
+        TraceSummary(
             messages=3,
             accepted=2,
             settled=0,
@@ -163,24 +163,24 @@ FINDINGS: list[tuple[Finding, list[str]]] = [
 
 
 @pytest.mark.parametrize(("finding", "expected"), FINDINGS)
-def test_each_finding_is_plain_text_off_a_terminal(finding: Finding, expected: list[str]) -> None:
+def test_each_finding_is_plain_text_off_a_terminal(finding: TraceRecord, expected: list[str]) -> None:
     stream = io.StringIO()
-    TextShow(stream).show(finding)
+    TextOutput(stream).show(finding)
     shown = stream.getvalue()
     assert "\x1b" not in shown
     assert [text for text in expected if text not in shown] == [], shown
 
 
 @pytest.mark.parametrize(("finding", "expected"), FINDINGS)
-def test_each_finding_is_one_json_line(finding: Finding, expected: list[str]) -> None:
+def test_each_finding_is_one_json_line(finding: TraceRecord, expected: list[str]) -> None:
     stream = io.StringIO()
-    JsonShow(stream).show(finding)
+    JsonOutput(stream).show(finding)
     (line,) = stream.getvalue().splitlines()
     found: dict[str, Any] = json.loads(line)
     assert expected
     step = type(finding).__name__
     assert found["step"] == step.removesuffix("Seen").lower()
-    if isinstance(finding, MessageSeen):
+    if isinstance(finding, MessageTrace):
         assert (found["offset"], found["key"]) == (12345, {"base64": "AP8="})
         assert found["headers"] == [["trace", "abc"], ["empty", None]]
 
@@ -190,8 +190,8 @@ class Broken(io.StringIO):
         raise BrokenPipeError(text)
 
 
-@pytest.mark.parametrize("kind", [TextShow, JsonShow])
-def test_a_reader_who_leaves_is_noticed_and_stops_nothing(kind: type[TextShow] | type[JsonShow]) -> None:
+@pytest.mark.parametrize("kind", [TextOutput, JsonOutput])
+def test_a_reader_who_leaves_is_noticed_and_stops_nothing(kind: type[TextOutput] | type[JsonOutput]) -> None:
     show = kind(Broken())
     assert not show.gone
     show.show(Note(text="a"))

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from ingest.commands.debug import start_offset
-from ingest.commands.debug.findings import Finding
-from ingest.commands.debug.run import run, screen
-from ingest.commands.debug.start_offset import From
+from ingest.commands.debug.run import output, run
+from ingest.commands.debug.start_offset import RequestedStart
+from ingest.commands.debug.trace import TraceRecord
 from ingest.config.load import Config
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -58,17 +58,17 @@ def test_what_is_no_place_is_a_usage_error_that_names_the_forms(text: str) -> No
 @pytest.mark.parametrize(
     ("wanted", "at_time", "offset"),
     [
-        (From("committed"), None, 120),
-        (From("earliest"), None, 100),
-        (From("latest"), None, 200),
-        (From("offset", 100), None, 100),
-        (From("offset", 200), None, 200),
-        (From("time", NOON_MS, "noon"), 150, 150),
-        (From("time", NOON_MS, "noon"), None, 200),
+        (RequestedStart("committed"), None, 120),
+        (RequestedStart("earliest"), None, 100),
+        (RequestedStart("latest"), None, 200),
+        (RequestedStart("offset", 100), None, 100),
+        (RequestedStart("offset", 200), None, 200),
+        (RequestedStart("time", NOON_MS, "noon"), 150, 150),
+        (RequestedStart("time", NOON_MS, "noon"), None, 200),
     ],
 )
-def test_the_place_is_found(wanted: From, at_time: int | None, offset: int) -> None:
-    assert start_offset.choose(wanted, KAFKA, 7, worker=120, bounds=(100, 200), at_time=at_time).offset == offset
+def test_the_place_is_found(wanted: RequestedStart, at_time: int | None, offset: int) -> None:
+    assert start_offset.resolve(wanted, KAFKA, 7, worker=120, bounds=(100, 200), at_time=at_time).offset == offset
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_place_is_found(wanted: From, at_time: int | None, offset: int) -> N
 )
 def test_an_offset_outside_the_log_names_the_range(offset: int, bounds: tuple[int, int], said: str) -> None:
     with pytest.raises(FatalError, match=said) as raised:
-        start_offset.choose(From("offset", offset), KAFKA, 7, worker=120, bounds=bounds, at_time=None)
+        start_offset.resolve(RequestedStart("offset", offset), KAFKA, 7, worker=120, bounds=bounds, at_time=None)
     assert raised.value.exit_code is ExitCode.USAGE
 
 
@@ -99,7 +99,7 @@ class Nowhere:
 
     gone = False
 
-    def show(self, finding: Finding) -> None:
+    def show(self, finding: TraceRecord) -> None:
         raise AssertionError(finding)
 
 
@@ -113,4 +113,4 @@ def test_arguments_are_checked_before_kafka_is_asked() -> None:
     with pytest.raises(ConfigError, match="topic is missing"):
         run(Config.model_construct(kafka=Kafka()), partition=0, show=Nowhere())
     with pytest.raises(FatalError, match="--json and --pdb"):
-        screen(io.StringIO(), json=True, debugger=True)
+        output(io.StringIO(), json=True, debugger=True)

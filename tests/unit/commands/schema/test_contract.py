@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ingest.commands.schema import toml
 from ingest.commands.schema.run import contract
-from ingest.commands.schema.sample import Sample, shares
+from ingest.commands.schema.sample import Sample, offsets_per_partition
 from ingest.config.load import Config, load
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.rows import RowProcessor
@@ -278,7 +278,7 @@ def test_generated_predictions_are_all_delivered(tmp_path: Path) -> None:
 def test_what_one_partition_lacks_the_others_give(
     bounds: dict[int, tuple[int, int]], wanted: int, found: dict[int, int]
 ) -> None:
-    assert shares(bounds, wanted) == found
+    assert offsets_per_partition(bounds, wanted) == found
 
 
 @given(
@@ -287,7 +287,7 @@ def test_what_one_partition_lacks_the_others_give(
 )
 def test_shares_add_up(found: dict[int, tuple[int, int]], wanted: int) -> None:
     bounds = {partition: (low, low + size) for partition, (low, size) in found.items()}
-    given_ = shares(bounds, wanted)
+    given_ = offsets_per_partition(bounds, wanted)
     assert sum(given_.values()) == min(wanted, sum(size for _, size in found.values()))
     assert all(0 < share <= found[partition][1] for partition, share in given_.items())
 

@@ -9,11 +9,11 @@ from typing import Any, Literal, Protocol
 
 from ingest.records import KafkaMessage
 
-Verdict = Literal["accepted", "rejected", "settled", "filtered"]
+MessageVerdict = Literal["accepted", "rejected", "settled", "filtered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
+class TraceStart:
     """Where the partition stands, where reading starts and why.
 
     `committed` is the group's next offset, None without one. `settled_above` counts messages above it that a former
@@ -50,14 +50,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageSeen:
+class MessageTrace:
     """One message: accepted with its decoded `cells`, rejected with `code` and `reason`, settled before, or filtered.
 
     `route` is the one that it took, empty if there is only one.
     """
 
     message: KafkaMessage
-    verdict: Verdict
+    verdict: MessageVerdict
     code: str = ""
     reason: str = ""
     route: str = ""
@@ -65,7 +65,7 @@ class MessageSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkSeen:
+class ChunkTrace:
     """One poll and what decoding made of it. `rejected` maps a reason's code to its messages; seconds are wall time.
 
     `nulled` counts values that became null by column ([schema.conflicts]), `ignored` those of unknown columns.
@@ -86,7 +86,7 @@ class ChunkSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnSeen:
+class ColumnTrace:
     """One column of a batch: its Arrow type, what it means to Arize, how many nulls, and its first value."""
 
     name: str
@@ -97,20 +97,20 @@ class ColumnSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchSeen:
+class BatchTrace:
     """One batch as it would be sent: `schema` has the set fields of the SDK's Schema, `upload` the receiver."""
 
     number: int
     rows: int
     raw_bytes: int
-    columns: Sequence[ColumnSeen]
+    columns: Sequence[ColumnTrace]
     schema: Mapping[str, Any]
     upload: Mapping[str, str]
     frame_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class UploadTrace:
     """What Arize answered: acknowledged, or the class of the error; `now_what` says what a worker would do."""
 
     rows: int
@@ -121,7 +121,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class CommitTrace:
     """The end of a batch under --commit: dead letters written, and the next offset committed, or why not."""
 
     dead_letters: int
@@ -149,7 +149,7 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+class TraceSummary:
     """What it came to. `committed` and `lag` are the group's now; `next_offset` is where reading stopped."""
 
     messages: int
@@ -167,10 +167,10 @@ class End:
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 
-Finding = Begin | MessageSeen | ChunkSeen | BatchSeen | Sent | Settled | Note | End
+TraceRecord = TraceStart | MessageTrace | ChunkTrace | BatchTrace | UploadTrace | CommitTrace | Note | TraceSummary
 
 
-class Show(Protocol):
+class TraceOutput(Protocol):
     """Where findings go."""
 
     @property
@@ -178,6 +178,6 @@ class Show(Protocol):
         """Nobody reads them any more."""
         ...
 
-    def show(self, finding: Finding) -> None:
+    def show(self, finding: TraceRecord) -> None:
         """Show one finding, now."""
         ...

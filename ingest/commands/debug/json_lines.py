@@ -12,26 +12,26 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from ingest.commands.debug import payload
-from ingest.commands.debug.findings import Finding, MessageSeen
-from ingest.commands.debug.output import Output
+from ingest.commands.debug.output import OutputStream
+from ingest.commands.debug.trace import MessageTrace, TraceRecord
 from ingest.records import KafkaMessage
 
 
-class JsonShow:
+class JsonOutput:
     """Writes each finding as one line."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._paper = Output(stream)
+        self._paper = OutputStream(stream)
 
     @property
     def gone(self) -> bool:
         """Nobody reads any more."""
         return self._paper.gone
 
-    def show(self, finding: Finding) -> None:
+    def show(self, finding: TraceRecord) -> None:
         """Write it, now."""
         fields = {field.name: getattr(finding, field.name) for field in dataclasses.fields(finding)}
-        if isinstance(finding, MessageSeen):
+        if isinstance(finding, MessageTrace):
             fields = {**_message(fields.pop("message")), **fields}
         step = type(finding).__name__.removesuffix("Seen").lower()
         line = json.dumps({"step": step, **_plain(fields)}, ensure_ascii=False, default=str)

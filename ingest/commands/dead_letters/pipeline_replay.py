@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ingest.commands.dead_letters.letter import Entry, Letter, Store
-from ingest.commands.dead_letters.outcome import PIPELINE, Outcome, Progress
+from ingest.commands.dead_letters.replay_result import PIPELINE, Advance, ReplayResult
+from ingest.commands.dead_letters.store import Store
+from ingest.commands.dead_letters.stored import IndexEntry, StoredDeadLetter
 from ingest.config.load import Config
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.events import Emit
@@ -45,9 +46,9 @@ class PipelineReplay:
         self,
         config: Config,
         store: Store,
-        entries: Sequence[Entry],
+        entries: Sequence[IndexEntry],
         emit: Emit,
-        progress: Progress,
+        progress: Advance,
         *,
         hashed: bool = False,
     ) -> None:
@@ -65,7 +66,7 @@ class PipelineReplay:
         self._sink = sink(config)
         self._next = 0
 
-    def try_out(self, outcome: Outcome) -> None:
+    def try_out(self, outcome: ReplayResult) -> None:
         """Decode everything and send nothing."""
         while self._next < len(self._entries):
             failed = self._take_lot()
@@ -73,7 +74,7 @@ class PipelineReplay:
             outcome.replayed += self._intake.rows
             self._forget_rows()
 
-    def run(self, outcome: Outcome) -> None:
+    def run(self, outcome: ReplayResult) -> None:
         """Replay to the end. `outcome` is kept up to date, also when this raises FatalError."""
         config = self._config
         uploads = {
@@ -98,7 +99,7 @@ class PipelineReplay:
                 each.close()
             self._sink.close()
 
-    def _turn(self, uploads: Mapping[int, Uploads], outcome: Outcome) -> bool:
+    def _turn(self, uploads: Mapping[int, Uploads], outcome: ReplayResult) -> bool:
         now = time.monotonic()
         for number, each in uploads.items():
             for settled in each.turn(now):
@@ -146,7 +147,7 @@ class PipelineReplay:
             self._emit(event)
         return taken.letters.letters
 
-    def _settle(self, settled: SettledBatch, outcome: Outcome) -> None:
+    def _settle(self, settled: SettledBatch, outcome: ReplayResult) -> None:
         ids = _ids(settled.batch)
         done = [self._entries[number] for number in ids[~settled.dead()].tolist()]
         if done:
@@ -165,12 +166,12 @@ class PipelineReplay:
             outcome,
         )
 
-    def _fail(self, letters: Sequence[DeadLetter], outcome: Outcome) -> None:
+    def _fail(self, letters: Sequence[DeadLetter], outcome: ReplayResult) -> None:
         if not letters:
             return
         counted = []
         for letter in letters:
-            assert isinstance(letter.message, Letter)
+            assert isinstance(letter.message, StoredDeadLetter)
             counted.append(DeadLetter(letter.message.replayed_again(), letter.code, letter.reason, letter.column))
         self._keep(counted)
         outcome.failed.update(letter.code for letter in letters)

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 from ingest.pipeline.dead_letters import topic as names
 from ingest.pipeline.dead_letters.queue import pairs
@@ -29,7 +29,7 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """What the index knows of one dead letter.
 
     `place` is where its store keeps it: (file, byte) or (partition, offset). `written_at` is ISO 8601 in UTC with
@@ -50,7 +50,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ReplayMark:
     """A letter that was replayed: to the pipeline or to the topic. It settles what was written up to `at`."""
 
     origin: Origin
@@ -59,10 +59,10 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class StoredDeadLetter:
     """A dead letter with its message; usable wherever a Kafka message is."""
 
-    entry: Entry
+    entry: IndexEntry
     raw_key: bytes | None
     raw_headers: Sequence[tuple[str, bytes | None]]
     raw_value: bytes | None
@@ -96,53 +96,24 @@ class Letter:
         known = self.entry.origin.timestamp_ms
         return (1, known) if known >= 0 else (0, -1)
 
-    def replayed_again(self) -> "Letter":
+    def replayed_again(self) -> "StoredDeadLetter":
         """The same, with one more replay counted in its headers."""
         return self.replayed(self.entry.replays + 1)
 
-    def replayed(self, times: int) -> "Letter":
+    def replayed(self, times: int) -> "StoredDeadLetter":
         """The same, with so many replays counted in its headers."""
         kept = [(name, value) for name, value in self.raw_headers if name != REPLAYED]
         return replace(self, raw_headers=[*kept, *([(REPLAYED, str(times).encode())] if times else [])])
 
 
-class Store(Protocol):
-    """Where dead letters are kept, as the commands see it."""
-
-    @property
-    def place(self) -> str:
-        """Its name for people."""
-        ...
-
-    def index(self) -> list[Entry]:
-        """Every dead letter once, the newest of each message, in the order they were written; replayed ones too."""
-        ...
-
-    def read(self, entries: Sequence[Entry]) -> list[Letter]:
-        """These letters with their messages, in this order."""
-        ...
-
-    def lock(self) -> None:
-        """Before a replay: no other may run. Raises FatalError (exit code USAGE) when one does."""
-        ...
-
-    def mark(self, entries: Sequence[Entry], to: str) -> None:
-        """Remember durably that these were replayed."""
-        ...
-
-    def close(self) -> None:
-        """Let go of files and connections."""
-        ...
-
-
-def newest(entries: Sequence[Entry], marks: Sequence[Mark]) -> list[Entry]:
+def newest(entries: Sequence[IndexEntry], marks: Sequence[ReplayMark]) -> list[IndexEntry]:
     """One entry a message, the one written last; those that a mark settles say where they were replayed to."""
-    latest: dict[Origin, Entry] = {}
+    latest: dict[Origin, IndexEntry] = {}
     for entry in entries:
         known = latest.get(entry.origin)
         if known is None or entry.written_at >= known.written_at:
             latest[entry.origin] = entry
-    settled: dict[Origin, Mark] = {}
+    settled: dict[Origin, ReplayMark] = {}
     for mark in marks:
         if mark.origin not in settled or mark.at >= settled[mark.origin].at:
             settled[mark.origin] = mark
@@ -154,30 +125,30 @@ def newest(entries: Sequence[Entry], marks: Sequence[Mark]) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.written_at, entry.place))
 
 
-def of_line(line: bytes, place: tuple[int, int]) -> Letter | None:
+def from_line(line: bytes, place: tuple[int, int]) -> StoredDeadLetter | None:
     """The letter in one line of a dead-letter file; None for a line that is none, or torn."""
     try:
         record = json.loads(line)
         headers = [(str(name), _header(value)) for name, value in record["headers"]]
-        entry = Entry(
+        entry = IndexEntry(
             origin=Origin(
                 str(record["topic"]), int(record["partition"]), int(record["offset"]), int(record["timestamp_ms"])
             ),
             reason=str(record["reason"]),
             detail=str(record["detail"]),
-            column=_column(record.get("column"), record["reason"], record["detail"]),
+            column=_column_at_fault(record.get("column"), record["reason"], record["detail"]),
             written_at=str(record["written_at"]),
             replays=_replays(headers),
             place=place,
             redacted=_is_redacted(headers),
             withheld=_is_redacted(headers) and _raw(record, "value") is None,
         )
-        return Letter(entry, _raw(record, "key"), headers, _raw(record, "value"))
+        return StoredDeadLetter(entry, _raw(record, "key"), headers, _raw(record, "value"))
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def of_message(message: KafkaMessage) -> Letter | Mark | None:
+def from_message(message: KafkaMessage) -> StoredDeadLetter | ReplayMark | None:
     """The letter or mark in one message of a dead-letter topic; None for a message that is neither."""
     headers = [(name, _bytes(value)) for name, value in pairs(message.headers())]
     said = {name: (value or b"").decode(errors="replace") for name, value in headers if name.startswith(names.PREFIX)}
@@ -186,13 +157,13 @@ def of_message(message: KafkaMessage) -> Letter | Mark | None:
             said[names.TOPIC], int(said[names.PARTITION]), int(said[names.OFFSET]), int(said[names.TIMESTAMP_MS])
         )
         if names.REPLAYED_TO in said:
-            return Mark(origin, said[names.REPLAYED_TO], said[names.WRITTEN_AT])
+            return ReplayMark(origin, said[names.REPLAYED_TO], said[names.WRITTEN_AT])
         own = [(name, value) for name, value in headers if name not in names.PROVENANCE]
-        entry = Entry(
+        entry = IndexEntry(
             origin=origin,
             reason=said[names.REASON],
             detail=said[names.DETAIL],
-            column=_column(said.get(names.COLUMN), said[names.REASON], said[names.DETAIL]),
+            column=_column_at_fault(said.get(names.COLUMN), said[names.REASON], said[names.DETAIL]),
             written_at=said[names.WRITTEN_AT],
             replays=_replays(own),
             place=(cast("int", message.partition()), cast("int", message.offset())),
@@ -201,10 +172,10 @@ def of_message(message: KafkaMessage) -> Letter | Mark | None:
         )
     except (KeyError, ValueError):
         return None
-    return Letter(entry, message.key(), own, message.value())
+    return StoredDeadLetter(entry, message.key(), own, message.value())
 
 
-def _column(said: object, reason: object, detail: object) -> str | None:
+def _column_at_fault(said: object, reason: object, detail: object) -> str | None:
     if said is not None:
         return str(said)
     if str(reason).startswith(("rejected_", "not_")):

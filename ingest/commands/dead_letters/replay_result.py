@@ -4,17 +4,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ingest.commands.dead_letters.letter import Entry
+from ingest.commands.dead_letters.stored import IndexEntry
 from ingest.errors import ExitCode
 
 PIPELINE = "pipeline"
 TOPIC = "topic"
 
-Progress = Callable[[int], None]  # hears of so many more letters that are done
+Advance = Callable[[int], None]  # hears of so many more letters that are done
 
 
 @dataclass(slots=True)
-class Outcome:
+class ReplayResult:
     """What became of the letters that were meant. `failed` counts by the new reason.
 
     `gone` counts redacted letters whose messages are not in Kafka any more.
@@ -42,7 +42,7 @@ class Outcome:
         return ExitCode.TOO_MANY_DEAD if self.failed or self.held_back or self.gone else ExitCode.DONE
 
 
-def hold_back(entries: Sequence[Entry], max_replays: int) -> tuple[list[Entry], int]:
+def split_by_replays(entries: Sequence[IndexEntry], max_replays: int) -> tuple[list[IndexEntry], int]:
     """Rule 3: the letters that may be replayed, and how many may not."""
     free = [entry for entry in entries if entry.replays < max_replays]
     return free, len(entries) - len(free)
