@@ -1,12 +1,13 @@
-"""`ingest audit`: the account's rows, followed to what Kafka says now, and their gaps counted in Kafka.
+"""Audits topics: follows the account's rows up to Kafka's present state, and counts their gaps in Kafka.
 
-1. The files are read before Kafka is asked: Kafka can only be ahead of them.
-2. What Kafka says now is the last row. So the counters in Kafka are checked like any other row.
-3. A gap is counted in Kafka where the log still holds it. No more messages than were counted: the gap holds none.
-   More: somebody's messages were never counted, an alarm. Fewer: compaction has removed some since, or it is an alarm.
-4. Where the group was moved forward by hand, messages that it passed over are an alarm; moved back, a note.
-5. A partition with messages for which the group never committed is an alarm, if the last run was to read all of them.
-6. Dead letters are counted on request: each that the newest series counts must still be there.
+Rules
+1. The files are read before Kafka is asked, so Kafka can only be ahead of them.
+2. Kafka's present state is the last row. So the counts in Kafka's commits are checked like any other row.
+3. A gap is counted in Kafka if the log still holds it. As many messages as were counted: the gap holds none. More
+   messages: some were never counted, an alarm. Fewer: compaction has removed some since, otherwise it is an alarm.
+4. If the group was moved forward by another tool, messages that were passed over are an alarm; moving back is a note.
+5. A partition that holds messages but has no commit is an alarm, if the last run was to read all partitions.
+6. Dead letters are counted on request: each one that the newest series counts must still be stored.
 """
 
 import time
@@ -36,34 +37,34 @@ _KAFKA_RUN = "kafka"
 
 @dataclass(slots=True)
 class OffsetTotals:
-    """Counted messages over offsets, and the verdict on them. `gap` offsets hold no counted message."""
+    """The messages counted in a range of offsets. `gap` of these offsets hold no counted message."""
 
-    first: int
+    first_offset: int
     next_offset: int
     counts: Counts = NOTHING
     gap: int = 0
-    verdict: StepStatus = "exact"
+    status: StepStatus = "exact"
 
-    def add(self, step: Step, verdict: StepStatus) -> None:
-        """One more step."""
+    def add(self, step: Step, status: StepStatus) -> None:
+        """Add one step."""
         self.next_offset = step.next_offset
         self.counts = self.counts + step.counts
         self.gap += step.gap
-        if verdict == "alarm" or self.verdict == "exact":
-            self.verdict = verdict
+        if status == "mismatch" or self.status == "exact":
+            self.status = status
 
 
 @dataclass(slots=True)
 class PartitionAudit:
-    """One partition: its sum (None when the account has no two rows of it), the same by hour, and Kafka's own word."""
+    """One partition: totals (None if the account has no two rows of it), totals by hour, and Kafka's offsets."""
 
     partition: int
     total: OffsetTotals | None
     hours: dict[str, OffsetTotals]
-    committed: int | None
+    committed_next_offset: int | None
     low_offset: int
     end_offset: int
-    twice: list[Duplicates]
+    possible_duplicates: list[Duplicates]
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class TopicAudit:
 
     @property
     def alarms(self) -> list[Finding]:
-        """What does not add up."""
+        """The findings that do not add up."""
         return [finding for finding in self.findings if finding.level == "alarm"]
 
 
@@ -94,11 +95,11 @@ def audit(settings: Sequence[Config], *, hours: float | None, dead_letters: bool
 def _lines(settings: Config) -> list[Line]:
     directory = settings.account.directory
     if not directory:
-        raise ConfigError('[account] directory = "": no account is kept. Name a directory, and let a supervisor run')
+        raise ConfigError('[account] directory = "": no account is kept. Set a directory and run the supervisor')
     if not Path(directory).is_dir():
         raise ConfigError(
-            f"[account] directory = {directory}: there is none here. No supervisor has run yet, or this is not the "
-            "directory where it runs"
+            f"[account] directory = {directory} does not exist. No supervisor has run yet, or it runs in another "
+            "directory"
         )
     try:
         return list(AccountFiles(Path(directory)).lines())
@@ -110,14 +111,14 @@ def _topic(settings: Config, lines: Sequence[Line], since: float | None, *, dead
     kafka = settings.kafka
     found = TopicAudit(kafka.topic, kafka.group, findings=list(_unreadable(lines)))
     rows: dict[int, list[LocatedState]] = {}
-    twice: dict[int, list[Duplicates]] = {}
+    duplicates: dict[int, list[Duplicates]] = {}
     for line in lines:
         row = line.content
         if isinstance(row, State | Duplicates) and (row.key.topic, row.key.group) == (kafka.topic, kafka.group):
             if isinstance(row, State):
                 rows.setdefault(row.key.partition, []).append(LocatedState(row, line.place))
             elif since is None or row.at.timestamp() >= since:
-                twice.setdefault(row.key.partition, []).append(row)
+                duplicates.setdefault(row.key.partition, []).append(row)
     try:
         existing = metadata.topic_partitions(kafka)
     except FatalError:
@@ -127,36 +128,36 @@ def _topic(settings: Config, lines: Sequence[Line], since: float | None, *, dead
     topic_id = metadata.topic_id(kafka)
     partitions = sorted({*existing, *rows})
     now = KafkaState(metadata.committed_progress(kafka, existing), metadata.watermarks(kafka, existing))
-    stories = {
+    histories = {
         partition: follow(
             [*within(rows[partition], since), _kafka_now(kafka, partition, now.committed.get(partition), topic_id)]
         )
         for partition in partitions
         if partition in rows
     }
-    verdicts, findings = verify(kafka, stories, now)
-    wanted = _reads_all(rows.values())
+    statuses, findings = verify(kafka, histories, now)
+    reads_all = _reads_all(rows.values())
     found.findings += findings
     for partition in partitions:
         mark = now.committed.get(partition)
         low, end = now.bounds.get(partition, (0, -1))
-        total, by_hour = _sums(stories.get(partition), verdicts.get(partition, []))
+        total, by_hour = _totals(histories.get(partition), statuses.get(partition, []))
         found.partitions.append(
             PartitionAudit(
                 partition=partition,
                 total=total,
                 hours=by_hour,
-                committed=None if mark is None else mark.next_offset,
+                committed_next_offset=None if mark is None else mark.next_offset,
                 low_offset=low,
                 end_offset=end,
-                twice=twice.get(partition, []),
+                possible_duplicates=duplicates.get(partition, []),
             )
         )
-        found.findings += _of_kafka(partition, mark, (low, end), known=partition in rows, wanted=wanted)
-        if partition in stories:
-            found.findings += stories[partition].findings
+        found.findings += _of_kafka(partition, mark, (low, end), known=partition in rows, reads_all=reads_all)
+        if partition in histories:
+            found.findings += histories[partition].findings
     if dead_letters:
-        found.findings += _letters(settings, stories, now)
+        found.findings += _missing_dead_letters(settings, histories, now)
     return found
 
 
@@ -165,13 +166,13 @@ def _unreadable(lines: Sequence[Line]) -> Iterable[Finding]:
         if isinstance(line.content, str):
             yield Finding("alarm", "changed_row", None, f"{line.place}: {line.content}")
         elif line.content is None:
-            text = f"{line.place} is torn, by a kill or a full disk; the rows after it heal it"
+            text = f"{line.place} is incomplete after a kill or a full disk; its counts are included in the next row"
             yield Finding("note", "torn_row", None, text)
 
 
 def _reads_all(rows: Iterable[Sequence[LocatedState]]) -> bool:
-    """The last run that started was to read all partitions."""
-    starts = [seen.state for each in rows for seen in each if seen.state.kind == "started"]
+    """Whether the last run that started was to read all partitions."""
+    starts = [row.state for each in rows for row in each if row.state.kind == "started"]
     return bool(starts) and max(starts, key=lambda state: state.at).reads_all
 
 
@@ -184,36 +185,42 @@ def _kafka_now(kafka: Kafka, partition: int, mark: Checkpoint | None, topic_id: 
     return LocatedState(state, KAFKA_NOW)
 
 
-# --- sums and Kafka's own word ------------------------------------------------------------------
+# --- totals and Kafka's offsets -----------------------------------------------------------------
 
 
-def _sums(
-    story: PartitionHistory | None, verdicts: Sequence[StepStatus]
+def _totals(
+    history: PartitionHistory | None, statuses: Sequence[StepStatus]
 ) -> tuple[OffsetTotals | None, dict[str, OffsetTotals]]:
-    if story is None or (story.base is None and not story.steps):
+    if history is None or (history.base is None and not history.steps):
         return None, {}
-    begin = story.steps[0].first if story.steps else (story.base.next_offset or 0 if story.base is not None else 0)
+    begin = 0
+    if history.steps:
+        begin = history.steps[0].first_offset
+    elif history.base is not None:
+        begin = history.base.next_offset or 0
     total = OffsetTotals(begin, begin)
     hours: dict[str, OffsetTotals] = {}
-    for step, verdict in zip(story.steps, verdicts, strict=True):
-        total.add(step, verdict)
-        hours.setdefault(hour(step.after.state.at), OffsetTotals(step.first, step.first)).add(step, verdict)
-    if story.findings:
-        total.verdict = "alarm"
+    for step, status in zip(history.steps, statuses, strict=True):
+        total.add(step, status)
+        hours.setdefault(hour(step.after.state.at), OffsetTotals(step.first_offset, step.first_offset)).add(
+            step, status
+        )
+    if history.findings:
+        total.status = "mismatch"
     return total, hours
 
 
 def _of_kafka(
-    partition: int, mark: Checkpoint | None, bounds: tuple[int, int], *, known: bool, wanted: bool
+    partition: int, mark: Checkpoint | None, bounds: tuple[int, int], *, known: bool, reads_all: bool
 ) -> Iterable[Finding]:
     low, end = bounds
-    if mark is None and not known and wanted and low < end:
+    if mark is None and not known and reads_all and low < end:
         yield Finding(
             "alarm",
             "unread",
             partition,
-            f"it holds offsets {low} to {end - 1}, and the group has never committed for it: nobody has read them, "
-            "though the last run was to read all partitions",
+            f"it holds offsets {low} to {end - 1}, but the group never committed an offset for it: they were not read, "
+            "although the last run was to read all partitions",
         )
     if mark is not None and end < 0:
         yield Finding("alarm", "partition_gone", partition, "the topic no longer has this partition")
@@ -222,18 +229,20 @@ def _of_kafka(
             "alarm",
             "recreated",
             partition,
-            f"the group is at offset {mark.next_offset}, the log ends at {end}: the topic was recreated or truncated",
+            f"the committed offset is {mark.next_offset}, but the log ends at {end}: topic recreated or truncated",
         )
     if mark is not None and not known:
         yield Finding(
             "note",
             "unknown_here",
             partition,
-            f"committed at offset {mark.next_offset}, and there is no account of it here: another supervisor's?",
+            f"offset {mark.next_offset} is committed, but this account has no row of it: is it another supervisor's?",
         )
 
 
-def _letters(settings: Config, stories: Mapping[int, PartitionHistory], now: KafkaState) -> Iterable[Finding]:
+def _missing_dead_letters(
+    settings: Config, histories: Mapping[int, PartitionHistory], now: KafkaState
+) -> Iterable[Finding]:
     """Rule 6."""
     store = open_store(settings)
     offsets: dict[int, set[int]] = {}
@@ -243,17 +252,17 @@ def _letters(settings: Config, stories: Mapping[int, PartitionHistory], now: Kaf
                 offsets.setdefault(entry.origin.partition, set()).add(entry.origin.offset)
     finally:
         store.close()
-    for partition, story in stories.items():
-        mark, base = now.committed.get(partition), story.base
+    for partition, history in histories.items():
+        mark, base = now.committed.get(partition), history.base
         if mark is None or base is None or base.next_offset is None:
             continue
         counted = mark.counts.dead_lettered - base.counts.dead_lettered
-        there = sum(base.next_offset <= offset < mark.next_offset for offset in offsets.get(partition, ()))
-        if there < counted:
+        stored = sum(base.next_offset <= offset < mark.next_offset for offset in offsets.get(partition, ()))
+        if stored < counted:
             yield Finding(
                 "alarm",
                 "dead_letters_missing",
                 partition,
-                f"{counted:,} messages were dead-lettered from offset {base.next_offset} on, and {there:,} of them are "
-                f"in {store.place}: the others were removed, or lie elsewhere",
+                f"{counted:,} messages were dead-lettered from offset {base.next_offset} on, only {stored:,} of them "
+                f"are in {store.place}: the others were removed, or are stored elsewhere",
             )
