@@ -76,7 +76,7 @@ class Bench:
             check=False,
         )
 
-    def findings(self, *arguments: str, code: int = 0) -> list[Found]:
+    def trace(self, *arguments: str, code: int = 0) -> list[Found]:
         done = self.debug("--json", *arguments)
         assert done.returncode == code, done.stdout + done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -145,8 +145,8 @@ def bench(real_kafka: RealKafka, topic: Callable[..., str], arize_endpoint: Ariz
     return made
 
 
-def steps(found: Sequence[Found], step: str) -> list[Found]:
-    return [finding for finding in found if finding["step"] == step]
+def records(found: Sequence[Found], event: str) -> list[Found]:
+    return [record for record in found if record["event"] == event]
 
 
 def good(first: int, end: int) -> list[int]:
@@ -156,15 +156,25 @@ def good(first: int, end: int) -> list[int]:
 def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
     bench.commit(10, "ingest/1 7 3")
     before = bench.group_state()
-    found = bench.findings("--limit", "45")
+    found = bench.trace("--limit", "45")
     assert bench.group_state() == before
     assert bench.endpoint.stats()["requests"] == 0
     assert bench.dead_letters() == []
 
-    (begin,) = steps(found, "begin")
-    assert (begin["committed"], begin["acknowledged"], begin["dead_lettered"], begin["lag"]) == (10, 7, 3, EVENTS - 10)
-    assert (begin["low"], begin["end"], begin["start"], begin["partitions"]) == (0, EVENTS, 10, 2)
-    messages = steps(found, "message")
+    (begin,) = records(found, "start")
+    assert (begin["committed_next_offset"], begin["acknowledged"], begin["dead_lettered"], begin["lag"]) == (
+        10,
+        7,
+        3,
+        EVENTS - 10,
+    )
+    assert (begin["low_offset"], begin["end_offset"], begin["start_offset"], begin["partition_count"]) == (
+        0,
+        EVENTS,
+        10,
+        2,
+    )
+    messages = records(found, "message")
     assert [message["offset"] for message in messages] == list(range(10, 55))
     for message in messages:
         sequence = message["offset"]
@@ -176,8 +186,8 @@ def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
             cells = {cell["name"]: cell["value"] for cell in message["cells"] if cell["value"] is not None}
             assert json.dumps(cells, sort_keys=True) == json.dumps(made, sort_keys=True)
         else:
-            assert (message["verdict"], message["code"]) == ("rejected", CODES[kind])
-    (batch,) = steps(found, "batch")
+            assert (message["verdict"], message["reason"]) == ("rejected", CODES[kind])
+    (batch,) = records(found, "batch")
     roles = {column["name"]: column["role"] for column in batch["columns"]}
     assert (roles["prediction_id"], roles["prediction_ts"]) == ("prediction id", "timestamp")
     assert (roles["age"], roles["tag_region"]) == ("feature", "tag")
@@ -185,14 +195,14 @@ def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
     assert set(batch["schema"]["tag_column_names"]) == set(TAGS)
     assert batch["upload"]["endpoint"].startswith(f"http://127.0.0.1:{bench.endpoint.port}/")
     assert bench.endpoint.api_key not in json.dumps(found)
-    (end,) = steps(found, "end")
+    (end,) = records(found, "summary")
     assert {timing["step"] for timing in end["timings"]} == {"poll", "decode", "to DataFrame"}
-    assert (end["committed"], end["lag"], end["next_offset"]) == (10, EVENTS - 10, 55)
+    assert (end["committed_next_offset"], end["lag"], end["position"]) == (10, EVENTS - 10, 55)
 
 
 def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> None:
-    found = bench.findings("--send", "--limit", "1000")
-    (sent,) = steps(found, "sent")
+    found = bench.trace("--send", "--limit", "1000")
+    (sent,) = records(found, "upload")
     assert (sent["answer"], sent["rows"]) == ("acknowledged", len(good(0, EVENTS)))
     compared = compare(bench.endpoint.journal, BAD, {PARTITION: EVENTS})
     assert compared.nothing_lost, compared
@@ -202,14 +212,14 @@ def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> No
 
 
 def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
-    bench.findings("--send", "--commit", "--limit", "25")
+    bench.trace("--send", "--commit", "--limit", "25")
     bad = [sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence)]
     dead = sum(sequence < 25 for sequence in bad)
     assert bench.committed() == (25, f"ingest/2 {25 - dead}:{dead}")
     assert [letter["offset"] for letter in bench.dead_letters()] == [sequence for sequence in bad if sequence < 25]
 
-    found = bench.findings("--send", "--commit", "--limit", "1000")
-    assert steps(found, "begin")[0]["start"] == 25
+    found = bench.trace("--send", "--commit", "--limit", "1000")
+    assert records(found, "start")[0]["start_offset"] == 25
     assert bench.committed() == (EVENTS, f"ingest/2 {EVENTS - len(bad)}:{len(bad)}")
     letters = bench.dead_letters()
     assert [letter["offset"] for letter in letters] == bad
@@ -223,8 +233,8 @@ def test_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> No
     ahead = range(20, 30)
     dead = sum(BAD.bad(PARTITION, sequence) is not None for sequence in ahead)
     bench.commit(10, f"ingest/1 8 2 10+10:10:{dead}")
-    found = bench.findings("--send", "--commit", "--limit", "40")
-    verdicts = {message["offset"]: message["verdict"] for message in steps(found, "message")}
+    found = bench.trace("--send", "--commit", "--limit", "40")
+    verdicts = {message["offset"]: message["verdict"] for message in records(found, "message")}
     assert [offset for offset, verdict in verdicts.items() if verdict == "settled"] == list(ahead)
     rejected = sum(BAD.bad(PARTITION, sequence) is not None for sequence in range(10, 50))
     assert bench.committed() == (50, f"ingest/2 {8 + 40 - rejected}:{2 + rejected}")
@@ -261,10 +271,10 @@ def test_an_unknown_partition_names_those_there_are(bench: Bench) -> None:
 def test_what_arize_does_not_take_is_not_committed(bench: Bench, status: int, code: int, answer: str) -> None:
     bench.commit(0)
     bench.endpoint.misbehave("status", status=status, retry_after_s=3)
-    found = bench.findings("--send", "--commit", code=code)
-    (sent,) = steps(found, "sent")
+    found = bench.trace("--send", "--commit", code=code)
+    (sent,) = records(found, "upload")
     assert sent["answer"] == answer
-    assert str(status) in sent["text"]
+    assert str(status) in sent["detail"]
     assert bench.committed() == (0, "")
     assert bench.dead_letters() == []
     assert not bench.endpoint.journal.files()
@@ -272,8 +282,8 @@ def test_what_arize_does_not_take_is_not_committed(bench: Bench, status: int, co
 
 def test_a_redirect_is_no_acknowledgement(bench: Bench) -> None:
     bench.endpoint.misbehave("redirect", status=302)
-    (sent,) = steps(bench.findings("--send", code=7), "sent")
-    assert (sent["answer"], "redirects" in sent["text"]) == ("RetryableError", True)
+    (sent,) = records(bench.trace("--send", code=7), "upload")
+    assert (sent["answer"], "redirects" in sent["detail"]) == ("RetryableError", True)
 
 
 def test_a_group_that_somebody_else_moves_is_left_alone(bench: Bench) -> None:
@@ -289,17 +299,17 @@ def test_a_group_that_somebody_else_moves_is_left_alone(bench: Bench) -> None:
         bench.commit(4, "ingest/1 4 0")
         output, _ = process.communicate(timeout=WITHIN_S)
     found = [json.loads(line) for line in output.splitlines()]
-    (settled,) = steps(found, "settled")
+    (settled,) = records(found, "commit")
     assert not settled["committed"]
-    assert "somebody else commits" in settled["text"]
+    assert "another process commits" in settled["detail"]
     assert process.returncode == 7
     assert bench.committed() == (4, "ingest/1 4 0")
 
 
 def test_where_reading_starts(bench: Bench) -> None:
     def start(*arguments: str) -> int:
-        (begin,) = steps(bench.findings("--limit", "1", *arguments), "begin")
-        return int(begin["start"])
+        (begin,) = records(bench.trace("--limit", "1", *arguments), "start")
+        return int(begin["start_offset"])
 
     assert start() == 0
     assert start("--from", "latest") == EVENTS
@@ -320,9 +330,9 @@ def test_a_committed_offset_that_retention_overtook_is_named(bench: Bench) -> No
     done = bench.debug()
     assert done.returncode == 8
     assert "removed offsets 10 to 29" in done.stderr
-    found = bench.findings("--from", "earliest", "--limit", "2")
-    assert [message["offset"] for message in steps(found, "message")] == [30, 31]
-    assert "a worker would halt here" in json.dumps(steps(found, "note"))
+    found = bench.trace("--from", "earliest", "--limit", "2")
+    assert [message["offset"] for message in records(found, "message")] == [30, 31]
+    assert "a worker would halt here" in json.dumps(records(found, "note"))
     assert bench.committed() == (10, "")
 
 
@@ -333,7 +343,7 @@ def test_the_debugger_takes_its_commands_from_a_pipe(bench: Bench) -> None:
     assert done.returncode == 0
     kind = "NoneType" if BAD.event(PARTITION, first) is None else "bytes"
     assert f"('at', {first}, <class '{kind}'>, '{CODES[str(BAD.bad(PARTITION, first))]}')" in done.stdout
-    assert "standard input is no terminal" in done.stdout
+    assert "standard input is not a terminal" in done.stdout
     assert f"offset {first + 1}  " in done.stdout, "it goes on"
     assert "50 messages read: --limit is 50" in done.stdout
 
@@ -347,7 +357,7 @@ def test_the_debugger_on_a_terminal_leaves_before_anything_is_sent(bench: Bench)
     assert code == 0
     assert "\x1b[" in shown
     assert "(Pdb) " in shown
-    assert "left from the debugger" in shown
+    assert "the debugger was quit" in shown
     assert bench.endpoint.stats()["requests"] == 0
     assert bench.committed()[0] < 0
 

@@ -60,7 +60,7 @@ def debug(
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka, 5 Arize refused the key, 7 rows were not acknowledged
     or not committed, 8 the committed offset is no longer in the log.
     """
-    from ingest.commands.debug.run import output, run
+    from ingest.commands.debug.run import open_output, run
 
     settings = load_config(config, brokers=brokers, topic=topic, group=group)
     raise typer.Exit(
@@ -73,6 +73,6 @@ def debug(
             commit=commit,
             follow=follow,
             debugger=pdb,
-            show=output(sys.stdout, json=json, debugger=pdb),
+            output=open_output(sys.stdout, json=json, debugger=pdb),
         )
     )

@@ -1,8 +1,7 @@
-"""Findings as JSON lines: each an object with its fields and its `step`.
+"""The trace as JSON lines: each an object with the record's fields and its kind in `event`.
 
-Steps are begin, message, chunk, batch, sent, settled, note and end.
-
-What is not UTF-8 stands as {"base64": ...}. Values are whole: nothing is cut off for machines.
+Events are start, message, chunk, batch, upload, commit, note and summary. Bytes that are not UTF-8 are written as
+{"base64": ...}. Values are complete, not shortened as in the text output.
 """
 
 import base64
@@ -13,30 +12,50 @@ from typing import Any, TextIO
 
 from ingest.commands.debug import payload
 from ingest.commands.debug.output import OutputStream
-from ingest.commands.debug.trace import MessageTrace, TraceRecord
+from ingest.commands.debug.trace import (
+    BatchTrace,
+    ChunkTrace,
+    CommitTrace,
+    MessageTrace,
+    Note,
+    TraceRecord,
+    TraceStart,
+    TraceSummary,
+    UploadTrace,
+)
 from ingest.records import KafkaMessage
+
+EVENTS: Mapping[type[TraceRecord], str] = {
+    TraceStart: "start",
+    MessageTrace: "message",
+    ChunkTrace: "chunk",
+    BatchTrace: "batch",
+    UploadTrace: "upload",
+    CommitTrace: "commit",
+    Note: "note",
+    TraceSummary: "summary",
+}
 
 
 class JsonOutput:
-    """Writes each finding as one line."""
+    """Writes each record as one line."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._paper = OutputStream(stream)
+        self._output = OutputStream(stream)
 
     @property
-    def gone(self) -> bool:
-        """Nobody reads any more."""
-        return self._paper.gone
+    def closed(self) -> bool:
+        """The reader of the output has gone away."""
+        return self._output.closed
 
-    def show(self, finding: TraceRecord) -> None:
-        """Write it, now."""
-        fields = {field.name: getattr(finding, field.name) for field in dataclasses.fields(finding)}
-        if isinstance(finding, MessageTrace):
+    def write(self, record: TraceRecord) -> None:
+        """Write one record immediately."""
+        fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+        if isinstance(record, MessageTrace):
             fields = {**_message(fields.pop("message")), **fields}
-        step = type(finding).__name__.removesuffix("Seen").lower()
-        line = json.dumps({"step": step, **_plain(fields)}, ensure_ascii=False, default=str)
-        # A lone surrogate in a key or a header can't be written; its escape can.
-        self._paper.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
+        line = json.dumps({"event": EVENTS[type(record)], **_plain(fields)}, ensure_ascii=False, default=str)
+        # A lone surrogate in a key or a header can't be encoded; its escape can.
+        self._output.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def _message(message: KafkaMessage) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""What `ingest debug` finds out, step by step, as values; how they are shown is elsewhere.
+"""The records of a trace: what `ingest debug` finds out at each step. How they are written is elsewhere.
 
-Findings hold payloads, on purpose: they are for the eyes of whoever asked, never for a log or an event.
+A record holds payloads on purpose: it is printed for the person who asked, and never logged or emitted as an event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,26 +14,26 @@ MessageVerdict = Literal["accepted", "rejected", "settled", "filtered"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceStart:
-    """Where the partition stands, where reading starts and why.
+    """The state of the partition and its group, and where reading starts.
 
-    `committed` is the group's next offset, None without one. `settled_above` counts messages above it that a former
-    process delivered.
+    `committed_next_offset` is the group's, None without a commit. `settled_above` counts messages above it that an
+    earlier process delivered. `reading_group` is the group under which messages are read.
     """
 
     brokers: str
     topic: str
     partition: int
-    partitions: int
-    low: int
-    end: int
+    partition_count: int
+    low_offset: int
+    end_offset: int
     group: str
-    committed: int | None
+    committed_next_offset: int | None
     lag: int | None
     acknowledged: int
     dead_lettered: int
     settled_above: int
-    start: int
-    why: str
+    start_offset: int
+    start_reason: str
     limit: int
     reading_group: str
     send: bool
@@ -42,7 +42,7 @@ class TraceStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One value of a decoded row, under its column's Arrow type."""
+    """One value of a decoded row, with the Arrow type of its column."""
 
     name: str
     type: str
@@ -51,29 +51,30 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageTrace:
-    """One message: accepted with its decoded `cells`, rejected with `code` and `reason`, settled before, or filtered.
+    """One message: accepted with decoded `cells`, rejected with `reason` (a code) and `detail`, settled or filtered.
 
-    `route` is the one that it took, empty if there is only one.
+    Settled means that an earlier process delivered it. `route` is the one it took, empty if there is only one.
     """
 
     message: KafkaMessage
     verdict: MessageVerdict
-    code: str = ""
     reason: str = ""
+    detail: str = ""
     route: str = ""
     cells: Sequence[Cell] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkTrace:
-    """One poll and what decoding made of it. `rejected` maps a reason's code to its messages; seconds are wall time.
+    """The messages of one poll after decoding. `rejected` counts messages by reason; seconds are wall time.
 
-    `nulled` counts values that became null by column ([schema.conflicts]), `ignored` those of unknown columns.
+    `widened` lists columns that changed their type: name, old type, new type. `nulled` counts values that became null,
+    by column ([schema.conflicts]); `ignored` counts those of unknown columns.
     """
 
     messages: int
-    first: int
-    last: int
+    first_offset: int
+    last_offset: int
     raw_bytes: int
     accepted: int
     settled: int
@@ -87,7 +88,7 @@ class ChunkTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnTrace:
-    """One column of a batch: its Arrow type, what it means to Arize, how many nulls, and its first value."""
+    """One column of a batch: its Arrow type, its role at Arize, its number of nulls, and its first value."""
 
     name: str
     type: str
@@ -98,7 +99,7 @@ class ColumnTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchTrace:
-    """One batch as it would be sent: `schema` has the set fields of the SDK's Schema, `upload` the receiver."""
+    """One batch as it would be sent: `schema` has the fields of the SDK's Schema that are set, `upload` the target."""
 
     number: int
     rows: int
@@ -106,42 +107,42 @@ class BatchTrace:
     columns: Sequence[ColumnTrace]
     schema: Mapping[str, Any]
     upload: Mapping[str, str]
-    frame_s: float
+    to_dataframe_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadTrace:
-    """What Arize answered: acknowledged, or the class of the error; `now_what` says what a worker would do."""
+    """Arize's answer to a batch: acknowledged, or the class of the error. `worker_action` is what a worker would do."""
 
     rows: int
     answer: str
-    text: str
-    now_what: str
+    detail: str
+    worker_action: str
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitTrace:
-    """The end of a batch under --commit: dead letters written, and the next offset committed, or why not."""
+    """A commit: dead letters written, and the next offset that was committed, or in `detail` why it was not."""
 
     dead_letters: int
-    directory: str
+    dead_letter_store: str
     next_offset: int
     committed: bool
-    text: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A plain sentence."""
+    """A sentence; `problem` if something is wrong."""
 
     text: str
-    bad: bool = False
+    problem: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """What one step took in all: wall seconds for so many messages or rows."""
+    """The total wall seconds of one step, for `count` messages or rows."""
 
     step: str
     count: int
@@ -150,19 +151,19 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceSummary:
-    """What it came to. `committed` and `lag` are the group's now; `next_offset` is where reading stopped."""
+    """The totals. `position` is the next offset to read; `committed_next_offset` and `lag` are the group's now."""
 
     messages: int
     accepted: int
     settled: int
     rejected: Mapping[str, int]
     acknowledged: int
-    next_offset: int
+    position: int
     group: str
-    committed: int | None
+    committed_next_offset: int | None
     lag: int | None
     timings: Sequence[Timing]
-    stopped: str
+    stop_reason: str
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
 
@@ -171,13 +172,13 @@ TraceRecord = TraceStart | MessageTrace | ChunkTrace | BatchTrace | UploadTrace 
 
 
 class TraceOutput(Protocol):
-    """Where findings go."""
+    """Writes records as text or JSON."""
 
     @property
-    def gone(self) -> bool:
-        """Nobody reads them any more."""
+    def closed(self) -> bool:
+        """The reader of the output has gone away."""
         ...
 
-    def show(self, finding: TraceRecord) -> None:
-        """Show one finding, now."""
+    def write(self, record: TraceRecord) -> None:
+        """Write one record immediately."""
         ...
