@@ -111,7 +111,7 @@ def test_all_of_several_runs_and_a_kill_adds_up(rig: Callable[..., Rig]) -> None
     assert sums(found, "gap") == [0] * 3
     for row in found["partitions"]:
         assert sum(hour["consumed"] for hour in row["hours"]) == row["total"]["consumed"]
-        assert row["committed"] == row["total"]["next_offset"] == row["end_offset"] == 2_000
+        assert row["committed_next_offset"] == row["total"]["next_offset"] == row["end_offset"] == 2_000
     causes = {each["cause"] for row in found["partitions"] for each in row["possible_duplicates"]}
     assert "supervisor_lost" in causes
     assert main.unlisted() == []

@@ -97,7 +97,7 @@ def test_several_topics_need_a_choice_or_workers_before_kafka_is_asked(tmp_path:
     done = ingest("debug", "--partition", "0", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         3,
-        "--partition is one of which topic? Choose it with --topic; there are rides, fares\n",
+        "--partition: of which topic? Select one with --topic; the configured topics are rides, fares\n",
     )
     done = ingest("debug", "--partition", "0", "--topic", "ride", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (3, "--topic ride: no such [topics.*]; did you mean rides?\n")
