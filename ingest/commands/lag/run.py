@@ -25,10 +25,10 @@ def run(settings: Sequence[Config], *, json: bool, watch: bool, stream: TextIO) 
     Raises FatalError (exit code KAFKA) when Kafka doesn't answer.
     """
     with ExitStack() as opened:
-        measures = []
+        meters = []
         for each in settings:
-            measures.append((each, LagMeter(each.kafka)))
-            opened.callback(measures[-1][1].close)
+            meters.append((each, LagMeter(each.kafka)))
+            opened.callback(meters[-1][1].close)
         console = BrokenPipeConsole(file=stream, width=None if stream.isatty() else WIDTH)
         live = (
             opened.enter_context(Live(console=console, auto_refresh=False))
@@ -37,7 +37,7 @@ def run(settings: Sequence[Config], *, json: bool, watch: bool, stream: TextIO) 
         )
         try:
             while True:
-                found = [(each, measure.take()) for each, measure in measures]
+                found = [(each, meter.measure()) for each, meter in meters]
                 _show(found, console, live, json=json, stream=stream)
                 if not watch or console.quiet:
                     return ExitCode.DONE
