@@ -83,7 +83,7 @@ def test_dead_letters_are_listed_replayed_after_the_cause_is_fixed_and_accounted
     began = time.monotonic()
     found = dead_letters(main, "list")
     listed_s = time.monotonic() - began
-    assert found["letters"] == LETTERS
+    assert found["dead_letters"] == LETTERS
     assert found["by_reason"] == {"missing_column": LETTERS}
     assert found["by_column"] == {"no_such_column": LETTERS}
     assert sum(found["by_partition"].values()) == sum(found["by_hour"].values()) == LETTERS
@@ -97,10 +97,10 @@ def test_dead_letters_are_listed_replayed_after_the_cause_is_fixed_and_accounted
     done = dead_letters(main, "replay")
     record_property("listed_s", listed_s)
     record_property("replayed_s", time.monotonic() - began)
-    assert (done["replayed"], done["failed"], done["left"]) == (LETTERS, {}, 0)
-    assert dead_letters(main, "list")["letters"] == 0
+    assert (done["replayed"], done["failed"], done["remaining"]) == (LETTERS, {}, 0)
+    assert dead_letters(main, "list")["dead_letters"] == 0
     assert dead_letters(main, "list", "--all")["replayed"] == LETTERS
-    assert dead_letters(main, "replay")["meant"] == 0
+    assert dead_letters(main, "replay")["selected"] == 0
     assert after_replay(main) == []  # value for value, each once
     assert main.evidence.stored_rows == LETTERS
     assert main.endpoint.stats()["duplicates"] == 0
@@ -124,11 +124,11 @@ def test_a_replay_that_is_killed_goes_on_and_repeats_only_what_was_in_flight(
             wait_until(lambda rows=rows: main.stored >= rows, 60.0)  # type: ignore[misc]
             replay.send_signal(signal.SIGKILL)
     main.endpoint.behave()
-    left = dead_letters(main, "list")["letters"]
+    left = dead_letters(main, "list")["dead_letters"]
     assert 0 < left < 5_000
     done = dead_letters(main, "replay")
-    assert (done["replayed"], done["meant"]) == (left, left)
-    assert dead_letters(main, "list")["letters"] == 0
+    assert (done["replayed"], done["selected"]) == (left, left)
+    assert dead_letters(main, "list")["dead_letters"] == 0
     assert after_replay(main, 2 * 2 * 500) == []
 
 
@@ -152,7 +152,7 @@ def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic:
         replay.send_signal(signal.SIGINT)
         said, _ = replay.communicate(timeout=60)
     assert replay.returncode == ExitCode.DRAIN_DEADLINE
-    assert json.loads(said)["left"] == 1_500
+    assert json.loads(said)["remaining"] == 1_500
     main.endpoint.behave()
     assert dead_letters(main, "replay")["replayed"] == 1_500
     assert after_replay(main) == []
@@ -179,7 +179,7 @@ def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ev
     assert json.loads(odd["value"]) == main.generator.row(0, 700)
     assert dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)["failed"].keys() == done["failed"].keys()
     third = dead_letters(main, "replay", "--max-replays", "2", code=ExitCode.TOO_MANY_DEAD)
-    assert (third["held_back"], third["meant"]) == (3, 3)
+    assert (third["max_replays_reached"], third["selected"]) == (3, 3)
     main.endpoint.behave()
     assert dead_letters(main, "replay", "--reason", "rejected_422")["replayed"] == 1
     main.truth.bad |= {(0, offset) for offset in broken}
@@ -214,7 +214,7 @@ def test_back_to_the_topic_a_running_worker_delivers_them(
         assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.DONE
         assert dead_letters(main, "show")[0]["replays"] == replays
     held = dead_letters(main, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)
-    assert (held["held_back"], held["replayed"]) == (1, 0)
+    assert (held["max_replays_reached"], held["replayed"]) == (1, 0)
     assert len(main.read_topic()) == 4_004
 
 
@@ -283,7 +283,7 @@ def test_while_the_dead_letter_topic_refuses_nothing_is_committed_past_it(
     main.configure_topic("max.message.bytes", "100000", topic=small)
     assert run.wait() == ExitCode.DONE
     assert main.committed_at(0) == 3
-    assert dead_letters(main, "list")["letters"] == 3
+    assert dead_letters(main, "list")["dead_letters"] == 3
 
 
 @pytest.mark.parametrize("judge", ["decode", "arize"])

@@ -264,5 +264,5 @@ def _missing_dead_letters(
                 "dead_letters_missing",
                 partition,
                 f"{counted:,} messages were dead-lettered from offset {base.next_offset} on, only {stored:,} of them "
-                f"are in {store.place}: the others were removed, or are stored elsewhere",
+                f"are in {store.name}: the others were removed, or are stored elsewhere",
             )

@@ -1,8 +1,9 @@
-"""Which dead letters are meant, and how they are counted.
+"""Selects dead letters, and counts them.
 
-1. Filters are joined by "and"; one that is not given lets everything pass.
-2. What was replayed is left out unless all are asked for.
-3. Times are those of writing, not of the message: `since` <= written < `until`.
+Rules
+1. A dead letter must match all filters that are given.
+2. Replayed dead letters are excluded unless they are asked for.
+3. Times are those at which dead letters were written, not those of the messages: `since` <= written < `until`.
 """
 
 import re
@@ -21,7 +22,7 @@ _NO_COLUMN = "(none)"
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`offsets` is a half-open range; `since` and `until` are ISO 8601 in UTC, as letters have it."""
+    """`offsets` is a half-open range; `since` and `until` are ISO 8601 in UTC, in the format of `written_at`."""
 
     reasons: frozenset[str] = frozenset()
     topic: str | None = None
@@ -32,8 +33,8 @@ class Filter:
     until: str | None = None
     include_replayed: bool = False
 
-    def takes(self, entry: IndexEntry) -> bool:
-        """The letter is meant."""
+    def matches(self, entry: IndexEntry) -> bool:
+        """Whether the dead letter is selected."""
         origin = entry.origin
         return (
             (self.include_replayed or entry.replayed_to is None)
@@ -49,9 +50,9 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many letters there are by what. `by_hour` begins with the first hour that has any."""
+    """Numbers of dead letters. `by_hour` begins with the first hour that has any."""
 
-    letters: int
+    dead_letters: int
     replayed: int
     by_reason: Mapping[str, int] = field(default_factory=dict)
     by_column: Mapping[str, int] = field(default_factory=dict)
@@ -85,7 +86,7 @@ def parse_filter(
 
 
 def histogram(entries: Iterable[IndexEntry]) -> Histogram:
-    """Count `entries`, the most frequent first, partitions and hours in their order."""
+    """Count `entries`: reasons and columns with the most frequent first, partitions and hours in order."""
     reasons: Counter[str] = Counter()
     columns: Counter[str] = Counter()
     partitions: Counter[tuple[str, int]] = Counter()
@@ -98,7 +99,7 @@ def histogram(entries: Iterable[IndexEntry]) -> Histogram:
         hours[entry.written_at[:13] + "Z"] += 1
         replayed += entry.replayed_to is not None
     return Histogram(
-        letters=reasons.total(),
+        dead_letters=reasons.total(),
         replayed=replayed,
         by_reason=dict(reasons.most_common()),
         by_column=dict(columns.most_common()),
@@ -108,9 +109,9 @@ def histogram(entries: Iterable[IndexEntry]) -> Histogram:
 
 
 def parse_time(option: str, text: str, now: datetime) -> str:
-    """A time from the command line (ISO 8601, or -15m, -2h, -1d), as letters have it.
+    """A time from the command line (ISO 8601, or -15m, -2h, -1d) in the format of `written_at`.
 
-    Without a zone it is UTC. Raises FatalError (exit code USAGE) for what is no time.
+    Without a zone it is UTC. Raises FatalError (exit code USAGE) for text that is not a time.
     """
     ago = _AGO.fullmatch(text)
     try:
@@ -135,7 +136,7 @@ def parse_offsets(text: str) -> range:
 
 
 def parse_partitions(texts: Sequence[str]) -> frozenset[int]:
-    """`0-3,7`, given any number of times. Raises FatalError (exit code USAGE)."""
+    """The partitions in texts like `0-3,7`. Raises FatalError (exit code USAGE)."""
     found: set[int] = set()
     for text in texts:
         for part in text.split(","):

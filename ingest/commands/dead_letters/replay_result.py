@@ -1,4 +1,4 @@
-"""What becomes of the letters of a replay."""
+"""The result of a replay."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,39 +10,44 @@ from ingest.errors import ExitCode
 PIPELINE = "pipeline"
 TOPIC = "topic"
 
-Advance = Callable[[int], None]  # hears of so many more letters that are done
+Advance = Callable[[int], None]  # called with the number of dead letters that have just finished
 
 
 @dataclass(slots=True)
 class ReplayResult:
-    """What became of the letters that were meant. `failed` counts by the new reason.
+    """Numbers of the selected dead letters by result. `failed` counts by the new reason.
 
-    `gone` counts redacted letters whose messages are not in Kafka any more.
+    `max_replays_reached` counts those that were replayed too often before, `originals_missing` the redacted ones whose
+    messages Kafka does not hold any more.
     """
 
-    meant: int
+    selected: int
     replayed: int = 0
-    held_back: int = 0
-    gone: int = 0
+    max_replays_reached: int = 0
+    originals_missing: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     to: str = PIPELINE
     dry_run: bool = False
     interrupted: bool = False
 
     @property
-    def left(self) -> int:
-        """Letters that were neither replayed nor failed: this run was interrupted before."""
-        return self.meant - self.replayed - self.held_back - self.gone - self.failed.total()
+    def remaining(self) -> int:
+        """Dead letters that were not tried, because the replay was interrupted."""
+        return self.selected - self.replayed - self._skipped - self.failed.total()
+
+    @property
+    def _skipped(self) -> int:
+        return self.max_replays_reached + self.originals_missing
 
     @property
     def exit_code(self) -> ExitCode:
-        """DONE when all were replayed, TOO_MANY_DEAD when some failed or were held back, DRAIN_DEADLINE when left."""
+        """DONE if all were replayed, TOO_MANY_DEAD if some failed or were skipped, DRAIN_DEADLINE if interrupted."""
         if self.interrupted:
             return ExitCode.DRAIN_DEADLINE
-        return ExitCode.TOO_MANY_DEAD if self.failed or self.held_back or self.gone else ExitCode.DONE
+        return ExitCode.TOO_MANY_DEAD if self.failed or self._skipped else ExitCode.DONE
 
 
 def split_by_replays(entries: Sequence[IndexEntry], max_replays: int) -> tuple[list[IndexEntry], int]:
-    """Rule 3: the letters that may be replayed, and how many may not."""
-    free = [entry for entry in entries if entry.replays < max_replays]
-    return free, len(entries) - len(free)
+    """The dead letters that were replayed fewer than `max_replays` times, and the number of the others."""
+    allowed = [entry for entry in entries if entry.replays < max_replays]
+    return allowed, len(entries) - len(allowed)

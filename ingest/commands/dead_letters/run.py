@@ -23,24 +23,24 @@ _READ_AT_ONCE = 500
 def list_dead_letters(config: Config, selection: Filter, *, json: bool) -> ExitCode:
     """Print the histogram of the selected dead letters. Raises ConfigError, and FatalError (exit code KAFKA)."""
     store = open_store(config)
-    found = histogram(filter(selection.takes, store.index()))
+    found = histogram(filter(selection.matches, store.index()))
     if json:
-        _print(text.histogram_json(found, store.place))
+        _print(text.histogram_json(found, store.name))
     else:
-        _print(*text.histogram_lines(found, store.place))
+        _print(*text.histogram_lines(found, store.name))
     return ExitCode.DONE
 
 
 def show_dead_letters(config: Config, selection: Filter, *, limit: int, value: bool, json: bool) -> ExitCode:
     """Print the newest `limit` of the selected dead letters. Raises ConfigError, and FatalError (exit code KAFKA)."""
     store = open_store(config)
-    entries = [entry for entry in store.index() if selection.takes(entry)]
+    entries = [entry for entry in store.index() if selection.matches(entry)]
     shown = entries[-limit:]
     for first in range(0, len(shown), _READ_AT_ONCE):
         # Only the index knows what was replayed.
-        indexed = {entry.place: entry for entry in shown[first : first + _READ_AT_ONCE]}
+        indexed = {entry.location: entry for entry in shown[first : first + _READ_AT_ONCE]}
         for letter in store.read(list(indexed.values())):
-            known = replace(letter, entry=indexed[letter.entry.place])
+            known = replace(letter, entry=indexed[letter.entry.location])
             if json:
                 _print(text.dead_letter_json(known, value=value))
             else:
@@ -48,7 +48,7 @@ def show_dead_letters(config: Config, selection: Filter, *, limit: int, value: b
     if len(entries) > len(shown):
         sys.stderr.write(f"the newest {len(shown):,} of {len(entries):,}; --limit N shows more\n")
     elif not entries:
-        sys.stderr.write(f"{store.place} holds no dead letter that matches\n")
+        sys.stderr.write(f"{store.name} holds no dead letter that matches\n")
     return ExitCode.DONE
 
 
@@ -63,30 +63,36 @@ def replay(config: Config, selection: Filter, *, to: str, max_replays: int, dry_
     store = open_store(config)
     if not dry_run:
         store.lock()
-    entries = [entry for entry in store.index() if selection.takes(entry)]
-    free, held_back = split_by_replays(entries, max_replays)
-    found = originals.classify(config.kafka, free, to)
-    whole = originals.OriginalsStore(store, config.kafka, to)
-    outcome = ReplayResult(len(entries), held_back=held_back, gone=found.gone, to=to, dry_run=dry_run)
+    entries = [entry for entry in store.index() if selection.matches(entry)]
+    allowed, max_replays_reached = split_by_replays(entries, max_replays)
+    found = originals.classify(config.kafka, allowed, to)
+    complete_store = originals.OriginalsStore(store, config.kafka, to)
+    result = ReplayResult(
+        len(entries),
+        max_replays_reached=max_replays_reached,
+        originals_missing=found.originals_missing,
+        to=to,
+        dry_run=dry_run,
+    )
     try:
         if dry_run:
-            _dry_run(config, whole, found, outcome)
-            return outcome.exit_code
-        with progress_bar(len(free) - found.gone) as (advance, emit):
+            _dry_run(config, complete_store, found, result)
+            return result.exit_code
+        with progress_bar(len(allowed) - found.originals_missing) as (advance, emit):
             if to == PIPELINE:
-                for each in _replays(config, whole, found, emit, advance):
-                    each.run(outcome)
+                for each in _replays(config, complete_store, found, emit, advance):
+                    each.run(result)
             else:
-                republish(config.kafka, whole, found.whole, outcome, advance)
+                republish(config.kafka, complete_store, found.complete, result, advance)
     except KeyboardInterrupt:
-        outcome.interrupted = True
+        result.interrupted = True
     finally:
         store.close()
         if json:
-            _print(text.result_json(outcome, store.place))
+            _print(text.result_json(result, store.name))
         else:
-            _print(*text.result_lines(outcome, store.place))
-    return outcome.exit_code
+            _print(*text.result_lines(result, store.name))
+    return result.exit_code
 
 
 def by_topic(config: Config, entries: Sequence[IndexEntry]) -> list[tuple[Config, Sequence[IndexEntry]]]:
@@ -110,18 +116,18 @@ def by_topic(config: Config, entries: Sequence[IndexEntry]) -> list[tuple[Config
 def _replays(
     config: Config, store: Store, found: originals.Replayable, emit: Emit, advance: Callable[[int], None]
 ) -> Iterator[PipelineReplay]:
-    for letters, hashed in ((found.whole, False), (found.hashed, True)):
+    for letters, hashed in ((found.complete, False), (found.hashed, True)):
         for settings, own in by_topic(config, letters):
             if own:
                 yield PipelineReplay(settings, store, own, emit, advance, hashed=hashed)
 
 
-def _dry_run(config: Config, store: Store, found: originals.Replayable, outcome: ReplayResult) -> None:
-    if outcome.to == PIPELINE:
+def _dry_run(config: Config, store: Store, found: originals.Replayable, result: ReplayResult) -> None:
+    if result.to == PIPELINE:
         for each in _replays(config, store, found, lambda _: None, lambda _: None):
-            each.try_out(outcome)
+            each.dry_run(result)
     else:
-        outcome.replayed = len(found.whole)
+        result.replayed = len(found.complete)
 
 
 def _print(*printed: str) -> None:

@@ -13,8 +13,8 @@ class Store(Protocol):
     """A place that keeps dead letters and remembers which were replayed."""
 
     @property
-    def place(self) -> str:
-        """Its name for people."""
+    def name(self) -> str:
+        """The store's name in printed text."""
         ...
 
     def index(self) -> list[IndexEntry]:

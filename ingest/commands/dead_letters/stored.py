@@ -1,4 +1,4 @@
-"""Dead letters as they are read back: what is known of each, and the message itself when it is asked for."""
+"""Dead letters as they are read back from a store: the index entry of each, and the message when it is needed."""
 
 import base64
 import json
@@ -12,15 +12,15 @@ from ingest.pipeline.dead_letters.queue import pairs
 from ingest.pipeline.dead_letters.redact import REDACTED
 from ingest.records import KafkaMessage
 
-REPLAYED = "ingest.replayed"  # a message's header: how often it was replayed
+REPLAYED = "ingest.replayed"  # the header of a message that counts its replays
 
-# Reasons name the column first: `"age" holds a string ...`, `no value in "id", which ...`.
+# Details name the column first: `"age" holds a string ...`, `no value in "id", which ...`.
 _COLUMN = re.compile(r'(?:no value in )?"([^"]+)"')
 _MOST_REPLAYS_DIGITS = 6
 
 
 class Origin(NamedTuple):
-    """Which message it is. The timestamp tells a recreated topic's messages from those before."""
+    """Identifies a message; the timestamp distinguishes the messages of a recreated topic from former ones."""
 
     topic: str
     partition: int
@@ -30,11 +30,11 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What the index knows of one dead letter.
+    """One dead letter without its message.
 
-    `place` is where its store keeps it: (file, byte) or (partition, offset). `written_at` is ISO 8601 in UTC with
-    milliseconds, so texts compare as times. `replays` counts how often the message was replayed before. A
-    `redacted` one has hashes in its value, or, if `withheld`, has none.
+    `location` is where its store keeps it: (file, byte) or (partition, offset). `written_at` is ISO 8601 in UTC with
+    milliseconds, so texts compare as times. `replays` counts how often the message was replayed before. If `redacted`,
+    the value has hashes in it; if `withheld`, there is no value at all.
     """
 
     origin: Origin
@@ -43,7 +43,7 @@ class IndexEntry:
     column: str | None
     written_at: str
     replays: int
-    place: tuple[int, int]
+    location: tuple[int, int]
     replayed_to: str | None = None
     redacted: bool = False
     withheld: bool = False
@@ -51,7 +51,7 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class ReplayMark:
-    """A letter that was replayed: to the pipeline or to the topic. It settles what was written up to `at`."""
+    """Records a replay, to the pipeline or to the topic. It applies to dead letters written up to `at`."""
 
     origin: Origin
     to: str
@@ -60,7 +60,7 @@ class ReplayMark:
 
 @dataclass(frozen=True, slots=True)
 class StoredDeadLetter:
-    """A dead letter with its message; usable wherever a Kafka message is."""
+    """A dead letter with its message. It has the methods of a Kafka message and can be used as one."""
 
     entry: IndexEntry
     raw_key: bytes | None
@@ -68,7 +68,7 @@ class StoredDeadLetter:
     raw_value: bytes | None
 
     def topic(self) -> str:
-        """The topic it was read from first."""
+        """The topic that the message was first read from."""
         return self.entry.origin.topic
 
     def partition(self) -> int:
@@ -92,41 +92,41 @@ class StoredDeadLetter:
         return self.raw_headers
 
     def timestamp(self) -> tuple[int, int]:
-        """As librdkafka gives it: TIMESTAMP_CREATE_TIME and milliseconds, or TIMESTAMP_NOT_AVAILABLE and -1."""
+        """As in librdkafka: TIMESTAMP_CREATE_TIME and milliseconds, or TIMESTAMP_NOT_AVAILABLE and -1."""
         known = self.entry.origin.timestamp_ms
         return (1, known) if known >= 0 else (0, -1)
 
     def replayed_again(self) -> "StoredDeadLetter":
-        """The same, with one more replay counted in its headers."""
-        return self.replayed(self.entry.replays + 1)
+        """A copy whose headers count one more replay."""
+        return self.with_replays(self.entry.replays + 1)
 
-    def replayed(self, times: int) -> "StoredDeadLetter":
-        """The same, with so many replays counted in its headers."""
+    def with_replays(self, times: int) -> "StoredDeadLetter":
+        """A copy whose headers count `times` replays; 0 removes the header."""
         kept = [(name, value) for name, value in self.raw_headers if name != REPLAYED]
         return replace(self, raw_headers=[*kept, *([(REPLAYED, str(times).encode())] if times else [])])
 
 
 def newest(entries: Sequence[IndexEntry], marks: Sequence[ReplayMark]) -> list[IndexEntry]:
-    """One entry a message, the one written last; those that a mark settles say where they were replayed to."""
+    """One entry per message, the one written last. Those that a mark applies to have `replayed_to` set."""
     latest: dict[Origin, IndexEntry] = {}
     for entry in entries:
         known = latest.get(entry.origin)
         if known is None or entry.written_at >= known.written_at:
             latest[entry.origin] = entry
-    settled: dict[Origin, ReplayMark] = {}
+    last_mark: dict[Origin, ReplayMark] = {}
     for mark in marks:
-        if mark.origin not in settled or mark.at >= settled[mark.origin].at:
-            settled[mark.origin] = mark
+        if mark.origin not in last_mark or mark.at >= last_mark[mark.origin].at:
+            last_mark[mark.origin] = mark
     found = []
     for origin, entry in latest.items():
-        mark_of = settled.get(origin)
-        done = mark_of is not None and mark_of.at >= entry.written_at
-        found.append(replace(entry, replayed_to=mark_of.to) if mark_of is not None and done else entry)
-    return sorted(found, key=lambda entry: (entry.written_at, entry.place))
+        replay = last_mark.get(origin)
+        applies = replay is not None and replay.at >= entry.written_at
+        found.append(replace(entry, replayed_to=replay.to) if replay is not None and applies else entry)
+    return sorted(found, key=lambda entry: (entry.written_at, entry.location))
 
 
-def from_line(line: bytes, place: tuple[int, int]) -> StoredDeadLetter | None:
-    """The letter in one line of a dead-letter file; None for a line that is none, or torn."""
+def from_line(line: bytes, location: tuple[int, int]) -> StoredDeadLetter | None:
+    """The dead letter in one line of a file; None for another kind of line, or an incomplete one."""
     try:
         record = json.loads(line)
         headers = [(str(name), _header(value)) for name, value in record["headers"]]
@@ -139,7 +139,7 @@ def from_line(line: bytes, place: tuple[int, int]) -> StoredDeadLetter | None:
             column=_column_at_fault(record.get("column"), record["reason"], record["detail"]),
             written_at=str(record["written_at"]),
             replays=_replays(headers),
-            place=place,
+            location=location,
             redacted=_is_redacted(headers),
             withheld=_is_redacted(headers) and _raw(record, "value") is None,
         )
@@ -149,24 +149,29 @@ def from_line(line: bytes, place: tuple[int, int]) -> StoredDeadLetter | None:
 
 
 def from_message(message: KafkaMessage) -> StoredDeadLetter | ReplayMark | None:
-    """The letter or mark in one message of a dead-letter topic; None for a message that is neither."""
+    """The dead letter or mark in one message of a dead-letter topic; None for any other message."""
     headers = [(name, _bytes(value)) for name, value in pairs(message.headers())]
-    said = {name: (value or b"").decode(errors="replace") for name, value in headers if name.startswith(names.PREFIX)}
+    provenance = {
+        name: (value or b"").decode(errors="replace") for name, value in headers if name.startswith(names.PREFIX)
+    }
     try:
         origin = Origin(
-            said[names.TOPIC], int(said[names.PARTITION]), int(said[names.OFFSET]), int(said[names.TIMESTAMP_MS])
+            provenance[names.TOPIC],
+            int(provenance[names.PARTITION]),
+            int(provenance[names.OFFSET]),
+            int(provenance[names.TIMESTAMP_MS]),
         )
-        if names.REPLAYED_TO in said:
-            return ReplayMark(origin, said[names.REPLAYED_TO], said[names.WRITTEN_AT])
+        if names.REPLAYED_TO in provenance:
+            return ReplayMark(origin, provenance[names.REPLAYED_TO], provenance[names.WRITTEN_AT])
         own = [(name, value) for name, value in headers if name not in names.PROVENANCE]
         entry = IndexEntry(
             origin=origin,
-            reason=said[names.REASON],
-            detail=said[names.DETAIL],
-            column=_column_at_fault(said.get(names.COLUMN), said[names.REASON], said[names.DETAIL]),
-            written_at=said[names.WRITTEN_AT],
+            reason=provenance[names.REASON],
+            detail=provenance[names.DETAIL],
+            column=_column_at_fault(provenance.get(names.COLUMN), provenance[names.REASON], provenance[names.DETAIL]),
+            written_at=provenance[names.WRITTEN_AT],
             replays=_replays(own),
-            place=(cast("int", message.partition()), cast("int", message.offset())),
+            location=(cast("int", message.partition()), cast("int", message.offset())),
             redacted=_is_redacted(own),
             withheld=_is_redacted(own) and message.value() is None,
         )
@@ -175,9 +180,9 @@ def from_message(message: KafkaMessage) -> StoredDeadLetter | ReplayMark | None:
     return StoredDeadLetter(entry, message.key(), own, message.value())
 
 
-def _column_at_fault(said: object, reason: object, detail: object) -> str | None:
-    if said is not None:
-        return str(said)
+def _column_at_fault(column: object, reason: object, detail: object) -> str | None:
+    if column is not None:
+        return str(column)
     if str(reason).startswith(("rejected_", "not_")):
         return None  # these quote Arize or the parser
     match = _COLUMN.match(str(detail))

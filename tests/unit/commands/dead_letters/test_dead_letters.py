@@ -89,7 +89,7 @@ def test_what_goes_through_a_topic_comes_back_too(
     found = from_message(Message(1, written.value, written.key, written.headers, 0))
     assert isinstance(found, StoredDeadLetter)
     assert found.entry.origin == Origin("predictions", 3, 7, 5_000)
-    assert (found.entry.reason, found.entry.detail, found.entry.place) == ("code", 'x "y"', (0, 1))
+    assert (found.entry.reason, found.entry.detail, found.entry.location) == ("code", 'x "y"', (0, 1))
     assert (found.value(), found.key(), list(found.headers())) == (value, key, list(headers))
     if column is not None:
         assert found.entry.column == column
@@ -176,8 +176,8 @@ except FatalError as refused:
     assert done.stdout == ""
 
 
-def test_no_directory_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is none here"):
+def test_a_missing_directory_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
         FileStore(tmp_path / "none")
 
 
@@ -200,9 +200,9 @@ def test_the_column_is_the_one_that_the_reason_names(
 
 def test_filters_are_joined_and_leave_out_what_was_replayed() -> None:
     one = entry(5, "2026-05-01T10:00:00.000+00:00", column="age", reason="type_conflict")
-    assert Filter().takes(one)
-    assert not Filter().takes(replace(one, replayed_to="topic"))
-    assert Filter(include_replayed=True).takes(replace(one, replayed_to="topic"))
+    assert Filter().matches(one)
+    assert not Filter().matches(replace(one, replayed_to="topic"))
+    assert Filter(include_replayed=True).matches(replace(one, replayed_to="topic"))
     wanted = Filter(
         reasons=frozenset({"type_conflict"}),
         topic="t",
@@ -212,7 +212,7 @@ def test_filters_are_joined_and_leave_out_what_was_replayed() -> None:
         since="2026-05-01T10:00:00.000+00:00",
         until="2026-05-01T10:00:00.001+00:00",
     )
-    assert wanted.takes(one)
+    assert wanted.matches(one)
     for other in (
         replace(one, reason="x"),
         replace(one, origin=Origin("u", 0, 5, 5)),
@@ -222,7 +222,7 @@ def test_filters_are_joined_and_leave_out_what_was_replayed() -> None:
         replace(one, written_at="2026-05-01T09:59:59.999+00:00"),
         replace(one, written_at="2026-05-01T10:00:00.001+00:00"),
     ):
-        assert not wanted.takes(other)
+        assert not wanted.matches(other)
 
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -243,7 +243,7 @@ def test_times(given_text: str, found: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["yesterday", "-5", "-99999999999999d", "0001-01-01T00:00+09:00"])
-def test_what_is_no_time_is_told(wrong: str) -> None:
+def test_text_that_is_not_a_time_is_a_usage_error(wrong: str) -> None:
     with pytest.raises(FatalError, match=r"--since .*not a time") as told:
         parse_time("--since", wrong, NOW)
     assert told.value.exit_code is ExitCode.USAGE
@@ -268,7 +268,7 @@ def test_the_histogram_counts_by_everything() -> None:
             entry(3, "2026-05-01T11:01:00.000+00:00", reason="s"),
         ]
     )
-    assert (found.letters, found.replayed) == (3, 1)
+    assert (found.dead_letters, found.replayed) == (3, 1)
     assert found.by_reason == {"r": 2, "s": 1}
     assert found.by_column == {"(none)": 2, "age": 1}
     assert found.by_partition == {"t 0": 3}
@@ -301,10 +301,10 @@ def test_each_replay_is_counted_in_a_header(tmp_path: Path) -> None:
 
 def test_the_exit_code_of_a_replay() -> None:
     assert ReplayResult(3, replayed=3).exit_code is ExitCode.DONE
-    assert ReplayResult(3, replayed=2, held_back=1).exit_code is ExitCode.TOO_MANY_DEAD
+    assert ReplayResult(3, replayed=2, max_replays_reached=1).exit_code is ExitCode.TOO_MANY_DEAD
     interrupted = ReplayResult(3, replayed=1, interrupted=True)
-    assert (interrupted.exit_code, interrupted.left) == (ExitCode.DRAIN_DEADLINE, 2)
-    assert json.loads(text.result_json(interrupted, "here"))["left"] == 2
+    assert (interrupted.exit_code, interrupted.remaining) == (ExitCode.DRAIN_DEADLINE, 2)
+    assert json.loads(text.result_json(interrupted, "here"))["remaining"] == 2
 
 
 def test_letters_are_read_by_their_place_and_a_changed_file_is_told(tmp_path: Path) -> None:
