@@ -1,4 +1,4 @@
-"""What can be wrong on this machine: where files are kept, and what memory there is."""
+"""Checks of this machine: the directories of dead letters and the account, and the memory."""
 
 import os
 import secrets
@@ -13,13 +13,13 @@ from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.kafka.producer import check_topic
 from ingest.status import formatting
 
-_LITTLE_DISK_BYTES = 256 * 2**20
-_WORKER_BYTES = 150 * 2**20  # a worker with all its imports, and what decoding takes; measured, see benchmarks
+_LOW_DISK_BYTES = 256 * 2**20
+_WORKER_BYTES = 150 * 2**20  # a worker with its imports and what decoding needs; measured, see benchmarks
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def check_dead_letters(settings: Config) -> CheckResult:
-    """A dead letter could be written now."""
+    """Whether a dead letter could be written now."""
     topic = settings.dead_letters.topic
     if not topic:
         return _directory("dead letters", settings.dead_letters.directory, ExitCode.CONFIGURATION)
@@ -29,22 +29,25 @@ def check_dead_letters(settings: Config) -> CheckResult:
         return failed("dead letters", str(wrong), ExitCode.CONFIGURATION)
     except FatalError as refused:
         return failed("dead letters", str(refused), refused.exit_code)
-    return ok("dead letters", f"topic {topic} is there, as far as this user is told; the first letter proves WRITE")
+    return ok(
+        "dead letters",
+        f"topic {topic} exists, as far as this user can see; only a dead letter would prove the right to WRITE",
+    )
 
 
 def check_account(settings: Config) -> CheckResult:
-    """A row could be written now; without it everything is delivered all the same."""
+    """Whether a row of the account could be written now. Delivery works without it, so a failure is a warning."""
     directory = settings.account.directory
     if not directory:
-        return ok("account", "none is kept ([account] directory)")
+        return ok("account", "disabled by [account] directory")
     line = _directory("account", Path(directory), ExitCode.CONFIGURATION)
     if line.status == "failed":
-        return warning("account", f"{line.text}. Delivery would go on without an account")
+        return warning("account", f"{line.text}. Delivery works without an account")
     return line
 
 
 def check_memory(settings: Config) -> Iterator[CheckResult]:
-    """What the workers may come to hold at once, and what this machine has."""
+    """Whether the memory of this machine is enough for full batches in all workers."""
     batch, arize = settings.batch, settings.arize
     batches = (arize.in_flight + 1) * batch.max_bytes
     need = settings.supervisor.workers * (_WORKER_BYTES + settings.kafka.queue_bytes + batches)
@@ -52,9 +55,7 @@ def check_memory(settings: Config) -> Iterator[CheckResult]:
     limit = _cgroup_limit()
     have = have if limit is None else min(have, limit)
     workers = formatting.amount(settings.supervisor.workers, "worker")
-    text = (
-        f"{workers} may come to hold about {formatting.size(need)} at full batches; {formatting.size(have)} are there"
-    )
+    text = f"{workers} with full batches may need about {formatting.size(need)}; {formatting.size(have)} are available"
     if need > have:
         yield warning("memory", f"{text}. Lower [batch] max_bytes, [arize] in_flight or [supervisor] workers")
     else:
@@ -62,7 +63,7 @@ def check_memory(settings: Config) -> Iterator[CheckResult]:
 
 
 def _directory(check: str, directory: Path, code: ExitCode) -> CheckResult:
-    """Really write a file, wait for the disk, and remove it; and the directories that had to be made."""
+    """Write and sync a file, then remove it and the directories that had to be made."""
     made = [path for path in (directory, *directory.parents) if not path.exists()]
     probe = directory / f".check-{secrets.token_hex(4)}"
     try:
@@ -76,14 +77,14 @@ def _directory(check: str, directory: Path, code: ExitCode) -> CheckResult:
             probe.unlink()
         free = psutil.disk_usage(str(directory)).free
     except OSError as error:
-        text = f"{directory} can't be written: {error.strerror}. Check its rights and the disk, or name another"
+        text = f"{directory} can't be written: {error.strerror}. Check permissions and disk, or set another directory"
         return failed(check, f"[{check.replace(' ', '_')}] directory = {text}", code)
     finally:
         for path in made:
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
-    text = f"{directory} can be written, {formatting.size(free)} are free"
-    return warning(check, f"{text}: that is little") if free < _LITTLE_DISK_BYTES else ok(check, text)
+    text = f"{directory} is writable, {formatting.size(free)} are free"
+    return warning(check, f"{text}, which is little") if free < _LOW_DISK_BYTES else ok(check, text)
 
 
 def _cgroup_limit() -> int | None:

@@ -1,4 +1,4 @@
-"""`ingest schema infer`: read a sample, look at it, write the contract, and say what it would make of the sample."""
+"""`ingest schema infer`: read a sample, infer the contract, and write it with the result for the sample."""
 
 import os
 import sys
@@ -39,22 +39,22 @@ def run(
     """
     if len(settings) != 1:
         names = ", ".join(each.kafka.topic for each in settings)
-        raise ConfigError(f"--topic is missing: a contract is that of one topic, and there are {names}")
+        raise ConfigError(f"--topic is missing: a contract is for one topic, and the configured topics are {names}")
     config = settings[0]
     if output is not None and output.exists():
-        raise ConfigError(f"--output {output}: it is there already; name a new file, or remove it")
-    _tell(f"asking Kafka at {config.kafka.brokers}; if it is away, that takes a minute to be sure of")
+        raise ConfigError(f"--output {output}: the file exists; name a new file, or remove it")
+    _report(f"asking Kafka at {config.kafka.brokers}; if it can't be reached, this takes up to a minute")
     existing = metadata.topic_partitions(config.kafka)
     chosen = sets.choose(sets.parse(partitions or sets.ALL), existing, config.kafka.topic)
-    taken = read_sample(config.kafka, chosen, sample, _tell)
+    taken = read_sample(config.kafka, chosen, sample, _report)
     text = contract(config, taken, examples=examples)
     _write(text, output)
     return ExitCode.DONE
 
 
 def contract(config: Config, sample: Sample, *, examples: bool) -> str:
-    """The file for `sample`. Raises ConfigError when the configuration can't be applied."""
-    observed = SampleStatistics(
+    """The text of the file for `sample`. Raises ConfigError when the configuration can't be applied."""
+    statistics = SampleStatistics(
         LearnedSchema(
             rules(config.columns, config.arize.model_type),
             names=ColumnRenamer(config.columns.rename, config.columns.exclude),
@@ -62,16 +62,16 @@ def contract(config: Config, sample: Sample, *, examples: bool) -> str:
         )
     )
     for chunk in _chunks(sample.messages):
-        observed.add(parse([message.value() for message in chunk]))
-    found = detect_roles(observed, config.columns, config.arize.model_type, time.time())
-    if consistency.faults(config.columns.model_copy(update=dict(found)), config.arize):
-        found = {}  # what was recognised contradicts what is configured
-    pinned = infer(config, observed, found)
-    paper = ContractWriter(config, observed, pinned, examples=examples)
-    return "\n".join([*paper.lines([*_head(config, sample)], _outcome(config, pinned, sample.messages)), ""])
+        statistics.add(parse([message.value() for message in chunk]))
+    roles = detect_roles(statistics, config.columns, config.arize.model_type, time.time())
+    if consistency.faults(config.columns.model_copy(update=dict(roles)), config.arize):
+        roles = {}  # the detected roles contradict the configuration
+    pinned = infer(config, statistics, roles)
+    writer = ContractWriter(config, statistics, pinned, examples=examples)
+    return "\n".join([*writer.lines([*_head(config, sample)], _decode_under(config, pinned, sample.messages)), ""])
 
 
-def _outcome(config: Config, pinned: InferredContract, messages: Sequence[KafkaMessage]) -> SampleResult:
+def _decode_under(config: Config, pinned: InferredContract, messages: Sequence[KafkaMessage]) -> SampleResult:
     judge = RowProcessor(config.model_copy(update={"columns": pinned.schema}), time.time)
     rejected, nulled, ignored = Counter[str](), Counter[str](), Counter[str]()
     for chunk in _chunks(messages):
@@ -90,9 +90,9 @@ def _head(config: Config, sample: Sample) -> Iterable[str]:
     for partition, (first, end) in sample.ranges.items():
         yield f"  partition {partition}: offsets {first} to {end - 1}"
     if config.routes:
-        yield "[routes] say which model a message is for; here all of them were taken under [schema] alone."
-    if sample.cut:
-        yield f"The sample was cut short at {MOST_BYTES // 2**20} MiB; a smaller --sample is spread evenly."
+        yield "[routes] assign messages to models; here all messages were decoded under [schema] alone."
+    if sample.truncated:
+        yield f"The sample was truncated at {MOST_BYTES // 2**20} MiB; a smaller --sample covers all partitions evenly."
 
 
 def _chunks(messages: Sequence[KafkaMessage]) -> Iterable[Sequence[KafkaMessage]]:
@@ -104,13 +104,13 @@ def _write(text: str, output: Path | None) -> None:
         sys.stdout.write(text)
         return
     try:
-        # It may hold examples; and no file that has come to be meanwhile is overwritten.
+        # O_EXCL: a file created in the meantime is not overwritten. 0o600: the text may hold examples.
         with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise ConfigError(f"--output {output}: can't be written: {error.strerror}") from None
-    _tell(f"{output} is written; try it with ingest debug --partition N --config {output}")
+    _report(f"{output} is written; test it with: ingest debug --partition N --config {output}")
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     sys.stderr.write(f"{text}\n")
