@@ -148,7 +148,7 @@ def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic:
             command, cwd=main.directory, env=main.environment(), capture_output=True, text=True, check=False, timeout=60
         )
         assert taken.returncode == ExitCode.USAGE
-        assert "another replay is at work" in taken.stderr
+        assert "another replay is running" in taken.stderr
         replay.send_signal(signal.SIGINT)
         said, _ = replay.communicate(timeout=60)
     assert replay.returncode == ExitCode.DRAIN_DEADLINE

@@ -76,8 +76,8 @@ def _clock(answer: ProbeAnswer, now: datetime) -> CheckResult:
     if abs(skew_s) > _SKEW_S:
         how = "ahead of" if skew_s > 0 else "behind"
         text = (
-            f"{formatting.seconds(abs(skew_s))} {how} the clock of {answer.endpoint}: synchronize it (NTP), or rows may "
-            "be rejected"
+            f"{formatting.seconds(abs(skew_s))} {how} the clock of {answer.endpoint}: synchronize it (NTP), or rows "
+            "may be rejected"
         )
         return warning("clock", text)
     return ok("clock", "agrees with the endpoint's clock; Kafka's protocol has no time")
