@@ -30,7 +30,7 @@ _NOT_READY = {
 }
 
 # Told after each turn: events handed over so far.
-Progress = Callable[[int], None]
+ProgressCallback = Callable[[int], None]
 
 
 class ProduceError(IngestError):
@@ -63,7 +63,7 @@ def produce(
     generator: Generator | None = None,
     rate_per_s: float | None = None,
     may_produce: Callable[[int], bool] = lambda _: True,
-    progress: Progress = lambda _: None,
+    progress: ProgressCallback = lambda _: None,
     codec: Codec = "lz4",
     options: Mapping[str, str | int | float | bool] | None = None,
 ) -> Produced:

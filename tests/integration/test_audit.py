@@ -98,11 +98,11 @@ def test_all_of_several_runs_and_a_kill_adds_up(rig: Callable[..., Rig]) -> None
     next(iter(run.workers().values())).send_signal(signal.SIGKILL)
     run.until_event("worker_restarting")
     run.until(lambda: main.stored > 2_000)
-    main.endpoint.misbehave("status", status=503)  # so that the kill finds messages that are not committed
+    main.endpoint.inject_faults("status", status=503)  # so that the kill finds messages that are not committed
     main.produce(3_000, bad_share=0.02)
     run.until_event("upload_retried")
     run.kill()
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert main.start(workers=2, dead_letters=OFF).wait() == ExitCode.DONE
     found = audit(main, "--dead-letters")
     assert sums(found, "consumed") == [2_000] * 3

@@ -115,7 +115,7 @@ def test_a_replay_that_is_killed_goes_on_and_repeats_only_what_was_in_flight(
     wanted = settings(main, kept, topic, WRONG)
     assert main.start(**wanted).wait() == ExitCode.DONE
     main.write_settings({**wanted, **RIGHT})
-    main.endpoint.misbehave("latency", seconds=0.1)
+    main.endpoint.inject_faults("latency", seconds=0.1)
     command = [sys.executable, "-m", "ingest", "dead-letters", "replay"]
     for rows in (1_000, 2_500):
         with subprocess.Popen(
@@ -123,7 +123,7 @@ def test_a_replay_that_is_killed_goes_on_and_repeats_only_what_was_in_flight(
         ) as replay:
             wait_until(lambda rows=rows: main.stored >= rows, 60.0)  # type: ignore[misc]
             replay.send_signal(signal.SIGKILL)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     left = dead_letters(main, "list")["dead_letters"]
     assert 0 < left < 5_000
     done = dead_letters(main, "replay")
@@ -138,7 +138,7 @@ def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic:
     wanted = settings(main, "directory", topic, WRONG)
     assert main.start(**wanted).wait() == ExitCode.DONE
     main.write_settings({**wanted, **RIGHT})
-    main.endpoint.misbehave([Fault(kind="status", status=503, skip=1)])
+    main.endpoint.inject_faults([Fault(kind="status", status=503, skip=1)])
     command = [sys.executable, "-m", "ingest", "dead-letters", "replay", "--json"]
     with subprocess.Popen(
         command, cwd=main.directory, env=main.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -153,7 +153,7 @@ def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic:
         said, _ = replay.communicate(timeout=60)
     assert replay.returncode == ExitCode.DRAIN_DEADLINE
     assert json.loads(said)["remaining"] == 1_500
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert dead_letters(main, "replay")["replayed"] == 1_500
     assert after_replay(main) == []
 
@@ -168,7 +168,7 @@ def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ev
     wanted = settings(main, kept, topic, WRONG)
     assert main.start(**wanted).wait() == ExitCode.DONE
     main.write_settings({**wanted, **RIGHT})
-    main.endpoint.misbehave("status", status=422, text="odd", column="seq", value=700)
+    main.endpoint.inject_faults("status", status=422, text="odd", column="seq", value=700)
     done = dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)
     assert done["replayed"] == 999
     assert done["failed"] == {"not_json": 1, "missing_column": 1, "rejected_422": 1}
@@ -180,7 +180,7 @@ def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ev
     assert dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)["failed"].keys() == done["failed"].keys()
     third = dead_letters(main, "replay", "--max-replays", "2", code=ExitCode.TOO_MANY_DEAD)
     assert (third["max_replays_reached"], third["selected"]) == (3, 3)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert dead_letters(main, "replay", "--reason", "rejected_422")["replayed"] == 1
     main.truth.bad |= {(0, offset) for offset in broken}
     assert main.evidence.stored_rows <= main.stored == 1_000
@@ -297,7 +297,7 @@ def test_too_many_dead_letters_stop_the_worker_and_nothing_is_committed_past_the
     if judge == "decode":
         cause |= WRONG
     else:
-        main.endpoint.misbehave("status", status=422, text="no such model")
+        main.endpoint.inject_faults("status", status=422, text="no such model")
     run = main.start(**cause)
     assert run.wait() == ExitCode.TOO_MANY_DEAD
     (failed,) = run.all("worker_failed")
@@ -305,7 +305,7 @@ def test_too_many_dead_letters_stop_the_worker_and_nothing_is_committed_past_the
     main.evidence.update()
     assert len(main.reasons) <= 1_000
     assert (main.committed_at(0) or 0) <= 1_000
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert main.start(**{**cause, **RIGHT}).wait() == ExitCode.DONE
     main.truth.bad |= set(main.reasons)
     assert main.findings() == []
@@ -314,7 +314,7 @@ def test_too_many_dead_letters_stop_the_worker_and_nothing_is_committed_past_the
 def test_one_row_in_a_batch_that_arize_refuses_costs_one_row(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(20_000)
-    main.endpoint.misbehave("status", status=400, text="a row is too odd", column="seq", value=7_000)
+    main.endpoint.inject_faults("status", status=400, text="a row is too odd", column="seq", value=7_000)
     run = main.start(batch={"max_events": 20_000, "chunk_events": 5_000, "linger_s": 30.0})
     assert run.wait() == ExitCode.DONE
     refused = set(main.reasons)
@@ -328,12 +328,12 @@ def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..
     main = rig(partitions=1)
     main.produce(6_000)
     odd = Fault(kind="status", status=400, text="odd", column="seq", value=1_234)
-    main.endpoint.misbehave([Fault(kind="status", status=503, skip=5), odd])  # the search gets stuck
+    main.endpoint.inject_faults([Fault(kind="status", status=503, skip=5), odd])  # the search gets stuck
     run = main.start(batch={"max_events": 2_000, "chunk_events": 1_000, "linger_s": 5.0})
     run.until(lambda: any(event["rows"] < 2_000 for event in run.all("upload_retried")))
     assert run.all("upload_split")
     next(iter(run.workers().values())).kill()
-    main.endpoint.misbehave(odd)
+    main.endpoint.inject_faults(odd)
     assert run.wait() == ExitCode.DONE
     main.truth.bad |= {(0, 1_234)}
     assert set(main.reasons) == {(0, 1_234)}
@@ -344,7 +344,7 @@ def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..
 def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_nothing(status: int, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
-    main.endpoint.misbehave(
+    main.endpoint.inject_faults(
         [
             Fault(kind="status", status=status, skip=4, count=3),
             Fault(kind="status", status=422, text="odd", column="seq", value=1_999),
@@ -360,7 +360,7 @@ def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_nothing(status: in
 def test_what_is_too_large_is_halved_until_it_fits(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(4_000)
-    main.endpoint.misbehave("status", status=413, min_rows=1_100)
+    main.endpoint.inject_faults("status", status=413, min_rows=1_100)
     run = main.start(batch={"max_events": 4_000, "chunk_events": 1_000, "linger_s": 5.0})
     assert run.wait() == ExitCode.DONE
     assert main.findings() == []

@@ -270,7 +270,7 @@ def test_an_unknown_partition_names_those_there_are(bench: Bench) -> None:
 )
 def test_what_arize_does_not_take_is_not_committed(bench: Bench, status: int, code: int, answer: str) -> None:
     bench.commit(0)
-    bench.endpoint.misbehave("status", status=status, retry_after_s=3)
+    bench.endpoint.inject_faults("status", status=status, retry_after_s=3)
     found = bench.trace("--send", "--commit", code=code)
     (sent,) = records(found, "upload")
     assert sent["answer"] == answer
@@ -281,14 +281,14 @@ def test_what_arize_does_not_take_is_not_committed(bench: Bench, status: int, co
 
 
 def test_a_redirect_is_no_acknowledgement(bench: Bench) -> None:
-    bench.endpoint.misbehave("redirect", status=302)
+    bench.endpoint.inject_faults("redirect", status=302)
     (sent,) = records(bench.trace("--send", code=7), "upload")
     assert (sent["answer"], "redirects" in sent["detail"]) == ("RetryableError", True)
 
 
 def test_a_group_that_somebody_else_moves_is_left_alone(bench: Bench) -> None:
     bench.commit(0)
-    bench.endpoint.misbehave("latency", seconds=5.0)
+    bench.endpoint.inject_faults("latency", seconds=5.0)
     arguments = [sys.executable, "-m", "ingest", "debug", "--partition", str(PARTITION), "--json", "--send", "--commit"]
     with subprocess.Popen(
         arguments, cwd=bench.directory, env=bench.environment, stdout=subprocess.PIPE, text=True

@@ -66,7 +66,7 @@ def test_lag_and_the_age_of_the_oldest_uncommitted_message(rig: Callable[..., Ri
 def test_it_joins_no_group_and_shows_what_is_settled_ahead_of_the_commit(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
-    main.endpoint.misbehave("status", status=503, column="seq", value=0)  # the first batch is held up
+    main.endpoint.inject_faults("status", status=503, column="seq", value=0)  # the first batch is held up
     run = main.start(until_end=False)
     run.until(lambda: main.stored > 0 and ahead(main) > 0)
     watching = subprocess.Popen(
@@ -87,7 +87,7 @@ def test_it_joins_no_group_and_shows_what_is_settled_ahead_of_the_commit(rig: Ca
     for (row,) in (look["partitions"] for look in looks):
         assert (row["committed_next_offset"], row["lag"], row["acknowledged"]) == (0, 2_000, 0)
         assert row["settled_above"] >= 500
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     run.until(lambda: main.committed_at(0) == 2_000)
     (row,) = lag(main)["partitions"]
     assert (row["lag"], row["settled_above"], row["acknowledged"], row["oldest_age_s"]) == (0, 0, 2_000, None)

@@ -8,10 +8,10 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from ingest.sandbox.child import SandboxError
 from ingest.sandbox.generate import Generator
 from ingest.sandbox.kafka import ApiKey, EmbeddedKafka, KafkaProcess
 from ingest.sandbox.produce import ProduceError, produce, topic_partitions
+from ingest.sandbox.service_process import SandboxError
 
 WITHIN_S = 20.0
 

@@ -155,7 +155,7 @@ def test_a_misspelled_variable_is_not_silently_ignored(name: str, hint: str, mon
 
 def test_variables_of_the_tests_and_scripts_are_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INGEST_REQUIRE_REAL", "1")
-    monkeypatch.setenv("INGEST_SANDBOX_LEAVE_WITH_STDIN", "1")
+    monkeypatch.setenv("INGEST_SANDBOX_EXIT_WITH_STDIN", "1")
     assert load() == Config()
 
 
