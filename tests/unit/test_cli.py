@@ -1,3 +1,5 @@
+"""The command line shows help with real examples, loads little, and exits with the documented codes."""
+
 import os
 import subprocess
 import sys
@@ -25,6 +27,10 @@ def ingest(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complet
     "command",
     [
         ("supervise",),
+        ("debug",),
+        ("check",),
+        ("lag",),
+        ("audit",),
         ("schema", "infer"),
         ("dead-letters", "list"),
         ("dead-letters", "show"),

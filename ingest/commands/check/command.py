@@ -27,7 +27,7 @@ def check(
     topic: Topic = None,
     group: Group = None,
 ) -> None:
-    """Validate configuration, Kafka, disk and Arize before starting.
+    """Check configuration, Kafka, disk and Arize before starting.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ def demo(
         int, typer.Option(min=1, max=32, metavar="N", help="Number of worker processes. One of them is killed.")
     ] = 4,
 ) -> None:
-    """Run everything locally, kill a worker, prove that nothing is lost.
+    """Run a local demo that kills a worker and loses nothing.
 
     \b
     Examples:

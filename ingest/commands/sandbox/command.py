@@ -9,7 +9,7 @@ from ingest.sandbox.codecs import Codec
 from ingest.sandbox.generate import Fields
 
 app = typer.Typer(
-    help="Run a local Kafka and a local Arize, and produce test events.",
+    help="Run a local Kafka and Arize, and produce test events.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -72,7 +72,8 @@ def produce(
         int, typer.Option(min=0, metavar="N", help="Create the topic with N partitions if it does not exist; 0: don't.")
     ] = 0,
     bad_share: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of messages that can't be delivered, 0 to 1.")
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Share of bad messages (not JSON, missing id, ...), 0 to 1."),
     ] = 0.0,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed. The same seed makes the same events.")] = 0,
     rate: Annotated[

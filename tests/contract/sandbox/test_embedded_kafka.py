@@ -83,7 +83,7 @@ def test_a_reader_can_hold_the_producer_and_a_rate_too(embedded_kafka: EmbeddedK
 
 
 def test_a_topic_that_is_not_there_is_named(embedded_kafka: EmbeddedKafka) -> None:
-    with pytest.raises(ProduceError, match="there is no topic nothing"):
+    with pytest.raises(ProduceError, match="topic nothing does not exist"):
         topic_partitions(embedded_kafka.bootstrap, "nothing")
 
 

@@ -1,3 +1,5 @@
+"""Lost, unexpected, changed and duplicated rows are found, and equal ones are not reported."""
+
 import base64
 from collections.abc import Iterable
 from pathlib import Path

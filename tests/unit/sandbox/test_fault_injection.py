@@ -1,3 +1,5 @@
+"""A fault is played for exactly the requests that meet its conditions."""
+
 import pytest
 
 from ingest.sandbox.fault_injection import Fault, FaultPlan, Measures, Value

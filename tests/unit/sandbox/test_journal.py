@@ -1,3 +1,5 @@
+"""A stored request survives a crash unchanged, and its rows are counted once each."""
+
 import base64
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Rows of the account that follow each other add up, and those that do not are found."""
+
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given

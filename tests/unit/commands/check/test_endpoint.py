@@ -1,3 +1,5 @@
+"""Each answer of Arize to a request without rows becomes the right check results."""
+
 from datetime import UTC, datetime
 
 import pytest

@@ -1,3 +1,5 @@
+"""Dead letters are read back byte for byte, selected by filters, and marked when they are replayed."""
+
 import json
 import os
 import subprocess

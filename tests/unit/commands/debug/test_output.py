@@ -1,3 +1,5 @@
+"""Each record of a trace is written as plain text and as one JSON line."""
+
 import io
 import json
 from dataclasses import dataclass

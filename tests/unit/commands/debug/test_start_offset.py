@@ -1,3 +1,5 @@
+"""Every form of --from selects the offset that it names."""
+
 import io
 from datetime import UTC, datetime, timedelta, timezone
 
