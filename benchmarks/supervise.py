@@ -118,7 +118,7 @@ class Supervised:
 
     def _read(self) -> None:
         with self._log.open("w") as log:
-            for text in self._held.said or ():
+            for text in self._held.output or ():
                 at_s = time.monotonic()
                 try:
                     said = json.loads(text)
@@ -165,5 +165,5 @@ class Supervised:
     ) -> None:
         self._held.close()
         self._reader.join()
-        if self._held.said is not None:
-            self._held.said.close()
+        if self._held.output is not None:
+            self._held.output.close()

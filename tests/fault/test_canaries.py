@@ -49,7 +49,7 @@ def told(run: Supervise) -> set[str]:
 
 def test_no_output_holds_a_secret_or_a_payload(rig: Callable[..., Rig]) -> None:
     main = canary_rig(rig)
-    main.endpoint.misbehave("status", status=503, count=2)
+    main.endpoint.inject_faults("status", status=503, count=2)
     run = run_of(main)
     run.until(lambda: main.committed_at(0) == 306)
     family = [psutil.Process(run.pid), *run.family()]

@@ -81,12 +81,12 @@ def test_arize_is_probed_without_sending_a_row(rig: Callable[..., Rig]) -> None:
     assert "wrong" not in told["arize key"]
     told = check(main, code=ExitCode.CREDENTIALS, environment={"ARIZE_API_PORT": "1"})
     assert "ARIZE_API_HOST" in told["arize endpoint"]
-    main.endpoint.misbehave("redirect", status=302)
+    main.endpoint.inject_faults("redirect", status=302)
     told = check(main, code=ExitCode.CREDENTIALS)
     assert "never followed" in told["arize endpoint"]
-    main.endpoint.misbehave("portal", status=203)
+    main.endpoint.inject_faults("portal", status=203)
     assert "HTTP 203 whose body is HTML" in check(main, code=ExitCode.CREDENTIALS)["arize endpoint"]
-    main.endpoint.misbehave("status", status=503)
+    main.endpoint.inject_faults("status", status=503)
     told = check(main)
     assert told["arize endpoint"] == "warning"
     assert told["arize key"] == "unchecked"

@@ -70,8 +70,10 @@ class Bench:
     ) -> subprocess.CompletedProcess[str]:
         return self.command.with_environment(**environment).run(*DEBUG, *arguments, code=code, stdin=stdin)
 
-    def findings(self, *arguments: str, code: int = 0) -> list[Found]:
-        return self.command.json_lines(*DEBUG, *arguments, code=code)
+    def trace(self, *arguments: str, code: int = 0) -> list[Found]:
+        done = self.debug("--json", *arguments)
+        assert done.returncode == code, done.stdout + done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def consumer(self) -> contextlib.closing[Consumer]:
         options = {"bootstrap.servers": self.bootstrap, "group.id": self.group, "enable.auto.commit": False}
@@ -137,8 +139,8 @@ def bench(real_kafka: RealKafka, topic: Callable[..., str], arize_endpoint: Ariz
     return made
 
 
-def steps(found: Sequence[Found], step: str) -> list[Found]:
-    return [finding for finding in found if finding["step"] == step]
+def records(found: Sequence[Found], event: str) -> list[Found]:
+    return [record for record in found if record["event"] == event]
 
 
 def good(first: int, end: int) -> list[int]:
@@ -148,15 +150,25 @@ def good(first: int, end: int) -> list[int]:
 def test_debug_shows_every_step_and_changes_nothing(bench: Bench) -> None:
     bench.commit(10, "ingest/1 7 3")
     before = bench.group_state()
-    found = bench.findings("--limit", "45")
+    found = bench.trace("--limit", "45")
     assert bench.group_state() == before
     assert bench.endpoint.stats()["requests"] == 0
     assert bench.dead_letters() == []
 
-    (begin,) = steps(found, "begin")
-    assert (begin["committed"], begin["acknowledged"], begin["dead_lettered"], begin["lag"]) == (10, 7, 3, EVENTS - 10)
-    assert (begin["low"], begin["end"], begin["start"], begin["partitions"]) == (0, EVENTS, 10, 2)
-    messages = steps(found, "message")
+    (begin,) = records(found, "start")
+    assert (begin["committed_next_offset"], begin["acknowledged"], begin["dead_lettered"], begin["lag"]) == (
+        10,
+        7,
+        3,
+        EVENTS - 10,
+    )
+    assert (begin["low_offset"], begin["end_offset"], begin["start_offset"], begin["partition_count"]) == (
+        0,
+        EVENTS,
+        10,
+        2,
+    )
+    messages = records(found, "message")
     assert [message["offset"] for message in messages] == list(range(10, 55))
     for message in messages:
         sequence = message["offset"]
@@ -168,8 +180,8 @@ def test_debug_shows_every_step_and_changes_nothing(bench: Bench) -> None:
             cells = {cell["name"]: cell["value"] for cell in message["cells"] if cell["value"] is not None}
             assert json.dumps(cells, sort_keys=True) == json.dumps(made, sort_keys=True)
         else:
-            assert (message["verdict"], message["code"]) == ("rejected", CODES[kind])
-    (batch,) = steps(found, "batch")
+            assert (message["verdict"], message["reason"]) == ("rejected", CODES[kind])
+    (batch,) = records(found, "batch")
     roles = {column["name"]: column["role"] for column in batch["columns"]}
     assert (roles["prediction_id"], roles["prediction_ts"]) == ("prediction id", "timestamp")
     assert (roles["age"], roles["tag_region"]) == ("feature", "tag")
@@ -177,14 +189,14 @@ def test_debug_shows_every_step_and_changes_nothing(bench: Bench) -> None:
     assert set(batch["schema"]["tag_column_names"]) == set(TAGS)
     assert batch["upload"]["endpoint"].startswith(f"http://127.0.0.1:{bench.endpoint.port}/")
     assert bench.endpoint.api_key not in json.dumps(found)
-    (end,) = steps(found, "end")
+    (end,) = records(found, "summary")
     assert {timing["step"] for timing in end["timings"]} == {"poll", "decode", "to DataFrame"}
-    assert (end["committed"], end["lag"], end["next_offset"]) == (10, EVENTS - 10, 55)
+    assert (end["committed_next_offset"], end["lag"], end["position"]) == (10, EVENTS - 10, 55)
 
 
-def test_debug_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> None:
-    found = bench.findings("--send", "--limit", "1000")
-    (sent,) = steps(found, "sent")
+def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> None:
+    found = bench.trace("--send", "--limit", "1000")
+    (sent,) = records(found, "upload")
     assert (sent["answer"], sent["rows"]) == ("acknowledged", len(good(0, EVENTS)))
     compared = compare(bench.endpoint.journal, BAD, {PARTITION: EVENTS})
     assert compared.nothing_lost, compared
@@ -193,15 +205,15 @@ def test_debug_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench)
     assert bench.dead_letters() == []
 
 
-def test_debug_commit_continues_like_a_worker(bench: Bench) -> None:
-    bench.findings("--send", "--commit", "--limit", "25")
+def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
+    bench.trace("--send", "--commit", "--limit", "25")
     bad = [sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence)]
     dead = sum(sequence < 25 for sequence in bad)
     assert bench.committed() == (25, f"ingest/2 {25 - dead}:{dead}")
     assert [letter["offset"] for letter in bench.dead_letters()] == [sequence for sequence in bad if sequence < 25]
 
-    found = bench.findings("--send", "--commit", "--limit", "1000")
-    assert steps(found, "begin")[0]["start"] == 25
+    found = bench.trace("--send", "--commit", "--limit", "1000")
+    assert records(found, "start")[0]["start_offset"] == 25
     assert bench.committed() == (EVENTS, f"ingest/2 {EVENTS - len(bad)}:{len(bad)}")
     letters = bench.dead_letters()
     assert [letter["offset"] for letter in letters] == bad
@@ -215,8 +227,8 @@ def test_debug_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench)
     ahead = range(20, 30)
     dead = sum(BAD.bad(PARTITION, sequence) is not None for sequence in ahead)
     bench.commit(10, f"ingest/1 8 2 10+10:10:{dead}")
-    found = bench.findings("--send", "--commit", "--limit", "40")
-    verdicts = {message["offset"]: message["verdict"] for message in steps(found, "message")}
+    found = bench.trace("--send", "--commit", "--limit", "40")
+    verdicts = {message["offset"]: message["verdict"] for message in records(found, "message")}
     assert [offset for offset, verdict in verdicts.items() if verdict == "settled"] == list(ahead)
     rejected = sum(BAD.bad(PARTITION, sequence) is not None for sequence in range(10, 50))
     assert bench.committed() == (50, f"ingest/2 {8 + 40 - rejected}:{2 + rejected}")
@@ -252,25 +264,25 @@ def test_an_unknown_partition_is_refused_with_the_existing_ones(bench: Bench) ->
 )
 def test_rows_that_arize_refuses_are_not_committed(bench: Bench, status: int, code: int, answer: str) -> None:
     bench.commit(0)
-    bench.endpoint.misbehave("status", status=status, retry_after_s=3)
-    found = bench.findings("--send", "--commit", code=code)
-    (sent,) = steps(found, "sent")
+    bench.endpoint.inject_faults("status", status=status, retry_after_s=3)
+    found = bench.trace("--send", "--commit", code=code)
+    (sent,) = records(found, "upload")
     assert sent["answer"] == answer
-    assert str(status) in sent["text"]
+    assert str(status) in sent["detail"]
     assert bench.committed() == (0, "")
     assert bench.dead_letters() == []
     assert not bench.endpoint.journal.files()
 
 
-def test_a_redirect_acknowledges_nothing(bench: Bench) -> None:
-    bench.endpoint.misbehave("redirect", status=302)
-    (sent,) = steps(bench.findings("--send", code=7), "sent")
-    assert (sent["answer"], "redirects" in sent["text"]) == ("RetryableError", True)
+def test_a_redirect_is_no_acknowledgement(bench: Bench) -> None:
+    bench.endpoint.inject_faults("redirect", status=302)
+    (sent,) = records(bench.trace("--send", code=7), "upload")
+    assert (sent["answer"], "redirects" in sent["detail"]) == ("RetryableError", True)
 
 
 def test_debug_does_not_commit_over_another_process_s_commit(bench: Bench) -> None:
     bench.commit(0)
-    bench.endpoint.misbehave("latency", seconds=5.0)
+    bench.endpoint.inject_faults("latency", seconds=5.0)
     with bench.command.started(*DEBUG, "--json", "--send", "--commit") as process:
         deadline_s = time.monotonic() + WITHIN_S
         while bench.endpoint.stats()["requests"] == 0:
@@ -278,17 +290,17 @@ def test_debug_does_not_commit_over_another_process_s_commit(bench: Bench) -> No
         bench.commit(4, "ingest/1 4 0")
         output, _ = process.communicate(timeout=WITHIN_S)
     found = [json.loads(line) for line in output.splitlines()]
-    (settled,) = steps(found, "settled")
+    (settled,) = records(found, "commit")
     assert not settled["committed"]
-    assert "somebody else commits" in settled["text"]
+    assert "another process commits" in settled["detail"]
     assert process.returncode == 7
     assert bench.committed() == (4, "ingest/1 4 0")
 
 
 def test_debug_starts_at_the_commit_or_at_an_offset_or_a_time(bench: Bench) -> None:
     def start(*arguments: str) -> int:
-        (begin,) = steps(bench.findings("--limit", "1", *arguments), "begin")
-        return int(begin["start"])
+        (begin,) = records(bench.trace("--limit", "1", *arguments), "start")
+        return int(begin["start_offset"])
 
     assert start() == 0
     assert start("--from", "latest") == EVENTS
@@ -308,9 +320,9 @@ def test_a_committed_offset_that_retention_removed_is_reported(bench: Bench) -> 
         deleted.result(WITHIN_S)
     done = bench.debug(code=8)
     assert "removed offsets 10 to 29" in done.stderr
-    found = bench.findings("--from", "earliest", "--limit", "2")
-    assert [message["offset"] for message in steps(found, "message")] == [30, 31]
-    assert "a worker would halt here" in json.dumps(steps(found, "note"))
+    found = bench.trace("--from", "earliest", "--limit", "2")
+    assert [message["offset"] for message in records(found, "message")] == [30, 31]
+    assert "a worker would halt here" in json.dumps(records(found, "note"))
     assert bench.committed() == (10, "")
 
 
@@ -320,7 +332,7 @@ def test_the_debugger_reads_its_commands_from_a_pipe(bench: Bench) -> None:
     done = bench.debug("--pdb", "--limit", "50", stdin=commands)
     kind = "NoneType" if BAD.event(PARTITION, first) is None else "bytes"
     assert f"('at', {first}, <class '{kind}'>, '{CODES[str(BAD.bad(PARTITION, first))]}')" in done.stdout
-    assert "standard input is no terminal" in done.stdout
+    assert "standard input is not a terminal" in done.stdout
     assert f"offset {first + 1}  " in done.stdout, "it goes on"
     assert "50 messages read: --limit is 50" in done.stdout
 
@@ -336,7 +348,7 @@ def test_quitting_the_debugger_on_a_terminal_sends_nothing(bench: Bench) -> None
     assert code == 0
     assert "\x1b[" in shown
     assert "(Pdb) " in shown
-    assert "left from the debugger" in shown
+    assert "the debugger was quit" in shown
     assert bench.endpoint.stats()["requests"] == 0
     assert bench.committed()[0] < 0
 

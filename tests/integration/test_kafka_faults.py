@@ -57,14 +57,14 @@ def own_rig(arize_endpoint: ArizeEndpoint, tmp_path: Path) -> Iterator[tuple[Rea
 def test_reading_resumes_by_itself_after_the_broker_dies_and_returns(own_rig: tuple[RealKafka, Rig]) -> None:
     broker, main = own_rig
     main.produce(20_000)
-    main.endpoint.misbehave("latency", seconds=0.05)
+    main.endpoint.inject_faults("latency", seconds=0.05)
     with main.sampled():
         run = main.start(workers=2, until_end=False)
         main.until_stored(3_000, run)
         broker.kill()
         run.until_event("kafka_warning")
         broker.start()
-        main.endpoint.behave()
+        main.endpoint.clear_faults()
         run.until(lambda: main.stored >= 20_000)
         run.until(lambda: all(main.committed_at(partition) == 5_000 for partition in main.partitions))
     main.produce(400)

@@ -48,7 +48,7 @@ def failed(rig: Callable[..., Rig], topic: Callable[..., str], request: pytest.F
     main.put([json.dumps(row).encode() for row in ROWS] + [b'{"mail": "a@b'])
     assert main.start(schema={**schema, "prediction_id": "none"}, dead_letters=letters).wait() == ExitCode.DONE
     main.write_settings({"schema": schema, "dead_letters": letters})
-    assert dead_letters(main, "list")["letters"] == COUNT + 1
+    assert dead_letters(main, "list")["dead_letters"] == COUNT + 1
     return main
 
 
@@ -64,7 +64,7 @@ def test_a_replay_does_not_hash_a_hashed_value_again(failed: Rig) -> None:
     assert dead_letters(failed, "replay", "--dry-run", code=ExitCode.TOO_MANY_DEAD)["replayed"] == COUNT
     done = dead_letters(failed, "replay", code=ExitCode.TOO_MANY_DEAD)
     # The withheld one was read from its topic again: it is still no JSON, and no tombstone.
-    assert (done["replayed"], done["failed"], done["gone"]) == (COUNT, {"not_json": 1}, 0)
+    assert (done["replayed"], done["failed"], done["originals_missing"]) == (COUNT, {"not_json": 1}, 0)
     assert stored(failed) == kept_rows()
     (left,) = dead_letters(failed, "show", "--value")
     assert (left["reason"], left["value"]) == ("not_json", None)
@@ -74,7 +74,7 @@ def test_a_replay_does_not_hash_a_hashed_value_again(failed: Rig) -> None:
 def test_a_replay_to_the_topic_sends_the_original_messages(failed: Rig) -> None:
     before = failed.read_topic()
     done = dead_letters(failed, "replay", "--to", "topic")
-    assert (done["replayed"], done["gone"]) == (COUNT + 1, 0)
+    assert (done["replayed"], done["originals_missing"]) == (COUNT + 1, 0)
     again = {place: value for place, value in failed.read_topic().items() if place not in before}
     assert sorted(value or b"" for value in again.values()) == sorted(value or b"" for value in before.values())
 
@@ -82,9 +82,11 @@ def test_a_replay_to_the_topic_sends_the_original_messages(failed: Rig) -> None:
 @EVERYWHERE
 def test_a_message_that_is_gone_from_the_topic_is_reported_and_never_sent(failed: Rig) -> None:
     failed.delete_records(0, COUNT + 1)
-    assert dead_letters(failed, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)["gone"] == COUNT + 1
+    assert (
+        dead_letters(failed, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)["originals_missing"] == COUNT + 1
+    )
     assert failed.read_topic() == {}
     done = dead_letters(failed, "replay", code=ExitCode.TOO_MANY_DEAD)
-    assert (done["replayed"], done["failed"], done["gone"]) == (COUNT, {}, 1)
+    assert (done["replayed"], done["failed"], done["originals_missing"]) == (COUNT, {}, 1)
     assert stored(failed) == kept_rows()
-    assert dead_letters(failed, "list")["letters"] == 1
+    assert dead_letters(failed, "list")["dead_letters"] == 1

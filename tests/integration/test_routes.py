@@ -102,7 +102,7 @@ def test_a_failing_model_is_suspended_and_catches_up_with_nothing_twice(rig: Cal
     wanted = region_of(main)
     europe = {place for place, region in wanted.items() if region.startswith("eu")}
     america = {place for place, region in wanted.items() if region == "us-east"}
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main)
     # All of the one model is there while the other has nothing.
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
@@ -113,7 +113,7 @@ def test_a_failing_model_is_suspended_and_catches_up_with_nothing_twice(rig: Cal
         mark is None or mark.next_offset < end
         for mark, end in zip(main.committed().values(), main.ends().values(), strict=True)
     )
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert run.wait() == ExitCode.DONE
     assert run.all("route_caught_up")
     there = stored(main)
@@ -127,7 +127,7 @@ def test_a_kill_while_a_model_is_suspended_does_not_resend_the_others_rows(rig: 
     main = rig(partitions=3)
     main.produce(12_000, bad_share=0.002)
     wanted = region_of(main)
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main, supervisor={"max_crashes": 50})
     america = {place for place, region in wanted.items() if region == "us-east"}
     kills = 4
@@ -136,7 +136,7 @@ def test_a_kill_while_a_model_is_suspended_does_not_resend_the_others_rows(rig: 
         run.until(lambda before=before: len(run.all("route_suspended")) > before)  # type: ignore[misc]
         run.workers()[0].kill()
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert run.wait() == ExitCode.DONE
     there = stored(main)
     assert set(there[EUROPE]) == {place for place, region in wanted.items() if region.startswith("eu")}
@@ -154,13 +154,13 @@ def test_a_drain_while_a_model_is_suspended_leaves_its_messages_uncommitted_and_
     main.produce(8_000)
     wanted = region_of(main)
     america = {place for place, region in wanted.items() if region == "us-east"}
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main, until_end=False, supervisor={"drain_s": 2.0})
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
     run.signal(signal.SIGTERM)
     assert run.wait() == ExitCode.DRAIN_DEADLINE
     assert settled(main).acknowledged == len(america)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert start(main).wait() == ExitCode.DONE
     there = stored(main)
     assert there[EUROPE] == Counter(place for place, region in wanted.items() if region.startswith("eu"))
@@ -177,11 +177,11 @@ def test_messages_of_a_suspended_model_that_retention_removes_are_reported(
     wanted = region_of(main)
     america = {place for place, region in wanted.items() if region == "us-east"}
     europe = {place for place, region in wanted.items() if region.startswith("eu")}
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main, kafka={"on_expired": on_expired})
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
     main.delete_records(0, 6_000)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     code = run.wait()
     there = stored(main)
     assert there[AMERICA] == Counter(america)
@@ -203,13 +203,13 @@ def test_changed_routes_void_the_open_ranges_in_a_commit(rig: Callable[..., Rig]
     main = rig(partitions=1)
     main.produce(6_000)
     wanted = region_of(main)
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main)
     run.until(lambda: len(run.all("route_suspended")) == 1)
     run.until(lambda: any(each.open for mark in main.committed().values() if mark for each in mark.ranges))
     run.kill()
     run.wait()
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert start(main, routes={"routes.all": {}, "routes.all.arize": {"model_name": EUROPE}}).wait() == ExitCode.DONE
     there = stored(main)
     assert set(there[EUROPE]) | set(there[AMERICA]) == set(wanted)

@@ -12,14 +12,14 @@ from tests.harness.rig import Rig
 def test_latest_reads_all_since_the_start_even_if_killed_before_the_first_answer(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(200)
-    main.endpoint.misbehave("status", status=503)
+    main.endpoint.inject_faults("status", status=503)
     first = main.start(until_end=False, kafka={"start": "latest"})
     first.until(lambda: None not in main.committed().values())
     main.produce(200)  # between the start and the first answer: a newer `latest` would lose them
     first.until_event("upload_retried")
     first.kill()
     main.produce(200)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert main.start(kafka={"start": "latest"}).wait() == ExitCode.DONE
     for partition in main.partitions:
         main.truth.offsets[partition][:100] = -1
@@ -74,11 +74,11 @@ def test_messages_removed_by_retention_are_reported_and_skipped_when_configured(
 def test_a_slow_reader_that_retention_overtakes_halts(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(40_000)
-    main.endpoint.misbehave("status", status=503)
+    main.endpoint.inject_faults("status", status=503)
     run = main.start(until_end=False)
     run.until_event("progress", state="paused")
     main.delete_records(0, 40_000)
-    main.endpoint.misbehave("latency", seconds=1.0)  # something is still on its way when it finds out
+    main.endpoint.inject_faults("latency", seconds=1.0)  # something is still on its way when it finds out
     assert run.wait() == ExitCode.EXPIRED
     committed = main.committed_at(0)
     assert committed is not None

@@ -109,7 +109,7 @@ def test_each_topic_reaches_its_model_through_its_mapping_though_a_worker_is_kil
 
 def test_a_drain_of_several_topics_repeats_nothing(both: Both) -> None:
     both.produce(12_000, 12_000, bad_share=0.001)
-    both.predictions.endpoint.misbehave("latency", seconds=0.3)
+    both.predictions.endpoint.inject_faults("latency", seconds=0.3)
     run = both.start(workers=2, until_end=False)
     for one in both.rigs:
         one.until_stored(1_000, run)
@@ -118,7 +118,7 @@ def test_a_drain_of_several_topics_repeats_nothing(both: Both) -> None:
     for one in both.rigs:
         assert one.findings(done=False) == []
         assert 1_000 <= one.evidence.stored_rows < 12_000
-    both.predictions.endpoint.behave()
+    both.predictions.endpoint.clear_faults()
     assert both.start(workers=2).wait() == ExitCode.DONE
     for one in both.rigs:
         assert one.findings() == []
@@ -187,7 +187,7 @@ def test_every_topic_is_checked_measured_and_audited(both: Both) -> None:
 
 def test_a_key_that_is_refused_for_one_topic_stops_that_one_alone(both: Both) -> None:
     both.produce(6_000, 1_000, bad_share=0.0)
-    both.predictions.endpoint.misbehave("latency", seconds=0.2)
+    both.predictions.endpoint.inject_faults("latency", seconds=0.2)
     (both.predictions.directory / "key").write_text("nobody's")
     both.late["api_key_file"] = "key"
     run = both.start(workers=2)

@@ -1,3 +1,5 @@
+"""The command line shows help with real examples, loads little, and exits with the documented codes."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,10 @@ def ingest(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complet
     "command",
     [
         ("supervise",),
+        ("debug",),
+        ("check",),
+        ("lag",),
+        ("audit",),
         ("schema", "infer"),
         ("dead-letters", "list"),
         ("dead-letters", "show"),
@@ -89,7 +95,7 @@ def test_several_topics_need_a_choice_or_workers_before_kafka_is_asked(tmp_path:
     done = ingest("debug", "--partition", "0", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         3,
-        "--partition is one of which topic? Choose it with --topic; there are rides, fares\n",
+        "--partition: of which topic? Select one with --topic; the configured topics are rides, fares\n",
     )
     done = ingest("debug", "--partition", "0", "--topic", "ride", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (3, "--topic ride: no such [topics.*]; did you mean rides?\n")

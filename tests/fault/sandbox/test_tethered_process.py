@@ -13,8 +13,8 @@ from ingest.sandbox.tethered_process import TetheredProcess
 DEADLINE_S = 10.0
 STARTER = """
 import sys
-from ingest.sandbox.tethered_process import Held
-held = Held(sys.argv[2:], output=sys.stderr, directory=sys.argv[1])
+from ingest.sandbox.tethered_process import TetheredProcess
+held = TetheredProcess(sys.argv[2:], output=sys.stderr, directory=sys.argv[1])
 print(held.pid, flush=True)
 held.wait()
 """
@@ -50,10 +50,10 @@ def test_a_tethered_process_that_ends_by_itself_keeps_its_directory(
 
 def test_closing_kills_the_tethered_process_and_its_children_and_keeps_the_directory(tmp_path: Path) -> None:
     held = TetheredProcess(["sh", "-c", "sleep 600 & echo $!; wait"], output=subprocess.PIPE, directory=tmp_path)
-    assert held.said is not None
-    child = psutil.Process(int(held.said.readline()))
+    assert held.output is not None
+    child = psutil.Process(int(held.output.readline()))
     held.close()
     assert held.code is not None
-    held.said.close()
+    held.output.close()
     assert not psutil.wait_procs([child], timeout=DEADLINE_S)[1]
     assert tmp_path.is_dir()

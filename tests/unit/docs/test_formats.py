@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.commands.dead_letters.files import MARKS
-from ingest.commands.dead_letters.letter import REPLAYED, of_line
+from ingest.commands.dead_letters.stored import REPLAYED, from_line
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.redact import REDACTED
@@ -37,7 +37,7 @@ def test_every_field_of_a_dead_letters_line_is_described(raw: bytes | None, tmp_
 def test_example_of_a_line_is_read_as_a_dead_letter() -> None:
     example = re.search(r"```json\n(.*?)```", DEAD_LETTER, re.DOTALL)
     assert example is not None
-    letter = of_line(json.dumps(json.loads(example[1])).encode(), (0, 0))
+    letter = from_line(json.dumps(json.loads(example[1])).encode(), (0, 0))
     assert letter is not None
     assert (letter.entry.reason, letter.entry.column, letter.offset()) == ("type_conflict", "age", 1217)
 
