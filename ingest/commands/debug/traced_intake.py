@@ -42,7 +42,7 @@ class _RowLocation:
 
 
 class _RecordingProcessors(RowProcessors):
-    """Judges that keep where each message's row is, and how long they took."""
+    """Row processors that record the decoded row of each message, and how long decoding took."""
 
     def __init__(self, config: TopicConfig) -> None:
         super().__init__(config, time.time)
