@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import psutil
 
@@ -68,14 +68,14 @@ class Task:
 
 
 class Control(Protocol):
-    """What the loop asks at each turn: whether to go on. Must be cheap; never blocks."""
+    """What the supervisor requests of the loop, asked at each turn. Must be cheap; never blocks."""
 
-    def wish(self) -> Literal["run", "drain"]:
-        """`drain`: stop polling, flush, wait for the acknowledgements up to the deadline, commit, leave."""
+    def drain_requested(self) -> bool:
+        """Whether to stop polling, flush, wait for the acknowledgements up to the deadline, commit and exit."""
         ...
 
     def added(self) -> Sequence[int]:
-        """Partitions to read as well, named since the last call."""
+        """Partitions to read in addition, since the last call."""
         ...
 
     def confirmed(self) -> int:
@@ -84,7 +84,7 @@ class Control(Protocol):
 
 
 def run(task: Task, emit: Emit, control: Control) -> ExitCode:
-    """Run one worker until it reaches the ends in `task.until`, `control` wishes to drain, or it must halt."""
+    """Run one worker until it reaches the ends in `task.until`, `control` requests a drain, or it must halt."""
     try:
         worker = _Worker(task, emit, control)
     except (FatalError, ConfigError) as halt:
@@ -220,7 +220,7 @@ class _Worker:
         while any(self._committer.stored(partition) is None for partition in unknown):
             now = time.monotonic()
             self._commit(now, leaving=True)
-            if self._control.wish() == "drain":
+            if self._control.drain_requested():
                 return
             self._reader.poll(1, BUSY_POLL_S)
             self._report(now)
@@ -235,7 +235,7 @@ class _Worker:
             if now >= self._collect_at:
                 gc.collect()
                 self._collect_at = now + _COLLECT_S
-            if self._drain_at is None and self._control.wish() == "drain":
+            if self._drain_at is None and self._control.drain_requested():
                 self._drain_at = now
             leaving = self._drain_at is not None or self._reading.done
             self._settle(now)

@@ -58,7 +58,7 @@ def check(load: Callable[[], Config]) -> Iterator[Line]:
 
 def _configuration(settings: Config) -> Iterator[Line]:
     faults: list[str] = []
-    for look in (check_delivery, plan.wanted):
+    for look in (check_delivery, plan.configured_topics):
         try:
             look(settings)
         except ConfigError as wrong:
