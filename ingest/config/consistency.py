@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from ingest.config.patterns import matcher
 from ingest.config.schema import MAX_EMBEDDINGS, SCALARS, ColumnRole, Schema, column_roles, misplaced
 from ingest.config.sections import Arize
-from ingest.config.templates import has_places
+from ingest.config.templates import has_placeholders
 
 
 def faults(schema: Schema, arize: Arize) -> list[str]:
     """What can't work together: the SDK would refuse every batch. Each with its section and key."""
     model_type, environment, batch_id = arize.model_type, arize.environment, arize.batch_id
-    if has_places(environment):
+    if has_placeholders(environment):
         # Each message says its own: only what holds of all of them can be judged here.
         environment, batch_id = "production", ""
     found = [*_names(schema), *_meanings(schema, model_type), *_of_other_models(schema, model_type)]

@@ -150,7 +150,7 @@ class Arize(Section):
     @classmethod
     def _header_value(cls, space_id: str) -> str:
         space_id = credentials.stripped(space_id)
-        if fault := credentials.header_fault(templates.without_places(space_id)):
+        if fault := credentials.header_fault(templates.without_placeholders(space_id)):
             raise ValueError(f"{fault}; {credentials.HEADER_ADVICE}")
         return space_id
 
@@ -158,7 +158,7 @@ class Arize(Section):
     @classmethod
     def _known_environment(cls, environment: str) -> str:
         known = get_args(Environment)
-        if environment not in known and not templates.has_places(environment):
+        if environment not in known and not templates.has_placeholders(environment):
             raise ValueError(f"Input should be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}")
         return environment
 

@@ -13,18 +13,18 @@ _PART = re.compile(r"\{\{|\}\}|\{(?P<path>[^{}]*)\}|[^{}]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Placeholder:
     """A place to fill: the dotted path of a field, or `headers.NAME`."""
 
     path: str
 
 
-def parse(text: str) -> tuple[str | Place, ...]:
+def parse(text: str) -> tuple[str | Placeholder, ...]:
     """The parts of `text` in order, neighbouring characters as one string.
 
     Raises `ValueError` saying where (counted from 1) and why it can't be read; never the text itself.
     """
-    parts: list[str | Place] = []
+    parts: list[str | Placeholder] = []
     at = 0
     while at < len(text):
         found = _PART.match(text, at)
@@ -35,7 +35,7 @@ def parse(text: str) -> tuple[str | Place, ...]:
         if (path := found["path"]) is not None:
             if not is_path(path):
                 raise ValueError(f"position {at + 1}: write {{field.path}} or {{headers.NAME}}")
-            parts.append(Place(path))
+            parts.append(Placeholder(path))
         else:
             literal = {"{{": "{", "}}": "}"}.get(found[0], found[0])
             if parts and isinstance(parts[-1], str):
@@ -45,12 +45,12 @@ def parse(text: str) -> tuple[str | Place, ...]:
     return tuple(parts)
 
 
-def has_places(text: str) -> bool:
+def has_placeholders(text: str) -> bool:
     """Whether messages fill something in `text`, which `parse` takes."""
-    return any(isinstance(part, Place) for part in parse(text))
+    return any(isinstance(part, Placeholder) for part in parse(text))
 
 
-def without_places(text: str) -> str:
+def without_placeholders(text: str) -> str:
     """`text`, which `parse` takes, with an x for each character of a place and of a doubled brace.
 
     So a position in the one is the same in the other.

@@ -25,18 +25,18 @@ TOMBSTONE = "tombstone"
 
 
 class Processing(Protocol):
-    """What decides about messages: `ingest.pipeline.rows.Judges`."""
+    """What decides about messages: `ingest.pipeline.rows.RowProcessors`."""
 
     @property
     def routes(self) -> Sequence[Route]:
         """By number; past the last one is what no route takes."""
         ...
 
-    def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
+    def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route of each message."""
         ...
 
-    def judge(
+    def process(
         self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
     ) -> Iterator[ProcessedRows]:
         """Each of the `chosen` messages is accepted, as a row, or rejected by its index."""
@@ -95,7 +95,7 @@ class Intake:
 
         Those of the routes in `left` are left behind.
         """
-        found = self._judges.sort(chunk.messages)
+        found = self._judges.route(chunk.messages)
         fresh = np.ones(len(chunk.messages), dtype=np.bool_)
         tickets: list[Ticket] = []
         for partition in np.unique(chunk.partitions).tolist():
@@ -108,7 +108,7 @@ class Intake:
 
     def take_again(self, route: int, chunk: Chunk, now: float) -> Taken:
         """A second reading of what `route` has left behind: decode that, and nothing else."""
-        found = self._judges.sort(chunk.messages)
+        found = self._judges.route(chunk.messages)
         fresh = np.zeros(len(chunk.messages), dtype=np.bool_)
         tickets: list[Ticket] = []
         for partition in np.unique(chunk.partitions).tolist():
@@ -134,7 +134,7 @@ class Intake:
                     self._trackers[ticket.span.partition].release(ticket, filtered=ticket.span.count)
                 continue
             rejected: list[Rejected] = []
-            for judged in self._judges.judge(route, found, chunk.messages, fresh[routes == route]):
+            for judged in self._judges.process(route, found, chunk.messages, fresh[routes == route]):
                 self._add(route, judged, own, chunk, now)
                 rejected += judged.decoded.rejected
                 widened += judged.decoded.widened
@@ -150,12 +150,12 @@ class Intake:
     def _add(self, route: int, judged: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
         decoded = judged.decoded
         part = Part(decoded.table, chunk.partitions[decoded.accepted], chunk.offsets[decoded.accepted], tickets)
-        for lot in judged.lots:
-            rows = part.of_rows(lot.chosen)
+        for lot in judged.groups:
+            rows = part.of_rows(lot.rows)
             for ticket in rows.tickets:
                 self._trackers[ticket.span.partition].hold(ticket)
             raw_bytes = chunk.raw_bytes // len(chunk.messages) * rows.table.num_rows
-            self.batches[route].add(rows, raw_bytes, now, shape=lot.shape, destination=lot.destination)
+            self.batches[route].add(rows, raw_bytes, now, shape=lot.batch_group, destination=lot.destination)
 
     def _without_tombstones(
         self, rejected: Sequence[Rejected], tickets: Sequence[Ticket], chunk: Chunk

@@ -223,7 +223,7 @@ class Reading:
     def _taken(self, taken: Taken, chunk: Chunk) -> None:
         self._on_taken(taken)
         letters = taken.letters.letters
-        if too_much := self._undecodable.judged(_dead(chunk, letters)):
+        if too_much := self._undecodable.add(_dead(chunk, letters)):
             last = letters[-1]
             raise too_many(
                 self._kafka.topic,

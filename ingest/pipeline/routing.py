@@ -35,7 +35,7 @@ from ingest.config.credentials import header_fault
 from ingest.config.load import Config, Route, space_id
 from ingest.config.patterns import NOTHING
 from ingest.config.schema import Environment
-from ingest.config.templates import Place
+from ingest.config.templates import Placeholder
 from ingest.config.templates import parse as parts_of
 from ingest.pipeline.decoding.enrich import header, text
 from ingest.pipeline.decoding.flatten import Row
@@ -97,7 +97,7 @@ class Router:
         ]
         return hashlib.sha256(json.dumps([__version__, rules]).encode()).hexdigest()[:12]
 
-    def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
+    def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route and the destination of each message."""
         if self._plain:
             zeros = np.zeros(len(messages), dtype=np.int64)
@@ -162,11 +162,11 @@ class _Scheme:
     def __init__(self, route: Route) -> None:
         self._config: Config = route.config
         arize = route.config.arize
-        self._parts: dict[str, Sequence[str | Place]] = {key: parts_of(getattr(arize, key)) for key in _KEYS}
+        self._parts: dict[str, Sequence[str | Placeholder]] = {key: parts_of(getattr(arize, key)) for key in _KEYS}
         if not arize.space_id:
             self._parts["space_id"] = (space_id(route.config),)
         self.places = list(
-            dict.fromkeys(p.path for parts in self._parts.values() for p in parts if isinstance(p, Place))
+            dict.fromkeys(p.path for parts in self._parts.values() for p in parts if isinstance(p, Placeholder))
         )
 
     def fill(self, values: Sequence[Any]) -> Destination | Reason:
@@ -177,7 +177,7 @@ class _Scheme:
                 detail = f'"{path}" has no text or number in it, which [arize] is to be filled with'
                 return Reason("no_destination", detail)
         filled = {
-            key: "".join(known[part.path] or "" if isinstance(part, Place) else part for part in parts)
+            key: "".join(known[part.path] or "" if isinstance(part, Placeholder) else part for part in parts)
             for key, parts in self._parts.items()
         }
         if self.places and (fault := header_fault(filled["space_id"])):

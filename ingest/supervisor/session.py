@@ -18,7 +18,7 @@ from dataclasses import replace
 from ingest.accounting.files import account_of
 from ingest.accounting.writer import AccountWriter, Opening
 from ingest.config.load import Config, check_delivery, routes
-from ingest.config.templates import has_places
+from ingest.config.templates import has_placeholders
 from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Event, Notice, SupervisorStarted
 from ingest.pipeline.kafka import metadata, producer
@@ -178,7 +178,7 @@ def _most_in_flight(settings: Config) -> int | None:
     """How many messages of a worker may be sent and not committed at once; None if that has no bound known here."""
     arizes = [route.config.arize for route in routes(settings) if route.deliver]
     texts = ((one.space_id, one.model_name, one.model_version, one.environment, one.batch_id) for one in arizes)
-    if any(map(has_places, itertools.chain.from_iterable(texts))):
+    if any(map(has_placeholders, itertools.chain.from_iterable(texts))):
         return None
     # The uploads on their way, and the acknowledged batches whose commit isn't confirmed: see commit, rule 5.
     return (2 * sum(one.in_flight for one in arizes) - 1) * settings.batch.max_events

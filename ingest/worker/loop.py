@@ -32,7 +32,7 @@ from ingest.pipeline.arize import join_window
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterQueue
 from ingest.pipeline.dead_letters.topic import sink
-from ingest.pipeline.decoding.fast_lane import chosen
+from ingest.pipeline.decoding.fast_lane import installed_lane
 from ingest.pipeline.delivery.batch import BatchLimits
 from ingest.pipeline.delivery.route import RouteDelivery
 from ingest.pipeline.intake import Intake, Taken
@@ -180,7 +180,7 @@ class _Worker:
     def start(self) -> None:
         """Find each partition's start, commit those that were never committed, begin to read."""
         task, kafka = self._task, self._task.config.kafka
-        lane = chosen(task.config.batch.lane)
+        lane = installed_lane(task.config.batch.lane)
         pid, partitions = self._process.pid, task.partitions
         self._emit(events.WorkerStarted(worker=task.worker, pid=pid, partitions=partitions, lane=lane))
         self._report(time.monotonic())
@@ -418,7 +418,7 @@ class _Worker:
         )
 
     def _tell_losses(self, now: float, *, last: bool) -> None:
-        for event in self._judges.losses.news(self._task.worker, now, last=last):
+        for event in self._judges.dropped.drain(self._task.worker, now, last=last):
             self._emit(event)
 
     def _progress(self, partition: int) -> PartitionProgress:

@@ -15,8 +15,8 @@ from arize.ml.types import Schema as ArizeSchema
 from ingest.config.load import Config
 from ingest.config.schema import Environment, misplaced
 from ingest.config.sections import Arize
-from ingest.pipeline.arize.roles import shapes
-from ingest.pipeline.arize.uploader import arize_schema, meanings
+from ingest.pipeline.arize.roles import batch_groups
+from ingest.pipeline.arize.uploader import arize_schema, batch_roles
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.rows import RowProcessor
 from tests.contract.validation_cases import NOW_S, Model, Row
@@ -57,12 +57,12 @@ class Message:
 
 
 def judged(config: Config, rows: list[Row]) -> Decoded:
-    return RowProcessor(config, lambda: NOW_S).judge([Message(json.dumps(row).encode()) for row in rows])
+    return RowProcessor(config, lambda: NOW_S).process([Message(json.dumps(row).encode()) for row in rows])
 
 
 def sent(config: Config, decoded: Decoded) -> Iterator[pa.Table]:
     """The accepted rows as they are sent, shape by shape."""
-    bits = shapes(decoded.table, config.columns, config.arize.model_type)
+    bits = batch_groups(decoded.table, config.columns, config.arize.model_type)
     for bit in sorted(set(bits.tolist())):
         yield pa.Table.from_batches([decoded.table.filter(pa.array(bits == bit))])
 
@@ -109,7 +109,7 @@ def raw_table(rows: list[Row]) -> pa.Table:
 
 def named_schema(config: Config, table: pa.Table) -> ArizeSchema:
     """The SDK's schema for the columns that the configuration names and the table has, those of nulls included."""
-    named = arize_schema(meanings(config, pa.table({name: [1] for name in table.column_names})))
+    named = arize_schema(batch_roles(config, pa.table({name: [1] for name in table.column_names})))
     foreign = [key for key in misplaced(config.arize.model_type) if key in table.column_names]
     shap = [name for name in table.column_names if name.endswith("_shap")]
     features: Any = named.feature_column_names

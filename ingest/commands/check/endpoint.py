@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 from ingest.commands.check.text import Line, failed, ok, unchecked, warning
 from ingest.config.load import Config, api_key, space_id
-from ingest.config.templates import has_places
+from ingest.config.templates import has_placeholders
 from ingest.errors import ConfigError, ExitCode, RetryableError
 from ingest.pipeline.arize.probe import ProbeAnswer, probe
 from ingest.status import formatting
@@ -21,7 +21,7 @@ def check_arize(settings: Config, now: datetime) -> Iterator[Line]:
         if key is None or not space:
             yield unchecked("arize", "needs a key and a space: see above")
             return
-        answer = probe(key, "" if has_places(space) else space, settings.arize.acknowledgement)
+        answer = probe(key, "" if has_placeholders(space) else space, settings.arize.acknowledgement)
     except ConfigError as wrong:
         yield failed("arize endpoint", str(wrong), ExitCode.CONFIGURATION)
         return
@@ -30,7 +30,7 @@ def check_arize(settings: Config, now: datetime) -> Iterator[Line]:
         yield failed("arize endpoint", text, ExitCode.CREDENTIALS)
         yield unchecked("arize key", "the endpoint must be reached")
         return
-    yield from judge(answer, now, templates=has_places(space))
+    yield from judge(answer, now, templates=has_placeholders(space))
 
 
 def judge(answer: ProbeAnswer, now: datetime, *, templates: bool) -> Iterator[Line]:

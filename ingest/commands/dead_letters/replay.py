@@ -143,7 +143,7 @@ class PipelineReplay:
         )
         now = time.monotonic()
         taken = self._intake.take(chunk, now)
-        for event in self._judges.losses.news(0, now, last=self._next == len(self._entries)):
+        for event in self._judges.dropped.drain(0, now, last=self._next == len(self._entries)):
             self._emit(event)
         return taken.letters.letters
 

@@ -154,10 +154,10 @@ class ContractWriter:
 def _why(name: str, seen: ColumnStatistics, rule: Rule | None) -> str:
     if "*" in name:
         return "as its name holds a *, which is a wildcard here"
-    if rule is not None and rule.kinds & STRUCTURED:
+    if rule is not None and rule.types & STRUCTURED:
         return f"as [schema] {rule.setting} gives it its type"
     if rule is not None and not seen.type_under(rule):
-        return f"as [schema] {rule.setting} takes {' or '.join(sorted(rule.kinds))}"
+        return f"as [schema] {rule.setting} takes {' or '.join(sorted(rule.types))}"
     return (
         "as no type of a column holds any of its values" if not seen.type_under(rule) else "as [schema] adds it itself"
     )

@@ -59,7 +59,7 @@ def contract(config: Config, sample: Sample, *, examples: bool) -> str:
     observed = Observed(
         LearnedSchema(
             rules(config.columns, config.arize.model_type),
-            names=ColumnRenamer(config.columns.rename, config.columns.exclude),
+            renamer=ColumnRenamer(config.columns.rename, config.columns.exclude),
             privacy=privacy_of(config),
         )
     )
@@ -77,7 +77,7 @@ def _outcome(config: Config, pinned: Inferred, messages: Sequence[KafkaMessage])
     judge = RowProcessor(config.model_copy(update={"columns": pinned.schema}), time.time)
     rejected, nulled, ignored = Counter[str](), Counter[str](), Counter[str]()
     for chunk in _chunks(messages):
-        decoded = judge.judge(chunk)
+        decoded = judge.process(chunk)
         rejected.update(fault.reason.code for fault in decoded.rejected)
         nulled.update(decoded.nulled)
         ignored.update(decoded.ignored)

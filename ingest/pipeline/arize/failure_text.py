@@ -42,11 +42,15 @@ def cleaned(text: str, secrets: Iterable[str] = (), most: int = TEXT_CHARACTERS)
             found = re.escape(spelled)
             # A space may be called "s": as a word of its own it is hidden, not in all words.
             text = re.sub(found if len(spelled) >= _LONG_CHARACTERS else rf"(?<!\w){found}(?!\w)", _HIDDEN, text)
-    return shown_url(text)[:most]
+    return without_url_logins(text)[:most]
 
 
-def shown_url(text: str) -> str:
-    """A URL, or a text with some, without `user:password@`."""
+def without_url_logins(text: str) -> str:
+    """A text without the `user:password@` of the URLs in it.
+
+    Other words with an @, such as an e-mail address in an answer, stay; `credentials.without_logins` is for a host that
+    may be written without a scheme, and removes every word up to an @.
+    """
     return _CREDENTIALS.sub(f"{_HIDDEN}@", text)
 
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from ingest.errors import RetryableError
 from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.acknowledgement import Mode
-from ingest.pipeline.arize.failure_text import cleaned, failure_text, shown_url
+from ingest.pipeline.arize.failure_text import cleaned, failure_text, without_url_logins
 from ingest.pipeline.arize.uploader import address
 
 _TIMEOUT_S = 15.0
@@ -54,13 +54,13 @@ def probe(key: SecretStr, space_id: str, acknowledgement: Mode) -> ProbeAnswer:
         response, unproven = answered.response, str(answered)
     except (requests.RequestException, OSError) as failed:
         why = f"no complete answer within {_TIMEOUT_S:g} s" if attempt.cut_off else failure_text(failed, secrets)
-        raise RetryableError(f"{shown_url(url)}: {why}") from None
+        raise RetryableError(f"{without_url_logins(url)}: {why}") from None
     finally:
         transport.end()
         deadline.cancel()
     location = response.headers.get("Location")
     return ProbeAnswer(
-        shown_url(url),
+        without_url_logins(url),
         response.status_code,
         None if location is None else cleaned(location, secrets),
         response.headers.get("Date"),

@@ -14,7 +14,7 @@ Rules
 5. A column of nothing but nulls has no meaning in its batch: it has nothing to say, and the SDK refuses some of them.
 6. Some columns must be whole in a batch that has them at all: the SDK refuses the batch for one null in a ranking
    model's rank, a multi_class model's scores, an object_detection model's boxes; and where two columns mean the same,
-   it sends one of them and drops the other in silence. Rows whose `shapes` differ never share a batch.
+   it sends one of them and drops the other in silence. Rows whose `batch_groups` differ never share a batch.
 7. A row without a prediction is delayed: an actual, or SHAP values, that Arize joins to an earlier prediction by its
    id. The SDK calls a whole batch delayed, or none of it, by the columns that it names (arize 8.61, `is_delayed` in
    ml/types.py), so these rows have batches of their own, which name no column without a value: Arize must not take the
@@ -168,7 +168,7 @@ def shadowed(schema: Schema, model_type: str) -> list[tuple[str, str]]:
     return [(one, other) for one, other in pairs if one and other]
 
 
-def shapes(table: pa.RecordBatch, schema: Schema, model_type: str) -> npt.NDArray[np.int64]:
+def batch_groups(table: pa.RecordBatch, schema: Schema, model_type: str) -> npt.NDArray[np.int64]:
     """A number for each row; rows of different numbers must not share a batch (rule 6). Mostly all are 0."""
     found = np.zeros(table.num_rows, dtype=np.int64)
     bit = 1

@@ -111,13 +111,13 @@ class Blocks:
         """Only the rows where `stay` is true; to be read, not added to. Raises RowsNeeded."""
         if not stay[0]:
             raise RowsNeeded
-        chosen = Blocks(self._most_columns)
+        installed_lane = Blocks(self._most_columns)
         mask = stay.tolist()
         first = set(self._first)  # the first row stays, and each of its keys with it
-        chosen._first, chosen._count = self._first, int(np.count_nonzero(stay))
+        installed_lane._first, installed_lane._count = self._first, int(np.count_nonzero(stay))
         for key, values in self._columns.items():
             left = list(compress(values, mask))
             if key not in first and left.count(None) == len(left):
                 raise RowsNeeded  # is it null in them, or are they without it?
-            chosen._columns[key] = left
-        return chosen
+            installed_lane._columns[key] = left
+        return installed_lane

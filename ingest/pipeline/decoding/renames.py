@@ -21,7 +21,7 @@ class ColumnRenamer:
         self._known: dict[str, str | None] = {}
         self.plain = not self._rename and self._excluded.pattern == NOTHING
 
-    def of(self, key: str) -> str | None:
+    def column_of(self, key: str) -> str | None:
         """The column's name, None when the key is excluded."""
         if key not in self._known:
             if len(self._known) >= 10_000:

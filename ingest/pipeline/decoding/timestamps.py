@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.config.schema import Unit
+from ingest.pipeline.decoding.column_types import PAST_INT64
 
 # Where each unit ends: the largest absolute value that is read as it.
 _LIMITS: tuple[tuple[Literal["s", "ms", "us", "ns"], float], ...] = (
@@ -29,7 +30,6 @@ _LIMITS: tuple[tuple[Literal["s", "ms", "us", "ns"], float], ...] = (
     ("us", 1e17),
     ("ns", float("inf")),
 )
-_PAST_INT64 = 2.0**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _number(array: pa.Array, unit: Literal["s", "ms", "us", "ns"]) -> Read:
     if unit == "s":
         return Read(array, (), unit)
     if pa.types.is_floating(array.type):
-        whole = pc.and_(pc.equal(pc.floor(array), array), pc.less(pc.abs(array), _PAST_INT64))
+        whole = pc.and_(pc.equal(pc.floor(array), array), pc.less(pc.abs(array), PAST_INT64))
         unread = tuple(pc.indices_nonzero(pc.invert(pc.fill_null(whole, fill_value=True))).to_pylist())
         array = pc.if_else(whole, array, None).cast(pa.int64())
         return Read(array.cast(pa.timestamp(unit, tz="UTC")), unread, unit)

@@ -110,7 +110,7 @@ class RouteDelivery:
         free: list[Ticket] = []
         halt: FatalError | None = None
         for settled in self._uploads.turn(now):
-            if too_many := self._refusals.judged(settled.dead()):
+            if too_many := self._refusals.add(settled.dead()):
                 halt = self._too_many(f"Arize refuses {too_many}, the last with {settled.refused[-1].error}")
             acknowledged += settled.refused_rows < settled.batch.rows
             if settled.refused:

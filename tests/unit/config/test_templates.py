@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.config.templates import Place, has_places, is_path, parse
+from ingest.config.templates import Placeholder, has_placeholders, is_path, parse
 
 
 @pytest.mark.parametrize(
@@ -10,17 +10,20 @@ from ingest.config.templates import Place, has_places, is_path, parse
     [
         ("", ()),
         ("fraud", ("fraud",)),
-        ("{release}", (Place("release"),)),
-        ("v-{meta.release}-{headers.env}.1", ("v-", Place("meta.release"), "-", Place("headers.env"), ".1")),
-        ("{a}{b}", (Place("a"), Place("b"))),
+        ("{release}", (Placeholder("release"),)),
+        (
+            "v-{meta.release}-{headers.env}.1",
+            ("v-", Placeholder("meta.release"), "-", Placeholder("headers.env"), ".1"),
+        ),
+        ("{a}{b}", (Placeholder("a"), Placeholder("b"))),
         ("a{{b}}c", ("a{b}c",)),
-        ("{{{a}}}", ("{", Place("a"), "}")),
-        ("{two words}", (Place("two words"),)),
+        ("{{{a}}}", ("{", Placeholder("a"), "}")),
+        ("{two words}", (Placeholder("two words"),)),
     ],
 )
-def test_parts_of_a_text(text: str, parts: tuple[str | Place, ...]) -> None:
+def test_parts_of_a_text(text: str, parts: tuple[str | Placeholder, ...]) -> None:
     assert parse(text) == parts
-    assert has_places(text) == any(isinstance(part, Place) for part in parts)
+    assert has_placeholders(text) == any(isinstance(part, Placeholder) for part in parts)
 
 
 @pytest.mark.parametrize(
