@@ -18,6 +18,11 @@ from ingest.reasons import Reason
 Headers = Mapping[str, str | bytes | None] | Sequence[tuple[str, str | bytes | None]] | None
 
 
+def header_pairs(headers: Headers) -> Iterable[tuple[str, str | bytes | None]]:
+    """A message's headers, one by one and in order: a name may come twice."""
+    return headers.items() if isinstance(headers, Mapping) else headers or ()
+
+
 class KafkaMessage(Protocol):
     """What the steps use of `confluent_kafka.Message`; tests pass plain objects of this shape."""
 

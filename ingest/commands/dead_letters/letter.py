@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, cast
 
 from ingest.pipeline.dead_letters import topic as names
-from ingest.pipeline.dead_letters.queue import pairs
 from ingest.pipeline.dead_letters.redact import REDACTED
-from ingest.records import KafkaMessage
+from ingest.records import KafkaMessage, header_pairs
 
 REPLAYED = "ingest.replayed"  # a message's header: how often it was replayed
 
@@ -179,7 +178,7 @@ def of_line(line: bytes, place: tuple[int, int]) -> Letter | None:
 
 def of_message(message: KafkaMessage) -> Letter | Mark | None:
     """The letter or mark in one message of a dead-letter topic; None for a message that is neither."""
-    headers = [(name, _bytes(value)) for name, value in pairs(message.headers())]
+    headers = [(name, _bytes(value)) for name, value in header_pairs(message.headers())]
     said = {name: (value or b"").decode(errors="replace") for name, value in headers if name.startswith(names.PREFIX)}
     try:
         origin = Origin(

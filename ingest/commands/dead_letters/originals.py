@@ -16,10 +16,9 @@ from ingest.commands.dead_letters.letter import Entry, Letter, Origin, Store
 from ingest.commands.dead_letters.outcome import TOPIC
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
-from ingest.pipeline.dead_letters.queue import pairs
 from ingest.pipeline.dead_letters.redact import is_redacted
 from ingest.pipeline.kafka.reread import refetch
-from ingest.records import KafkaMessage
+from ingest.records import KafkaMessage, header_pairs
 
 _LOT = 2_000
 
@@ -80,7 +79,10 @@ class Originals:
                     f"{entry.origin.offset} any more; start again to leave such letters out",
                     exit_code=ExitCode.KAFKA,
                 )
-            headers = [(name, value.encode() if isinstance(value, str) else value) for name, value in _pairs(message)]
+            headers = [
+                (name, value.encode() if isinstance(value, str) else value)
+                for name, value in header_pairs(message.headers())
+            ]
             letters.append(
                 replace(letter, raw_key=message.key(), raw_headers=headers, raw_value=message.value()).replayed(
                     entry.replays
@@ -122,7 +124,3 @@ def _originals(kafka: Kafka, entries: Sequence[Entry]) -> dict[Origin, KafkaMess
             if origin in origins and not is_redacted(message):
                 found[origin] = message
     return found
-
-
-def _pairs(message: KafkaMessage) -> list[tuple[str, str | bytes | None]]:
-    return list(pairs(message.headers()))

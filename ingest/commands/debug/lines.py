@@ -11,10 +11,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from ingest.commands.debug import payload
 from ingest.commands.debug.findings import Finding, MessageSeen
 from ingest.commands.debug.output import Output
-from ingest.records import KafkaMessage
+from ingest.records import KafkaMessage, header_pairs
 
 
 class JsonShow:
@@ -46,7 +45,7 @@ def _message(message: KafkaMessage) -> dict[str, Any]:
         "offset": message.offset(),
         "timestamp_ms": message.timestamp()[1],
         "key": message.key(),
-        "headers": payload.header_pairs(message.headers()),
+        "headers": list(header_pairs(message.headers())),
         "value": message.value(),
     }
 

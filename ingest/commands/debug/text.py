@@ -26,7 +26,7 @@ from ingest.commands.debug.findings import (
     Settled,
 )
 from ingest.commands.debug.output import Output
-from ingest.records import KafkaMessage
+from ingest.records import KafkaMessage, header_pairs
 from ingest.status.formatting import amount, count
 
 _NO_JSON = {"not_json", "tombstone"}
@@ -119,7 +119,7 @@ class TextShow:
         elif seen.route:
             self._print((f"  route    {payload.escape(seen.route)}", ""))
         self._print((f"  key      {payload.line(message.key())}", ""))
-        for name, raw in payload.header_pairs(message.headers()):
+        for name, raw in header_pairs(message.headers()):
             self._print((f"  header   {payload.line(name)} = {payload.line(raw)}", ""))
         if value is None:
             self._print(("  value    (none: a tombstone)", ""))

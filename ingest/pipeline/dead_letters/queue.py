@@ -17,7 +17,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from ingest.errors import RetryableError
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.reasons import Reason
-from ingest.records import Headers, KafkaMessage
+from ingest.records import KafkaMessage, header_pairs
 
 _ROTATE_BYTES = 256 * 2**20
 _LOT = 10_000  # letters written at a time
@@ -246,16 +246,11 @@ def _line(letter: DeadLetter) -> bytes:
         "offset": message.offset(),
         "timestamp_ms": timestamp_ms,
         **_text("key", message.key()),
-        "headers": [[name, _header(value)] for name, value in pairs(message.headers())],
+        "headers": [[name, _header(value)] for name, value in header_pairs(message.headers())],
         **_text("value", message.value()),
         "written_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def pairs(headers: Headers) -> Iterable[tuple[str, str | bytes | None]]:
-    """A message's headers, one by one: a name may come twice."""
-    return headers.items() if isinstance(headers, Mapping) else headers or ()
 
 
 def _text(name: str, raw: bytes | str | None) -> dict[str, str | None]:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingest.errors import DecodeError
-from ingest.pipeline.dead_letters.queue import DeadLetter, Sink, pairs
+from ingest.pipeline.dead_letters.queue import DeadLetter, Sink
 from ingest.pipeline.decoding.parse import parse_object
 from ingest.pipeline.decoding.privacy import Privacy
-from ingest.records import Headers, KafkaMessage
+from ingest.records import Headers, KafkaMessage, header_pairs
 
 REDACTED = "ingest.redacted"
 WITHHELD = "; its value is withheld, as [schema] exclude and hash can't be applied to it"
@@ -48,7 +48,7 @@ class RedactedMessage:
 
     def headers(self) -> Headers:
         """Its headers, and the one that says so."""
-        return [*pairs(self.message.headers()), (REDACTED, b"1")]
+        return [*header_pairs(self.message.headers()), (REDACTED, b"1")]
 
     def timestamp(self) -> tuple[int, int]:
         """Its timestamp."""
@@ -57,7 +57,7 @@ class RedactedMessage:
 
 def is_redacted(message: KafkaMessage) -> bool:
     """The message's value was treated already."""
-    return any(name == REDACTED for name, _ in pairs(message.headers()))
+    return any(name == REDACTED for name, _ in header_pairs(message.headers()))
 
 
 class RedactingSink:

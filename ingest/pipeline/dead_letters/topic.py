@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 
 from ingest.config.load import Config
 from ingest.config.sections import Kafka
-from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterFiles, Sink, pairs
+from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterFiles, Sink
 from ingest.pipeline.dead_letters.redact import RedactingSink
 from ingest.pipeline.decoding.privacy import privacy_of
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record
+from ingest.records import header_pairs
 
 PREFIX = "ingest."
 REASON = "ingest.reason"
@@ -70,7 +71,7 @@ def record(letter: DeadLetter, topic: str, partition: int | None = None) -> Reco
         TIMESTAMP_MS: timestamp_ms,
         WRITTEN_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
-    kept = [(name, value) for name, value in pairs(message.headers()) if name not in PROVENANCE]
+    kept = [(name, value) for name, value in header_pairs(message.headers()) if name not in PROVENANCE]
     return Record(
         topic=topic,
         value=message.value(),

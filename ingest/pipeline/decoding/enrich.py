@@ -10,7 +10,7 @@ Rules
 5. A message that brings a column of such a name itself is rejected: one of the two would be dropped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from ingest.config.schema import Schema, Unit
 from ingest.pipeline.decoding.timestamps import read
 from ingest.reasons import Reason
-from ingest.records import Headers, KafkaMessage, Rejected
+from ingest.records import Headers, KafkaMessage, Rejected, header_pairs
 
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
 
@@ -104,9 +104,8 @@ def _extra(messages: Sequence[KafkaMessage], schema: Schema) -> dict[str, pa.Arr
 
 def header(headers: Headers, wanted: str) -> bytes | str | None:
     """The value of a header, the last one of that name; None without one."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     found = None
-    for name, value in pairs:
+    for name, value in header_pairs(headers):
         if name == wanted:
             found = value
     return found
