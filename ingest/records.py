@@ -37,10 +37,10 @@ class KafkaMessage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What messages have become: numbers of them.
+    """How many messages ended in which way.
 
-    `tombstones` were passed over by configuration, and `filtered` messages are on a route that is not delivered; both
-    are dead letters otherwise.
+    `tombstones` were skipped because [schema] tombstones asks for it, and `filtered` messages are on a route that is
+    not delivered.
     """
 
     acknowledged: int = 0
@@ -70,7 +70,7 @@ class Counts:
         )
 
     def part(self, count: int) -> "Counts":
-        """At most `count` of them; which ones nobody knows any more, so the rare ones come first."""
+        """At most `count` of them; which ones is no longer known, so the rare ones come first."""
         rest = min(count, self.total)
         dead = min(self.dead_lettered, rest)
         tombstones = min(self.tombstones, rest - dead)
@@ -160,9 +160,9 @@ def reindexed(rejected: Iterable[Rejected], indices: Sequence[int] | npt.NDArray
 class PartitionProgress:
     """One partition as its worker sees it now. Counts are of messages.
 
-    `counts` are of what lies below the committed offset; they are carried in the commit itself, so a crash can't blur
-    them, and they keep growing over restarts. `consumed` counts what
-    this process polled. `end_offset` is the newest known end of the log, -1 before it is known.
+    `counts` are of what lies below the committed offset; they are carried in the commit itself, so a crash can't change
+    them, and they keep growing over restarts. `consumed` counts the messages that this process polled. `end_offset` is
+    the newest known end of the log, -1 before it is known.
     """
 
     next_offset: int

@@ -1,9 +1,9 @@
-"""Texts with places that each message fills: `fraud-{release}`, `{headers.model}`.
+"""Texts with placeholders that each message fills: `fraud-{release}`, `{headers.model}`.
 
 1. `{field.path}` is a field of the message by its dotted path, `{headers.NAME}` a header of it.
 2. `{{` and `}}` are the braces themselves. Any other brace is a fault, told with its position.
 
-Only how such a text is written: whoever sends a message fills the places.
+Only the syntax is here: `ingest.pipeline.routing` fills the placeholders.
 """
 
 import re
@@ -14,7 +14,7 @@ _PART = re.compile(r"\{\{|\}\}|\{(?P<path>[^{}]*)\}|[^{}]+")
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A place to fill: the dotted path of a field, or `headers.NAME`."""
+    """The dotted path of a field, or `headers.NAME`."""
 
     path: str
 
@@ -51,7 +51,7 @@ def has_placeholders(text: str) -> bool:
 
 
 def without_placeholders(text: str) -> str:
-    """`text`, which `parse` takes, with an x for each character of a place and of a doubled brace.
+    """`text`, which `parse` takes, with an x for each character of a placeholder and of a doubled brace.
 
     So a position in the one is the same in the other.
     """

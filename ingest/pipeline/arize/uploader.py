@@ -1,15 +1,15 @@
-"""The log step: one attempt to hand a frozen batch to Arize, and the one place that knows the arize SDK.
+"""The upload step: one attempt to send a frozen batch to Arize, and the only module that imports the arize SDK.
 
-What the SDK's outcome means is decided here, once:
+Every outcome of the SDK is interpreted here:
 
 ==========================  ==================================================================
 2xx to our own POST         acknowledged, if it is whole, and in "strict" empty or JSON (see `acknowledgement`)
 any other 2xx               `RetryableError`: ambiguous, so it is sent again
 3xx                         `RetryableError`: a redirect is never an acknowledgement
 400, 413, 422               `RejectedError`
-401, 403                    the key file is read anew once; then `FatalError` (exit code CREDENTIALS)
+401, 403                    the key file is read again once; then `FatalError` (exit code CREDENTIALS)
 408, 429, 5xx, other 4xx    `RetryableError`: it is not the rows' fault
-no answer, a broken one     `RetryableError`: nobody knows what was stored, so it is sent again
+no answer, a broken one     `RetryableError`: the rows may be stored or not, so they are sent again
 ==========================  ==================================================================
 
 The SDK writes each batch to a file before it posts it, and a SIGKILL leaks that file. On Linux the file is an anonymous
@@ -83,14 +83,14 @@ class ArizeUploader:
 
     @property
     def endpoint(self) -> str:
-        """Where batches are sent to, for people."""
+        """The address that batches are sent to, without logins."""
         return without_url_logins(str(self._client.sdk_config.files_url))
 
     def send(self, table: pa.Table, attempt: transport.Attempt, destination: Destination | None = None) -> None:
         """Send all rows of `table` in one request; returning means that Arize has acknowledged them.
 
-        Without a `destination` they go where the configuration says.
-        Raises RetryableError, RejectedError or FatalError as the module's table says.
+        Without a `destination` they go to the configured one.
+        Raises RetryableError, RejectedError or FatalError, as in the module's table.
         """
         frame = to_frame(table)
         roles_found = batch_roles(self._config, table)
@@ -167,7 +167,7 @@ class ArizeUploader:
     def _key_rotated(self, used: SecretStr) -> bool:
         """The key file holds another key than the refused one; the client then uses it."""
         if self._key != used:
-            return True  # another upload thread was here before
+            return True  # another upload thread has read it already
         try:
             if self._config.arize.api_key_file is None or api_key(self._config) == used:
                 return False
@@ -178,7 +178,7 @@ class ArizeUploader:
 
 
 def endpoint() -> str:
-    """Where batches are sent to, for people, by the SDK's own settings; it needs no key to tell.
+    """The address that batches are sent to, by the SDK's own settings; no key is needed.
 
     Raises ConfigError when the SDK refuses its settings.
     """
@@ -204,7 +204,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def batch_roles(config: Config, table: pa.Table) -> Roles:
-    """What each column of a batch means to Arize; a column of nulls only has nothing to say."""
+    """The role of each column of a batch at Arize; a column of nulls only has none of its own."""
     return roles(config.columns, config.arize.model_type, table.column_names, _empty(table))
 
 

@@ -1,6 +1,6 @@
-"""Validation by row: what the arize SDK would refuse a whole upload for costs one row.
+"""Validation by row: where the arize SDK would refuse a whole upload, one row is rejected.
 
-Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, said of one row)
+Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, applied to one row)
 1. An id, of a prediction or of a ranking group, has 1-512 characters; a timestamp lies within `max_past_years` back and
    1 year ahead; a string tag has at most 20,000 characters.
 2. A production row has a prediction, which needs a timestamp, or an actual; SHAP values alone will do but for
@@ -16,8 +16,8 @@ Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, said o
 9. Of two columns that mean the same to Arize, the SDK sends one and drops the other in silence: they must not differ.
    This is the one rule that the SDK does not have.
 
-Types are not looked at here: columns have those of their rules (schema, kinds). Nor is what only a batch can break:
-see `shapes` in schema.
+Types are not checked here: columns have those of their rules (`decoding.rules`). Nor are the rules that only a batch
+can break: see `batch_groups` in `roles`.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""Dead letters in a Kafka topic: the message as it was, and in its headers where it came from and why it is here.
+"""Writes dead letters to a Kafka topic: the original message, with its origin and the reason in its headers.
 
 Key, value, timestamp and headers are the original's. Added are `ingest.reason` (the countable code), `ingest.detail` (a
 sentence), `ingest.column` (if one is at fault), `ingest.topic`, `ingest.partition`, `ingest.offset`,
-`ingest.timestamp_ms` and `ingest.written_at`, all of them text. What a message brings under these names, having been a
-dead letter before, is replaced.
+`ingest.timestamp_ms` and `ingest.written_at`, all of them text. A message that was a dead letter before has such
+headers already; they are replaced.
 
 A failure may leave some letters in the topic that are then written again: readers go by topic, partition and offset.
 """
@@ -41,7 +41,7 @@ class DeadLetterTopic:
 
     @property
     def place(self) -> str:
-        """The topic, in words."""
+        """The topic's name with the words "dead-letter topic"."""
         return f"dead-letter topic {self._topic}"
 
     def write(self, letters: Sequence[DeadLetter]) -> None:
@@ -83,7 +83,7 @@ def record(letter: DeadLetter, topic: str, partition: int | None = None) -> Reco
 
 
 def sink(config: Config) -> Sink:
-    """Where the configuration wants dead letters, without what must not leave."""
+    """The configured sink for dead letters, which redacts them where [schema] asks for it."""
     privacy = privacy_of(config)
     kept: Sink = DeadLetterFiles(config.dead_letters.directory, config.kafka.topic)
     if config.dead_letters.topic:

@@ -5,7 +5,7 @@ Rules
    [schema] unknown says; where its value is null there is nothing to ignore or to reject.
 2. What is hashed is hashed, then what is text becomes text, under the key that the message has; then keys are
    renamed, and two values of one name reject the row.
-3. A row with an empty key, without any key, or without one that isn't dropped is rejected. A chunk has at most
+3. A row with an empty key, without any key, or with dropped keys only is rejected. A chunk has at most
    `MAX_COLUMNS` columns; a row that would bring more is rejected (keys that are data would otherwise grow without
    end). Dropped keys don't count.
 """
@@ -37,7 +37,7 @@ class Keys:
 
     `indices` gives each row's index in `raw_text`; `built` are the columns not needed again.
 
-    After `columns` was gone through, `rejected` has the rows that can't stay, each with its reason, and `ignored`
+    Once all of `columns` was read, `rejected` has the rows that can't stay, each with its reason, and `ignored`
     counts the values of each ignored column.
     """
 
