@@ -1,3 +1,5 @@
+"""Counts add up, chunks are cut at end offsets, and lag is never negative."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Every message gets the route and the destination that the configuration names for it, or a reason why it has none."""
+
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -1,3 +1,5 @@
+"""A failed request's text names the cause, and quotes no secret and no payload."""
+
 import http.client
 import itertools
 import ssl

@@ -1,3 +1,5 @@
+"""Rows that Arize would refuse are rejected one by one, and rows that can not share a batch are in different groups."""
+
 from typing import Any
 
 import numpy as np
