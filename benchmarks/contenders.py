@@ -81,7 +81,7 @@ def _configuration(backlog: Backlog, order: Order, decoder: Literal["auto", "orj
 
 
 def _fastlane_installed() -> None:
-    if fast_lane.chosen("auto") != "fast":
+    if fast_lane.installed_lane("auto") != "fast":
         raise PeerMissingError("the fast lane is not installed: `scripts/fastlane` builds it (it needs Rust)")
 
 

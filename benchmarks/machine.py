@@ -75,7 +75,7 @@ def _version(package: str) -> str | None:
 
 def _fast_lane() -> str:
     """Whether workers decode by it. It may be installed and speak another interface."""
-    if fast_lane.chosen("auto") == "fast":
+    if fast_lane.installed_lane("auto") == "fast":
         return "in use"
     return "installed, but not for this ingest: scripts/fastlane" if find_spec("ingest_fastlane") else "not installed"
 

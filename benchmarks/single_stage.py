@@ -28,8 +28,8 @@ from ingest.config.schema import Schema
 from ingest.config.sections import Arize, Batch, Kafka
 from ingest.config.settings import Config
 from ingest.pipeline.arize.join_window import late
-from ingest.pipeline.arize.roles import shapes
-from ingest.pipeline.arize.validate import faults
+from ingest.pipeline.arize.roles import batch_groups
+from ingest.pipeline.arize.validate import rows_refused
 from ingest.pipeline.decoding import fast_lane
 from ingest.pipeline.decoding.columns import MAX_COLUMNS, build
 from ingest.pipeline.decoding.enrich import enrich
@@ -143,8 +143,8 @@ def _judging(choice: str) -> Callable[[Bench], Pass]:
         judges = RowProcessors(replace(bench.config, routes=(route,)), time.time)
 
         def judge(chunk: Chunk) -> None:
-            found = judges.sort(chunk.messages)
-            for judged in judges.judge(0, found, chunk.messages, np.arange(len(chunk.messages))):
+            found = judges.route(chunk.messages)
+            for judged in judges.process(0, found, chunk.messages, np.arange(len(chunk.messages))):
                 _all_good(judged.decoded.rejected)
 
         return _each(bench.chunks(), judge)
@@ -158,7 +158,7 @@ def _complete(bench: Bench) -> Pass:
 
     def one(pair: tuple[Chunk, pa.RecordBatch]) -> None:
         table = enrich(pair[1], pair[0].messages, schema).table
-        shapes(table, schema, bench.config.arize.model_type)
+        batch_groups(table, schema, bench.config.arize.model_type)
 
     return _each(decoded, one)
 
@@ -168,7 +168,7 @@ def _validation(bench: Bench) -> Pass:
     limits, schema = bench.limits(), bench.config.schema
 
     def one(table: pa.RecordBatch) -> None:
-        _all_good(faults(table, limits, time.time()))
+        _all_good(rows_refused(table, limits, time.time()))
         late(table, schema, limits.model_type, time.time())
 
     return _each([table for _, table in _decoded(bench)], one)

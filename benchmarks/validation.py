@@ -19,8 +19,8 @@ from ingest.config.schema import Schema
 from ingest.config.sections import Arize
 from ingest.config.settings import Config
 from ingest.pipeline.arize.column_view import ValidationLimits
-from ingest.pipeline.arize.uploader import arize_schema, meanings, to_frame
-from ingest.pipeline.arize.validate import faults
+from ingest.pipeline.arize.uploader import arize_schema, batch_roles, to_frame
+from ingest.pipeline.arize.validate import rows_refused
 from ingest.pipeline.decoding.columns import LearnedSchema
 from ingest.pipeline.decoding.orjson_lane import Decoder
 from ingest.pipeline.decoding.rules import rules
@@ -43,10 +43,10 @@ def main() -> None:
     limits = ValidationLimits(config.schema, config.arize.model_type, config.arize.environment)
 
     def ours() -> bool:
-        return not any(faults(chunk, limits, time.time()) for chunk in chunks)
+        return not any(rows_refused(chunk, limits, time.time()) for chunk in chunks)
 
     def sdk(frame: pd.DataFrame) -> bool:
-        schema, kind = arize_schema(meanings(config, table)), ModelTypes.BINARY_CLASSIFICATION
+        schema, kind = arize_schema(batch_roles(config, table)), ModelTypes.BINARY_CLASSIFICATION
         where = Environments.PRODUCTION
         return not (
             Validator.validate_required_checks(

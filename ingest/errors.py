@@ -1,13 +1,11 @@
-"""What can go wrong, and what to do about it.
-
-Each class answers "what now?", so that a caller never has to read a message to decide:
+"""The errors of `ingest`, by what to do about them: a caller decides by the class and never reads the message.
 
 ==================  =====================================================================
 `ConfigError`       stop before starting; nothing was read, sent or committed
 `DecodeError`       this message becomes a dead letter; its neighbours go on
 `RetryableError`    send the identical rows again, after `retry_after_s` or a backoff
 `RejectedError`     the endpoint will never take these rows: dead letters with the reason
-`FatalError`        halt, skip nothing; the process leaves with `exit_code`
+`FatalError`        halt, skip nothing; the process exits with `exit_code`
 ==================  =====================================================================
 
 No message here may hold a payload or a secret: it ends in logs. `orjson.JSONDecodeError.doc`
@@ -21,7 +19,7 @@ from ingest.reasons import Reason
 
 
 class ExitCode(IntEnum):
-    """What a process of `ingest` tells whoever started it."""
+    """The exit code of a process of `ingest`."""
 
     DONE = 0
     CRASHED = 1  # Python's own: an unexpected exception, a bug worth reporting
@@ -30,7 +28,7 @@ class ExitCode(IntEnum):
     KAFKA = 4  # unreachable at start, or it refused us
     CREDENTIALS = 5  # Arize refused the key or the space
     CRASHING = 6  # a worker kept crashing and its partitions were given up
-    DRAIN_DEADLINE = 7  # left with work unacknowledged; it stays uncommitted
+    DRAIN_DEADLINE = 7  # exited with work unacknowledged; it stays uncommitted
     EXPIRED = 8  # retention removed messages before they were read
     TOO_MANY_DEAD = 9  # too many messages can't be delivered; in a replay: some still can't
 
@@ -64,7 +62,7 @@ class DecodeError(IngestError):
 class RetryableError(IngestError):
     """The same rows may be taken later. `retry_after_s` is what the endpoint asked for, if it did.
 
-    `ambiguous`: the rows were sent, and whether they are stored nobody knows.
+    `ambiguous`: the rows were sent, and may be stored or not.
     """
 
     def __init__(

@@ -19,6 +19,11 @@ from ingest.reasons import Reason
 Headers = Mapping[str, str | bytes | None] | Sequence[tuple[str, str | bytes | None]] | None
 
 
+def header_pairs(headers: Headers) -> Iterable[tuple[str, str | bytes | None]]:
+    """A message's headers, one by one and in order: a name may come twice."""
+    return headers.items() if isinstance(headers, Mapping) else headers or ()
+
+
 class KafkaMessage(Protocol):
     """What the steps use of `confluent_kafka.Message`; tests pass plain objects of this shape."""
 
@@ -152,9 +157,9 @@ def reindexed(rejected: Iterable[Rejected], indices: Sequence[int] | npt.NDArray
 class PartitionProgress:
     """One partition as its worker sees it now. Counts are of messages.
 
-    `counts` are of what lies below the committed offset; they are carried in the commit itself, so a crash can't blur
-    them, and they keep growing over restarts. `consumed` counts what
-    this process polled. `end_offset` is the newest known end of the log, -1 before it is known.
+    `counts` are of what lies below the committed offset; they are carried in the commit itself, so a crash can't change
+    them, and they keep growing over restarts. `consumed` counts the messages that this process polled. `end_offset` is
+    the newest known end of the log, -1 before it is known.
     """
 
     next_offset: int

@@ -107,5 +107,5 @@ def test_sort_by_two_routes(benchmark: BenchmarkFixture, config: RouteConfig, va
     ]
     messages: list[KafkaMessage] = [_Message(offset, value) for offset, value in enumerate(values)]
     benchmark.extra_info.update(calls=CHUNK, of="message")
-    found = benchmark(Router(routes).sort, messages)
+    found = benchmark(Router(routes).route, messages)
     assert set(found.routes.tolist()) == {0, 1}

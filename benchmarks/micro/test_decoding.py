@@ -9,9 +9,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.micro import CHUNK
 from ingest.config.resolve import RouteConfig
 from ingest.pipeline.arize.column_view import ValidationLimits
-from ingest.pipeline.arize.validate import faults
+from ingest.pipeline.arize.validate import rows_refused
 from ingest.pipeline.decoding.columns import LearnedSchema, build
-from ingest.pipeline.decoding.fast_lane import Lanes, chosen
+from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane
 from ingest.pipeline.decoding.flatten import Row, flatten
 from ingest.pipeline.decoding.parse import Parsed, parse
 from ingest.pipeline.decoding.result import Decoded
@@ -36,10 +36,10 @@ def test_build_columns(benchmark: BenchmarkFixture, parsed: Parsed, contract: Ca
 def test_decode(
     benchmark: BenchmarkFixture, values: list[bytes | None], contract: Callable[[], LearnedSchema], lane: str
 ) -> None:
-    if lane == "fast" and chosen("auto") != "fast":
+    if lane == "fast" and installed_lane("auto") != "fast":
         pytest.skip("the fast lane is not installed: scripts/fastlane")
     benchmark.extra_info.update(calls=CHUNK, of="message")
-    lanes = Lanes(contract(), chosen("auto" if lane == "fast" else "orjson"))
+    lanes = Lanes(contract(), installed_lane("auto" if lane == "fast" else "orjson"))
     lanes.decode(values)  # the first chunk teaches the columns
     assert benchmark(lanes.decode, values).table.num_rows == CHUNK
 
@@ -48,7 +48,7 @@ def test_decode(
 def test_validate(benchmark: BenchmarkFixture, config: RouteConfig, decoded: Decoded) -> None:
     benchmark.extra_info.update(calls=CHUNK, of="message")
     limits = ValidationLimits(config.schema, config.arize.model_type, config.arize.environment)
-    assert benchmark(faults, decoded.table, limits, time.time()) == []
+    assert benchmark(rows_refused, decoded.table, limits, time.time()) == []
 
 
 @pytest.mark.benchmark(group="messages")

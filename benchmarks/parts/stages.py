@@ -82,7 +82,7 @@ def measure(*, quick: bool, tell: Tell) -> Outcome:
     """All stages, both lanes where the fast one is installed, and the whole worker beside them."""
     size = QUICK if quick else FULL
     command = f"benchmarks/run --part {PART}{' --quick' if quick else ''}"
-    fast = lanes.chosen("auto") == "fast"
+    fast = lanes.installed_lane("auto") == "fast"
     found = _Found()
     with Backlog(size.events, PARTITIONS) as backlog:
         for number in range(size.rounds):

@@ -55,7 +55,7 @@ class ChunkHandler:
     def _taken(self, taken: Taken, chunk: Chunk, now: float) -> None:
         self._columns.taken(taken, now)
         letters = taken.letters.letters
-        if exceeded := self._limit.judged(_dead(chunk, letters)):
+        if exceeded := self._limit.add(_dead(chunk, letters)):
             last = letters[-1]
             raise too_many(
                 self._topic,

@@ -38,7 +38,7 @@ class ColumnEvents:
 
     def report(self, now: float, *, last: bool = False) -> None:
         """Report the dropped values that are due; with `last` all that is left."""
-        for event in self._processors.losses.news(0, now, last=last):
+        for event in self._processors.dropped.drain(now, last=last):
             self._emit(event)
         if last:
             self._report_late_actuals(now, last=True)

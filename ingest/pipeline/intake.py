@@ -25,18 +25,18 @@ TOMBSTONE = "tombstone"
 
 
 class Processing(Protocol):
-    """What decides about messages: `ingest.pipeline.rows.Judges`."""
+    """What decides about messages: `ingest.pipeline.rows.RowProcessors`."""
 
     @property
     def routes(self) -> Sequence[RouteConfig]:
         """By number; past the last one is what no route takes."""
         ...
 
-    def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
+    def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route of each message."""
         ...
 
-    def judge(
+    def process(
         self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
     ) -> Iterator[ProcessedRows]:
         """Each of the `chosen` messages is accepted, as a row, or rejected by its index."""
@@ -66,16 +66,16 @@ class Intake:
     def __init__(
         self,
         trackers: Mapping[int, PartitionTracker],
-        judges: Processing,
+        processors: Processing,
         limits: BatchLimits,
         *,
         tombstones: bool = True,
     ) -> None:
         self._trackers = trackers
-        self._judges = judges
+        self._processors = processors
         self._tombstones = tombstones
         numbers = count(1)
-        self.batches = tuple(Batches(limits, numbers) for _ in judges.routes)
+        self.batches = tuple(Batches(limits, numbers) for _ in processors.routes)
 
     def room(self) -> int:
         """Messages that may be polled now, whatever their routes."""
@@ -95,7 +95,7 @@ class Intake:
 
         Messages of the `suspended` routes are only tracked.
         """
-        found = self._judges.sort(chunk.messages)
+        found = self._processors.route(chunk.messages)
         fresh = np.ones(len(chunk.messages), dtype=np.bool_)
         tickets: list[Ticket] = []
         for partition in np.unique(chunk.partitions).tolist():
@@ -108,7 +108,7 @@ class Intake:
 
     def take_reread(self, route: int, chunk: Chunk, now: float) -> Taken:
         """Decode what a suspended `route` reads again, and nothing of the other routes."""
-        found = self._judges.sort(chunk.messages)
+        found = self._processors.route(chunk.messages)
         fresh = np.zeros(len(chunk.messages), dtype=np.bool_)
         tickets: list[Ticket] = []
         for partition in np.unique(chunk.partitions).tolist():
@@ -129,33 +129,33 @@ class Intake:
         routes = found.routes[fresh]
         for route in np.unique(routes).tolist():
             own = [ticket for ticket in tickets if ticket.route == route]
-            if route < len(self._judges.routes) and not self._judges.routes[route].deliver:
+            if route < len(self._processors.routes) and not self._processors.routes[route].deliver:
                 for ticket in own:
                     ticket.release(filtered=ticket.span.count)
                 continue
             rejected: list[Rejected] = []
-            for judged in self._judges.judge(route, found, chunk.messages, fresh[routes == route]):
-                self._add(route, judged, own, chunk, now)
-                rejected += judged.decoded.rejected
-                widened += judged.decoded.widened
-                nulled.update(judged.decoded.nulled)
-                ignored.update(judged.decoded.ignored)
-                late += judged.decoded.late
+            for processed in self._processors.process(route, found, chunk.messages, fresh[routes == route]):
+                self._add(route, processed, own, chunk, now)
+                rejected += processed.decoded.rejected
+                widened += processed.decoded.widened
+                nulled.update(processed.decoded.nulled)
+                ignored.update(processed.decoded.ignored)
+                late += processed.decoded.late
             dead = self._without_tombstones(rejected, own, chunk)
             letters += (DeadLetter(chunk.messages[r.index], r.reason) for r in dead)
             counts = _by_ticket(own, chunk, [r.index for r in dead])
             released += zip(own, counts, strict=True)
         return Taken(DeadLetterBatch(tuple(letters), tuple(released)), tuple(widened), nulled, ignored, late)
 
-    def _add(self, route: int, judged: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
-        decoded = judged.decoded
+    def _add(self, route: int, processed: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
+        decoded = processed.decoded
         part = Part(decoded.table, chunk.partitions[decoded.accepted], chunk.offsets[decoded.accepted], tickets)
-        for lot in judged.lots:
-            rows = part.of_rows(lot.chosen)
+        for group in processed.groups:
+            rows = part.of_rows(group.rows)
             for ticket in rows.tickets:
                 ticket.hold()
             raw_bytes = chunk.raw_bytes // len(chunk.messages) * rows.table.num_rows
-            self.batches[route].add(rows, raw_bytes, now, shape=lot.shape, destination=lot.destination)
+            self.batches[route].add(rows, raw_bytes, now, shape=group.batch_group, destination=group.destination)
 
     def _without_tombstones(
         self, rejected: Sequence[Rejected], tickets: Sequence[Ticket], chunk: Chunk

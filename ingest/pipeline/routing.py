@@ -1,4 +1,4 @@
-"""Routing: which route a message takes, and where its rows go.
+"""Routing: the route of a message, and the destination of its rows.
 
 Rules
 1. The first route whose `when` holds takes a message. All entries must hold, and an entry holds if the message has one
@@ -6,17 +6,17 @@ Rules
 2. `headers.NAME`, `key` and `partition` are Kafka's, everything else is a field by its dotted path, as it stands in
    the message, before any renaming. Keys and headers are text where they are UTF-8; of several headers of a name the
    last one counts.
-3. What no route takes, and what is no JSON object, is on the route past the last one: dead letters, all of it.
-4. A destination is what [arize] says, its places filled by each message: strings as they are, numbers and booleans as
-   JSON writes them. A message that has nothing to fill a place with has no destination: a dead letter of its route.
-5. The space id is an HTTP header value (`ingest.config.credentials`, rule 2). A message that makes anything else of it
+3. A message that no route takes, or that is not a JSON object, gets the route past the last one, and is a dead letter.
+4. A destination is that of [arize], its placeholders filled by each message: strings as they are, numbers and booleans
+   as JSON writes them. A message without a value for a placeholder has no destination: a dead letter of its route.
+5. The space id is an HTTP header value (`ingest.config.credentials`, rule 2). A message that fills in anything else
    is a dead letter of its route (`bad_space_id`): sent, it would fail for ever, and the error would quote it.
-6. More than `MAX_DESTINATIONS` of them are no destinations but data: an upload for each event is nobody's wish.
-7. The route of a message depends on nothing but the message and the rules: a commit speaks of routes, and a later
-   process must find the same.
+6. More than `MAX_DESTINATIONS` of them are not destinations but data: each event would need an upload of its own.
+7. The route of a message depends on nothing but the message and the rules: a commit refers to routes, and a later
+   process must find the same ones.
 
-Theory: events of a topic have few models and versions. A chunk's values of a field are numbered once, and every
-question is asked of the different ones only.
+Theory: events of a topic have few models and versions. A chunk's values of a field are numbered once, and
+every condition is checked for the different values only.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ _KEYS = ("space_id", "model_name", "model_version", "environment", "batch_id")
 class RoutedChunk:
     """A chunk by route: the number of each message's route, and of its destination, -1 without one.
 
-    `parsed` is None if nobody had to look into the messages; `rejected` has those without a destination.
+    `parsed` is None if routing did not need the messages' fields; `rejected` has those without a destination.
     """
 
     routes: Ints
@@ -69,12 +69,12 @@ class RoutedChunk:
 
 
 class Router:
-    """Sorts messages by `routes`. `destinations` has all that were met so far, by number."""
+    """Routes messages by `routes`. `destinations` has all that were found so far, by number."""
 
     def __init__(self, routes: Sequence[RouteConfig]) -> None:
         self._routes = routes
         self._schemes = [_Scheme(route) for route in routes]
-        self._plain = len(routes) == 1 and not routes[0].when and not self._schemes[0].places
+        self._plain = len(routes) == 1 and not routes[0].when and not self._schemes[0].placeholders
         self.destinations: list[Destination] = []
         self._numbers: dict[tuple[int, Destination], int] = {}
         if self._plain and isinstance(fixed := self._schemes[0].fill([]), Destination):
@@ -82,14 +82,14 @@ class Router:
 
     @property
     def nowhere(self) -> int:
-        """The route of what no route takes; that of everything if there is but one for everything."""
+        """The route of messages that no route takes; 0 if the only route takes every message."""
         return 0 if self._plain else len(self._routes)
 
     @property
     def identity(self) -> str:
-        """Tells these routes from others: what a commit says of open routes means these. Empty for a single one.
+        """Identifies these routes: a commit's numbers of open routes refer to them. Empty for a single one.
 
-        Another version of ingest may parse what this one can't, and find another route.
+        Another version of ingest may parse messages that this one can't, and find another route.
         """
         if self._plain:
             return ""
@@ -98,7 +98,7 @@ class Router:
         ]
         return hashlib.sha256(json.dumps([__version__, rules]).encode()).hexdigest()[:12]
 
-    def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
+    def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route and the destination of each message."""
         if self._plain:
             zeros = np.zeros(len(messages), dtype=np.int64)
@@ -128,16 +128,16 @@ class Router:
         found = np.ones(values.count, dtype=np.bool_)
         for path, wanted in route.when.items():
             codes, known = values.of(path)
-            holds = _wanted(wanted)
+            holds = _matcher_of(wanted)
             found &= np.fromiter((holds(value) for value in known), dtype=np.bool_, count=len(known))[codes]
         return found
 
     @staticmethod
     def _filled(scheme: "_Scheme", rows: Ints, values: "_Values") -> Iterator[tuple[Ints, Destination | Reason]]:
-        """The rows of each destination, or of what stands in the way of one."""
+        """The rows of each destination, or of each reason why there is none."""
         if not len(rows):
             return
-        columns = [values.of(path) for path in scheme.places]
+        columns = [values.of(path) for path in scheme.placeholders]
         if not columns:
             yield rows, scheme.fill([])
             return
@@ -158,7 +158,7 @@ class Router:
 
 
 class _Scheme:
-    """How a route's destinations are filled: `places` are the paths that messages must have a value under."""
+    """How a route's destinations are filled: messages must have a value under each of the paths `placeholders`."""
 
     def __init__(self, route: RouteConfig) -> None:
         self._route = route
@@ -166,22 +166,22 @@ class _Scheme:
         self._parts: dict[str, Sequence[str | Placeholder]] = {key: parts_of(getattr(arize, key)) for key in _KEYS}
         if not arize.space_id:
             self._parts["space_id"] = (space_id(arize),)
-        self.places = list(
+        self.placeholders = list(
             dict.fromkeys(p.path for parts in self._parts.values() for p in parts if isinstance(p, Placeholder))
         )
 
     def fill(self, values: Sequence[Any]) -> Destination | Reason:
-        """The destination that `values`, in the order of `places`, make; else why there is none."""
-        known = dict(zip(self.places, map(_spell, values), strict=True))
-        for path, spelled in known.items():
-            if not spelled:
+        """The destination that `values`, in the order of `placeholders`, make; else why there is none."""
+        known = dict(zip(self.placeholders, map(_as_text, values), strict=True))
+        for path, value_text in known.items():
+            if not value_text:
                 detail = f'"{path}" has no text or number in it, which [arize] is to be filled with'
                 return Reason("no_destination", detail)
         filled = {
             key: "".join(known[part.path] or "" if isinstance(part, Placeholder) else part for part in parts)
             for key, parts in self._parts.items()
         }
-        if self.places and (fault := header_fault(filled["space_id"])):
+        if self.placeholders and (fault := header_fault(filled["space_id"])):
             detail = f"what fills [arize] space_id: {fault}; a space id is printable ASCII without blanks"
             return Reason("bad_space_id", detail)
         if filled["environment"] not in get_args(Environment):
@@ -190,7 +190,7 @@ class _Scheme:
         if filled["environment"] != "validation":
             filled["batch_id"] = ""
         arize = self._route.arize.filled(filled)
-        wrong = faults(self._route.schema, arize) if self.places else []
+        wrong = faults(self._route.schema, arize) if self.placeholders else []
         if wrong:
             return Reason("no_destination", wrong[0])
         return Destination(**filled)
@@ -224,19 +224,19 @@ class _Values:
         numbers: dict[tuple[type, Any], int] = {}
         codes = np.zeros(self.count, dtype=np.int64)
         for row, value in enumerate(column):
-            known = None if isinstance(value, list | dict) else value  # of no use to a route
+            known = None if isinstance(value, list | dict) else value  # never matches a route
             codes[row] = numbers.setdefault((type(known), known), len(numbers))
         return codes, [value for _, value in numbers]
 
 
-def _wanted(values: Sequence[Any]) -> Callable[[Any], bool]:
+def _matcher_of(values: Sequence[Any]) -> Callable[[Any], bool]:
     exact = {(type(value), value) for value in values if not (isinstance(value, str) and "*" in value)}
     wild = [".*".join(map(re.escape, value.split("*"))) for value in values if isinstance(value, str) and "*" in value]
     pattern = re.compile("|".join(wild) or MATCHES_NOTHING, re.DOTALL)
     return lambda value: (type(value), value) in exact or (isinstance(value, str) and bool(pattern.fullmatch(value)))
 
 
-def _spell(value: Any) -> str | None:
+def _as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value)

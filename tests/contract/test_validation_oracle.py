@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.config.schema import Environment
-from ingest.pipeline.arize.uploader import arize_schema, meanings
+from ingest.pipeline.arize.uploader import arize_schema, batch_roles
 from tests.harness.sdk_oracle import configured, judged, named_schema, oracle, raw_table, sent, wire
 from tests.harness.validation_cases import (
     BAD_POLYGONS,
@@ -75,7 +75,7 @@ def test_our_verdict_is_the_sdk_s(case: Case) -> None:
 
     # What we pass it passes, shape by shape, exactly as it would be sent.
     for table in sent(config, decoded):
-        assert oracle(config, table, arize_schema(meanings(config, table))) == []
+        assert oracle(config, table, arize_schema(batch_roles(config, table))) == []
     # What we reject it rejects: the same rows, unjudged.
     if case.code is not None:
         table = raw_table([*neighbours, row, *neighbours])
@@ -159,7 +159,7 @@ def test_random_rows(drawn: tuple[str, Environment, list[Row]]) -> None:
     name, environment, rows = drawn
     config = configured(MODELS[name], environment)
     for table in sent(config, judged(config, rows)):
-        assert oracle(config, table, arize_schema(meanings(config, table))) == []
+        assert oracle(config, table, arize_schema(batch_roles(config, table))) == []
     good = MODELS[name].whole
     for row in rows:
         codes = {fault.reason.code for fault in judged(config, [row]).rejected}

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ingest.pipeline.decoding.column_types import Rule
 from ingest.pipeline.decoding.columns import LearnedSchema
-from ingest.pipeline.decoding.fast_lane import Lanes, chosen
+from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane
 from ingest.pipeline.decoding.orjson_lane import Decoder
 from ingest.pipeline.decoding.parse import parse
 from ingest.pipeline.decoding.result import Decoded
@@ -104,7 +104,7 @@ def compare(rules: Rules, chunks: Sequence[Sequence[bytes | None]]) -> int:
     one, by_blocks, by_both = LearnedSchema(rules), LearnedSchema(rules), LearnedSchema(rules)
     rows = Decoder(one)
     others = [(by_blocks, Decoder(by_blocks, block=_BLOCK).decode)]
-    if chosen("auto") == "fast":
+    if installed_lane("auto") == "fast":
         others.append((by_both, Lanes(by_both, "fast").decode))
     for values in chunks:
         wanted = rows.build(parse(values))

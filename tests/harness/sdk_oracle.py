@@ -15,8 +15,8 @@ from ingest.config.resolve import RouteConfig
 from ingest.config.schema import Environment, misplaced
 from ingest.config.sections import Arize
 from ingest.config.settings import Config
-from ingest.pipeline.arize.roles import shapes
-from ingest.pipeline.arize.uploader import arize_schema, meanings
+from ingest.pipeline.arize.roles import batch_groups
+from ingest.pipeline.arize.uploader import arize_schema, batch_roles
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.rows import RowProcessor
 from tests.harness.messages import FakeMessage
@@ -31,14 +31,14 @@ def configured(model: Model, environment: Environment) -> RouteConfig:
 
 
 def judged(config: RouteConfig, rows: list[Row]) -> Decoded:
-    return RowProcessor(config, lambda: NOW_S).judge(
+    return RowProcessor(config, lambda: NOW_S).process(
         [FakeMessage(json.dumps(row).encode(), timestamp=(1, int(NOW_S * 1000))) for row in rows]
     )
 
 
 def sent(config: RouteConfig, decoded: Decoded) -> Iterator[pa.Table]:
     """The accepted rows as they are sent, shape by shape."""
-    bits = shapes(decoded.table, config.schema, config.arize.model_type)
+    bits = batch_groups(decoded.table, config.schema, config.arize.model_type)
     for bit in sorted(set(bits.tolist())):
         yield pa.Table.from_batches([decoded.table.filter(pa.array(bits == bit))])
 
@@ -85,7 +85,7 @@ def raw_table(rows: list[Row]) -> pa.Table:
 
 def named_schema(config: RouteConfig, table: pa.Table) -> ArizeSchema:
     """The SDK's schema for the columns that the configuration names and the table has, those of nulls included."""
-    named = arize_schema(meanings(config, pa.table({name: [1] for name in table.column_names})))
+    named = arize_schema(batch_roles(config, pa.table({name: [1] for name in table.column_names})))
     foreign = [key for key in misplaced(config.arize.model_type) if key in table.column_names]
     shap = [name for name in table.column_names if name.endswith("_shap")]
     features: Any = named.feature_column_names

@@ -1,3 +1,5 @@
+"""Exit codes are the documented ones, and errors keep all they hold between processes."""
+
 import pickle
 
 import pytest

@@ -17,10 +17,9 @@ from ingest.commands.dead_letters.store import Store
 from ingest.commands.dead_letters.stored import IndexEntry, Origin, StoredDeadLetter
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
-from ingest.pipeline.dead_letters.queue import pairs
 from ingest.pipeline.dead_letters.redact import is_redacted
 from ingest.pipeline.kafka.reread import refetch
-from ingest.records import KafkaMessage
+from ingest.records import KafkaMessage, header_pairs
 
 _CHUNK = 2_000
 
@@ -84,7 +83,10 @@ class OriginalsStore:
                     f"{entry.origin.offset} any more; run the command again to skip such dead letters",
                     exit_code=ExitCode.KAFKA,
                 )
-            headers = [(name, value.encode() if isinstance(value, str) else value) for name, value in _pairs(message)]
+            headers = [
+                (name, value.encode() if isinstance(value, str) else value)
+                for name, value in header_pairs(message.headers())
+            ]
             letters.append(
                 replace(letter, raw_key=message.key(), raw_headers=headers, raw_value=message.value()).with_replays(
                     entry.replays
@@ -126,7 +128,3 @@ def _originals(kafka: Kafka, entries: Sequence[IndexEntry]) -> dict[Origin, Kafk
             if origin in origins and not is_redacted(message):
                 found[origin] = message
     return found
-
-
-def _pairs(message: KafkaMessage) -> list[tuple[str, str | bytes | None]]:
-    return list(pairs(message.headers()))

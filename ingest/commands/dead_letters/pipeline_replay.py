@@ -61,8 +61,8 @@ class PipelineReplay:
         self._emit = emit
         # Batches are closed by their size only, and at the end.
         limits = BatchLimits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
-        self._judges = RowProcessors(config, time.time, hashed=hashed)
-        self._intake = Intake({_PARTITION: PartitionTracker(_PARTITION, 0)}, self._judges, limits)
+        self._processors = RowProcessors(config, time.time, hashed=hashed)
+        self._intake = Intake({_PARTITION: PartitionTracker(_PARTITION, 0)}, self._processors, limits)
         self._answer = threading.Event()
         self._sink = sink(config)
         self._next = 0
@@ -87,7 +87,7 @@ class PipelineReplay:
                 emit=Emitter(self._emit, 0, route.name),
                 on_answer=self._answer.set,
             )
-            for number, route in enumerate(self._judges.routes)
+            for number, route in enumerate(self._processors.routes)
             if route.deliver
         }
         try:
@@ -142,7 +142,7 @@ class PipelineReplay:
         )
         now = time.monotonic()
         taken = self._intake.take(chunk, now)
-        for event in self._judges.losses.news(0, now, last=self._next == len(self._entries)):
+        for event in self._processors.dropped.drain(now, last=self._next == len(self._entries)):
             self._emit(event)
         return taken.letters.letters
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 from ingest.pipeline.dead_letters import topic as names
-from ingest.pipeline.dead_letters.queue import pairs
 from ingest.pipeline.dead_letters.redact import REDACTED
-from ingest.records import KafkaMessage
+from ingest.records import KafkaMessage, header_pairs
 
 REPLAYED = "ingest.replayed"  # the header of a message that counts its replays
 
@@ -150,7 +149,7 @@ def from_line(line: bytes, location: tuple[int, int]) -> StoredDeadLetter | None
 
 def from_message(message: KafkaMessage) -> StoredDeadLetter | ReplayMark | None:
     """The dead letter or mark in one message of a dead-letter topic; None for any other message."""
-    headers = [(name, _bytes(value)) for name, value in pairs(message.headers())]
+    headers = [(name, _bytes(value)) for name, value in header_pairs(message.headers())]
     provenance = {
         name: (value or b"").decode(errors="replace") for name, value in headers if name.startswith(names.PREFIX)
     }

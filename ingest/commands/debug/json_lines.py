@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from ingest.commands.debug import payload
 from ingest.commands.debug.output import OutputStream
 from ingest.commands.debug.trace import (
     BatchTrace,
@@ -23,7 +22,7 @@ from ingest.commands.debug.trace import (
     TraceSummary,
     UploadTrace,
 )
-from ingest.records import KafkaMessage
+from ingest.records import KafkaMessage, header_pairs
 
 EVENTS: Mapping[type[TraceRecord], str] = {
     TraceStart: "start",
@@ -65,7 +64,7 @@ def _message(message: KafkaMessage) -> dict[str, Any]:
         "offset": message.offset(),
         "timestamp_ms": message.timestamp()[1],
         "key": message.key(),
-        "headers": payload.header_pairs(message.headers()),
+        "headers": header_pairs(message.headers()),
         "value": message.value(),
     }
 

@@ -8,11 +8,8 @@ Rules
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from ingest.records import Headers
 
 VALUE_CHARACTERS = 4_000
 VALUE_LINES = 80
@@ -50,11 +47,6 @@ def cell(value: Any, most: int = CELL_CHARACTERS) -> str:
 
 def _cut(shown: str, most: int, length: int) -> str:
     return shown if len(shown) <= most else f"{shown[:most]}… ({length:,} characters)"
-
-
-def header_pairs(headers: Headers) -> list[tuple[str, str | bytes | None]]:
-    """A message's headers, in either of the shapes that confluent_kafka's types allow."""
-    return list(headers.items() if isinstance(headers, Mapping) else headers or ())
 
 
 def moment(at_ms: int) -> str:

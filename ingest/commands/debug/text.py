@@ -26,7 +26,7 @@ from ingest.commands.debug.trace import (
     TraceSummary,
     UploadTrace,
 )
-from ingest.records import KafkaMessage
+from ingest.records import KafkaMessage, header_pairs
 from ingest.status.formatting import amount, count
 
 _NOT_JSON_REASONS = {"not_json", "tombstone"}
@@ -127,7 +127,7 @@ class TextOutput:
         elif seen.route:
             self._print((f"  route    {payload.escape(seen.route)}", ""))
         self._print((f"  key      {payload.line(message.key())}", ""))
-        for name, raw in payload.header_pairs(message.headers()):
+        for name, raw in header_pairs(message.headers()):
             self._print((f"  header   {payload.line(name)} = {payload.line(raw)}", ""))
         if value is None:
             self._print(("  value    (none: a tombstone)", ""))

@@ -54,17 +54,17 @@ class _RecordingProcessors(RowProcessors):
         self.ignored: Counter[str] = Counter()
         self.seconds = 0.0
 
-    def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
+    def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         began = time.monotonic()
-        found = super().sort(messages)
+        found = super().route(messages)
         self.seconds += time.monotonic() - began
         return found
 
-    def judge(
+    def process(
         self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
     ) -> Iterator[ProcessedRows]:
         began = time.monotonic()
-        for judged in super().judge(route, found, messages, chosen):
+        for judged in super().process(route, found, messages, chosen):
             self.seconds += time.monotonic() - began
             name = self.routes[route].name if route < len(self.routes) else ""
             for row, index in enumerate(judged.decoded.accepted.tolist()):
@@ -203,15 +203,15 @@ class TracedIntake:
 
     def _decode_alone(self, message: KafkaMessage) -> None:
         judges = RowProcessors(self._config, time.time)
-        found = judges.sort([message])
+        found = judges.route([message])
         route = int(found.routes[0])
         if route == len(judges.routes) or judges.routes[route].deliver:
-            list(judges.judge(route, found, [message], np.zeros(1, dtype=np.int64)))
+            list(judges.process(route, found, [message], np.zeros(1, dtype=np.int64)))
 
 
 def trace_batch(config: RouteConfig, batch: Batch, table: pa.Table, to_dataframe_s: float) -> BatchTrace:
     """The batch as it would be sent: columns, the SDK's schema and the destination, without the API key."""
-    roles = uploader.meanings(config, table)
+    roles = uploader.batch_roles(config, table)
     schema = dataclasses.asdict(uploader.arize_schema(roles))
     return BatchTrace(
         number=batch.number,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.errors import DecodeError
-from ingest.pipeline.decoding.column_types import KINDS, PAST_64_BITS, Rule, keeps, kind_of
+from ingest.pipeline.decoding.column_types import PAST_64_BITS, PAST_INT64, PLAIN_TYPES, Rule, count_kept, type_of_value
 from ingest.pipeline.decoding.learned_schema import LearnedSchema
 from ingest.pipeline.decoding.parse import Parsed
 from ingest.pipeline.decoding.raw_text import RawText
@@ -22,7 +22,6 @@ from ingest.pipeline.decoding.raw_text import RawText
 MOST_COLUMNS = 10_000
 MOST_DISTINCT = 1_000
 EXAMPLES = 3
-_PAST_INT64 = 2.0**63
 # On a tie float is preferred to integer, because it holds both.
 _ORDER = ("float", "integer", "boolean", "string", "list of strings")
 
@@ -72,15 +71,15 @@ class ColumnStatistics:
         """The type that keeps most values; None if no allowed type keeps any."""
         if rule is not None and rule.pinned:
             return rule.pinned
-        allowed = [kind for kind in _ORDER if rule is None or kind in rule.kinds]
-        best = max(allowed, key=lambda kind: keeps(self.type_counts, kind), default=None)
-        return best if best is not None and keeps(self.type_counts, best) else None
+        allowed = [kind for kind in _ORDER if rule is None or kind in rule.types]
+        best = max(allowed, key=lambda kind: count_kept(self.type_counts, kind), default=None)
+        return best if best is not None and count_kept(self.type_counts, best) else None
 
     def misfits(self, kind: str, rule: Rule | None) -> int:
         """The number of values that a column of this type can't hold."""
         if rule is not None and rule.on_conflict == "text":
             return 0
-        kept = keeps(self.type_counts, kind)
+        kept = count_kept(self.type_counts, kind)
         if kind == "float" and not self.type_counts["float"]:
             kept = self.type_counts["integer"]  # pinned to float, but the sample has no float
         return self.values - kept
@@ -109,7 +108,7 @@ class SampleStatistics:
 
     def _add(self, key: str, value: Any, source: RawText, index: int) -> None:
         learned = self._learned
-        name = learned.names.of(key)
+        name = learned.renamer.column_of(key)
         if name is None:
             return
         column = self.columns.get(name)
@@ -123,8 +122,8 @@ class SampleStatistics:
             column.add(learned.privacy.digest(value), "string")
             return
         rule = learned.rules.get(name)
-        kind = kind_of(value, KINDS if rule is None else rule.kinds) or "object"
-        if kind == "float" and abs(value) >= _PAST_INT64 and _is_past_64_bits(source, index, key):
+        kind = type_of_value(value, PLAIN_TYPES if rule is None else rule.types) or "object"
+        if kind == "float" and abs(value) >= PAST_INT64 and _is_past_64_bits(source, index, key):
             kind = PAST_64_BITS
         column.add(value, kind)
 

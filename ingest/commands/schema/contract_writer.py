@@ -159,10 +159,10 @@ class ContractWriter:
 def _why_not_pinned(name: str, seen: ColumnStatistics, rule: Rule | None) -> str:
     if "*" in name:
         return "because its name contains *, which is a wildcard here"
-    if rule is not None and rule.kinds & STRUCTURED:
+    if rule is not None and rule.types & STRUCTURED:
         return f"because [schema] {rule.setting} determines its type"
     if rule is not None and not seen.type_for(rule):
-        return f"because [schema] {rule.setting} requires {' or '.join(sorted(rule.kinds))}"
+        return f"because [schema] {rule.setting} requires {' or '.join(sorted(rule.types))}"
     return "because no column type holds any of its values" if not seen.type_for(rule) else "because [schema] adds it"
 
 

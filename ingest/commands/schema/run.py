@@ -57,7 +57,7 @@ def contract(config: TopicConfig, sample: Sample, *, examples: bool) -> str:
     statistics = SampleStatistics(
         LearnedSchema(
             rules(config.schema, config.arize.model_type),
-            names=ColumnRenamer(config.schema.rename, config.schema.exclude),
+            renamer=ColumnRenamer(config.schema.rename, config.schema.exclude),
             privacy=privacy_of(config.schema),
         )
     )
@@ -75,7 +75,7 @@ def _decode_under(config: TopicConfig, pinned: InferredContract, messages: Seque
     judge = RowProcessor(config.single_route().with_schema(pinned.schema), time.time)
     rejected, nulled, ignored = Counter[str](), Counter[str](), Counter[str]()
     for chunk in _chunks(messages):
-        decoded = judge.judge(chunk)
+        decoded = judge.process(chunk)
         rejected.update(fault.reason.code for fault in decoded.rejected)
         nulled.update(decoded.nulled)
         ignored.update(decoded.ignored)

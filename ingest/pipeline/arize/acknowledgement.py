@@ -1,12 +1,12 @@
-"""What an acknowledgement is: the judge of one answer.
+"""Decides whether an answer is an acknowledgement.
 
 Rules
-1. Only a 2xx can be one, and only if it is complete by RFC 9112, section 8; `answer` sees to that.
+1. Only a 2xx can be one, and only if it is complete by RFC 9112, section 8; `answer` makes sure of that.
 2. It answers this very POST: the request was sent to its last byte, and the status came after all but its last piece.
 3. "strict": its body is empty or complete JSON, whatever its Content-Type; white space and a byte order mark around it
    do not count. Nothing more is known of Arize's answers, and the SDK takes any JSON, and an empty body, for success
    too. Anything else is the page of a proxy or a portal.
-4. "status": the body is not judged.
+4. "status": the body does not matter.
 5. Everything else is ambiguous: the rows may be stored or not, so they are sent again.
 6. No text here quotes the body.
 """
@@ -30,7 +30,7 @@ class UndecodableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was seen of an answer that is complete.
+    """What is known of a complete answer.
 
     `sent_whole`: the request was sent to its last byte. `early`: its status arrived before the request's last piece was
     sent. `body` is decoded, or `undecodable` says why it is not.
@@ -54,7 +54,7 @@ def doubt(seen: Evidence, mode: Mode) -> str | None:
         return None
     what = seen.undecodable and f"body is not readable: {seen.undecodable}"
     if not what and not _is_empty_or_json(seen.body):
-        what = f"body is {_kind(seen.body)}, neither empty nor JSON: a proxy or portal answered, not Arize"
+        what = f"body is {_content_of(seen.body)}, neither empty nor JSON: a proxy or portal answered, not Arize"
     if not what:
         return None
     return (
@@ -75,7 +75,7 @@ def _is_empty_or_json(body: bytes) -> bool:
     return True
 
 
-def _kind(body: bytes) -> str:
+def _content_of(body: bytes) -> str:
     start = body[:1024].lower()
     if b"<html" in start or b"<!doctype html" in start:
         return "HTML"

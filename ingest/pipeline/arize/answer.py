@@ -1,4 +1,4 @@
-"""One HTTP/1.1 answer, read whole: complete by RFC 9112, section 8, or an exception.
+"""Reads one HTTP/1.1 answer: it is complete by RFC 9112, section 8, or an exception is raised.
 
 `http.client` takes the end of a connection for the end of a head, of a chunk's line and of a trailer, gives 102 and 103
 out as final, and reads on to the end of the connection where a Content-Length is no number.
@@ -8,9 +8,9 @@ Rules
    answer is incomplete.
 2. 1xx but 101 are interim: skipped, as many as come. All heads of an answer together are bounded.
 3. The body ends by chunks, else by Content-Length, else with the connection: 204, 304 and 101 have none. A length that
-   is not plain digits, or two that differ, or another Transfer-Encoding than chunked, says nothing: malformed.
-4. A connection ends in order by FIN, under TLS by close_notify; never by our own cut. A missing close_notify is borne
-   where `bears_ragged_end` allows it, and for answers that acknowledge nothing.
+   is not plain digits, or two that differ, or another Transfer-Encoding than chunked, is malformed.
+4. A connection ends in order by FIN, under TLS by close_notify; never by our own cut. A missing close_notify is
+   accepted where `bears_ragged_end` allows it, and for answers that acknowledge nothing.
 5. A body over BODY_BYTES_MOST is no acknowledgement's; of other answers the beginning is kept, for people to read.
 6. A connection is used again only if all about the answer was regular, and nothing has come after it.
 """
@@ -69,7 +69,7 @@ class Answer(HTTPResponse):
         debuglevel: int = 0,
         method: str | None = None,
     ) -> None:
-        """As http.client makes one, but for the first three; `cut_off` tells whether we ended the connection."""
+        """As http.client makes one, but for the first three; `cut_off` returns whether we ended the connection."""
         super().__init__(stream, debuglevel, method)  # type: ignore[arg-type]  # it only asks it for a file
         self._exchange = exchange
         self._stream = stream

@@ -1,7 +1,7 @@
 """The bytes that a connection's peer sends: read in order, with their positions, and how they end.
 
-`http.client` reads through an `io.BufferedReader`, which can't say which bytes were there before the request had been
-sent, holds back what follows an answer, and takes each end of a connection for an orderly one.
+`http.client` reads through an `io.BufferedReader`, which does not know which bytes had arrived before the request had
+been sent, holds back what follows an answer, and takes each end of a connection for an orderly one.
 """
 
 import socket
@@ -27,7 +27,7 @@ class AnswerStream:
     """All that the peer of one connection sends, also what it sends unasked."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """`sock` may be an `ssl.SSLSocket`, whose end without a close_notify then is told from an orderly one."""
+        """`sock` may be an `ssl.SSLSocket`, whose end without a close_notify then differs from an orderly one."""
         if hasattr(sock, "suppress_ragged_eofs"):
             sock.suppress_ragged_eofs = False
         self._socket = sock
@@ -58,7 +58,7 @@ class AnswerStream:
         return pending is not None and pending() > 0
 
     def take_early(self) -> None:
-        """Note what has arrived by now: it can't answer what is still to be sent."""
+        """Mark the bytes that have arrived by now: they can't answer what is still to be sent."""
         timeout_s = self._socket.gettimeout()
         try:
             self._socket.settimeout(0)

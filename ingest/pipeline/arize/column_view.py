@@ -1,7 +1,7 @@
-"""One look at a chunk's columns: masks over its rows, and where a limit is passed.
+"""A view of a chunk's columns for validation: masks over its rows, and the rows that exceed a limit.
 
-Theory: each question first asks Arrow for an extreme or a count, which settles nearly every column; rows are looked for
-only where it does not.
+Theory: each check first asks Arrow for an extreme or a count, which is enough for nearly every column; rows are
+searched only where it is not.
 """
 
 import math

@@ -1,10 +1,10 @@
-"""The text of a failed request for people: it names the cause, and quotes no secret and no payload.
+"""The text of a failed request: it names the cause, and quotes no secret and no payload.
 
 Rules
-1. The root of a failure speaks, without the SDK's and urllib3's wrapping.
+1. The text is that of the failure's root cause, without the SDK's and urllib3's wrapping.
 2. Only a root from the network, the system, TLS or the framing of HTTP keeps its text. Others (a header that can't be
-   encoded, an address that can't be read) quote what they dislike, which may be the key: they give only their name.
-3. What others wrote loses control characters, the secrets in use and `user:password@`, then is cut to a length.
+   encoded, an address that can't be read) quote the value, which may be the key: only their name is shown.
+3. Text of other programs loses control characters, the secrets in use and `user:password@`, then is cut to a length.
 """
 
 import re
@@ -22,7 +22,7 @@ _SCANNED_CHARACTERS = 20_000
 _LONG_CHARACTERS = 8
 _CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*@")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
-_SPOKEN: tuple[type[BaseException], ...] = (
+_WITH_TEXT: tuple[type[BaseException], ...] = (
     OSError,
     HTTPException,
     urllib3.TimeoutError,
@@ -31,31 +31,35 @@ _SPOKEN: tuple[type[BaseException], ...] = (
     urllib3.SSLError,
     urllib3.ProxyError,
 )
-_SILENT: tuple[type[BaseException], ...] = (requests.RequestException, InvalidURL, ValueError)
+_NAME_ONLY: tuple[type[BaseException], ...] = (requests.RequestException, InvalidURL, ValueError)
 
 
 def cleaned(text: str, secrets: Iterable[str] = (), most: int = TEXT_CHARACTERS) -> str:
-    """What others wrote, as one line without control characters, `secrets` and credentials, `most` characters long."""
+    """Another program's text in one line of `most` characters, without control characters, `secrets` and logins."""
     text = " ".join(_UNPRINTABLE.sub(" ", text[:_SCANNED_CHARACTERS]).split())
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         for spelled in {secret, quote(secret), quote(secret, safe=""), repr(secret)[1:-1]}:
             found = re.escape(spelled)
             # A space may be called "s": as a word of its own it is hidden, not in all words.
             text = re.sub(found if len(spelled) >= _LONG_CHARACTERS else rf"(?<!\w){found}(?!\w)", _HIDDEN, text)
-    return shown_url(text)[:most]
+    return without_url_logins(text)[:most]
 
 
-def shown_url(text: str) -> str:
-    """A URL, or a text with some, without `user:password@`."""
+def without_url_logins(text: str) -> str:
+    """A text without the `user:password@` of the URLs in it.
+
+    Other words with an @, such as an e-mail address in an answer, stay; `credentials.without_logins` is for a host that
+    may be written without a scheme, and removes every word up to an @.
+    """
     return _CREDENTIALS.sub(f"{_HIDDEN}@", text)
 
 
 def failure_text(failed: Exception, secrets: Iterable[str]) -> str:
-    """What went wrong with a request that `secrets` went into."""
+    """Why a request failed whose address or headers hold `secrets`."""
     root = _root(failed)
     name = type(failed).__name__
     # Python counts a certificate that fails among the ValueErrors.
-    if not isinstance(root, ssl.SSLError) and (isinstance(root, _SILENT) or not isinstance(root, _SPOKEN)):
+    if not isinstance(root, ssl.SSLError) and (isinstance(root, _NAME_ONLY) or not isinstance(root, _WITH_TEXT)):
         what = name if root is failed else f"{name}: {type(root).__name__}"
         return f"{what}; the request can't be made. Check the ARIZE_* settings, the key, the space and the proxies"
     return cleaned(f"{name}: {root}", secrets)

@@ -1,4 +1,4 @@
-"""Boxes and polygons, judged as the SDK does, for a whole column at once.
+"""Validates boxes and polygons as the SDK does, but a whole column together.
 
 Rules (arize 8.61, batch_validation/validator.py)
 1. A box is 4 numbers, none negative, its second corner right of and below its first.
@@ -6,7 +6,7 @@ Rules (arize 8.61, batch_validation/validator.py)
    in touch.
 
 Theory: the SDK compares every edge with every other in Python. Here edges are sorted by where they begin on the x axis,
-so that only those whose spans overlap are compared, in arrays; the formulas are the same, so the verdicts are too.
+so that only those whose spans overlap are compared, in arrays; the formulas are the same, so the results are too.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def parents_of(array: pa.Array) -> Ints:
 
 
 def bad_boxes(column: pa.Array) -> Ints:
-    """Rows of a list<list<double>> with a box that is none."""
+    """Rows of a list<list<double>> with an invalid box."""
     rows, lengths, values, parents = _shapes(column)
     bad = lengths != 4
     inside = np.asarray(values[~bad[parents]], dtype=np.float64).reshape(-1, 4)
@@ -45,7 +45,7 @@ def bad_boxes(column: pa.Array) -> Ints:
 
 
 def bad_polygons(column: pa.Array) -> Ints:
-    """Rows of a list<list<double>> with a polygon that is none."""
+    """Rows of a list<list<double>> with an invalid polygon."""
     rows, lengths, values, parents = _shapes(column)
     bad = (lengths < 6) | (lengths % 2 != 0)
     bad[parents[values < 0]] = True
@@ -93,7 +93,7 @@ def _with_crossing_edges(points: Floats, owners: Ints) -> Ints:
 
 
 def _candidates(begin: Floats, end: Floats, owners: Ints, index: Ints, size: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Pairs of edges of one polygon, the earlier first, that are no neighbours and overlap on the x axis."""
+    """Pairs of edges of one polygon, the earlier first, that are not neighbours and overlap on the x axis."""
     low, high = np.minimum(begin, end), np.maximum(begin, end)
     _, ranks = np.unique(np.r_[low, high], return_inverse=True)
     span = 2 * len(low) + 1
@@ -106,8 +106,8 @@ def _candidates(begin: Floats, end: Floats, owners: Ints, index: Ints, size: Int
         right = left + 1 + np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
         one, other = np.minimum(order[left], order[right]), np.maximum(order[left], order[right])
         apart = index[other] - index[one]
-        strangers = (apart > 1) & ~((index[one] == 0) & (index[other] == size[one] - 1))
-        yield one[strangers], other[strangers]
+        not_neighbours = (apart > 1) & ~((index[one] == 0) & (index[other] == size[one] - 1))
+        yield one[not_neighbours], other[not_neighbours]
 
 
 def _touching(p1: Floats, p2: Floats, p3: Floats, p4: Floats) -> Mask:

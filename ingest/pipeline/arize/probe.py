@@ -1,7 +1,7 @@
-"""One request to Arize that holds no row: whether it is there, and whether it refuses the key, before anything is sent.
+"""A request to Arize without rows: is the endpoint there, and does it refuse the key?
 
-The request is an upload's in everything but its body, which is empty: nothing in it can be stored. Arize does not
-document whether it looks at the key before the rows, so an answer other than 401 and 403 is no proof of the key.
+The request is that of an upload with an empty body: nothing in it can be stored. Arize does not document whether it
+checks the key before the rows, so an answer other than 401 and 403 is no proof of the key.
 """
 
 import threading
@@ -13,18 +13,18 @@ from pydantic import SecretStr
 from ingest.errors import RetryableError
 from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.acknowledgement import Mode
-from ingest.pipeline.arize.failure_text import cleaned, failure_text, shown_url
+from ingest.pipeline.arize.failure_text import cleaned, failure_text, without_url_logins
 from ingest.pipeline.arize.uploader import address
 
 _TIMEOUT_S = 15.0
-_GRACE_S = 1.0  # the request's own timeout is given this much to speak first
+_GRACE_S = 1.0  # the request's own timeout comes first
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """What the endpoint said: an HTTP status, where a redirect leads to, and its own time (a Date header).
+    """The endpoint's answer: its HTTP status, the target of a redirect, and its own time (the Date header).
 
-    `unproven` says why its 2xx would not acknowledge a batch, and is empty otherwise.
+    `unproven` is why its 2xx would not acknowledge a batch, and is empty otherwise.
     """
 
     endpoint: str
@@ -35,13 +35,13 @@ class ProbeAnswer:
 
 
 def probe(key: SecretStr, space_id: str, acknowledgement: Mode) -> ProbeAnswer:
-    """Ask the endpoint of the SDK's settings.
+    """Send one empty request to the endpoint of the SDK's settings.
 
-    Raises ConfigError when the SDK refuses its settings, RetryableError when nobody answers.
+    Raises ConfigError when the SDK refuses its settings, RetryableError when there is no answer.
     """
     url, headers, verify = address(key.get_secret_value())
     secrets = (key.get_secret_value(), space_id)
-    said = {"arize-space-id": space_id, "arize-interface": "batch", "number-of-rows": "0"}
+    own_headers = {"arize-space-id": space_id, "arize-interface": "batch", "number-of-rows": "0"}
     attempt = transport.Attempt()
     deadline = threading.Timer(_TIMEOUT_S + _GRACE_S, attempt.cut)
     deadline.daemon = True
@@ -49,18 +49,18 @@ def probe(key: SecretStr, space_id: str, acknowledgement: Mode) -> ProbeAnswer:
     transport.begin(attempt, acknowledgement)
     unproven = ""
     try:
-        response = transport.post(url, timeout=_TIMEOUT_S, data=b"", headers={**headers, **said}, verify=verify)
+        response = transport.post(url, timeout=_TIMEOUT_S, data=b"", headers={**headers, **own_headers}, verify=verify)
     except transport.UnprovenError as answered:
         response, unproven = answered.response, str(answered)
     except (requests.RequestException, OSError) as failed:
         why = f"no complete answer within {_TIMEOUT_S:g} s" if attempt.cut_off else failure_text(failed, secrets)
-        raise RetryableError(f"{shown_url(url)}: {why}") from None
+        raise RetryableError(f"{without_url_logins(url)}: {why}") from None
     finally:
         transport.end()
         deadline.cancel()
     location = response.headers.get("Location")
     return ProbeAnswer(
-        shown_url(url),
+        without_url_logins(url),
         response.status_code,
         None if location is None else cleaned(location, secrets),
         response.headers.get("Date"),

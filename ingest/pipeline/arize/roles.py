@@ -1,20 +1,20 @@
-"""Schema rules: which column means what to Arize, and what Arize takes in it.
+"""Column roles: what each column is to Arize, and which rows may share a batch.
 
 Rules
 1. The reserved columns are those of Arize's Kafka page (prediction_id, prediction_ts, prediction_label,
    prediction_score) unless [schema] renames them; an empty name switches one off.
-2. What [schema] gives a meaning of its own (SHAP, embeddings, ranking, boxes, ...) is that and no feature. A column
+2. A column that [schema] gives a role of its own (SHAP, embeddings, ranking, boxes, ...) is not a feature. A column
    is a tag if [schema] tags names it, else a feature; with [schema] features set, only those are features. A `*` in a
    name stands for any characters.
 3. prediction_id must have a value in every row, timestamp in every row with a prediction: Arize refuses a whole upload
-   for one null in them. A row without one becomes a dead letter, whatever its neighbours have.
-4. Kinds are those the SDK's validator takes (arize 8.61, batch_validation/validator.py): timestamps what their unit is
-   written in, scores numbers, labels of numeric models numbers, a tag no list. The SDK looks away from the scores of
+   for one null in them. A row without one becomes a dead letter by itself.
+4. Types are those that the SDK's validator takes (arize 8.61, batch_validation/validator.py): timestamps the types of
+   their unit, scores numbers, labels of numeric models numbers, a tag no list. The SDK does not check the scores of
    numeric models, but sends them in the label's place.
-5. A column of nothing but nulls has no meaning in its batch: it has nothing to say, and the SDK refuses some of them.
+5. A column of nothing but nulls has no role in its batch: it holds no value, and the SDK refuses some of them.
 6. Some columns must be whole in a batch that has them at all: the SDK refuses the batch for one null in a ranking
    model's rank, a multi_class model's scores, an object_detection model's boxes; and where two columns mean the same,
-   it sends one of them and drops the other in silence. Rows whose `shapes` differ never share a batch.
+   it sends one of them and drops the other in silence. Rows whose `batch_groups` differ never share a batch.
 7. A row without a prediction is delayed: an actual, or SHAP values, that Arize joins to an earlier prediction by its
    id. The SDK calls a whole batch delayed, or none of it, by the columns that it names (arize 8.61, `is_delayed` in
    ml/types.py), so these rows have batches of their own, which name no column without a value: Arize must not take the
@@ -43,7 +43,7 @@ from ingest.config.schema import (
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The columns of one batch by what they mean; None or absent where the batch has no such column.
+    """The columns of one batch by their role; None or absent where the batch has no such column.
 
     `shap` maps a feature to its column; `images` has the columns of an object_detection model by section and part, as
     in "object_detection.prediction". Names within `embeddings`, `ranking` and `images` are empty where there is none.
@@ -64,7 +64,7 @@ class Roles:
     images: Mapping[str, Images] = field(default_factory=dict)
 
     def of(self, column: str) -> str:
-        """What `column` means, in words: "prediction id", "feature", "embedding vector"; "" without a meaning."""
+        """The role of `column` in words: "prediction id", "feature", "embedding vector"; "" without one."""
         for reserved in RESERVED:
             if getattr(self, reserved) == column:
                 return reserved.replace("_", " ")
@@ -93,7 +93,7 @@ RESERVED = (
 
 
 def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozenset[str] = frozenset()) -> Roles:
-    """Give each of `columns` its meaning. One in `empty` (nulls only) gets none but that of a feature or a tag."""
+    """The role of each of `columns`. One in `empty` (nulls only) can only be a feature or a tag."""
     present = set(columns) - empty
     foreign = misplaced(model_type)
 
@@ -102,9 +102,7 @@ def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozen
 
     reserved = {key: there(getattr(schema, key)) or None for key in RESERVED if key not in foreign}
     shap = shap_columns(schema, columns)
-    claimed = {claim.column for claim in column_roles(schema, model_type) if claim.setting != "tags"} | set(
-        shap.values()
-    )
+    taken = {role.column for role in column_roles(schema, model_type) if role.setting != "tags"} | set(shap.values())
     tag, feature = matcher(schema.tags), matcher(schema.features)
     added = schema.added()
     # One of nulls only may still be called like a SHAP column, which the SDK refuses a whole batch for.
@@ -125,7 +123,7 @@ def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozen
         features=tuple(
             name
             for name in columns
-            if name not in claimed and name not in tags and (not schema.features or feature.fullmatch(name))
+            if name not in taken and name not in tags and (not schema.features or feature.fullmatch(name))
         ),
         tags=tags,
     )
@@ -164,8 +162,8 @@ def shadowed(schema: Schema, model_type: str) -> list[tuple[str, str]]:
     return [(one, other) for one, other in pairs if one and other]
 
 
-def shapes(table: pa.RecordBatch, schema: Schema, model_type: str) -> npt.NDArray[np.int64]:
-    """A number for each row; rows of different numbers must not share a batch (rule 6). Mostly all are 0."""
+def batch_groups(table: pa.RecordBatch, schema: Schema, model_type: str) -> npt.NDArray[np.int64]:
+    """The batch group of each row; rows of different groups never share a batch (rule 6). Mostly all are 0."""
     found = np.zeros(table.num_rows, dtype=np.int64)
     bit = 1
     for names in _whole(schema, model_type, table.schema.names):
@@ -173,7 +171,7 @@ def shapes(table: pa.RecordBatch, schema: Schema, model_type: str) -> npt.NDArra
         bit <<= 1
     for one, other in shadowed(schema, model_type):
         ours, theirs = _any(table, (one,)), _any(table, (other,))
-        # Rows with neither are at home anywhere: they follow the others.
+        # Rows with neither fit in any group: they join the others.
         found[ours | ~theirs if (theirs <= ours).all() and ours.any() else ours] |= bit
         found[ours & theirs] |= bit << 1
         bit <<= 2
@@ -206,7 +204,7 @@ def outcome_columns(schema: Schema, model_type: str) -> tuple[list[str], list[st
 
 
 def _whole(schema: Schema, model_type: str, columns: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Groups of columns of which a batch has something in every row, or nothing at all."""
+    """Groups of columns of which a batch has a value in every row, or in none."""
     if model_type == "ranking":
         yield schema.ranking.group, schema.ranking.rank
     elif model_type == "multi_class":
@@ -214,7 +212,7 @@ def _whole(schema: Schema, model_type: str, columns: Sequence[str]) -> Iterator[
     elif model_type == "object_detection":
         yield from ((name,) for images in schema.images().values() for _, name in images)
     if model_type in {"multi_class", "object_detection"}:
-        # The SDK wants a SHAP value in every row of these models as soon as it is told of SHAP columns.
+        # The SDK wants a SHAP value in every row of these models as soon as its schema names SHAP columns.
         yield tuple(shap_columns(schema, columns).values())
 
 

@@ -9,8 +9,8 @@ The SDK calls `requests.post` once a batch (arize 8.61, utils/arrow.py), and tha
 - take half a head, the page of a portal or the answer to an earlier request for success.
 
 `post` has the signature of `requests.post` and takes its place in a worker's process. Certificates are always verified
-as the SDK asks, proxies and REQUESTS_CA_BUNDLE count as ever. `acknowledgement` says what an acknowledgement is, and
-`answer` reads one; this module makes sure that it answers this very POST:
+as the SDK asks, proxies and REQUESTS_CA_BUNDLE count as ever. `acknowledgement` decides what an acknowledgement
+is, and `answer` reads one; this module makes sure that it answers this very POST:
 
 1. A kept connection is used again only if nothing has come on it since the last answer, and for KEPT_S at most.
 2. Before the last piece of a request is sent, what has arrived is marked as early: a 2xx that begins there acknowledges
@@ -37,7 +37,7 @@ from ingest.pipeline.arize.acknowledgement import Evidence, Mode, doubt
 from ingest.pipeline.arize.answer import Answer, Exchange
 from ingest.pipeline.arize.answer_stream import AnswerStream
 
-KEPT_S = 300.0  # a connection is used for so long: addresses, certificates and balancers change
+KEPT_S = 300.0  # the longest use of a connection: addresses, certificates and balancers change
 _CONNECT_S = 10.0
 _SEND_BLOCK_BYTES = 1024 * 1024  # http.client's 16 KiB would be thousands of writes a batch
 
@@ -56,7 +56,7 @@ class Attempt:
         self.answered_s: float | None = None  # from sending the request until the answer was there
 
     def cut(self) -> None:
-        """Break the connection under the attempt: it fails at once, whatever it is waiting for."""
+        """Break the connection under the attempt: it fails immediately, also while it waits."""
         with self._lock:
             self.cut_off = True
             self._shut()
@@ -95,7 +95,7 @@ class _Current(threading.local):
         return self.attempt is not None and self.attempt.cut_off
 
     def take_evidence(self) -> Evidence:
-        """What the thread's last answer was like."""
+        """The evidence of the thread's last answer."""
         evidence, self.evidence = self.evidence, None
         assert evidence is not None, "an answer that no connection of ours has read"
         return evidence
@@ -105,7 +105,7 @@ _current = _Current()
 
 
 class UnprovenError(requests.RequestException):
-    """A complete 2xx, the `response`, that is no acknowledgement; the text says why."""
+    """A complete 2xx, the `response`, that is no acknowledgement; the text is the reason."""
 
     response: requests.Response
 
@@ -250,7 +250,7 @@ def _session() -> requests.Session:
 
 
 def begin(attempt: Attempt, mode: Mode = "strict") -> None:
-    """The calling thread's next `post` belongs to `attempt`; `mode` says what acknowledges it."""
+    """The calling thread's next `post` belongs to `attempt`; `mode` decides what acknowledges it."""
     _current.attempt = attempt
     _current.mode = mode
 
@@ -286,13 +286,13 @@ def post(url: str, *, timeout: float | None = None, **kwargs: Any) -> requests.R
     if 200 <= response.status_code < 300:
         why = doubt(_current.take_evidence(), _current.mode)
         if why is not None:
-            _session().close()  # whatever answers so is asked anew next time
+            _session().close()  # the next request opens a new connection
             raise UnprovenError(why, response=response)
     return response
 
 
 def retry_after_s(header: str | None, now_epoch_s: float) -> float | None:
-    """Seconds that a Retry-After header asks for, None if it says nothing.
+    """Seconds that a Retry-After header asks for, None if it can't be read.
 
     It holds a number or an HTTP date (RFC 9110, 10.2.3).
     """

@@ -1,15 +1,15 @@
-"""The log step: one attempt to hand a frozen batch to Arize, and the one place that knows the arize SDK.
+"""The upload step: one attempt to send a frozen batch to Arize, and the only module that imports the arize SDK.
 
-What the SDK's outcome means is decided here, once:
+Every outcome of the SDK is interpreted here:
 
 ==========================  ==================================================================
 2xx to our own POST         acknowledged, if it is whole, and in "strict" empty or JSON (see `acknowledgement`)
 any other 2xx               `RetryableError`: ambiguous, so it is sent again
 3xx                         `RetryableError`: a redirect is never an acknowledgement
 400, 413, 422               `RejectedError`
-401, 403                    the key file is read anew once; then `FatalError` (exit code CREDENTIALS)
+401, 403                    the key file is read again once; then `FatalError` (exit code CREDENTIALS)
 408, 429, 5xx, other 4xx    `RetryableError`: it is not the rows' fault
-no answer, a broken one     `RetryableError`: nobody knows what was stored, so it is sent again
+no answer, a broken one     `RetryableError`: the rows may be stored or not, so they are sent again
 ==========================  ==================================================================
 
 The SDK writes each batch to a file before it posts it, and a SIGKILL leaks that file. On Linux the file is an anonymous
@@ -48,7 +48,7 @@ from ingest.config.credentials import without_logins
 from ingest.config.resolve import RouteConfig
 from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline.arize import transport
-from ingest.pipeline.arize.failure_text import cleaned, failure_text, shown_url
+from ingest.pipeline.arize.failure_text import cleaned, failure_text, without_url_logins
 from ingest.pipeline.arize.roles import Roles, roles
 from ingest.reasons import REJECTED
 from ingest.records import Destination
@@ -84,24 +84,24 @@ class ArizeUploader:
 
     @property
     def endpoint(self) -> str:
-        """Where batches are sent to, for people."""
-        return shown_url(str(self._client.sdk_config.files_url))
+        """The address that batches are sent to, without logins."""
+        return without_url_logins(str(self._client.sdk_config.files_url))
 
     def send(self, table: pa.Table, attempt: transport.Attempt, destination: Destination | None = None) -> None:
         """Send all rows of `table` in one request; returning means that Arize has acknowledged them.
 
-        Without a `destination` they go where the configuration says.
-        Raises RetryableError, RejectedError or FatalError as the module's table says.
+        Without a `destination` they go to the configured one.
+        Raises RetryableError, RejectedError or FatalError, as in the module's table.
         """
         frame = to_frame(table)
-        meant = meanings(self._config, table)
+        roles_found = batch_roles(self._config, table)
         client, key = self._client, self._key
         to = destination or self._destination
         secrets = (key.get_secret_value(), to.space_id)
         transport.begin(attempt, self._config.arize.acknowledgement)
         try:
             try:
-                self._log(client, frame, arize_schema(meant), to)
+                self._upload(client, frame, arize_schema(roles_found), to)
             except AuthenticationError as refused:
                 if not self._key_rotated(key):
                     raise FatalError(
@@ -127,7 +127,7 @@ class ArizeUploader:
         finally:
             transport.end()
 
-    def _log(self, client: ArizeClient, frame: pd.DataFrame, schema: ArizeSchema, to: Destination) -> None:
+    def _upload(self, client: ArizeClient, frame: pd.DataFrame, schema: ArizeSchema, to: Destination) -> None:
         arize = self._config.arize
         with _spool() as path:
             response = client.ml.log(
@@ -150,17 +150,17 @@ class ArizeUploader:
         self, answer: APIError, attempt: transport.Attempt, secrets: tuple[str, ...]
     ) -> RetryableError | RejectedError:
         status = answer.status_code
-        said = cleaned(answer.message, secrets)
+        answer_text = cleaned(answer.message, secrets)
         if status in REJECTED:
-            return RejectedError(f"HTTP {status} {said}".rstrip(), status=status)
+            return RejectedError(f"HTTP {status} {answer_text}".rstrip(), status=status)
         if 300 <= status < 400:
             where = cleaned(str(attempt.location), secrets)
             text = f"HTTP {status}: {self.endpoint} redirects to {where}, which is no acknowledgement"
             text += "; check ARIZE_API_HOST"
         elif status in (404, 405, 410):
-            text = f"HTTP {status} {said}: {self.endpoint} is not Arize's upload address; check ARIZE_API_HOST"
+            text = f"HTTP {status} {answer_text}: {self.endpoint} is not Arize's upload address; check ARIZE_API_HOST"
         else:
-            text = f"HTTP {status} {said}".rstrip()
+            text = f"HTTP {status} {answer_text}".rstrip()
         return RetryableError(
             text, status=status, retry_after_s=transport.retry_after_s(attempt.retry_after, time.time())
         )
@@ -168,7 +168,7 @@ class ArizeUploader:
     def _key_rotated(self, used: SecretStr) -> bool:
         """The key file holds another key than the refused one; the client then uses it."""
         if self._key != used:
-            return True  # another upload thread was here before
+            return True  # another upload thread has read it already
         try:
             if self._config.arize.api_key_file is None or api_key(self._config.arize) == used:
                 return False
@@ -179,11 +179,11 @@ class ArizeUploader:
 
 
 def endpoint() -> str:
-    """Where batches are sent to, for people, by the SDK's own settings; it needs no key to tell.
+    """The address that batches are sent to, by the SDK's own settings; no key is needed.
 
     Raises ConfigError when the SDK refuses its settings.
     """
-    return shown_url(address("none")[0])
+    return without_url_logins(address("none")[0])
 
 
 def address(key: str) -> tuple[str, dict[str, str], bool]:
@@ -204,8 +204,8 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def meanings(config: RouteConfig, table: pa.Table) -> Roles:
-    """What each column of a batch means to Arize; a column of nulls only has nothing to say."""
+def batch_roles(config: RouteConfig, table: pa.Table) -> Roles:
+    """The role of each column of a batch at Arize; a column of nulls only has none of its own."""
     return roles(config.schema, config.arize.model_type, table.column_names, _empty(table))
 
 
@@ -225,34 +225,34 @@ _IMAGE_KEYS = {
 }
 
 
-def arize_schema(meant: Roles) -> ArizeSchema:
+def arize_schema(roles_found: Roles) -> ArizeSchema:
     """The SDK's schema for a batch's columns."""
-    ranking = meant.ranking
+    ranking = roles_found.ranking
     images = {
         f"{part.replace('.', '_')}_column_names": _IMAGES[part](**{_IMAGE_KEYS[key]: name or None for key, name in one})
-        for part, one in meant.images.items()
+        for part, one in roles_found.images.items()
     }
     embeddings = {
         name: EmbeddingColumnNames(one.vector, one.data or None, one.link or None)
-        for name, one in meant.embeddings.items()
+        for name, one in roles_found.embeddings.items()
     }
     return ArizeSchema(
-        prediction_id_column_name=meant.prediction_id,
-        timestamp_column_name=meant.timestamp,
-        prediction_label_column_name=meant.prediction_label,
-        prediction_score_column_name=meant.prediction_score,
-        actual_label_column_name=meant.actual_label,
-        actual_score_column_name=meant.actual_score,
-        feature_column_names=list(meant.features),
-        tag_column_names=list(meant.tags),
-        shap_values_column_names=dict(meant.shap) or None,
+        prediction_id_column_name=roles_found.prediction_id,
+        timestamp_column_name=roles_found.timestamp,
+        prediction_label_column_name=roles_found.prediction_label,
+        prediction_score_column_name=roles_found.prediction_score,
+        actual_label_column_name=roles_found.actual_label,
+        actual_score_column_name=roles_found.actual_score,
+        feature_column_names=list(roles_found.features),
+        tag_column_names=list(roles_found.tags),
+        shap_values_column_names=dict(roles_found.shap) or None,
         embedding_feature_column_names=embeddings or None,
         prediction_group_id_column_name=ranking.group or None,
         rank_column_name=ranking.rank or None,
         attributions_column_name=ranking.attributions or None,
         relevance_score_column_name=ranking.relevance_score or None,
         relevance_labels_column_name=ranking.relevance_labels or None,
-        multi_class_threshold_scores_column_name=meant.threshold_scores,
+        multi_class_threshold_scores_column_name=roles_found.threshold_scores,
         **images,
     )
 

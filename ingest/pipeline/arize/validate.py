@@ -1,6 +1,6 @@
-"""Validation by row: what the arize SDK would refuse a whole upload for costs one row.
+"""Validation by row: where the arize SDK would refuse a whole upload, one row is rejected.
 
-Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, said of one row)
+Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, applied to one row)
 1. An id, of a prediction or of a ranking group, has 1-512 characters; a timestamp lies within `max_past_years` back and
    1 year ahead; a string tag has at most 20,000 characters.
 2. A production row has a prediction, which needs a timestamp, or an actual; SHAP values alone will do but for
@@ -16,8 +16,8 @@ Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, said o
 9. Of two columns that mean the same to Arize, the SDK sends one and drops the other in silence: they must not differ.
    This is the one rule that the SDK does not have.
 
-Types are not looked at here: columns have those of their rules (schema, kinds). Nor is what only a batch can break:
-see `shapes` in schema.
+Types are not checked here: columns have those of their rules (`decoding.rules`). Nor are the rules that only a batch
+can break: see `batch_groups` in `roles`.
 """
 
 from collections.abc import Iterator
@@ -43,10 +43,10 @@ MAX_TEXT_CHARACTERS = 2_000_000
 
 def validated(decoded: Decoded, limits: ValidationLimits, now_epoch_s: float) -> Decoded:
     """`decoded` with the rows that Arize would refuse among the rejected ones. `now_epoch_s`: seconds since 1970."""
-    return decoded.without(faults(decoded.table, limits, now_epoch_s))
+    return decoded.without(rows_refused(decoded.table, limits, now_epoch_s))
 
 
-def faults(table: pa.RecordBatch, limits: ValidationLimits, now_epoch_s: float) -> list[Rejected]:
+def rows_refused(table: pa.RecordBatch, limits: ValidationLimits, now_epoch_s: float) -> list[Rejected]:
     """The rows of `table` that Arize would refuse, each with the first thing that is wrong with it."""
     found: dict[int, Rejected] = {}
     if table.num_rows:
@@ -56,51 +56,51 @@ def faults(table: pa.RecordBatch, limits: ValidationLimits, now_epoch_s: float) 
     return [found[row] for row in sorted(found)]
 
 
-def _faults(look: ColumnView, now_epoch_s: float) -> Iterator[Fault]:
-    schema, model_type = look.limits.schema, look.limits.model_type
-    meant = roles(schema, model_type, list(look.columns))
-    yield from _names(look, (*meant.features, *meant.tags))
-    predicted = look.any(outcome_columns(schema, model_type)[0])
-    for key, needed in (("prediction_id", np.ones(look.rows, dtype=np.bool_)), ("timestamp", predicted)):
+def _faults(view: ColumnView, now_epoch_s: float) -> Iterator[Fault]:
+    schema, model_type = view.limits.schema, view.limits.model_type
+    roles_found = roles(schema, model_type, list(view.columns))
+    yield from _names(view, (*roles_found.features, *roles_found.tags))
+    predicted = view.any(outcome_columns(schema, model_type)[0])
+    for key, needed in (("prediction_id", np.ones(view.rows, dtype=np.bool_)), ("timestamp", predicted)):
         if name := getattr(schema, key):
             detail = f'no value in "{name}", which [schema] {key} names'
-            yield np.flatnonzero(needed & ~look.valid(name)), Reason("missing_column", detail)
-    yield from id_length(look, schema.prediction_id, "prediction_id")
-    yield from _timestamp(look, schema.timestamp, now_epoch_s)
-    for tag in meant.tags:
+            yield np.flatnonzero(needed & ~view.valid(name)), Reason("missing_column", detail)
+    yield from id_length(view, schema.prediction_id, "prediction_id")
+    yield from _timestamp(view, schema.timestamp, now_epoch_s)
+    for tag in roles_found.tags:
         detail = f'the tag "{tag}" has more than {MAX_TAG_CHARACTERS} characters'
-        yield _rows_longer_than(look, tag, MAX_TAG_CHARACTERS), Reason("tag_length", detail)
-    yield from _outcomes(look, list(meant.shap.values()))
+        yield _rows_longer_than(view, tag, MAX_TAG_CHARACTERS), Reason("tag_length", detail)
+    yield from _outcomes(view, list(roles_found.shap.values()))
     for name, one in schema.embeddings.items():
-        yield from _vector(look, one.vector, f"[schema] embeddings.{name}.vector")
-        yield from _text(look, one.data, f"[schema] embeddings.{name}.data")
-        lost = look.any([one.data, one.link]) & ~look.valid(one.vector)
+        yield from _vector(view, one.vector, f"[schema] embeddings.{name}.vector")
+        yield from _text(view, one.data, f"[schema] embeddings.{name}.data")
+        lost = view.any([one.data, one.link]) & ~view.valid(one.vector)
         detail = f'[schema] embeddings.{name} has no "{one.vector}", without which Arize takes nothing of an embedding'
         yield np.flatnonzero(lost), Reason("embedding_without_vector", detail)
     if (checks := CHECKS.get(model_type)) is not None:
-        yield from checks(look)
+        yield from checks(view)
 
 
-def _names(look: ColumnView, features_and_tags: tuple[str, ...]) -> Iterator[Fault]:
+def _names(view: ColumnView, features_and_tags: tuple[str, ...]) -> Iterator[Fault]:
     """Rules 8 and 9."""
-    schema, model_type = look.limits.schema, look.limits.model_type
+    schema, model_type = view.limits.schema, view.limits.model_type
     for name in features_and_tags:
         if name.endswith("_shap"):
             detail = f'"{name}" ends in _shap, which Arize takes for SHAP columns only; name it in [schema.shap]'
-            yield np.flatnonzero(look.valid(name)), Reason("reserved_name", detail)
+            yield np.flatnonzero(view.valid(name)), Reason("reserved_name", detail)
     for key in misplaced(model_type):
         name = getattr(schema, key)
         detail = f'"{name}": a model of type {model_type} has no {key}; exclude it, or set [schema] {key} = ""'
-        yield np.flatnonzero(look.valid(name)), Reason("misplaced_column", detail)
+        yield np.flatnonzero(view.valid(name)), Reason("misplaced_column", detail)
     for one, other in shadowed(schema, model_type):
-        both = np.flatnonzero(look.valid(one) & look.valid(other))
-        differ = [row for row in both.tolist() if look.value(one, row) != look.value(other, row)]
+        both = np.flatnonzero(view.valid(one) & view.valid(other))
+        differ = [row for row in both.tolist() if view.value(one, row) != view.value(other, row)]
         detail = f'"{one}" and "{other}" differ, and Arize takes them for one; exclude one of them'
         yield np.asarray(differ, dtype=np.int64), Reason("two_values", detail)
 
 
-def _timestamp(look: ColumnView, name: str, now_epoch_s: float) -> Iterator[Fault]:
-    if (column := look.columns.get(name)) is None:
+def _timestamp(view: ColumnView, name: str, now_epoch_s: float) -> Iterator[Fault]:
+    if (column := view.columns.get(name)) is None:
         return
     scale = 1
     if pa.types.is_temporal(column.type):
@@ -108,44 +108,44 @@ def _timestamp(look: ColumnView, name: str, now_epoch_s: float) -> Iterator[Faul
             column = column.cast(pa.timestamp("ms"))
         scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
         column = column.cast(pa.int64())
-    years = look.limits.max_past_years
+    years = view.limits.max_past_years
     low, high = (now_epoch_s - years * YEAR_S) * scale, (now_epoch_s + YEAR_S) * scale
     rows = outside(column, low, high)
     detail = f'"{name}" ([schema] timestamp) must lie within {years} years back and 1 year ahead'
     yield rows, Reason("timestamp_range", detail)
 
 
-def _rows_longer_than(look: ColumnView, name: str, limit: int) -> Ints:
+def _rows_longer_than(view: ColumnView, name: str, limit: int) -> Ints:
     """The rows whose text has more than `limit` characters; it never has more of them than bytes."""
-    column = look.columns.get(name)
+    column = view.columns.get(name)
     if column is None or not pa.types.is_string(column.type) or pc.max(pc.binary_length(column)).as_py() <= limit:
         return np.empty(0, dtype=np.int64)
     return where(pc.greater(pc.utf8_length(column), limit))
 
 
-def _outcomes(look: ColumnView, shap: list[str]) -> Iterator[Fault]:
+def _outcomes(view: ColumnView, shap: list[str]) -> Iterator[Fault]:
     """Rule 2."""
-    environment = look.limits.environment
-    predictions, actuals = outcome_columns(look.limits.schema, look.limits.model_type)
-    predicted, actual, explained = look.any(predictions), look.any(actuals), look.any(shap)
-    told = f"none of {', '.join(predictions)}; {', '.join(actuals)}"
+    environment = view.limits.environment
+    predictions, actuals = outcome_columns(view.limits.schema, view.limits.model_type)
+    predicted, actual, explained = view.any(predictions), view.any(actuals), view.any(shap)
+    columns = f"none of {', '.join(predictions)}; {', '.join(actuals)}"
     if environment == "production":
         # The SDK finds these models incomplete without their own columns.
-        alone = look.limits.model_type not in {"multi_class", "object_detection"}
+        alone = view.limits.model_type not in {"multi_class", "object_detection"}
         something = predicted | actual | (explained & alone)
-        detail = f"it has no prediction, actual or SHAP value ({told})"
+        detail = f"it has no prediction, actual or SHAP value ({columns})"
         yield np.flatnonzero(~something), Reason("no_prediction", detail)
     else:
         needs = f"which environment {environment} needs"
-        yield np.flatnonzero(~predicted), Reason("no_prediction", f"it has no prediction, {needs} ({told})")
-        yield np.flatnonzero(~actual), Reason("no_actual", f"it has no actual, {needs} ({told})")
-    if not look.limits.schema.prediction_id:
+        yield np.flatnonzero(~predicted), Reason("no_prediction", f"it has no prediction, {needs} ({columns})")
+        yield np.flatnonzero(~actual), Reason("no_actual", f"it has no actual, {needs} ({columns})")
+    if not view.limits.schema.prediction_id:
         detail = "without a prediction it is joined by its id; name the column in [schema] prediction_id"
         yield np.flatnonzero(~predicted & (actual | explained)), Reason("no_id", detail)
 
 
-def _vector(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
-    if (column := look.columns.get(name)) is None:
+def _vector(view: ColumnView, name: str, setting: str) -> Iterator[Fault]:
+    if (column := view.columns.get(name)) is None:
         return
     rows = outside(pc.list_value_length(column), 2, MAX_DIMENSIONS)
     yield rows, Reason("embedding_dimensions", f'"{name}" ({setting}) must have 2-{MAX_DIMENSIONS} numbers')
@@ -155,14 +155,14 @@ def _vector(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
         yield rows, Reason("embedding_values", f'"{name}" ({setting}) must hold finite numbers only')
 
 
-def _text(look: ColumnView, name: str, setting: str) -> Iterator[Fault]:
+def _text(view: ColumnView, name: str, setting: str) -> Iterator[Fault]:
     too_long = Reason("embedding_text_length", f'"{name}" ({setting}) has more than {MAX_TEXT_CHARACTERS} characters')
-    yield _rows_longer_than(look, name, MAX_TEXT_CHARACTERS), too_long
-    tokens = look.columns.get(name)
+    yield _rows_longer_than(view, name, MAX_TEXT_CHARACTERS), too_long
+    tokens = view.columns.get(name)
     if tokens is None or not pa.types.is_list(tokens.type):
         return
     flat, parents = pc.list_flatten(tokens), parents_of(tokens)
     yield parents[where(flat.is_null())], Reason("embedding_text", f'"{name}" ({setting}) holds a null')
     lengths = np.asarray(numpy_of(pc.fill_null(pc.utf8_length(flat), 0)), dtype=np.int64)
-    long = np.flatnonzero(np.bincount(parents, lengths, minlength=look.rows) > MAX_TEXT_CHARACTERS)
+    long = np.flatnonzero(np.bincount(parents, lengths, minlength=view.rows) > MAX_TEXT_CHARACTERS)
     yield long, too_long

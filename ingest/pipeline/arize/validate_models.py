@@ -17,9 +17,9 @@ MAX_CLASS_CHARACTERS = 100
 MAX_ID_CHARACTERS = 512
 
 
-def id_length(look: ColumnView, name: str, key: str) -> Iterator[Fault]:
+def id_length(view: ColumnView, name: str, key: str) -> Iterator[Fault]:
     """An id of characters has 1-512 of them. Integers always have."""
-    column = look.columns.get(name)
+    column = view.columns.get(name)
     if column is None or not pa.types.is_string(column.type):
         return
     bounds = pc.min_max(pc.binary_length(column)).as_py()
@@ -28,18 +28,18 @@ def id_length(look: ColumnView, name: str, key: str) -> Iterator[Fault]:
         yield rows, Reason("id_length", f'"{name}" ([schema] {key}) must have 1-{MAX_ID_CHARACTERS} characters')
 
 
-def _ranking(look: ColumnView) -> Iterator[Fault]:
-    schema, ranking = look.limits.schema, look.limits.schema.ranking
-    predicted = look.any([schema.prediction_label, schema.prediction_score, ranking.group, ranking.rank])
+def _ranking(view: ColumnView) -> Iterator[Fault]:
+    schema, ranking = view.limits.schema, view.limits.schema.ranking
+    predicted = view.any([schema.prediction_label, schema.prediction_score, ranking.group, ranking.rank])
     for key, name in (("group", ranking.group), ("rank", ranking.rank)):
         detail = f'its prediction has no value in "{name}" ([schema] ranking.{key})'
-        yield np.flatnonzero(predicted & ~look.valid(name)), Reason("incomplete_prediction", detail)
-    if (rank := look.columns.get(ranking.rank)) is not None:
+        yield np.flatnonzero(predicted & ~view.valid(name)), Reason("incomplete_prediction", detail)
+    if (rank := view.columns.get(ranking.rank)) is not None:
         detail = f'"{ranking.rank}" ([schema] ranking.rank) must lie within 1-{MAX_RANK}'
         yield outside(rank, 1, MAX_RANK), Reason("rank_range", detail)
-    yield from id_length(look, ranking.group, "ranking.group")
+    yield from id_length(view, ranking.group, "ranking.group")
     for name in (ranking.relevance_labels, ranking.attributions, schema.actual_label):
-        if (labels := look.columns.get(name)) is not None:
+        if (labels := view.columns.get(name)) is not None:
             yield _empty_labels(labels), Reason("relevance_label", f'"{name}" has an empty label, or none in its list')
 
 
@@ -52,17 +52,17 @@ def _empty_labels(labels: pa.Array) -> Ints:
     return found
 
 
-def _multi_class(look: ColumnView) -> Iterator[Fault]:
-    schema = look.limits.schema
+def _multi_class(view: ColumnView) -> Iterator[Fault]:
+    schema = view.limits.schema
     scores, thresholds = schema.prediction_score, schema.threshold_scores
     for name in (scores, thresholds, schema.actual_score):
-        if (column := look.columns.get(name)) is not None:
+        if (column := view.columns.get(name)) is not None:
             yield from _classes(name, column, actual=name == schema.actual_score)
     detail = f'it has thresholds in "{thresholds}", but no scores in "{scores}"'
-    yield np.flatnonzero(look.valid(thresholds) & ~look.valid(scores)), Reason("incomplete_prediction", detail)
-    if scores in look.columns and thresholds in look.columns:
-        differ = _different_classes(look.columns[scores], look.columns[thresholds])
-        both = look.valid(scores) & look.valid(thresholds)
+    yield np.flatnonzero(view.valid(thresholds) & ~view.valid(scores)), Reason("incomplete_prediction", detail)
+    if scores in view.columns and thresholds in view.columns:
+        differ = _different_classes(view.columns[scores], view.columns[thresholds])
+        both = view.valid(scores) & view.valid(thresholds)
         detail = f'"{scores}" and "{thresholds}" must name the same classes'
         yield differ[both[differ]], Reason("threshold_classes", detail)
 
@@ -93,35 +93,35 @@ def _different_classes(scores: pa.Array, thresholds: pa.Array) -> Ints:
     return found
 
 
-def _images(look: ColumnView) -> Iterator[Fault]:
-    for part, images in look.limits.schema.images().items():
-        there = look.any([name for _, name in images])
+def _images(view: ColumnView) -> Iterator[Fault]:
+    for part, images in view.limits.schema.images().items():
+        there = view.any([name for _, name in images])
         for key, name in images:
-            said = f'"{name}" ([schema] {part}.{key})'
+            shown = f'"{name}" ([schema] {part}.{key})'
             if name in {first_column(images), images.categories}:
-                detail = f"{said} is missing beside the others of {part}"
-                yield np.flatnonzero(there & ~look.valid(name)), Reason("incomplete_prediction", detail)
-            if (column := look.columns.get(name)) is not None:
-                yield from _IMAGE_CHECKS[key](column, said)
+                detail = f"{shown} is missing beside the others of {part}"
+                yield np.flatnonzero(there & ~view.valid(name)), Reason("incomplete_prediction", detail)
+            if (column := view.columns.get(name)) is not None:
+                yield from _IMAGE_CHECKS[key](column, shown)
 
 
-def _boxes(column: pa.Array, said: str) -> Iterator[Fault]:
-    detail = f"{said} must hold boxes of 4 numbers from 0, x1 < x2 and y1 < y2"
+def _boxes(column: pa.Array, shown: str) -> Iterator[Fault]:
+    detail = f"{shown} must hold boxes of 4 numbers from 0, x1 < x2 and y1 < y2"
     yield bad_boxes(column), Reason("box_coordinates", detail)
 
 
-def _polygons(column: pa.Array, said: str) -> Iterator[Fault]:
-    detail = f"{said} must hold polygons of 3 or more different points from 0 whose edges don't meet"
+def _polygons(column: pa.Array, shown: str) -> Iterator[Fault]:
+    detail = f"{shown} must hold polygons of 3 or more different points from 0 whose edges don't meet"
     yield bad_polygons(column), Reason("polygon_coordinates", detail)
 
 
-def _categories(column: pa.Array, said: str) -> Iterator[Fault]:
-    yield parents_of(column)[where(pc.list_flatten(column).is_null())], Reason("null_category", f"{said} holds a null")
+def _categories(column: pa.Array, shown: str) -> Iterator[Fault]:
+    yield parents_of(column)[where(pc.list_flatten(column).is_null())], Reason("null_category", f"{shown} holds a null")
 
 
-def _scores(column: pa.Array, said: str) -> Iterator[Fault]:
+def _scores(column: pa.Array, shown: str) -> Iterator[Fault]:
     rows = parents_of(column)[outside(pc.list_flatten(column), 0, 1)]
-    yield rows, Reason("score_range", f"{said} must hold scores within 0-1")
+    yield rows, Reason("score_range", f"{shown} must hold scores within 0-1")
 
 
 _IMAGE_CHECKS: Mapping[str, Callable[[pa.Array, str], Iterator[Fault]]] = {

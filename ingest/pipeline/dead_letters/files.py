@@ -20,7 +20,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.pipeline.dead_letters.queue import DeadLetter, pairs
+from ingest.pipeline.dead_letters.queue import DeadLetter
+from ingest.records import header_pairs
 
 _ROTATE_BYTES = 256 * 2**20
 
@@ -123,7 +124,7 @@ def _line(letter: DeadLetter) -> bytes:
         "offset": message.offset(),
         "timestamp_ms": timestamp_ms,
         **_text("key", message.key()),
-        "headers": [[name, _header(value)] for name, value in pairs(message.headers())],
+        "headers": [[name, _header(value)] for name, value in header_pairs(message.headers())],
         **_text("value", message.value()),
         "written_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }

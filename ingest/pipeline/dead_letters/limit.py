@@ -1,16 +1,16 @@
-"""Too many: when dead letters are no longer the exception, and the worker must stop instead of draining the topic.
+"""The limit on dead letters: past it the worker must stop, instead of draining the topic into the dead letters.
 
 Rules
-1. A message counts when it is judged, as deliverable or dead. Decoding and Arize judge apart, each with a count of its
-   own: what decodes well may still be refused later.
-2. Too many are dead when their share of the newest `window_events` judged messages (whole lots, so a little more)
-   exceeds `max_share`; fewer messages than that prove nothing. A `max_share` of 1 is never exceeded.
+1. A message counts when it is known to be deliverable or dead. Decoding and Arize's answers have a limit each, as a
+   message that was decoded may still be refused by Arize.
+2. Too many are dead when their share of the newest `window_events` messages (whole groups, so a little more) exceeds
+   `max_share`; fewer messages than that prove nothing. A `max_share` of 1 is never exceeded.
 3. Too many are dead, too, when `max_consecutive` of them came in a row; 0 switches this off.
-4. Only a lot with dead messages can be too many. It is not written any more then: it stays uncommitted, and so does
-   all after it.
+4. Only a group with dead messages can exceed the limit. It is not written then: it stays uncommitted, and so does
+   everything after it.
 
 Theory: one bad producer among many makes a share, a deployment that breaks the format makes a run. The first must be
-measured over enough messages to be no accident, the second shows at once.
+measured over enough messages to be more than chance, the second shows immediately.
 """
 
 from collections import deque
@@ -22,18 +22,18 @@ import numpy.typing as npt
 
 @dataclass(slots=True)
 class DeadLetterLimit:
-    """Counts what one judge says. Shares are within 0 and 1."""
+    """Counts the messages of one step, decoding or uploading. Shares are within 0 and 1."""
 
     max_share: float
     window_events: int
     max_consecutive: int
-    _lots: deque[tuple[int, int]] = field(default_factory=deque)  # (messages, dead among them)
+    _groups: deque[tuple[int, int]] = field(default_factory=deque)  # (messages, dead among them)
     _messages: int = 0
     _dead: int = 0
     _run: int = 0  # dead messages since the last good one
 
-    def judged(self, dead: npt.NDArray[np.bool_]) -> str | None:
-        """Take in a lot of messages in their order; why these are too many, None if they aren't."""
+    def add(self, dead: npt.NDArray[np.bool_]) -> str | None:
+        """Count a group of messages in their order. Returns why too many are dead, None if they aren't."""
         if not len(dead):
             return None
         longest = self._longest_run(dead)
@@ -50,11 +50,11 @@ class DeadLetterLimit:
         return None
 
     def _count(self, messages: int, dead: int) -> None:
-        self._lots.append((messages, dead))
+        self._groups.append((messages, dead))
         self._messages += messages
         self._dead += dead
-        while self._messages - self._lots[0][0] >= self.window_events:
-            old_messages, old_dead = self._lots.popleft()
+        while self._messages - self._groups[0][0] >= self.window_events:
+            old_messages, old_dead = self._groups.popleft()
             self._messages -= old_messages
             self._dead -= old_dead
 

@@ -8,7 +8,7 @@ Rules
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from ingest.events import DeadLettersBlocked, DeadLettersWritten, Emit
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.reasons import Reason
-from ingest.records import Headers, KafkaMessage
+from ingest.records import KafkaMessage
 
 _LETTERS_AT_A_TIME = 10_000
 _WAITING_BYTES = 16 * 2**20
@@ -147,8 +147,3 @@ class DeadLetterQueue:
 
 def _size(batch: DeadLetterBatch) -> int:
     return sum(_LETTER_BYTES + len(letter.message.value() or b"") for letter in batch.letters)
-
-
-def pairs(headers: Headers) -> Iterable[tuple[str, str | bytes | None]]:
-    """A message's headers, one by one: a name may come twice."""
-    return headers.items() if isinstance(headers, Mapping) else headers or ()

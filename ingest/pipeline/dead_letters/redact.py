@@ -1,8 +1,8 @@
-"""Dead letters without what must not leave: the same [schema] exclude and hash as for what is sent.
+"""Redacts dead letters: [schema] exclude and hash apply to them as to the rows that are sent.
 
-A message that can't be parsed can't be treated: its value is withheld, and the letter says so. It is still in Kafka,
-at the letter's topic, partition and offset, for as long as retention keeps it. A redacted letter has the header
-`ingest.redacted`, so that nobody takes a hash for a value, or hashes it again.
+A message that can't be parsed can't be redacted: its value is withheld, and the detail of its reason names that. The
+value is still in Kafka, at the letter's topic, partition and offset, for as long as retention keeps it. A redacted
+letter has the header `ingest.redacted`, so that a hash is not taken for a value, or hashed again.
 """
 
 import json
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingest.errors import DecodeError
-from ingest.pipeline.dead_letters.queue import DeadLetter, Sink, pairs
+from ingest.pipeline.dead_letters.queue import DeadLetter, Sink
 from ingest.pipeline.decoding.parse import parse_object
 from ingest.pipeline.decoding.privacy import Privacy
-from ingest.records import Headers, KafkaMessage
+from ingest.records import Headers, KafkaMessage, header_pairs
 
 REDACTED = "ingest.redacted"
 WITHHELD = "; its value is withheld, as [schema] exclude and hash can't be applied to it"
@@ -39,16 +39,16 @@ class RedactedMessage:
         return self.message.offset()
 
     def value(self) -> bytes | None:
-        """What may be kept of its value."""
+        """Its value after redaction."""
         return self.redacted
 
     def key(self) -> bytes | None:
-        """Its key; keys are no part of the message's columns."""
+        """Its key; keys are not columns of the message."""
         return self.message.key()
 
     def headers(self) -> Headers:
-        """Its headers, and the one that says so."""
-        return [*pairs(self.message.headers()), (REDACTED, b"1")]
+        """Its headers, and the one that marks it as redacted."""
+        return [*header_pairs(self.message.headers()), (REDACTED, b"1")]
 
     def timestamp(self) -> tuple[int, int]:
         """Its timestamp."""
@@ -56,12 +56,12 @@ class RedactedMessage:
 
 
 def is_redacted(message: KafkaMessage) -> bool:
-    """The message's value was treated already."""
-    return any(name == REDACTED for name, _ in pairs(message.headers()))
+    """The message was redacted already."""
+    return any(name == REDACTED for name, _ in header_pairs(message.headers()))
 
 
 class RedactingSink:
-    """Another sink, behind the treatment."""
+    """Redacts dead letters and writes them to another sink."""
 
     def __init__(self, sink: Sink, privacy: Privacy) -> None:
         self._sink = sink
@@ -73,18 +73,18 @@ class RedactingSink:
         return self._sink.place
 
     def write(self, letters: Sequence[DeadLetter]) -> None:
-        """Treat and write. Raises what the other sink raises."""
-        self._sink.write([self._treated(letter) for letter in letters])
+        """Redact and write. Raises what the other sink raises."""
+        self._sink.write([self._redacted(letter) for letter in letters])
 
     def durable(self) -> bool:
-        """What the other sink says. Raises what it raises."""
+        """The other sink's answer. Raises what it raises."""
         return self._sink.durable()
 
     def close(self) -> None:
         """Close the other sink."""
         self._sink.close()
 
-    def _treated(self, letter: DeadLetter) -> DeadLetter:
+    def _redacted(self, letter: DeadLetter) -> DeadLetter:
         message = letter.message
         raw = message.value()
         if raw is None or is_redacted(message):

@@ -1,9 +1,9 @@
-"""Dead letters in a Kafka topic: the message as it was, and in its headers where it came from and why it is here.
+"""Writes dead letters to a Kafka topic: the original message, with its origin and the reason in its headers.
 
 Key, value, timestamp and headers are the original's. Added are `ingest.reason` (the countable code), `ingest.detail` (a
 sentence), `ingest.column` (if one is at fault), `ingest.topic`, `ingest.partition`, `ingest.offset`,
-`ingest.timestamp_ms` and `ingest.written_at`, all of them text. What a message brings under these names, having been a
-dead letter before, is replaced.
+`ingest.timestamp_ms` and `ingest.written_at`, all of them text. A message that was a dead letter before has such
+headers already; they are replaced.
 
 A failure may leave some letters in the topic that are then written again: readers go by topic, partition and offset.
 """
@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
-from ingest.pipeline.dead_letters.queue import DeadLetter, Sink, pairs
+from ingest.pipeline.dead_letters.queue import DeadLetter, Sink
 from ingest.pipeline.dead_letters.redact import RedactingSink
 from ingest.pipeline.decoding.privacy import privacy_of
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record
+from ingest.records import header_pairs
 
 PREFIX = "ingest."
 REASON = "ingest.reason"
@@ -41,7 +42,7 @@ class DeadLetterTopic:
 
     @property
     def place(self) -> str:
-        """The topic, in words."""
+        """The topic's name with the words "dead-letter topic"."""
         return f"dead-letter topic {self._topic}"
 
     def write(self, letters: Sequence[DeadLetter]) -> None:
@@ -71,7 +72,7 @@ def record(letter: DeadLetter, topic: str, partition: int | None = None) -> Reco
         TIMESTAMP_MS: timestamp_ms,
         WRITTEN_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
-    kept = [(name, value) for name, value in pairs(message.headers()) if name not in PROVENANCE]
+    kept = [(name, value) for name, value in header_pairs(message.headers()) if name not in PROVENANCE]
     return Record(
         topic=topic,
         value=message.value(),

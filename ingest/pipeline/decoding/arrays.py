@@ -1,9 +1,9 @@
-"""One column's values as an Arrow array, exactly, and those that don't fit by their rows.
+"""One column's values as an Arrow array, exactly, and the rows whose values don't fit.
 
 Theory: pyarrow's own inference is exact (an integer among floats is only taken up to 2**53, int and str raise) but for
 one thing: a boolean after a float becomes 1.0. Typed conversion is not (2.5 becomes 2, unknown keys vanish): measured
-with pyarrow 26. So the common case is inference of a whole column at once, with a look for booleans among floats, and
-only a column that does not fit is looked at value by value. Lists of strings are the exception, as inference takes
+with pyarrow 26. So the common case is inference of a whole column, with a search for booleans among floats, and only a
+column that does not fit is examined value by value. Lists of strings are the exception, as inference takes
 twice the time there: of lists and nulls, the typed conversion refuses all but these (a string would be taken for the
 list of its characters).
 """
@@ -19,25 +19,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.pipeline.decoding.column_types import (
-    KINDS,
+    EXACT_FLOAT,
     PAST_64_BITS,
+    PAST_INT64,
+    PLAIN_TYPES,
     STRUCTURED,
     WIDE,
     Column,
     Rule,
     conflict,
-    kind_of,
-    winner,
+    most_frequent_type,
+    type_of_value,
 )
 from ingest.reasons import Reason
 
-_EXACT_FLOAT = 2**53
-_PAST_INT64 = 2.0**63
 _STRINGS = pa.list_(pa.string())
 _NO_STRINGS = pa.list_(pa.null())  # what pyarrow infers when all lists are empty
 _LIST = {list, type(None)}
-_NO_VOTES: Mapping[str, int] = {}
-_TYPES: dict[str, pa.DataType] = {
+_NO_COUNTS: Mapping[str, int] = {}
+_ARROW_TYPES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "integer": pa.int64(),
     "float": pa.float64(),
@@ -48,19 +48,19 @@ _TYPES: dict[str, pa.DataType] = {
     # The SDK's only form of a class and its score (batch_validation/validator.py).
     "list of class scores": pa.list_(pa.struct([("class_name", pa.string()), ("score", pa.float64())])),
 }
-_KINDS = {kind: name for name, kind in _TYPES.items()}
+_TYPE_NAMES = {column_type: name for name, column_type in _ARROW_TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """`array` has a null where a value doesn't fit.
 
-    `misfits` gives the reason of each such row, `against` how many of them were of which kind.
+    `misfits` gives the reason of each such row, `misfit_counts` the number of such values by type.
     """
 
     array: pa.Array
     misfits: Mapping[int, Reason] = field(default_factory=dict)
-    against: Counter[str] = field(default_factory=Counter)
+    misfit_counts: Counter[str] = field(default_factory=Counter)
 
 
 def fit(
@@ -68,39 +68,43 @@ def fit(
 ) -> Fitted:
     """The values of column `key`, None for null, under its `rule` and what is known of it as `column`.
 
-    `was_integer(row)` tells whether a float past 64 bits was written as an integer. Only where values conflict are
-    such floats looked for here; `beyond_integers` finds the others.
+    `was_integer(row)` is true if a float past 64 bits was written as an integer. Only where values conflict are
+    such floats looked for here; `rows_of_large_floats` finds the others.
     """
     if rule is not None:
         if rule.pinned:
-            column = Column(rule.pinned, _NO_VOTES)
-        elif rule.kinds & STRUCTURED:
+            column = Column(rule.pinned, _NO_COUNTS)
+        elif rule.types & STRUCTURED:
             return _one_by_one(key, values, rule, column, was_integer)
     try:
         array = pa.array(values, type=_STRINGS if _are_lists(values, column) else None)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         return _one_by_one(key, values, rule, column, was_integer)
     if pa.types.is_null(array.type):
-        return Fitted(array if column is None else pa.nulls(len(array), _TYPES[column.kind]))
+        return Fitted(array if column is None else pa.nulls(len(array), _ARROW_TYPES[column.type]))
     if array.type.equals(_NO_STRINGS):
         array = array.cast(_STRINGS)
-    kind = _KINDS.get(array.type)
-    if kind in STRUCTURED or (kind == "float" and _has_booleans(values, array)):
-        kind = None  # no column of its own, or pyarrow made 1.0 of true
-    if column is not None and (column.kind, kind) == ("float", "integer") and not _count_wide(array):
-        array, kind = array.cast(pa.float64()), "float"
-    if kind is None or (column is not None and column.kind != kind) or (rule is not None and kind not in rule.kinds):
+    column_type = _TYPE_NAMES.get(array.type)
+    if column_type in STRUCTURED or (column_type == "float" and _has_booleans(values, array)):
+        column_type = None  # not a column type by itself, or pyarrow made 1.0 of true
+    if column is not None and (column.type, column_type) == ("float", "integer") and not _count_wide(array):
+        array, column_type = array.cast(pa.float64()), "float"
+    if (
+        column_type is None
+        or (column is not None and column.type != column_type)
+        or (rule is not None and column_type not in rule.types)
+    ):
         return _one_by_one(key, values, rule, column, was_integer)
     return Fitted(array)
 
 
 def _are_lists(values: Sequence[Any], column: Column | None) -> bool:
     """All of these are lists or null, in a column of lists of strings."""
-    return column is not None and column.kind == "list of strings" and _LIST.issuperset(map(type, values))
+    return column is not None and column.type == "list of strings" and _LIST.issuperset(map(type, values))
 
 
 def _has_booleans(values: Sequence[Any], floats: pa.Array) -> bool:
-    """There is one among `values`, of which pyarrow made `floats`: only then is there a 0.0 or a 1.0."""
+    """`values`, of which pyarrow made `floats`, has a boolean: only then is there a 0.0 or a 1.0."""
     numbers = floats.to_numpy(zero_copy_only=False)
     return bool(((numbers == 0.0) | (numbers == 1.0)).any()) and bool in set(map(type, values))
 
@@ -108,49 +112,49 @@ def _has_booleans(values: Sequence[Any], floats: pa.Array) -> bool:
 def _one_by_one(
     key: str, values: Sequence[Any], rule: Rule | None, column: Column | None, was_integer: Callable[[int], bool]
 ) -> Fitted:
-    """Decide the column's kind by how many rows each would keep; the others don't fit it."""
-    allowed = rule.kinds if rule is not None else KINDS
-    kinds = [kind_of(value, allowed) for value in values]
+    """Decide the column's type by how many values each type would keep; the other values don't fit."""
+    allowed = rule.types if rule is not None else PLAIN_TYPES
+    types = [type_of_value(value, allowed) for value in values]
     for row, value in enumerate(values):
-        if type(value) is float and abs(value) >= _PAST_INT64 and was_integer(row):
-            kinds[row] = PAST_64_BITS  # it must not vote for float, nor be told as one
-    kind = rule.pinned if rule is not None and rule.pinned else winner(kinds, column, allowed)
+        if type(value) is float and abs(value) >= PAST_INT64 and was_integer(row):
+            types[row] = PAST_64_BITS  # it must not count as a float
+    column_type = rule.pinned if rule is not None and rule.pinned else most_frequent_type(types, column, allowed)
     fitted: list[Any] = []
     misfits: dict[int, Reason] = {}
-    against: Counter[str] = Counter()
-    for row, (value, own) in enumerate(zip(values, kinds, strict=True)):
-        if own is None or own == kind or (own == WIDE and kind == "integer"):
+    misfit_counts: Counter[str] = Counter()
+    for row, (value, own) in enumerate(zip(values, types, strict=True)):
+        if own is None or own == column_type or (own == WIDE and column_type == "integer"):
             fitted.append(value)
-        elif own == "integer" and kind == "float":
+        elif own == "integer" and column_type == "float":
             fitted.append(float(value))
         else:
             fitted.append(None)
-            against[own] += 1
-            misfits[row] = conflict(key, own, kind, rule)
-    array = pa.nulls(len(values)) if kind is None else pa.array(fitted, type=_TYPES[kind])
-    return Fitted(array, misfits, against)
+            misfit_counts[own] += 1
+            misfits[row] = conflict(key, own, column_type, rule)
+    array = pa.nulls(len(values)) if column_type is None else pa.array(fitted, type=_ARROW_TYPES[column_type])
+    return Fitted(array, misfits, misfit_counts)
 
 
-def type_of(kind: str) -> pa.DataType:
-    """The Arrow type of a column's kind; null for any other word."""
-    return _TYPES.get(kind, pa.null())
+def arrow_type(column_type: str) -> pa.DataType:
+    """The Arrow type of a column type; null for any other word."""
+    return _ARROW_TYPES.get(column_type, pa.null())
 
 
-def has_kind(array: pa.Array, kind: str) -> bool:
-    """The array is of this kind."""
-    return bool(array.type.equals(_TYPES[kind]))
+def has_type(array: pa.Array, column_type: str) -> bool:
+    """The array is of this type."""
+    return bool(array.type.equals(_ARROW_TYPES[column_type]))
 
 
-def votes(array: pa.Array) -> tuple[str, Counter[str]] | None:
-    """The array's kind and how many values of which kind it holds; None for one of nulls without a type."""
+def type_and_counts(array: pa.Array) -> tuple[str, Counter[str]] | None:
+    """The array's column type, and its number of values by type; None for an array of nulls without a type."""
     if pa.types.is_null(array.type):
         return None
-    kind = _KINDS[array.type]
-    wide = _count_wide(array) if kind == "integer" else 0
-    return kind, Counter({kind: len(array) - array.null_count - wide, WIDE: wide})
+    column_type = _TYPE_NAMES[array.type]
+    wide = _count_wide(array) if column_type == "integer" else 0
+    return column_type, Counter({column_type: len(array) - array.null_count - wide, WIDE: wide})
 
 
-def beyond_integers(array: pa.Array) -> list[int]:
+def rows_of_large_floats(array: pa.Array) -> list[int]:
     """The rows with a float, within lists too, that may have been written as an integer past 64 bits."""
     values, rows = _floats(array)
     if values is None:
@@ -158,14 +162,14 @@ def beyond_integers(array: pa.Array) -> list[int]:
     extremes = pc.min_max(values)
     if not extremes["min"].is_valid:
         return []
-    if extremes["min"].as_py() > -_PAST_INT64 and extremes["max"].as_py() < _PAST_INT64:
+    if extremes["min"].as_py() > -PAST_INT64 and extremes["max"].as_py() < PAST_INT64:
         return []
-    found: list[int] = pc.indices_nonzero(pc.greater_equal(pc.abs(values), _PAST_INT64)).to_pylist()
+    found: list[int] = pc.indices_nonzero(pc.greater_equal(pc.abs(values), PAST_INT64)).to_pylist()
     return found if rows is None else sorted({int(rows[index]) for index in found})
 
 
-def without(array: pa.Array, rows: Sequence[int]) -> pa.Array:
-    """The same with nulls in `rows`."""
+def with_nulls_at(array: pa.Array, rows: Sequence[int]) -> pa.Array:
+    """`array` with nulls in `rows`."""
     stays = np.ones(len(array), dtype=np.bool_)
     stays[list(rows)] = False
     values = array.to_pylist()
@@ -173,12 +177,12 @@ def without(array: pa.Array, rows: Sequence[int]) -> pa.Array:
 
 
 def _count_wide(array: pa.Array) -> int:
-    """How many of an int64 array are beyond what float64 is sure to hold exactly."""
+    """The number of values of an int64 array that float64 may not hold exactly."""
     extremes = pc.min_max(array)
     low, high = extremes["min"].as_py(), extremes["max"].as_py()
-    if low is None or (low >= -_EXACT_FLOAT and high <= _EXACT_FLOAT):
+    if low is None or (low >= -EXACT_FLOAT and high <= EXACT_FLOAT):
         return 0
-    return int(pc.sum(pc.or_(pc.less(array, -_EXACT_FLOAT), pc.greater(array, _EXACT_FLOAT))).as_py())
+    return int(pc.sum(pc.or_(pc.less(array, -EXACT_FLOAT), pc.greater(array, EXACT_FLOAT))).as_py())
 
 
 def _floats(array: pa.Array) -> tuple[pa.Array | None, npt.NDArray[np.int64] | None]:

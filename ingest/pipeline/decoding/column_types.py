@@ -1,15 +1,15 @@
-"""Kinds of values, and which kind a column has.
+"""Types of values, and which type a column has.
 
 Rules
-1. A kind is what a column can hold: boolean, integer (64 bits), float, string, list of strings. Integers past 2**53
-   are told apart (`WIDE`), because a float column can't hold them exactly.
-2. Every value seen has a vote, those of rejected rows too. A column has the kind that keeps most of them: an integer
-   column keeps all integers, a float column keeps floats and the integers up to 2**53.
+1. A column has one of these types: boolean, integer (64 bits), float, string, list of strings. Integers past 2**53 are
+   counted apart (`WIDE`), because a float column can't hold them exactly.
+2. The values of each type are counted, those of rejected rows too. A column has the type that keeps most of its values:
+   an integer column keeps all integers, a float column keeps floats and the integers up to 2**53.
 3. A column becomes float only if there is a float. On a tie float wins over integer, because it takes both; else a
-   column stays what it is. So one bad message, even the first, can't turn a column against all that follow.
-4. Lists of numbers, lists of them, and lists of class scores are kinds only where the schema gives a column that
-   meaning. Nothing but numbers stands in them: no null, no boolean, and no integer past 2**53, as they become floats.
-5. A pinned column has its kind whatever its values are; they are measured against it. Votes don't count there.
+   column stays as it is. So one bad message, even the first, can't turn a column against all that follow.
+4. Lists of numbers, lists of such lists, and lists of class scores are types only where the schema gives a column that
+   role. They hold numbers only: no null, no boolean, and no integer past 2**53, as they become floats.
+5. A pinned column always has its type, and a value of another type is a misfit. Counts don't matter there.
 """
 
 from collections import Counter
@@ -20,14 +20,15 @@ from typing import cast
 from ingest.config.column_types import OnConflict
 from ingest.reasons import Reason
 
-KINDS = ("boolean", "integer", "float", "string", "list of strings")
+PLAIN_TYPES = ("boolean", "integer", "float", "string", "list of strings")
 STRUCTURED = frozenset({"list of numbers", "list of lists of numbers", "list of class scores"})
 WIDE = "integer past 2**53"
 PAST_64_BITS = "integer past 64 bits"
 
-_EXACT_FLOAT = 2**53
+EXACT_FLOAT = 2**53  # integers up to it are floats exactly
+PAST_INT64 = 2.0**63  # a float of this size may have been written as an integer past 64 bits
 _INT64 = 2**63
-_PYTHON_KINDS: dict[type, str] = {
+_PYTHON_TYPES: dict[type, str] = {
     bool: "boolean",
     int: "integer",
     float: "float",
@@ -38,14 +39,14 @@ _PYTHON_KINDS: dict[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the configuration says of a column: its kinds, and whether a row may lack it.
+    """What the configuration says of a column: its types, and whether every row needs a value in it.
 
-    `pinned` is the one kind it has for good, "" where that is learned. `on_conflict` says what becomes of a value that
-    doesn't fit. `known` is False if all that is said is what a conflict does.
+    `pinned` is its one fixed type, "" where the type is learned. `on_conflict` says what becomes of a value that
+    doesn't fit. `known` is False if `on_conflict` is all that the configuration says.
     """
 
     setting: str
-    kinds: frozenset[str]
+    types: frozenset[str]
     required: bool = False
     pinned: str = ""
     on_conflict: OnConflict = "dead_letter"
@@ -54,35 +55,35 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What is known of a column: its kind, and how many rows had a value of which kind, rejected ones included.
+    """What is known of a column: its type, and how many rows had a value of which type, rejected ones included.
 
-    `votes` tells integers past 2**53 (`WIDE`) from the others: float could not hold them.
+    `type_counts` counts integers past 2**53 (`WIDE`) apart from the others: a float column can't hold them.
     """
 
-    kind: str
-    votes: Mapping[str, int]
+    type: str
+    type_counts: Mapping[str, int]
 
 
-def kind_of(value: object, allowed: Collection[str] = KINDS) -> str | None:
-    """The kind of one JSON value: that of a column, a wide integer, None for null, or a name for what has no place.
+def type_of_value(value: object, allowed: Collection[str] = PLAIN_TYPES) -> str | None:
+    """The type of one JSON value: a column's type, `WIDE`, None for null, or a name for a value that fits no column.
 
-    `allowed` are the kinds of its column: an empty list is of any kind of list.
+    `allowed` are the types of its column: an empty list has any type of list.
     """
     if value is None:
         return None
-    kind = _PYTHON_KINDS.get(type(value), "object")
-    if kind == "integer":
+    value_type = _PYTHON_TYPES.get(type(value), "object")
+    if value_type == "integer":
         number = cast("int", value)
-        if -_EXACT_FLOAT <= number <= _EXACT_FLOAT:
-            return kind
+        if -EXACT_FLOAT <= number <= EXACT_FLOAT:
+            return value_type
         return WIDE if -_INT64 <= number < _INT64 else PAST_64_BITS
-    return _kind_of_list(cast("list[object]", value), allowed) if kind == "list of strings" else kind
+    return _type_of_list(cast("list[object]", value), allowed) if value_type == "list of strings" else value_type
 
 
-def _kind_of_list(items: list[object], allowed: Collection[str]) -> str:
-    for kind in STRUCTURED.intersection(allowed):
-        if _FITS[kind](items):
-            return kind
+def _type_of_list(items: list[object], allowed: Collection[str]) -> str:
+    for column_type in STRUCTURED.intersection(allowed):
+        if _FITS[column_type](items):
+            return column_type
     return "list of strings" if all(item is None or isinstance(item, str) for item in items) else "list of other values"
 
 
@@ -90,7 +91,7 @@ def _numbers(items: list[object]) -> bool:
     types = set(map(type, items))
     if not types <= {int, float}:
         return False
-    return int not in types or all(-_EXACT_FLOAT <= item <= _EXACT_FLOAT for item in items if isinstance(item, int))
+    return int not in types or all(-EXACT_FLOAT <= item <= EXACT_FLOAT for item in items if isinstance(item, int))
 
 
 def _lists_of_numbers(items: list[object]) -> bool:
@@ -114,44 +115,44 @@ _FITS: Mapping[str, Callable[[list[object]], bool]] = {
 }
 
 
-def keeps(votes: Mapping[str, int], kind: str) -> int:
-    """How many values a column of `kind` holds exactly; a column is float only if there is a float at all."""
-    own = votes.get(kind, 0)
-    if kind == "integer":
-        return own + votes.get(WIDE, 0)
-    if kind == "float":
-        return own + votes.get("integer", 0) if own else 0
+def count_kept(type_counts: Mapping[str, int], column_type: str) -> int:
+    """The number of values that a column of `column_type` holds exactly; 0 for float if there is no float."""
+    own = type_counts.get(column_type, 0)
+    if column_type == "integer":
+        return own + type_counts.get(WIDE, 0)
+    if column_type == "float":
+        return own + type_counts.get("integer", 0) if own else 0
     return own
 
 
-def winner(kinds: Sequence[str | None], column: Column | None, allowed: Collection[str]) -> str | None:
-    """The kind that keeps most rows, the column's own history included; None when no value has an allowed one."""
-    votes = Counter(kind for kind in kinds if kind is not None)
+def most_frequent_type(types: Sequence[str | None], column: Column | None, allowed: Collection[str]) -> str | None:
+    """The type that keeps most rows, the column's own history included; None when no value has an allowed one."""
+    type_counts = Counter(column_type for column_type in types if column_type is not None)
     if column is not None:
-        votes.update(column.votes)
-    kept = {kind: keeps(votes, kind) for kind in allowed}
-    best = max(kept.values(), default=0)
-    winners = [kind for kind, rows in kept.items() if rows == best and best]
+        type_counts.update(column.type_counts)
+    kept = {column_type: count_kept(type_counts, column_type) for column_type in allowed}
+    most = max(kept.values(), default=0)
+    best = [column_type for column_type, rows in kept.items() if rows == most and most]
     # On a tie float wins over integer, because it takes both; else the column stays what it is.
-    if "float" in winners and (column is None or column.kind in {"integer", "float"}):
+    if "float" in best and (column is None or column.type in {"integer", "float"}):
         return "float"
-    if column is not None and column.kind in winners:
-        return column.kind
-    return next((kind for kind in kinds if kind in winners), winners[0] if winners else None)
+    if column is not None and column.type in best:
+        return column.type
+    return next((column_type for column_type in types if column_type in best), best[0] if best else None)
 
 
-def conflict(key: str, own: str | None, kind: str | None, rule: Rule | None) -> Reason:
+def conflict(key: str, own: str | None, column_type: str | None, rule: Rule | None) -> Reason:
     """Why a row can't join its column; keys are named, values never."""
     if own == PAST_64_BITS:
         return Reason("integer_past_64_bits", f'"{key}" holds an integer past 64 bits, which Arize has no type for')
     if own == "object":
         return Reason("nested_object", f'"{key}" holds an object; a column is flat')
-    if own == "list of other values" and (rule is None or not rule.kinds & STRUCTURED):
+    if own == "list of other values" and (rule is None or not rule.types & STRUCTURED):
         return Reason("unsupported_list", f'"{key}" holds a list that is not of strings only')
     found = f'"{key}" holds {"an" if str(own).startswith("i") else "a"} {own}'
     if rule is not None and rule.pinned:
         return Reason("type_conflict", f"{found} where [schema.types] says {rule.pinned}")
-    if rule is not None and ("integer" if own == WIDE else own) not in rule.kinds:
-        wanted = " or ".join(sorted(rule.kinds))
+    if rule is not None and ("integer" if own == WIDE else own) not in rule.types:
+        wanted = " or ".join(sorted(rule.types))
         return Reason("wrong_type", f"{found}; [schema] {rule.setting} takes {wanted}")
-    return Reason("type_conflict", f"{found} where the column is {kind}")
+    return Reason("type_conflict", f"{found} where the column is {column_type}")

@@ -2,19 +2,19 @@
 
 Rules
 1. No value changes and no key is dropped: a row whose values can't all stand in their columns exactly is rejected as a
-   whole, its neighbours are not touched. An absent key and a null are the same thing to Arize: null. Only what the
-   configuration asks for in so many words differs ([schema] conflicts, unknown), and it is counted.
-2. A column holds one kind of value (`kinds` says which there are, and which one wins where they conflict). What else
-   JSON has, objects and other lists, has no place in a flat column and rejects its row; vectors, boxes and class scores
-   have one where the schema says so.
+   whole, and its neighbours are not touched. An absent key and a null are the same thing to Arize: null. Only [schema]
+   conflicts and unknown make exceptions, and these are counted.
+2. A column holds one type of value; `column_types` decides which one where values conflict. Objects and other lists
+   can't stand in a flat column and reject their row; vectors, boxes and class scores can, where the schema gives the
+   column that role.
 3. A column's type is pinned ([schema.types], `rules`), or learned and kept. It widens from null to anything, and from
    integer to float. A pinned one never changes.
-4. What a rejected row would have made of a column does not stay; its kinds are only counted.
+4. What a rejected row would have made of a column does not stay; its types are only counted.
 5. When a column's type changes from one chunk to the next, `widened` says so, and the two chunks must not share a
    batch.
 6. Where [schema.conflicts] says "null", the value that doesn't fit becomes null, and the row goes on.
 
-`keys` says which columns rows have, `arrays` makes an array of each.
+`keys` finds the columns of the rows, `arrays` makes an array of each.
 """
 
 from collections import Counter
@@ -39,12 +39,12 @@ from ingest.pipeline.decoding.raw_text import RawText
 from ingest.reasons import Reason
 from ingest.records import Rejected
 
-__all__ = ["MAX_COLUMNS", "Built", "LearnedSchema", "build", "taught"]
+__all__ = ["MAX_COLUMNS", "Built", "LearnedSchema", "build", "columns_learned_from"]
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """`table` has one row per index in `kept`; `rejected` are the others; `learned` is what the kept rows teach.
+    """`table` has one row per index in `kept`; `rejected` are the others; `learned` is the new state of each column.
 
     `nulled` counts the kept rows' values that became null, `ignored` those of ignored columns, by column.
     """
@@ -58,29 +58,29 @@ class Built:
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 
-def build(rows: Sequence[Row] | Blocks, contract: LearnedSchema, raw: Callable[[int], bytes]) -> Built:
-    """Columns of `rows` under `contract`, which is only read. Indices refer to `rows`.
+def build(rows: Sequence[Row] | Blocks, schema: LearnedSchema, raw: Callable[[int], bytes]) -> Built:
+    """Columns of `rows` under `schema`, which is only read. Indices refer to `rows`.
 
     `raw(index)` is the message of a row: parsing loses the text of numbers, and makes floats of integers past 64 bits.
-    Raises RowsNeeded where `rows` are blocks and can't tell.
+    Raises RowsNeeded where `rows` are blocks and only whole rows can decide.
     """
-    source = RawText(raw)
+    raw_text = RawText(raw)
     kept = np.arange(len(rows))
     rejected: dict[int, Rejected] = {}
-    against: dict[str, Counter[str]] = {}
-    chunk = _Chunk(rows, contract, source, kept)
-    while chunk.run() or chunk.unmask():
+    misfit_counts: dict[str, Counter[str]] = {}
+    chunk = _Pass(rows, schema, raw_text, kept)
+    while chunk.run() or chunk.reject_large_integers():
         faults, stay = chunk.rejected, np.ones(len(kept), dtype=np.bool_)
         stay[list(faults)] = False
         for row, reason in faults.items():
             rejected[int(kept[row])] = Rejected(int(kept[row]), reason)
-        for key in chunk.against.keys() - chunk.nulled:  # those are seen again
-            against.setdefault(key, Counter()).update(chunk.against[key])
+        for key in chunk.misfit_counts.keys() - chunk.nulled:  # those are seen again
+            misfit_counts.setdefault(key, Counter()).update(chunk.misfit_counts[key])
         kept = kept[stay]
         chunk = chunk.without(stay)
-    for key, kinds in chunk.against.items():
-        against.setdefault(key, Counter()).update(kinds)
-    learned, widened = chunk.taught(against)
+    for key, types in chunk.misfit_counts.items():
+        misfit_counts.setdefault(key, Counter()).update(types)
+    learned, widened = chunk.learned_columns(misfit_counts)
     table = pa.RecordBatch.from_arrays(list(chunk.arrays.values()), names=list(chunk.arrays))
     return Built(
         table,
@@ -93,34 +93,35 @@ def build(rows: Sequence[Row] | Blocks, contract: LearnedSchema, raw: Callable[[
     )
 
 
-def taught(table: pa.RecordBatch, contract: LearnedSchema) -> Mapping[str, Column]:
-    """What rows teach of which every value was kept; each column has the kind that the contract knows, or is new."""
+def columns_learned_from(table: pa.RecordBatch, schema: LearnedSchema) -> Mapping[str, Column]:
+    """The state of the columns after these rows, all of whose values fit; each has its learned type, or is new."""
     nothing = RawText(lambda _: b"")
-    chunk = _Chunk((), contract, nothing, np.arange(0), dict(zip(table.schema.names, table.columns, strict=True)))
-    return chunk.taught({})[0]
+    chunk = _Pass((), schema, nothing, np.arange(0), dict(zip(table.schema.names, table.columns, strict=True)))
+    return chunk.learned_columns({})[0]
 
 
-class _Chunk:
-    """One pass over a chunk's rows. If some must be rejected, the next pass goes over the others.
+class _Pass:
+    """One pass over a chunk's rows. If it rejects some, the next pass goes over the others.
 
-    `against` has the kinds of the values that did not fit, by column; `nulled` the rows whose value became null.
+    `misfit_counts` counts the values that did not fit, by column and type; `nulled` has the rows whose value became
+    null.
     """
 
     def __init__(
         self,
         rows: Sequence[Row] | Blocks,
-        contract: LearnedSchema,
-        source: RawText,
+        schema: LearnedSchema,
+        raw_text: RawText,
         indices: npt.NDArray[np.int64],
         built: Mapping[str, pa.Array] | None = None,
     ) -> None:
         self.rows = rows
-        self.contract = contract
-        self.source = source
+        self.schema = schema
+        self.raw_text = raw_text
         self.indices = indices
         self.arrays = dict(built or {})
         self.rejected: dict[int, Reason] = {}
-        self.against: dict[str, Counter[str]] = {}
+        self.misfit_counts: dict[str, Counter[str]] = {}
         self.nulled: dict[str, set[int]] = {}
         self.ignored: Mapping[str, int] = {}
 
@@ -129,7 +130,7 @@ class _Chunk:
         if not self.rows:
             self.arrays = {}
             return False
-        keys = Keys(self.rows, self.contract, self.source, self.indices.tolist(), self.arrays)
+        keys = Keys(self.rows, self.schema, self.raw_text, self.indices.tolist(), self.arrays)
         keyed = keys.columns()
         self.rejected = keys.rejected
         if self.rejected:
@@ -140,84 +141,86 @@ class _Chunk:
         self.arrays, self.ignored = found, keys.ignored
         if not found:
             self.rejected = dict.fromkeys(range(len(self.rows)), NOTHING_LEFT)
-        for name in self.contract.rules:
-            if (rule := self.contract.rules.get(name)) is not None and rule.required:
+        for name in self.schema.rules:
+            if (rule := self.schema.rules.get(name)) is not None and rule.required:
                 self._require(name, rule)
         return bool(self.rejected)
 
-    def unmask(self) -> bool:
-        """Find the floats that were written as integers past 64 bits; True if that rejects rows."""
+    def reject_large_integers(self) -> bool:
+        """Find the floats that were written as integers past 64 bits; True if rows are rejected for them."""
         for key in list(self.arrays):
-            found = [row for row in arrays.beyond_integers(self.arrays[key]) if self._was_integer(key, row)]
-            self._misfit(key, {row: conflict(key, PAST_64_BITS, None, None) for row in found})
+            found = [row for row in arrays.rows_of_large_floats(self.arrays[key]) if self._was_integer(key, row)]
+            self._apply_misfits(key, {row: conflict(key, PAST_64_BITS, None, None) for row in found})
         return bool(self.rejected)
 
-    def without(self, stay: npt.NDArray[np.bool_]) -> "_Chunk":
+    def without(self, stay: npt.NDArray[np.bool_]) -> "_Pass":
         """The next pass, over the rows where `stay` is true.
 
-        A column whose kind the contract already had is only filtered. One that is new or changed is built again: what
-        a rejected row would have made of it must not stay. So is one with nulled values: they are counted anew.
+        A column that keeps its learned type is only filtered. One that is new or changed is built again: what a
+        rejected row would have made of it must not stay. So is one with nulled values: they are counted anew.
         """
-        columns = self.contract.columns
+        columns = self.schema.columns
         mask = pa.array(stay)
         settled = {
             key: array.filter(mask)
             for key, array in self.arrays.items()
-            if key in columns and key not in self.nulled and arrays.has_kind(array, columns[key].kind)
+            if key in columns and key not in self.nulled and arrays.has_type(array, columns[key].type)
         }
         rows = self.rows.choose(stay) if isinstance(self.rows, Blocks) else list(compress(self.rows, stay.tolist()))
-        return _Chunk(rows, self.contract, self.source, self.indices[stay], settled)
+        return _Pass(rows, self.schema, self.raw_text, self.indices[stay], settled)
 
-    def taught(self, against: Mapping[str, Counter[str]]) -> tuple[dict[str, Column], list[tuple[str, str, str]]]:
-        """What these columns teach: each one's new state, and those that changed their kind (column, old, new).
+    def learned_columns(
+        self, misfit_counts: Mapping[str, Counter[str]]
+    ) -> tuple[dict[str, Column], list[tuple[str, str, str]]]:
+        """The new state of each column, and the columns whose type changed (column, old type, new type).
 
-        `against` holds the kinds of the values that did not fit, by column.
+        `misfit_counts` counts the values that did not fit, by column and type.
         """
         learned: dict[str, Column] = {}
         widened = []
         for key, array in self.arrays.items():
-            if (own := arrays.votes(array)) is None:
+            if (own := arrays.type_and_counts(array)) is None:
                 continue
-            kind, votes = own
-            column = self.contract.columns.get(key)
+            column_type, type_counts = own
+            column = self.schema.columns.get(key)
             if column is not None:
-                votes.update(column.votes)
-                if column.kind != kind:
-                    widened.append((key, column.kind, kind))
-            votes.update(against.get(key, {}))
-            learned[key] = Column(kind, votes)
-        for key in against.keys() - learned.keys():
-            if (column := self.contract.columns.get(key)) is not None:
-                learned[key] = Column(column.kind, Counter(column.votes) + against[key])
+                type_counts.update(column.type_counts)
+                if column.type != column_type:
+                    widened.append((key, column.type, column_type))
+            type_counts.update(misfit_counts.get(key, {}))
+            learned[key] = Column(column_type, type_counts)
+        for key in misfit_counts.keys() - learned.keys():
+            if (column := self.schema.columns.get(key)) is not None:
+                learned[key] = Column(column.type, Counter(column.type_counts) + misfit_counts[key])
         return learned, widened
 
     def _fit(self, key: str, values: Sequence[object]) -> pa.Array:
-        rule, column = self.contract.rules.get(key), self.contract.columns.get(key)
+        rule, column = self.schema.rules.get(key), self.schema.columns.get(key)
         fitted = arrays.fit(key, values, rule, column, partial(self._was_integer, key))
         if fitted.misfits:
-            self.against[key] = fitted.against
-            self._misfit(key, fitted.misfits)
+            self.misfit_counts[key] = fitted.misfit_counts
+            self._apply_misfits(key, fitted.misfits)
         return fitted.array
 
-    def _misfit(self, key: str, misfits: Mapping[int, Reason]) -> None:
-        """These rows hold something in the column that it can't hold."""
-        rule = self.contract.rules.get(key)
+    def _apply_misfits(self, key: str, misfits: Mapping[int, Reason]) -> None:
+        """Null these rows' values in the column, or reject the rows, as [schema.conflicts] says."""
+        rule = self.schema.rules.get(key)
         if misfits and rule is not None and rule.on_conflict == "null":
             self.nulled.setdefault(key, set()).update(misfits)
             if key in self.arrays:
-                self.arrays[key] = arrays.without(self.arrays[key], list(misfits))
+                self.arrays[key] = arrays.with_nulls_at(self.arrays[key], list(misfits))
             return
         for row, reason in misfits.items():
             self.rejected.setdefault(row, reason)
 
     def _was_integer(self, key: str, row: int) -> bool:
-        """The row has an integer past 64 bits in this column. One that can't be looked into is rejected."""
+        """The row has an integer past 64 bits in this column. A row that can't be examined is rejected."""
         try:
-            paths = self.source.past_64_bits(int(self.indices[row]))
+            paths = self.raw_text.past_64_bits(int(self.indices[row]))
         except DecodeError as fault:
             self.rejected.setdefault(row, fault.reason)
             return False
-        return any(self.contract.names.of(path) == key for path in paths)
+        return any(self.schema.renamer.column_of(path) == key for path in paths)
 
     def _require(self, name: str, rule: Rule) -> None:
         array = self.arrays.get(name)

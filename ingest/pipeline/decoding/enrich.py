@@ -1,16 +1,16 @@
-"""Columns that are not in the message: its timestamp as Arize takes it, values from Kafka, constants.
+"""Columns added to the decoded ones: the timestamp as Arize takes it, values from Kafka, constants.
 
 Rules
-1. The timestamp column is read by its unit (`timestamps`). What can't be read rejects its row.
+1. The timestamp column is read by its unit (`timestamps`). A value that can't be read rejects its row.
 2. With `timestamp_from_kafka`, a row without a timestamp gets its message's (milliseconds, of the producer or the
    broker); where Kafka has none either the row is rejected.
-3. `kafka` adds what is known of a message beside its value: partition, offset, timestamp, key, `headers.NAME`. Keys and
+3. `kafka` adds what Kafka knows of a message: partition, offset, timestamp, key, `headers.NAME`. Keys and
    headers are text where they are UTF-8, else null. Of a header that comes several times the last one counts.
 4. `constants` add the same value to every row.
 5. A message that brings a column of such a name itself is rejected: one of the two would be dropped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from ingest.config.schema import Schema, Unit
 from ingest.pipeline.decoding.timestamps import read
 from ingest.reasons import Reason
-from ingest.records import Headers, KafkaMessage, Rejected
+from ingest.records import Headers, KafkaMessage, Rejected, header_pairs
 
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
 
@@ -34,7 +34,7 @@ class Enriched:
 
 
 def enrich(table: pa.RecordBatch, messages: Sequence[KafkaMessage], schema: Schema) -> Enriched:
-    """Add what `schema` asks for; `messages` are those of the table's rows, in order."""
+    """Add the columns that `schema` names; `messages` are those of the table's rows, in order."""
     columns = dict(zip(table.schema.names, table.columns, strict=True))
     reasons: dict[int, Reason] = {}
     unit: Unit | None = None
@@ -104,9 +104,8 @@ def _extra(messages: Sequence[KafkaMessage], schema: Schema) -> dict[str, pa.Arr
 
 def header(headers: Headers, wanted: str) -> bytes | str | None:
     """The value of a header, the last one of that name; None without one."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     found = None
-    for name, value in pairs:
+    for name, value in header_pairs(headers):
         if name == wanted:
             found = value
     return found

@@ -1,21 +1,21 @@
 """The two lanes of decoding: the compiled one where it is exact, orjson's for everything else.
 
 Rules
-1. What comes out is what the orjson lane (`decode`) alone would have made of the whole chunk: the same table, the same
-   dead letters, the same learned contract. Whether the compiled decoder is there changes the time only.
+1. The result is what the orjson lane alone would have made of the whole chunk: the same table, the same dead letters,
+   the same learned schema. The compiled decoder changes the time only.
 2. The compiled decoder (`ingest/fastlane`) is given the columns as they are learned, and takes whole messages: those
-   whose every value stands in its column exactly. It hands back all others, what is malformed included.
-3. The orjson lane decides about what was handed back: rows, dead letters, new columns. If that leaves each known column
-   the kind it has, the two parts are put together in order of arrival.
-4. Values vote for the kind of their column, and those that were taken have votes too: they are counted when the others
-   are looked at. Where the outcome may be another kind (`votes`), the orjson lane gets the whole chunk.
+   whose every value stands in its column exactly. It hands back all others, malformed ones included.
+3. The orjson lane decodes what was handed back: rows, dead letters, new columns. If each known column keeps its type
+   then, the two parts are put together in order of arrival.
+4. Values decide the type of their column by their number, and those that were taken count too when the orjson lane
+   decides about the others. Where the type may change (`type_changes`), the orjson lane decodes the whole chunk.
 5. Where keys are not columns as they stand ([schema] rename, exclude, hash, unknown), where a column may be one of
-   several kinds of lists, and without the compiled decoder, the orjson lane works alone.
+   several types of lists, and without the compiled decoder, the orjson lane works alone.
 
-Theory: rows that were taken fit their columns, so among themselves they can neither change a kind nor be rejected, and
-a column of which all values fit is never put to the vote. A column's array is the same whichever lane made it, and what
-a chunk teaches is a function of its arrays and of the rejected values. Order of columns: those of the first row as it
-has them, then the others by name.
+Theory: rows that were taken fit their columns, so among themselves they can neither change a type nor be rejected, and
+the type of a column whose values all fit is not decided anew. A column's array is the same whichever lane made it, and
+what a chunk teaches is a function of its arrays and of the rejected values. Order of columns: those of the first row as
+it has them, then the others by name.
 """
 
 from collections.abc import Sequence
@@ -26,15 +26,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.pipeline.decoding.arrays import type_of
+from ingest.pipeline.decoding.arrays import arrow_type
 from ingest.pipeline.decoding.column_types import STRUCTURED
-from ingest.pipeline.decoding.columns import taught
+from ingest.pipeline.decoding.columns import columns_learned_from
 from ingest.pipeline.decoding.flatten import Row
 from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
 from ingest.pipeline.decoding.orjson_lane import Decoder
 from ingest.pipeline.decoding.parse import Parsed, parse
 from ingest.pipeline.decoding.result import Decoded
-from ingest.pipeline.decoding.type_changes import kind_at_stake
+from ingest.pipeline.decoding.type_changes import type_may_change
 from ingest.records import reindexed
 
 try:
@@ -44,10 +44,10 @@ except ImportError:
 
 _INTERFACE = 1
 _NULLS = "null"
-# What rejects a row before any of its values is looked at.
-_UNSEEN = frozenset({"empty_key", "empty_object"})
+# Reasons to reject a row before any of its values is examined.
+_BEFORE_VALUES = frozenset({"empty_key", "empty_object"})
 
-_Places = Sequence[tuple[int, int] | None]
+_BufferRanges = Sequence[tuple[int, int] | None]
 
 
 class _Compiled(Protocol):
@@ -55,7 +55,7 @@ class _Compiled(Protocol):
 
     def decode(
         self, messages: Sequence[bytes | None]
-    ) -> tuple[bytes, Sequence[tuple[int, int, _Places, tuple[int, int, _Places] | None]], int, bytes]: ...
+    ) -> tuple[bytes, Sequence[tuple[int, int, _BufferRanges, tuple[int, int, _BufferRanges] | None]], int, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +67,20 @@ class _Taken:
     leading: int
 
 
-def chosen(choice: Literal["auto", "orjson"]) -> Literal["fast", "orjson"]:
-    """The lane that [batch] lane asks for, as far as it is installed."""
+def installed_lane(choice: Literal["auto", "orjson"]) -> Literal["fast", "orjson"]:
+    """The lane that [batch] lane selects; orjson's where the compiled one is not installed."""
     there = choice == "auto" and compiled is not None and compiled.INTERFACE == _INTERFACE
     return "fast" if there else "orjson"
 
 
 class Lanes:
-    """Decodes chunks and keeps the column contract from chunk to chunk, by the lanes that `lane` names."""
+    """Decodes chunks by `lane`, and keeps the learned schema from chunk to chunk."""
 
-    def __init__(self, contract: LearnedSchema, lane: Literal["fast", "orjson"]) -> None:
-        self._contract = contract
-        self._orjson = Decoder(contract)
+    def __init__(self, schema: LearnedSchema, lane: Literal["fast", "orjson"]) -> None:
+        self._schema = schema
+        self._orjson = Decoder(schema)
         self._fast = lane == "fast"
-        self._nulls: set[str] = set()  # columns that were nulls only: no kind of theirs is known
+        self._nulls: set[str] = set()  # columns of nothing but nulls: their type is not known
         self._known: tuple[tuple[str, str, bool], ...] = ()
         self._compiled: _Compiled | None = None
 
@@ -90,7 +90,7 @@ class Lanes:
         decoded = self._joined(values, taken) if taken is not None else None
         if decoded is None:
             decoded = self._orjson.decode(values)
-        self._see(decoded.table)
+        self._remember_null_columns(decoded.table)
         return decoded
 
     def build(self, parsed: Parsed) -> Decoded:
@@ -98,8 +98,8 @@ class Lanes:
         return self._orjson.build(parsed)
 
     def _take(self, values: Sequence[bytes | None]) -> _Taken | None:
-        """The rows that the compiled decoder takes; None if there are none, or if it can't be asked."""
-        decoder = self._prepared()
+        """The rows that the compiled decoder takes; None if there are none, or if it can't be used."""
+        decoder = self._compiled_decoder()
         if decoder is None:
             return None
         indices, columns, leading, blob = decoder.decode(values)
@@ -108,90 +108,94 @@ class Lanes:
             return None
         buffer = pa.py_buffer(blob)
         arrays, names = [], []
-        for column, nulls, places, items in columns:
-            name, kind, _ = self._known[column]
+        for column, nulls, ranges, items in columns:
+            name, column_type, _ = self._known[column]
             names.append(name)
-            arrays.append(_array(type_of(kind), len(rows), nulls, _Cut(buffer, places), items))
+            arrays.append(_array(arrow_type(column_type), len(rows), nulls, _Buffers(buffer, ranges), items))
         return _Taken(pa.RecordBatch.from_arrays(arrays, names=names), rows, leading)
 
     def _joined(self, values: Sequence[bytes | None], taken: _Taken) -> Decoded | None:
-        """The rows taken and what the orjson lane makes of the others; None if it must look at all of them (rule 4)."""
+        """The rows taken and what the orjson lane makes of the others; None if it must decode all of them (rule 4)."""
         others = np.ones(len(values), dtype=np.bool_)
         others[taken.rows] = False
         indices = np.flatnonzero(others)
         if not len(indices):
-            self._contract.learn(taught(taken.table, self._contract))
+            self._schema.learn(columns_learned_from(taken.table, self._schema))
             return Decoded(taken.table, taken.rows, ())
         parsed = parse([values[index] for index in indices.tolist()])
-        counted = replace(self._contract, columns={**self._contract.columns, **taught(taken.table, self._contract)})
+        counted = replace(
+            self._schema, columns={**self._schema.columns, **columns_learned_from(taken.table, self._schema)}
+        )
         rest, built = Decoder(counted).attempt(parsed)
-        conflicts = any(fault.reason.code not in _UNSEEN for fault in built.rejected)
-        if built.widened or built.nulled or (conflicts and kind_at_stake(parsed.rows, counted, self._contract)):
+        conflicts = any(fault.reason.code not in _BEFORE_VALUES for fault in built.rejected)
+        if built.widened or built.nulled or (conflicts and type_may_change(parsed.rows, counted, self._schema)):
             return None
         first = parsed.rows[built.kept[0]] if built.kept else {}
         table, accepted = _merged(taken, rest.table, indices[rest.accepted], first)
-        if len(self._contract.columns.keys() | set(table.schema.names)) > MAX_COLUMNS:
+        if len(self._schema.columns.keys() | set(table.schema.names)) > MAX_COLUMNS:
             return None
         found = {**counted.columns, **built.learned}
         names = dict.fromkeys((*table.schema.names, *built.learned))
-        self._contract.learn({name: found[name] for name in names if name in found})
+        self._schema.learn({name: found[name] for name in names if name in found})
         return Decoded(table, accepted, reindexed(rest.rejected, indices))
 
-    def _prepared(self) -> _Compiled | None:
+    def _compiled_decoder(self) -> _Compiled | None:
         """The compiled decoder for the columns as they are known now; None where orjson works alone (rule 5)."""
-        known = self._columns()
+        known = self._compiled_columns()
         if known is None:
             return None
         if known != self._known or self._compiled is None:
             self._known, self._compiled = known, compiled.Decoder(known)
         return self._compiled
 
-    def _columns(self) -> tuple[tuple[str, str, bool], ...] | None:
-        """Each known column's name, its kind, and whether a row must have it; None if they are not for this lane."""
-        contract = self._contract
-        if not contract.plain or not contract.columns:
+    def _compiled_columns(self) -> tuple[tuple[str, str, bool], ...] | None:
+        """Each known column's name, its type, and whether a row must have it; None if they are not for this lane."""
+        schema = self._schema
+        if not schema.plain or not schema.columns:
             return None
-        kinds = {name: column.kind for name, column in contract.columns.items()}
-        kinds |= {name: _NULLS for name in self._nulls if name not in kinds}
+        types = {name: column.type for name, column in schema.columns.items()}
+        types |= {name: _NULLS for name in self._nulls if name not in types}
         found = []
-        for name, kind in kinds.items():
-            rule = contract.rules.get(name)
-            if rule is not None and kind != _NULLS:
-                # Lists are put to the vote with every chunk, so there must be nothing to choose.
-                settled = rule.kinds == {kind} if rule.kinds & STRUCTURED else kind in rule.kinds
+        for name, column_type in types.items():
+            rule = schema.rules.get(name)
+            if rule is not None and column_type != _NULLS:
+                # The type of a list is decided with every chunk, so there must be only one to choose from.
+                settled = rule.types == {column_type} if rule.types & STRUCTURED else column_type in rule.types
                 if not settled:
                     return None
-            found.append((name, kind, rule is not None and rule.required))
-        if any(rule.required and name not in kinds for name, rule in contract.rules.items()):
+            found.append((name, column_type, rule is not None and rule.required))
+        if any(rule.required and name not in types for name, rule in schema.rules.items()):
             return None
         return tuple(found) if len(found) <= MAX_COLUMNS else None
 
-    def _see(self, table: pa.RecordBatch) -> None:
+    def _remember_null_columns(self, table: pa.RecordBatch) -> None:
         """Remember the columns of nulls only."""
         if len(self._nulls) > MAX_COLUMNS // 2:
             self._nulls.clear()
         self._nulls.update(field.name for field in table.schema if pa.types.is_null(field.type))
-        self._nulls -= self._contract.columns.keys()
+        self._nulls -= self._schema.columns.keys()
 
 
-class _Cut:
+class _Buffers:
     """The buffers of one column, cut from the blob in turn."""
 
-    def __init__(self, blob: pa.Buffer, places: _Places) -> None:
+    def __init__(self, blob: pa.Buffer, ranges: _BufferRanges) -> None:
         self._blob = blob
-        self.buffers = [None if place is None else blob.slice(*place) for place in places]
+        self.buffers = [None if each is None else blob.slice(*each) for each in ranges]
 
-    def of(self, places: _Places) -> "_Cut":
-        return _Cut(self._blob, places)
+    def of(self, ranges: _BufferRanges) -> "_Buffers":
+        return _Buffers(self._blob, ranges)
 
 
-def _array(type_: pa.DataType, length: int, nulls: int, cut: _Cut, items: tuple[int, int, _Places] | None) -> pa.Array:
-    if not cut.buffers:
+def _array(
+    type_: pa.DataType, length: int, nulls: int, buffers: _Buffers, items: tuple[int, int, _BufferRanges] | None
+) -> pa.Array:
+    if not buffers.buffers:
         return pa.nulls(length, type_)
     children = None
     if items is not None:
-        children = [_array(type_.value_type, items[0], items[1], cut.of(items[2]), None)]
-    return pa.Array.from_buffers(type_, length, cut.buffers, nulls, children=children)
+        children = [_array(type_.value_type, items[0], items[1], buffers.of(items[2]), None)]
+    return pa.Array.from_buffers(type_, length, buffers.buffers, nulls, children=children)
 
 
 def _merged(

@@ -1,13 +1,13 @@
 """Nested objects as flat columns: `{"features": {"age": 3}}` has the column `features.age`.
 
 Rules
-1. Every leaf gets its path, joined by dots. Lists are leaves; what stands in them is the column's business.
+1. Every leaf gets its path, joined by dots. Lists are leaves; the column decides about their items.
 2. An object without any key holds no value: it is a null under its own path.
 3. A path that exists twice in one message (`{"a.b": 1, "a": {"b": 2}}`) is refused: one of the two would be dropped.
 4. An empty key is refused at any level, and so is nesting beyond `MAX_DEPTH`: no column could be named after it.
 
-Keys are counted on the way, interior ones and those inside lists too, so that the decoder can tell whether the text
-had more.
+All keys are counted, those of inner objects and within lists too, so that the decoder can find out whether the text had
+more (a duplicate key).
 """
 
 from typing import Any

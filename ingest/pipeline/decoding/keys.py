@@ -1,11 +1,11 @@
 """From a chunk's rows to the values of each column: by key, under the column's name, without what must not be sent.
 
 Rules
-1. An excluded key is dropped. A key that nothing in [schema] knows is sent, ignored or rejects its row, as
+1. An excluded key is dropped. A key that [schema] does not name is sent, ignored or rejects its row, as
    [schema] unknown says; where its value is null there is nothing to ignore or to reject.
-2. What is hashed is hashed, then what is text becomes text, under the key that the message has; then keys get their
-   names, and two values of one name reject the row.
-3. A row with an empty key, without any key, or without one that isn't dropped is rejected. A chunk has at most
+2. What is hashed is hashed, then what is text becomes text, under the key that the message has; then keys are
+   renamed, and two values of one name reject the row.
+3. A row with an empty key, without any key, or with dropped keys only is rejected. A chunk has at most
    `MAX_COLUMNS` columns; a row that would bring more is rejected (keys that are data would otherwise grow without
    end). Dropped keys don't count.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.blocks import Blocks
-from ingest.pipeline.decoding.column_types import PAST_64_BITS, conflict
+from ingest.pipeline.decoding.column_types import PAST_64_BITS, PAST_INT64, conflict
 from ingest.pipeline.decoding.flatten import EMPTY_KEY, LISTS_TOO_DEEP, MAX_DEPTH, Row
 from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
 from ingest.pipeline.decoding.raw_text import RawText
@@ -29,31 +29,30 @@ _EMPTY_OBJECT = Reason("empty_object", "the object has no key; there is no predi
 _TOO_MANY_COLUMNS = Reason(
     "too_many_columns", f"its keys would make more than {MAX_COLUMNS} columns; are the keys data?"
 )
-_PAST_INT64 = 2.0**63
 _TEXT = {str, type(None)}
 
 
 class Keys:
     """The columns of `rows`, by blocks only where keys are columns as they stand.
 
-    `indices` gives each row's index in `source`; `built` are the columns not needed again.
+    `indices` gives each row's index in `raw_text`; `built` are the columns not needed again.
 
-    After `columns` was gone through, `rejected` has the rows that can't stay, each with its reason, and `ignored`
+    Once all of `columns` was read, `rejected` has the rows that can't stay, each with its reason, and `ignored`
     counts the values of each ignored column.
     """
 
     def __init__(
         self,
         rows: Sequence[Row] | Blocks,
-        contract: LearnedSchema,
-        source: RawText,
+        schema: LearnedSchema,
+        raw_text: RawText,
         indices: Sequence[int],
         built: Collection[str],
     ) -> None:
         self._blocks = rows if isinstance(rows, Blocks) else None
         self._rows = () if isinstance(rows, Blocks) else rows
-        self._contract = contract
-        self._source = source
+        self._schema = schema
+        self._raw_text = raw_text
         self._indices = indices
         self._built = built
         self.rejected: dict[int, Reason] = {}
@@ -70,36 +69,38 @@ class Keys:
             )
         else:
             keyed = self._by_key()
-        if self._contract.plain:
+        if self._schema.plain:
             return ((key, self._as_text(key, key, values)) for key, values in keyed)
-        return self._named(keyed).items()
+        return self._renamed(keyed).items()
 
     def _by_key(self) -> Iterable[tuple[str, Values | None]]:
         rows, first = self._rows, self._rows[0]
         keys: list[str] = list(first)
-        if len(keys) > 1 and set(map(len, rows)) == {len(keys)} and self._fit(keys) and not self._built:
+        if len(keys) > 1 and set(map(len, rows)) == {len(keys)} and self._within_limit(keys) and not self._built:
             try:
                 return zip(keys, zip(*map(itemgetter(*keys), rows), strict=True), strict=True)
             except KeyError:
                 pass  # as many keys as the first row has, but others
         keys.extend(sorted(set().union(*rows).difference(first)))
-        if dropped := self._drop(keys):
+        if dropped := self._dropped_keys(keys):
             keys = [key for key in keys if key not in dropped]
-        if not self._fit(keys) or (not all(rows) if not dropped else any(row.keys() <= dropped for row in rows)):
+        if not self._within_limit(keys) or (
+            not all(rows) if not dropped else any(row.keys() <= dropped for row in rows)
+        ):
             self._reject_keys(dropped)
         if self.rejected:
             return ()
         return ((key, None if self._is_built(key) else [row.get(key) for row in rows]) for key in keys)
 
     def _is_built(self, key: str) -> bool:
-        return bool(self._built) and self._contract.names.of(key) in self._built
+        return bool(self._built) and self._schema.renamer.column_of(key) in self._built
 
-    def _fit(self, keys: Collection[str]) -> bool:
+    def _within_limit(self, keys: Collection[str]) -> bool:
         """These keys can't pass the limit on columns, and all have names."""
-        return len(self._contract.columns) + len(keys) <= MAX_COLUMNS and "" not in keys
+        return len(self._schema.columns) + len(keys) <= MAX_COLUMNS and "" not in keys
 
     def _reject_keys(self, dropped: Collection[str]) -> None:
-        known = set(self._contract.columns)
+        known = set(self._schema.columns)
         for row, values in enumerate(self._rows):
             keys = values.keys() - dropped
             if "" in keys:
@@ -113,29 +114,29 @@ class Keys:
             else:
                 known |= keys
 
-    # --- names ---------------------------------------------------------------------------------
+    # --- renaming ------------------------------------------------------------------------------
 
-    def _drop(self, keys: Iterable[str]) -> set[str]:
-        """The keys that are no columns. Keys may be data, each in a row or two: they are looked for row by row."""
-        contract = self._contract
-        if contract.plain:
+    def _dropped_keys(self, keys: Iterable[str]) -> set[str]:
+        """The keys that make no column. Keys may be data, each in a row or two, so they are searched row by row."""
+        schema = self._schema
+        if schema.plain:
             return set()
-        dropped, strange = set(), {}
+        dropped, unknown = set(), {}
         for key in keys:
             if not key:
-                continue  # rejects its row, whatever it is called
-            if (name := contract.names.of(key)) is None:
+                continue  # an empty key rejects its row in any case
+            if (name := schema.renamer.column_of(key)) is None:
                 dropped.add(key)
-            elif not contract.knows(name):
-                strange[key] = name
-        for row, values in enumerate(self._rows) if strange else ():
-            for key in values.keys() & strange:
+            elif not schema.knows(name):
+                unknown[key] = name
+        for row, values in enumerate(self._rows) if unknown else ():
+            for key in values.keys() & unknown:
                 if values[key] is not None:
-                    self._strange(strange[key], [row])
-        return dropped | strange.keys()
+                    self._handle_unknown(unknown[key], [row])
+        return dropped | unknown.keys()
 
-    def _strange(self, name: str, rows: Sequence[int]) -> None:
-        if self._contract.unknown == "ignore":
+    def _handle_unknown(self, name: str, rows: Sequence[int]) -> None:
+        if self._schema.unknown == "ignore":
             if rows:
                 self.ignored[name] += len(rows)
             return
@@ -143,22 +144,22 @@ class Keys:
             detail = f'"{name}" is a column that nothing in [schema] knows, and [schema] unknown is "dead_letter"'
             self.rejected.setdefault(row, Reason("unknown_column", detail))
 
-    def _named(self, keyed: Iterable[tuple[str, Values | None]]) -> dict[str, Values | None]:
+    def _renamed(self, keyed: Iterable[tuple[str, Values | None]]) -> dict[str, Values | None]:
         """The columns under their names, without the dropped ones, hashed where the configuration says so."""
-        contract = self._contract
+        schema = self._schema
         columns: dict[str, Values | None] = {}
         for key, values in keyed:
-            name = contract.names.of(key)
+            name = schema.renamer.column_of(key)
             if name is None:
                 continue
             if values is None:
                 columns[name] = None
                 continue
-            if not contract.knows(name):
-                self._strange(name, [row for row, value in enumerate(values) if value is not None])
+            if not schema.knows(name):
+                self._handle_unknown(name, [row for row, value in enumerate(values) if value is not None])
                 continue
             found = values
-            if contract.privacy.replaces(key):
+            if schema.privacy.replaces(key):
                 found = self._hashed(key, values)
             text = self._as_text(key, name, found)
             before = columns.get(name)
@@ -166,15 +167,15 @@ class Keys:
         return columns
 
     def _hashed(self, key: str, values: Values) -> list[str | None]:
-        """The hashes. One would hide that the parser made a float of an integer past 64 bits: others become it too."""
+        """The hashes. A row with an integer past 64 bits is rejected: the hash would be that of the parser's float."""
         found: list[str | None] = []
         for row, value in enumerate(values):
             digest = None
             try:
-                if _has_large_float(value) and key in self._source.past_64_bits(self._indices[row]):
+                if _has_large_float(value) and key in self._raw_text.past_64_bits(self._indices[row]):
                     self.rejected.setdefault(row, conflict(key, PAST_64_BITS, None, None))
                 else:
-                    digest = self._contract.privacy.digest(value)
+                    digest = self._schema.privacy.digest(value)
             except DecodeError as fault:
                 self.rejected.setdefault(row, Reason(fault.reason.code, f'"{key}" has no hash: {fault}'))
             found.append(digest)
@@ -191,14 +192,14 @@ class Keys:
 
     def _as_text(self, key: str, name: str, values: Values | None) -> Values | None:
         """The values of a column of text as the messages wrote them; other columns as they are."""
-        rule = self._contract.rules.get(name)
+        rule = self._schema.rules.get(name)
         if values is None or rule is None or rule.on_conflict != "text" or set(map(type, values)) <= _TEXT:
             return values
         return [None if value is None else self._text(row, key, name, value) for row, value in enumerate(values)]
 
     def _text(self, row: int, key: str, name: str, value: object) -> str | None:
         try:
-            return self._source.text(self._indices[row], key, value)
+            return self._raw_text.text(self._indices[row], key, value)
         except DecodeError as fault:
             self.rejected.setdefault(row, Reason(fault.reason.code, f'"{name}" has no text: {fault}'))
             return None
@@ -208,7 +209,7 @@ def _has_large_float(value: object) -> bool:
     """Raises DecodeError (nested_too_deep) for a list that no text is made of."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
-        if any(isinstance(one, float) and abs(one) >= _PAST_INT64 for one in level):
+        if any(isinstance(one, float) and abs(one) >= PAST_INT64 for one in level):
             return True
         holders = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
         level = [inner for holder in holders for inner in holder]

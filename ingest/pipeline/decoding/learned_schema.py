@@ -1,4 +1,4 @@
-"""The contract of a worker: which columns there are, what the configuration says of them, and what was learned."""
+"""The learned schema of a worker: its columns, what the configuration says of them, and what messages have taught."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,26 +17,26 @@ class LearnedSchema:
 
     rules: Mapping[str, Rule] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
-    names: ColumnRenamer = field(default_factory=ColumnRenamer)
+    renamer: ColumnRenamer = field(default_factory=ColumnRenamer)
     privacy: Privacy = field(default_factory=Privacy)
     unknown: Unknown = "send"
 
     @property
     def plain(self) -> bool:
         """Keys are columns as they stand: nothing is renamed, excluded, hashed or ignored."""
-        return self.names.plain and not self.privacy.hashes and self.unknown == "send"
+        return self.renamer.plain and not self.privacy.hashes and self.unknown == "send"
 
     def knows(self, column: str) -> bool:
-        """The configuration says what the column is, or lets every column pass."""
+        """The configuration describes the column, or sends every column."""
         if self.unknown == "send":
             return True
         rule = self.rules.get(column)
         return rule is not None and rule.known
 
     def learn(self, learned: Mapping[str, Column]) -> None:
-        """Keep what rows taught; without this call they were only tried."""
+        """Keep what rows taught; without this call nothing of them stays."""
         self.columns.update(learned)
         if len(self.columns) > MAX_COLUMNS // 2:
-            # Columns that hardly any row had make room: a single message whose keys are data must not use up the limit.
-            often = sorted(self.columns, key=lambda name: -sum(self.columns[name].votes.values()))
+            # The columns with the fewest values make room: one message whose keys are data must not use up the limit.
+            often = sorted(self.columns, key=lambda name: -sum(self.columns[name].type_counts.values()))
             self.columns = {name: self.columns[name] for name in often[: MAX_COLUMNS // 2]}

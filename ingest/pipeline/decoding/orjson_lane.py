@@ -1,7 +1,7 @@
 """The orjson lane: a chunk of raw messages to Arrow columns.
 
-A chunk is decoded at a time, and within it a block (`blocks`); where that can't tell, or where keys are not columns as
-they stand ([schema] rename, exclude, hash, unknown), row by row.
+A chunk is decoded block by block (`blocks`), or row by row: where only whole rows can decide, and where keys are not
+columns as they stand ([schema] rename, exclude, hash, unknown).
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,16 +19,16 @@ _Values = Sequence[bytes | None]
 
 
 class Decoder:
-    """Turns chunks of raw messages into Arrow columns; keeps the column contract from chunk to chunk."""
+    """Turns chunks of raw messages into Arrow columns, and keeps the learned schema from chunk to chunk."""
 
-    def __init__(self, contract: LearnedSchema, *, block: int = BLOCK) -> None:
+    def __init__(self, schema: LearnedSchema, *, block: int = BLOCK) -> None:
         """`block`: how many messages are parsed before their values are gathered."""
-        self._contract = contract
+        self._schema = schema
         self._block = block
 
     def decode(self, values: _Values) -> Decoded:
         """`values` are the raw messages of a chunk, None for a tombstone. Every index is accepted or rejected."""
-        if self._contract.plain:
+        if self._schema.plain:
             try:
                 return self._by_blocks(values)
             except RowsNeeded:
@@ -38,19 +38,19 @@ class Decoder:
     def build(self, parsed: Parsed) -> Decoded:
         """The columns of what was parsed. Every index is accepted or rejected."""
         decoded, built = self.attempt(parsed)
-        self._contract.learn(built.learned)
+        self._schema.learn(built.learned)
         return decoded
 
     def attempt(self, parsed: Parsed) -> tuple[Decoded, Built]:
-        """As `build`, without learning from it; and what the columns' own view of it is (indices of `parsed.rows`)."""
+        """As `build`, without learning from it; the second value has the indices of `parsed.rows`."""
         values, indices = parsed.values, parsed.indices
-        built = build(parsed.rows, self._contract, lambda row: values[indices[row]] or b"")
+        built = build(parsed.rows, self._schema, lambda row: values[indices[row]] or b"")
         return _decoded(built, indices, parsed.rejected.values()), built
 
     def _by_blocks(self, values: _Values) -> Decoded:
-        blocks, indices, rejected = gather(values, MAX_COLUMNS - len(self._contract.columns), block=self._block)
-        built = build(blocks, self._contract, lambda row: values[indices[row]] or b"")
-        self._contract.learn(built.learned)
+        blocks, indices, rejected = gather(values, MAX_COLUMNS - len(self._schema.columns), block=self._block)
+        built = build(blocks, self._schema, lambda row: values[indices[row]] or b"")
+        self._schema.learn(built.learned)
         return _decoded(built, indices, rejected)
 
 

@@ -1,14 +1,14 @@
 r"""The decode step, and the one place that knows orjson.
 
-orjson is the judge of what is valid JSON: it refuses NaN, Infinity, 1e400, lone surrogates, bad UTF-8, a byte order
-mark and trailing content. Three things it lets pass in silence are caught here, because a value would change:
+orjson decides what is valid JSON: it refuses NaN, Infinity, 1e400, lone surrogates, bad UTF-8, a byte order
+mark and trailing content. Three things that it accepts silently are refused here, because a value would change:
 - integers past 64 bits, which it turns into floats,
 - duplicate keys, of which it keeps the last,
-- what is valid JSON but not an object.
+- valid JSON that is not an object.
 `\u0000` in a string is a character like any other and passes.
 
-A chunk is decoded at a time (about 5,000 messages stay in the processor's cache: a quarter cheaper than 100,000), each
-message by itself: joined with commas, two broken messages can make valid ones and shift every row after them.
+A chunk of about 5,000 messages stays in the processor's cache. Each message is decoded by itself: joined with commas,
+two broken messages can make valid ones and shift every row after them.
 """
 
 import json
@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"-?[0-9]+([.eE])?")
 class Parsed:
     """The objects of a chunk, flattened: `rows`, and in `indices` which of `values` each one was.
 
-    `rejected` has the others by their index. Together they are the whole chunk.
+    `rejected` has the others by their index. Rows and rejected messages together are the whole chunk.
     """
 
     values: Sequence[bytes | None]
@@ -48,16 +48,20 @@ class Parsed:
     rejected: Mapping[int, Rejected]
 
     def choose(self, indices: Sequence[int]) -> "Parsed":
-        """Only these messages, in this order, each by its place among them."""
+        """Only the messages of these indices, in this order; each index becomes the position in `indices`."""
         if len(indices) == len(self.values):
             return self
         found = dict(zip(self.indices, self.rows, strict=True))
-        there = [(place, found[index]) for place, index in enumerate(indices) if index in found]
+        there = [(position, found[index]) for position, index in enumerate(indices) if index in found]
         return Parsed(
             [self.values[index] for index in indices],
             [row for _, row in there],
-            [place for place, _ in there],
-            {place: self.rejected[index].at(place) for place, index in enumerate(indices) if index in self.rejected},
+            [position for position, _ in there],
+            {
+                position: self.rejected[index].at(position)
+                for position, index in enumerate(indices)
+                if index in self.rejected
+            },
         )
 
 
@@ -130,7 +134,7 @@ def _json_type(value: object) -> str:
 
 
 class _Text:
-    """The text of a few hundred messages, looked at all at once."""
+    """The text of a few hundred messages, examined together."""
 
     def __init__(self, messages: Sequence[bytes]) -> None:
         self.messages = messages
@@ -169,7 +173,7 @@ class _Text:
         return found
 
     def _count(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """How many of `positions` each message has."""
+        """The number of `positions` within each message."""
         ends = np.cumsum(np.fromiter(map(len, self.messages), dtype=np.int64, count=len(self.messages)))
         messages = np.searchsorted(ends, positions, side="right")
         return np.bincount(messages, minlength=len(self.messages))
@@ -198,6 +202,6 @@ def _has_duplicate(value: bytes) -> bool:
     try:
         json.loads(value, object_pairs_hook=pairs, parse_int=str)
     except RecursionError:
-        # orjson goes 1,024 levels deep, Python's parser less. What can't be looked into may hide anything.
+        # orjson goes 1,024 levels deep, Python's parser less. What can't be examined may hide a duplicate.
         return True
     return seen_twice

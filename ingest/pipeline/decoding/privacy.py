@@ -1,13 +1,12 @@
-"""What must not leave: excluded keys are dropped, hashed ones are replaced, before anything is sent or written.
+"""Excluded keys are dropped and hashed ones replaced, before anything is sent or written to the dead letters.
 
 Rules
 1. `exclude` and `hash` are patterns of paths (`user.*`, `*.email`), applied to the leaves of a message.
 2. A hash is keyed (BLAKE2b with a secret key, 128 bits, hexadecimal) and stable: equal values stay equal, across
-   workers, runs and types of storage, so joins and cardinalities survive. Without the key nobody can try values
+   workers, runs and types of storage, so joins and cardinalities survive. Without the key, values can't be tried
    against it. A value is hashed as its JSON text, so 1, 1.0 and "1" have different hashes.
-3. Dead letters get the same treatment: the message is parsed, its leaves dropped or replaced. One that can't be
-   parsed can't be treated either; its value is withheld, and the letter says where it still is (topic, partition,
-   offset).
+3. Dead letters get the same treatment: the message is parsed, its leaves dropped or replaced. A message that can't be
+   parsed is written without its value; the dead letter has the topic, partition and offset where the value still is.
 4. Kafka keys and headers are no leaves of the message: they are sent only where [schema.kafka] asks for them.
 """
 
@@ -47,7 +46,7 @@ class Privacy:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).hexdigest()
 
     def redact(self, row: Mapping[str, Any]) -> Row:
-        """A copy of a parsed message without what must not leave."""
+        """A copy of a parsed message, its excluded keys dropped and its hashed values replaced."""
         return self._redact(row, "")
 
     def _redact(self, row: Mapping[str, Any], prefix: str) -> Row:
@@ -76,7 +75,7 @@ class Privacy:
 
 
 def privacy_of(schema: Schema) -> Privacy:
-    """What must not leave. Raises ConfigError when the key of the hashes can't be read."""
+    """The privacy settings of [schema]. Raises ConfigError when the key of the hashes can't be read."""
     key = None
     if schema.hash_key_file is not None:
         key = SecretStr(read_secret("[schema] hash_key_file", str(schema.hash_key_file), keep_bom=True))

@@ -1,13 +1,13 @@
-"""Values as their message wrote them, where parsing loses something: the text of a number.
+"""Values in the text of their message, for where parsing loses it: the digits of a number.
 
 Rules
 1. The text of a string is the string, of true and false the word, of a number its very characters: 1.0, 1.00 and 1e0
    stay apart, and an integer of any size keeps its digits.
 2. The text of a list is JSON without blanks, its numbers as above, what isn't ASCII unescaped. A list has no text when
    it is nested more than `MAX_DEPTH` levels deep.
-3. An integer past 64 bits is told by its text: the parser made a float of it.
+3. An integer past 64 bits is found by its text: the parser made a float of it.
 
-Looking is slow, about 20 us a message: it is for the few that need it.
+This is slow, so it is done only for the few messages that need it.
 """
 
 import json
@@ -42,15 +42,15 @@ class RawText:
             return value
         if isinstance(value, bool | int) and (value or b"-0" not in self._raw(index)):
             return _text(value, 1)
-        return _text(self._written(index)[path], 1)
+        return _text(self._leaves_as_text(index)[path], 1)
 
     def past_64_bits(self, index: int) -> set[str]:
         """The paths with an integer past 64 bits, within lists too. Raises DecodeError (nested_too_deep)."""
         if _LONG_DIGITS.search(self._raw(index)) is None:
             return set()
-        return {path for path, value in self._written(index).items() if _past_64_bits(value)}
+        return {path for path, value in self._leaves_as_text(index).items() if _past_64_bits(value)}
 
-    def _written(self, index: int) -> Row:
+    def _leaves_as_text(self, index: int) -> Row:
         """The leaves by path, every number as its characters."""
         if index not in self._leaves:
             try:

@@ -1,9 +1,9 @@
-"""Names of columns: what a key of a message is called at Arize, and whether it goes there at all.
+"""The column of each key of a message: its name at Arize, or none where the key is excluded.
 
 Rules
-1. `exclude` comes first: an excluded key is dropped before anything looks at its values. It can neither conflict nor
-   leave.
-2. `rename` gives an exact key another name. Everything after it (features, tags, rules) goes by the new name.
+1. `exclude` comes first: an excluded key is dropped before its values are examined. It can't conflict, and is never
+   sent.
+2. `rename` gives an exact key another name. Everything after it (features, tags, rules) uses the new name.
 3. Two keys of one message that end up with the same name are refused with the row: one would be dropped.
 """
 
@@ -13,7 +13,7 @@ from ingest.config.patterns import MATCHES_NOTHING, matcher
 
 
 class ColumnRenamer:
-    """What each key is called, remembered from one chunk to the next (keys come again and again)."""
+    """The column of each key, remembered from chunk to chunk, as the same keys come again."""
 
     def __init__(self, rename: Mapping[str, str] | None = None, exclude: Iterable[str] = ()) -> None:
         self._rename = dict(rename or {})
@@ -21,7 +21,7 @@ class ColumnRenamer:
         self._known: dict[str, str | None] = {}
         self.plain = not self._rename and self._excluded.pattern == MATCHES_NOTHING
 
-    def of(self, key: str) -> str | None:
+    def column_of(self, key: str) -> str | None:
         """The column's name, None when the key is excluded."""
         if key not in self._known:
             if len(self._known) >= 10_000:

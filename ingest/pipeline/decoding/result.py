@@ -1,4 +1,4 @@
-"""What a chunk of messages becomes. Not among `ingest.records`: a supervisor knows those, and never loads Arrow."""
+"""The result of decoding a chunk. It is not in `ingest.records`, which the supervisor imports without loading Arrow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,12 +12,12 @@ from ingest.records import Rejected, reindexed
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a chunk became: `table` has one row per accepted message, in arrival order.
+    """A decoded chunk: `table` has one row per accepted message, in arrival order.
 
     `accepted` gives the chunk's index of each row; `accepted` and `rejected` together are the whole chunk.
     `widened` lists (column, old type, new type) whose earlier rows can't share a batch with these. `nulled` counts the
     values that became null by column, `ignored` those of columns that are not sent, as the configuration wants it.
-    `late` counts the actuals among the rows that are too late to be joined (see `join_window`).
+    `late` counts the actuals among the rows that come too late to be joined (see `join_window`).
     """
 
     table: pa.RecordBatch

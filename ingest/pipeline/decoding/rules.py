@@ -1,10 +1,10 @@
-"""What may stand in which column, all that the configuration says of it taken together.
+"""Which types a column may have, by everything that the configuration says of it.
 
 Rules
-1. A column with a meaning takes what Arize takes there (`schema.column_roles`); with several, what serves all.
-2. A pin ([schema.types]) leaves one of these kinds, from the first message on; `text` ([schema.conflicts]) is a pin to
-   string. What reaches which column is said in `pins`.
-3. With [schema] unknown other than "send", a column is known if it has a meaning, if [schema] tags or features name it,
+1. A column with a role takes what Arize takes there (`schema.column_roles`); with several, what suits all of them.
+2. A pin ([schema.types]) restricts it to one of these types, from the first message on; `text` ([schema.conflicts]) is
+   a pin to string. `ingest.config.column_types` decides which entry applies to which column.
+3. With [schema] unknown other than "send", a column is known if it has a role, if [schema] tags or features name it,
    or if it is pinned. [schema] rename and the `null` of [schema.conflicts] alone make no column known.
 """
 
@@ -14,17 +14,17 @@ from collections.abc import Iterator, Mapping
 from ingest.config.column_types import Named, OnConflict
 from ingest.config.patterns import matcher
 from ingest.config.schema import NUMBERS, SCALARS, Schema, column_roles
-from ingest.pipeline.decoding.column_types import KINDS, Rule
+from ingest.pipeline.decoding.column_types import PLAIN_TYPES, Rule
 
-_ANYTHING = frozenset(KINDS)
+_ANYTHING = frozenset(PLAIN_TYPES)
 _MOST_REMEMBERED = 10_000  # keys may be data
 
 
 class Rules(Mapping[str, Rule]):
-    """What may stand in which column. It iterates over the names with a meaning; a look-up knows the wildcards too."""
+    """The rules by column. It iterates over the names that have a role; a look-up knows the wildcards too."""
 
     def __init__(self, schema: Schema, model_type: str) -> None:
-        self._claimed = _claimed(schema, model_type)
+        self._by_name = _rules_by_name(schema, model_type)
         self._shap = [_star(column) for column in schema.shap.values() if "*" in column]
         self._tags, self._features = matcher(schema.tags), matcher(schema.features)
         self._pins, self._conflicts = Named(schema.types), Named(schema.conflicts)
@@ -32,7 +32,7 @@ class Rules(Mapping[str, Rule]):
         self._found: dict[str, Rule | None] = {}
 
     def get(self, column: str, default: Rule | None = None) -> Rule | None:  # type: ignore[override]
-        """The column's rule, `default` if nothing at all is said of it."""
+        """The column's rule, `default` if the configuration says nothing of it."""
         try:
             rule = self._found[column]
         except KeyError:
@@ -47,42 +47,42 @@ class Rules(Mapping[str, Rule]):
         return rule
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._claimed)
+        return iter(self._by_name)
 
     def __len__(self) -> int:
-        return len(self._claimed)
+        return len(self._by_name)
 
     def _rule(self, column: str) -> Rule | None:
-        meant = self._meant(column)
-        own = meant is not None and meant.setting not in {"tags", "features"}
-        kinds = meant.kinds if meant is not None else _ANYTHING
+        role = self._role_rule(column)
+        own = role is not None and role.setting not in {"tags", "features"}
+        types = role.types if role is not None else _ANYTHING
         pin, pin_by_name = self._pins.of(column)
-        if pin is not None and (pin not in kinds or (own and not pin_by_name)):
+        if pin is not None and (pin not in types or (own and not pin_by_name)):
             pin = None
         conflict, by_name = self._conflicts.of(column)
         if conflict == "null" and column in self._never_null:
             conflict = None
         if conflict == "text":
-            reached = "string" in kinds and (by_name or not own)
+            reached = "string" in types and (by_name or not own)
             if not reached or (pin is not None and pin != "string" and (pin_by_name or not by_name)):
                 conflict = None
             else:
                 pin = "string"
-        if meant is None and pin is None and conflict in {None, "dead_letter"}:
+        if role is None and pin is None and conflict in {None, "dead_letter"}:
             return None
         on_conflict: OnConflict = conflict or "dead_letter"
         return Rule(
-            meant.setting if meant is not None else "types",
-            kinds if pin is None else frozenset({pin}),
-            meant is not None and meant.required,
+            role.setting if role is not None else "types",
+            types if pin is None else frozenset({pin}),
+            role is not None and role.required,
             pinned=pin or "",
             on_conflict=on_conflict,
-            known=meant is not None or pin is not None,
+            known=role is not None or pin is not None,
         )
 
-    def _meant(self, column: str) -> Rule | None:
-        """What the column's meaning asks for. A feature or a tag by wildcard has one too, but none of its own."""
-        if (rule := self._claimed.get(column)) is not None:
+    def _role_rule(self, column: str) -> Rule | None:
+        """The rule of the column's role; a feature or a tag by wildcard is a role too."""
+        if (rule := self._by_name.get(column)) is not None:
             return rule
         if any(pattern.fullmatch(column) for pattern in self._shap):
             return Rule("shap", NUMBERS)
@@ -92,18 +92,18 @@ class Rules(Mapping[str, Rule]):
 
 
 def rules(schema: Schema, model_type: str) -> Rules:
-    """What may stand in the columns of `schema`, by column name."""
+    """The rules of the columns of `schema`, by column name."""
     return Rules(schema, model_type)
 
 
-def _claimed(schema: Schema, model_type: str) -> dict[str, Rule]:
+def _rules_by_name(schema: Schema, model_type: str) -> dict[str, Rule]:
     found: dict[str, Rule] = {}
-    for claim in column_roles(schema, model_type):
-        other = found.get(claim.column)
-        found[claim.column] = Rule(
-            claim.setting if other is None else other.setting,
-            claim.kinds if other is None else claim.kinds & other.kinds,
-            claim.required or (other is not None and other.required),
+    for role in column_roles(schema, model_type):
+        other = found.get(role.column)
+        found[role.column] = Rule(
+            role.setting if other is None else other.setting,
+            role.kinds if other is None else role.kinds & other.types,
+            role.required or (other is not None and other.required),
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Timestamps: whatever producers write, as what Arize takes, without losing a digit.
+"""Timestamps in any unit that producers write, as Arize takes them, without losing a digit.
 
 Rules
 1. `s`: numbers of seconds since the epoch, sent as they are (the SDK takes integers and floats of seconds).
@@ -6,9 +6,10 @@ Rules
    rounded.
 3. `iso8601`: strings with a zone (`Z`, `+02:00`), read to the nanosecond. Without a zone they are UTC, as the config
    says they are timestamps and Arize's are UTC.
-4. `auto`: strings are ISO 8601; a number's unit is told by its size, for the whole column: seconds reach 1e11 in the
-   year 5138, milliseconds have passed it since 1973. Rows whose size tells another unit than the column's are rejected.
-5. What can't be read rejects its row, with the column, never the value.
+4. `auto`: strings are ISO 8601; a number's unit is detected by its size, for the whole column: seconds reach 1e11 in
+   the year 5138, milliseconds have passed it since 1973. Rows whose size is of another unit than the column's are
+   rejected.
+5. A value that can't be read rejects its row; the reason names the column, never the value.
 
 Theory: the SDK's limits (5 years back, 1 year ahead) leave no overlap between the units' ranges.
 """
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.config.schema import Unit
+from ingest.pipeline.decoding.column_types import PAST_INT64
 
 # Where each unit ends: the largest absolute value that is read as it.
 _LIMITS: tuple[tuple[Literal["s", "ms", "us", "ns"], float], ...] = (
@@ -29,7 +31,6 @@ _LIMITS: tuple[tuple[Literal["s", "ms", "us", "ns"], float], ...] = (
     ("us", 1e17),
     ("ns", float("inf")),
 )
-_PAST_INT64 = 2.0**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _number(array: pa.Array, unit: Literal["s", "ms", "us", "ns"]) -> Read:
     if unit == "s":
         return Read(array, (), unit)
     if pa.types.is_floating(array.type):
-        whole = pc.and_(pc.equal(pc.floor(array), array), pc.less(pc.abs(array), _PAST_INT64))
+        whole = pc.and_(pc.equal(pc.floor(array), array), pc.less(pc.abs(array), PAST_INT64))
         unread = tuple(pc.indices_nonzero(pc.invert(pc.fill_null(whole, fill_value=True))).to_pylist())
         array = pc.if_else(whole, array, None).cast(pa.int64())
         return Read(array.cast(pa.timestamp(unit, tz="UTC")), unread, unit)
@@ -69,15 +70,15 @@ def _number(array: pa.Array, unit: Literal["s", "ms", "us", "ns"]) -> Read:
 
 
 def _mixed(array: pa.Array) -> Read:
-    """Several units in one column: the one that most rows have is the column's, the others are not read."""
+    """Several units in one column: the column has the unit of most rows, and the others are not read."""
     size = _size(array)
-    votes: list[tuple[int, Literal["s", "ms", "us", "ns"], pa.Array]] = []
+    rows_by_unit: list[tuple[int, Literal["s", "ms", "us", "ns"], pa.Array]] = []
     below = -1.0
     for unit, limit in _LIMITS:
         mask = pc.fill_null(pc.and_(pc.greater(size, below), pc.less_equal(size, limit)), fill_value=False)
-        votes.append((pc.sum(mask).as_py() or 0, unit, mask))
+        rows_by_unit.append((pc.sum(mask).as_py() or 0, unit, mask))
         below = limit
-    _, unit, mask = max(votes, key=lambda vote: vote[0])
+    _, unit, mask = max(rows_by_unit, key=lambda found: found[0])
     others = pc.and_(array.is_valid(), pc.invert(mask))
     found = _number(pc.if_else(mask, array, None), unit)
     unread = (*pc.indices_nonzero(others).to_pylist(), *found.unread)
@@ -86,16 +87,16 @@ def _mixed(array: pa.Array) -> Read:
 
 def _iso8601(array: pa.Array) -> Read:
     zoned, naive = pa.timestamp("ns", tz="UTC"), pa.timestamp("ns")
-    for kind in (zoned, naive):
+    for arrow_type in (zoned, naive):
         with contextlib.suppress(pa.ArrowInvalid):  # some have a zone and some not, or are no timestamps at all
-            return Read(array.cast(kind).cast(zoned), (), "iso8601")
+            return Read(array.cast(arrow_type).cast(zoned), (), "iso8601")
     values: list[object] = []
     unread = []
     for row, text in enumerate(array):
         found = None
-        for kind in (zoned, naive):
+        for arrow_type in (zoned, naive):
             with contextlib.suppress(pa.ArrowInvalid):
-                found = found or text.cast(kind).cast(zoned)
+                found = found or text.cast(arrow_type).cast(zoned)
         if found is None and text.is_valid:
             unread.append(row)
         values.append(None if found is None else found.value)

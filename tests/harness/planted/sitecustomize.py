@@ -74,11 +74,11 @@ def batched(batch: Any) -> None:
 
 
 def uploading(log: Any) -> None:
-    before(log.ArizeUploader, "_log")
+    before(log.ArizeUploader, "_upload")
 
 
 def stored(log: Any) -> None:
-    after(log.ArizeUploader, "_log")
+    after(log.ArizeUploader, "_upload")
 
 
 def second_stored(log: Any) -> None:
@@ -88,7 +88,7 @@ def second_stored(log: Any) -> None:
         taken.append(1)
         return len(taken) == 2
 
-    after(log.ArizeUploader, "_log", second)
+    after(log.ArizeUploader, "_upload", second)
 
 
 def acknowledged(poll: Any) -> None:

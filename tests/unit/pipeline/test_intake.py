@@ -51,21 +51,21 @@ class Decoding:
     def __init__(self) -> None:
         self._decoder = Decoder(LearnedSchema())
 
-    def sort(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
+    def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         zeros = np.zeros(len(messages), dtype=np.int64)
         return RoutedChunk(zeros, zeros, None, {})
 
-    def judge(
+    def process(
         self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
     ) -> Iterator[ProcessedRows]:
         assert (route, found.parsed) == (0, None)
         decoded = self._decoder.decode([messages[index].value() for index in chosen.tolist()])
-        shapes = self.shapes(decoded.table)
+        shapes = self.batch_groups(decoded.table)
         lots = [RowGroup(shapes == shape, shape, TO) for shape in np.unique(shapes).tolist()]
         rejected = [replace(fault, index=int(chosen[fault.index])) for fault in decoded.rejected]
         yield ProcessedRows(Decoded(decoded.table, chosen[decoded.accepted], rejected, decoded.widened), lots)
 
-    def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    def batch_groups(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
         return np.zeros(table.num_rows, dtype=np.int64)
 
 
@@ -221,7 +221,7 @@ def test_a_message_for_a_partition_that_is_not_ours_is_an_error() -> None:
 class BySize(Decoding):
     """Every third size of a row's `at` is a shape of its own."""
 
-    def shapes(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    def batch_groups(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
         return np.array([len(at) % 3 for at in table.column("at").to_pylist()], dtype=np.int64)
 
 

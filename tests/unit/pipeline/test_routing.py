@@ -1,3 +1,5 @@
+"""Every message gets the route and the destination that the configuration names for it, or a reason why it has none."""
+
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,13 +39,13 @@ def codes(found: RoutedChunk) -> dict[int, str]:
 
 
 def taken(routes: Sequence[RouteConfig], *messages: FakeMessage) -> list[int]:
-    found: list[int] = Router(routes).sort(messages).routes.tolist()
+    found: list[int] = Router(routes).route(messages).routes.tolist()
     return found
 
 
 def test_a_single_route_for_everything_looks_into_nothing() -> None:
     router = Router([route()])
-    found = router.sort([sent(b"{"), sent(None), sent({"a": 1})])
+    found = router.route([sent(b"{"), sent(None), sent({"a": 1})])
     assert (found.routes.tolist(), found.parsed, found.rejected) == ([0, 0, 0], None, {})
     assert [(to.model_name, to.model_version) for to in router.destinations] == [("base", "7")]
     assert router.identity == ""
@@ -52,7 +54,7 @@ def test_a_single_route_for_everything_looks_into_nothing() -> None:
 def test_the_first_route_that_holds_takes_a_message_and_the_rest_has_none() -> None:
     routes = [when({"m": "a"}), when({"m": ["a", "b"]}), when({"m": "x-*", "n": 1})]
     messages = [sent({"m": m, "n": n}) for m, n in [("a", 1), ("b", 1), ("x-", 1), ("x-y", 2), ("c", 1), (None, 1)]]
-    found = Router(routes).sort([*messages, sent(b"{"), sent(None)])
+    found = Router(routes).route([*messages, sent(b"{"), sent(None)])
     assert found.routes.tolist() == [0, 1, 2, 3, 3, 3, 3, 3]
     assert codes(found) == {3: "no_route", 4: "no_route", 5: "no_route", 6: "not_json", 7: "tombstone"}
 
@@ -105,7 +107,7 @@ def test_kafka_s_own_and_nested_fields_are_looked_at_too() -> None:
 def test_destinations_are_filled_by_each_message() -> None:
     router = Router([route(model_name="m-{name}", model_version="{headers.v}/{n}", space_id="{{s}}")])
     header = [("v", b"2")]
-    found = router.sort(
+    found = router.route(
         [
             sent({"name": "a", "n": 1}, headers=header),
             sent({"name": "a", "n": True}, headers=header),
@@ -141,7 +143,7 @@ def test_destinations_are_filled_by_each_message() -> None:
 def test_what_can_be_no_space_is_a_dead_letter_and_harms_no_neighbour(value: str, fault: str) -> None:
     router = Router([route(space_id="s-{headers.space}{n}")])
     messages = [sent({"n": 1}, headers=[("space", each.encode())]) for each in ("a", value, "b", "")]
-    found = router.sort(messages)
+    found = router.route(messages)
     assert codes(found) == {1: "bad_space_id", 3: "no_destination"}
     assert fault in found.rejected[1].reason.detail
     assert "canary" not in found.rejected[1].reason.detail
@@ -151,7 +153,7 @@ def test_what_can_be_no_space_is_a_dead_letter_and_harms_no_neighbour(value: str
 
 def test_an_environment_is_one_of_arize_s_and_fits_the_schema() -> None:
     router = Router([route(environment="{env}", batch_id="{batch}")])
-    found = router.sort(
+    found = router.route(
         [sent({"env": env, "batch": "b"}) for env in ("production", "validation", "training", "staging")]
     )
     to = [router.destinations[number] for number in found.destinations[:3].tolist()]
@@ -166,8 +168,8 @@ def test_an_environment_is_one_of_arize_s_and_fits_the_schema() -> None:
 def test_data_in_the_place_of_a_model_is_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routing, "MAX_DESTINATIONS", 3)
     router = Router([route(model_version="{n}")])
-    assert codes(router.sort([sent({"n": n}) for n in range(3)])) == {}
-    found = router.sort([sent({"n": n}) for n in (1, 9, 2)])
+    assert codes(router.route([sent({"n": n}) for n in range(3)])) == {}
+    found = router.route([sent({"n": n}) for n in (1, 9, 2)])
     assert codes(found) == {1: "too_many_destinations"}
     assert found.routes.tolist() == [0, 0, 0], "another process may still have room for it"
     assert len(router.destinations) == 3
@@ -175,7 +177,7 @@ def test_data_in_the_place_of_a_model_is_refused_in_the_end(monkeypatch: pytest.
 
 def test_what_is_left_out_on_purpose_needs_no_destination() -> None:
     routes = [when({"kind": "beat"}, deliver=False, model_name="{nothing}"), when({})]
-    found = Router(routes).sort([sent({"kind": "beat"}), sent({"kind": "x"})])
+    found = Router(routes).route([sent({"kind": "beat"}), sent({"kind": "x"})])
     assert (found.routes.tolist(), codes(found)) == ([0, 1], {})
 
 

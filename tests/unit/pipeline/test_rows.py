@@ -73,7 +73,7 @@ def test_a_nested_message_with_everything_said_of_it(key_file: str) -> None:
         "meta": {"region": "eu"},
     }
     judge = RowProcessor(settings, lambda: NOW_S)
-    decoded = judge.judge(messages(row))
+    decoded = judge.process(messages(row))
     assert not decoded.rejected
     (read,) = decoded.table.drop_columns(["at"]).to_pylist()
     assert read == {
@@ -99,7 +99,7 @@ def test_rows_are_rejected_by_their_index_at_every_stage() -> None:
     good = {"prediction_id": "1", "prediction_ts": 1_763_850_000, "prediction_score": 0.5}
     rows = messages(good, good | {"prediction_ts": 7}, good | {"p": 1}, good | {"prediction_id": ""}, good)
     rows.insert(1, sent(b"{"))
-    decoded = RowProcessor(config(kafka={"partition": "p"}), lambda: NOW_S).judge(rows)
+    decoded = RowProcessor(config(kafka={"partition": "p"}), lambda: NOW_S).process(rows)
     assert decoded.accepted.tolist() == [0, 5]
     assert [(fault.index, fault.reason.code) for fault in decoded.rejected] == [
         (1, "not_json"),
@@ -115,7 +115,7 @@ def test_a_hash_does_not_hide_that_a_number_was_rounded(key_file: str) -> None:
     rows = messages(*(good | {"card": card} for card in (2**64, 2**64 + 1, 2.0**64, 2**64 - 1, [{"a": [2**65]}])))
     rows.append(sent(json.dumps(good)[:-1].encode() + b', "card": ' + b"[" * 1_000 + b"1e20" + b"]" * 1_000 + b"}"))
     rows.append(sent(json.dumps(good)[:-1].encode() + b', "card": 1e20, "n": ' + b"9" * 25 + b"}"))
-    decoded = RowProcessor(config(hash=["card"], hash_key_file=key_file, exclude=["n"]), lambda: NOW_S).judge(rows)
+    decoded = RowProcessor(config(hash=["card"], hash_key_file=key_file, exclude=["n"]), lambda: NOW_S).process(rows)
     assert {fault.index: fault.reason.code for fault in decoded.rejected} == {
         0: "integer_past_64_bits",
         1: "integer_past_64_bits",
@@ -185,6 +185,6 @@ def test_rows_that_would_hide_each_others_values_have_other_shapes() -> None:
     settings = config({"model_type": "regression"})
     judge = RowProcessor(settings, lambda: NOW_S)
     base = {"prediction_id": "1", "prediction_ts": 1_763_850_000}
-    decoded = judge.judge(messages(base | {"prediction_label": 3.5}, base | {"prediction_score": 4.5}))
+    decoded = judge.process(messages(base | {"prediction_label": 3.5}, base | {"prediction_score": 4.5}))
     assert not decoded.rejected
-    assert len(set(judge.shapes(decoded.table).tolist())) == 2
+    assert len(set(judge.batch_groups(decoded.table).tolist())) == 2

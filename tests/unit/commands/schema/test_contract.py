@@ -46,7 +46,7 @@ def rows(*found: Mapping[str, Any]) -> list[bytes | None]:
 
 
 def judged(file: Path, values: Sequence[bytes | None]) -> Decoded:
-    return RowProcessor(load(file).topics[0].routes[0], lambda: NOW_S).judge(sample_of(values).messages)
+    return RowProcessor(load(file).topics[0].routes[0], lambda: NOW_S).process(sample_of(values).messages)
 
 
 def inferred(directory: Path, values: Sequence[bytes | None], given: str = "", *, examples: bool = False) -> Path:

@@ -1,3 +1,5 @@
+"""A failed request's text names the cause, and quotes no secret and no payload."""
+
 import http.client
 import itertools
 import ssl
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.pipeline.arize.answer_stream import IncompleteAnswerError
-from ingest.pipeline.arize.failure_text import TEXT_CHARACTERS, cleaned, failure_text, shown_url
+from ingest.pipeline.arize.failure_text import TEXT_CHARACTERS, cleaned, failure_text, without_url_logins
 
 KEY = "key-canary/+x%"
 
@@ -90,7 +92,7 @@ def test_the_longer_of_two_secrets_goes_first() -> None:
     ],
 )
 def test_an_address_is_shown_without_credentials(url: str, shown: str) -> None:
-    assert shown_url(url) == shown
+    assert without_url_logins(url) == shown
 
 
 @given(st.text())

@@ -1,3 +1,5 @@
+"""Each column gets its role at Arize, and values of other types than the role takes reject their row."""
+
 import json
 from typing import Any
 

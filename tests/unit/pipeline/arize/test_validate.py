@@ -1,3 +1,5 @@
+"""Rows that Arize would refuse are rejected one by one, and rows that can not share a batch are in different groups."""
+
 from typing import Any
 
 import numpy as np
@@ -6,8 +8,8 @@ import pytest
 
 from ingest.config.schema import Boxes, Embedding, ObjectDetection, Ranking, Schema
 from ingest.pipeline.arize.column_view import ValidationLimits
-from ingest.pipeline.arize.roles import shapes
-from ingest.pipeline.arize.validate import YEAR_S, faults, validated
+from ingest.pipeline.arize.roles import batch_groups
+from ingest.pipeline.arize.validate import YEAR_S, rows_refused, validated
 from ingest.pipeline.decoding.result import Decoded
 from ingest.reasons import Reason
 from ingest.records import Rejected
@@ -30,7 +32,7 @@ def found(
     max_past_years: int = 5,
 ) -> dict[int, str]:
     limits = ValidationLimits(schema or Schema(), model_type, environment, max_past_years)
-    wrong = faults(table, limits, NOW_S)
+    wrong = rows_refused(table, limits, NOW_S)
     assert [fault.index for fault in wrong] == sorted({fault.index for fault in wrong})
     assert CANARY not in str(wrong)
     return {fault.index: fault.reason.code for fault in wrong}
@@ -153,27 +155,27 @@ def test_shap_values_alone(model_type: str, enough: bool) -> None:  # noqa: FBT0
 
 def test_shapes_keep_apart_what_must_be_whole() -> None:
     table = batch(g=["q", None, "q"], r=[1, None, 2], rl=["a", "a", None])
-    first, second, third = shapes(table, RANKED, "ranking").tolist()
+    first, second, third = batch_groups(table, RANKED, "ranking").tolist()
     assert first == third != second
     scores = [[{"class_name": "a", "score": 1.0}], None, None]
     classes = batch(prediction_score=scores, actual_score=scores[::-1])
-    assert len(set(shapes(classes, Schema(), "multi_class").tolist())) == 3
+    assert len(set(batch_groups(classes, Schema(), "multi_class").tolist())) == 3
     boxes = Schema(object_detection=ObjectDetection(prediction=Boxes(boxes="b", categories="c", scores="s")))
     images = batch(b=[[[0, 0, 1, 1]]] * 2, c=[["x"]] * 2, s=[[0.5], None])
-    assert len(set(shapes(images, boxes, "object_detection").tolist())) == 2
+    assert len(set(batch_groups(images, boxes, "object_detection").tolist())) == 2
 
 
 def test_shapes_of_plain_models_part_actuals_alone_and_two_columns_that_mean_the_same() -> None:
     table = batch(
         prediction_label=[1, None, None, 3], prediction_score=[None, 2, None, 3], actual_label=[None, None, 1, 1]
     )
-    first, second, alone, third = shapes(table, Schema(), "binary_classification").tolist()
+    first, second, alone, third = batch_groups(table, Schema(), "binary_classification").tolist()
     assert first == second == third != alone
-    label_only, score_only, neither, both = shapes(table, Schema(), "regression").tolist()
+    label_only, score_only, neither, both = batch_groups(table, Schema(), "regression").tolist()
     assert len({label_only, score_only, neither, both}) == 4
     # Where a chunk has no score, rows with a label and rows with neither are alike.
     actuals = batch(prediction_label=[1, 1], actual_label=[None, 1])
-    assert len(set(shapes(actuals, Schema(), "regression").tolist())) == 1
+    assert len(set(batch_groups(actuals, Schema(), "regression").tolist())) == 1
 
 
 def test_validated_rows_leave_and_are_named_by_their_message() -> None:

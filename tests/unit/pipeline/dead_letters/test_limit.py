@@ -11,7 +11,7 @@ GOOD, DEAD = False, True
 
 
 def judge(limit: DeadLetterLimit, *lots: list[bool]) -> list[str | None]:
-    return [limit.judged(np.array(lot, dtype=np.bool_)) for lot in lots]
+    return [limit.add(np.array(lot, dtype=np.bool_)) for lot in lots]
 
 
 def test_a_run_counts_over_lots_and_ends_with_a_good_message() -> None:

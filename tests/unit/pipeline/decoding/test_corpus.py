@@ -1,4 +1,4 @@
-"""The corpus, one message at a time among good ones: judged as it should be, and no neighbour is touched."""
+"""Each message of the corpus, among good ones, is accepted or rejected as it should be; its neighbours arrive."""
 
 import json
 import random
@@ -17,7 +17,7 @@ ALL = messages()
 GOOD = [good(number) for number in range(8)]
 
 
-def judge() -> RowProcessor:
+def processor() -> RowProcessor:
     config = load(flags={"kafka": {"topic": "t"}, "arize": {"model_name": "m"}, "schema": {"tags": ["tag_*"]}})
     return RowProcessor(config.topics[0].routes[0], time.time)
 
@@ -26,7 +26,7 @@ def check(sent: list[CorpusMessage]) -> None:
     """Each one's verdict, among neighbours on both sides."""
     neighbours = [CorpusMessage(f"good {row['count']}", json.dumps(row).encode(), row=row) for row in GOOD]
     sent = [*neighbours[:4], *sent, *neighbours[4:]]
-    decoded = judge().judge([FakeMessage(message.value) for message in sent])
+    decoded = processor().process([FakeMessage(message.value) for message in sent])
     codes = {fault.index: fault.reason.code for fault in decoded.rejected}
     assert {sent[index].name: code for index, code in codes.items()} == {
         message.name: message.reason for message in sent if message.reason

@@ -14,14 +14,14 @@ import pytest
 
 from ingest.pipeline.decoding.column_types import Rule
 from ingest.pipeline.decoding.columns import LearnedSchema
-from ingest.pipeline.decoding.fast_lane import Lanes, chosen
+from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane
 from tests.harness import corpus
 from tests.harness.lanes import compare, streams
 
 MESSAGES = int(os.environ.get("FASTLANE_MESSAGES", "20000"))
 SEED = int(os.environ.get("FASTLANE_SEED", "1"))
 
-built = pytest.mark.skipif(chosen("auto") == "orjson", reason="the fast lane is not built: scripts/fastlane")
+built = pytest.mark.skipif(installed_lane("auto") == "orjson", reason="the fast lane is not built: scripts/fastlane")
 
 
 def texts(*rows: Any) -> list[bytes | None]:
@@ -38,7 +38,7 @@ def taken(*chunks: Sequence[bytes | None]) -> int:
 
 
 def test_without_the_fast_lane_orjson_decodes() -> None:
-    assert chosen("orjson") == "orjson"
+    assert installed_lane("orjson") == "orjson"
     decoded = Lanes(LearnedSchema(), "orjson").decode(texts({"a": 1}, b"{"))
     assert decoded.table.to_pylist() == [{"a": 1}]
     assert [fault.reason.code for fault in decoded.rejected] == ["not_json"]

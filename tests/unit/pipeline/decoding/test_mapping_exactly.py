@@ -281,12 +281,12 @@ def delivered(
     begin = turn = 0
     while begin < len(sent):
         chunk = sent[begin : begin + sizes[turn % len(sizes)]]
-        decoded = judge.judge(chunk)
+        decoded = judge.process(chunk)
         for fault in decoded.rejected:
             assert fault.reason.detail
             assert begin + fault.index not in codes
             codes[begin + fault.index] = fault.reason.code
-        shapes = judge.shapes(decoded.table)
+        shapes = judge.batch_groups(decoded.table)
         whole = Part(decoded.table, np.zeros(len(shapes), np.int32), decoded.accepted + begin, [])
         for shape in np.unique(shapes).tolist():
             batches.add(whole.of_rows(shapes == shape), 0, 0.0, shape=shape)

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from ingest.config.schema import Embedding, Schema
 from ingest.pipeline.decoding.columns import MAX_COLUMNS, LearnedSchema
-from ingest.pipeline.decoding.fast_lane import Lanes, chosen
+from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane
 from ingest.pipeline.decoding.flatten import MAX_DEPTH
 from ingest.pipeline.decoding.privacy import Privacy
 from ingest.pipeline.decoding.renames import ColumnRenamer
@@ -40,8 +40,8 @@ def decoder(schema: Schema) -> Lanes:
     ruled = rules(schema, "binary_classification")
     privacy = Privacy(schema.exclude, schema.hash, SecretStr("key"))
     names = ColumnRenamer(schema.rename, schema.exclude)
-    contract = LearnedSchema(ruled, names=names, privacy=privacy, unknown=schema.unknown)
-    return Lanes(contract, chosen("auto"))
+    contract = LearnedSchema(ruled, renamer=names, privacy=privacy, unknown=schema.unknown)
+    return Lanes(contract, installed_lane("auto"))
 
 
 def of(**said: Any) -> Lanes:

@@ -12,7 +12,7 @@ KEY = SecretStr("a key")
 
 
 def decoder(names: ColumnRenamer, privacy: Privacy | None = None) -> Decoder:
-    return Decoder(LearnedSchema(names=names, privacy=privacy or Privacy()))
+    return Decoder(LearnedSchema(renamer=names, privacy=privacy or Privacy()))
 
 
 def test_a_pattern_covers_what_is_in_an_object() -> None:
@@ -71,6 +71,6 @@ def test_a_redacted_message_keeps_the_rest() -> None:
 def test_patterns_stay_right_when_more_keys_come_than_are_remembered() -> None:
     names, privacy = ColumnRenamer(exclude=["x*"]), Privacy(hashed=["y*"], key=KEY)
     for number in range(25_000):
-        assert names.of(f"x{number}") is None
-        assert names.of(f"k{number}") == f"k{number}"
+        assert names.column_of(f"x{number}") is None
+        assert names.column_of(f"k{number}") == f"k{number}"
         assert privacy.replaces(f"y{number}")
