@@ -40,7 +40,7 @@ def test_a_foreign_exception_is_told_without_its_text(error: BaseException) -> N
     for told in (describe(raised(error)), report(raised(error))):
         assert CANARY not in told
         assert type(error).__name__ in told
-        assert "test_defects.py" in told
+        assert "test_tracebacks.py" in told
 
 
 def test_our_own_words_are_kept() -> None:
