@@ -1,10 +1,10 @@
-"""What is told of an exception that nobody expected: its type and where it came from, for a report of the defect.
+"""The text about an unexpected exception: its type and where it was raised, for a report of the defect.
 
 1. The text of a foreign exception may quote an event's values or a secret, so it is left out: an HTTP library quotes
-   the header that it refuses, and the key is in one.
+   the header that it refuses, and a header contains the key.
 2. The texts of `ingest`'s own exceptions, of librdkafka and of the operating system quote neither.
 3. The source lines of a traceback hold no values, and local variables are never shown.
-4. What Python itself would write of an exception in a thread, or where none can be raised, follows the same rules.
+4. The same holds for what Python itself writes about an exception in a thread, or where none can be raised.
 """
 
 import sys
@@ -16,7 +16,7 @@ from ingest.errors import ConfigError, FatalError, IngestError
 
 _TRIMMED = 300
 _FRAMES = 6
-# Whose exceptions are about connections and machines, never about an event's values or a secret.
+# Their exceptions are about connections and machines, and never quote an event's values or a secret.
 _OPEN_MODULES = ("confluent_kafka", "cimpl", "ssl", "socket")
 _LEFT_OUT = "(its text is left out, as it may quote an event or a secret)"
 
@@ -31,7 +31,7 @@ def describe(error: BaseException) -> str:
 
 
 def report(error: BaseException) -> str:
-    """The whole traceback of an exception and of those before it, as Python writes it but for the texts."""
+    """The whole traceback of an exception and of those before it, as Python writes it, except for the texts."""
     parts = []
     seen: set[int] = set()
     each: BaseException | None = error

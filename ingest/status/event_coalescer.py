@@ -1,8 +1,8 @@
-"""Keeps a flood of like lines readable: for people, dead letters are told at once and then summed up.
+"""Adds up frequent events of one kind, so that lines stay readable: dead letters are shown immediately, then as sums.
 
-1. The first `DeadLettersWritten` of a worker passes at once, so that a person sees it when it begins.
-2. What follows within `QUIET_S` is added up and passes as one event when that time is over.
-3. Every other event passes as it is. Counts are never lost: `rest` gives what is still held.
+1. The first `DeadLettersWritten` of a worker passes immediately, so that a person sees when it begins.
+2. Those that follow within `QUIET_S` are added up and pass as one event when that time is over.
+3. Every other event passes as it is. Counts are never lost: `rest` returns the events still held.
 """
 
 from collections import Counter
@@ -39,12 +39,12 @@ class EventCoalescer:
         return []
 
     def due(self, now: float) -> list[Event]:
-        """What was held for long enough."""
+        """The events that were held for long enough."""
         over = [worker for worker, held in self._held.items() if now - held.since >= QUIET_S]
         return self._release(over, now)
 
     def rest(self) -> list[Event]:
-        """All that is still held, at the end."""
+        """The events that are still held, at the end."""
         return self._release(list(self._held), None)
 
     def _release(self, workers: list[int | None], now: float | None) -> list[Event]:

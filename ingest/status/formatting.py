@@ -1,4 +1,4 @@
-"""How values are spelled for people: partitions, amounts, sizes and times."""
+"""How values are formatted for people: partitions, amounts, sizes and times."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,10 +18,10 @@ def partitions(numbers: Iterable[int]) -> str:
 
 def spans(found: Sequence[Span], most: int = 8) -> str:
     """Ranges by their offsets: `partition 3 offsets 100 to 199, 250 to 299; partition 4 offsets 7 to 7`."""
-    told: dict[int, list[str]] = {}
+    offsets: dict[int, list[str]] = {}
     for span in found[:most]:
-        told.setdefault(span.partition, []).append(f"{span.first} to {span.next_offset - 1}")
-    text = "; ".join(f"partition {partition} offsets {', '.join(ranges)}" for partition, ranges in told.items())
+        offsets.setdefault(span.partition, []).append(f"{span.first} to {span.next_offset - 1}")
+    text = "; ".join(f"partition {partition} offsets {', '.join(ranges)}" for partition, ranges in offsets.items())
     return text if len(found) <= most else f"{text} and {len(found) - most:,} more ranges"
 
 
@@ -35,9 +35,9 @@ def amount(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def names(noun: str, all_of_them: Sequence[str]) -> str:
+def names(noun: str, items: Sequence[str]) -> str:
     """("topic", ["a"]) is `topic a`, ("topic", ["a", "b"]) is `topics a, b`."""
-    return f"{noun if len(all_of_them) == 1 else f'{noun}s'} {', '.join(all_of_them)}"
+    return f"{noun if len(items) == 1 else f'{noun}s'} {', '.join(items)}"
 
 
 def size(number: float) -> str:

@@ -1,10 +1,10 @@
-"""One line per event: a sentence for people, or a JSON object for machines.
+"""One line per event: a sentence for people, or a JSON object for programs.
 
-1. A sentence says what happened and, where somebody must act, what to do; numbers carry their units.
+1. A sentence says what happened and, if somebody must act, what to do; numbers have units.
 2. A JSON line has `time` (ISO 8601, UTC), `event` (the event's name in snake_case), `level`, `worker` and the
-   event's own fields under their own names. Names are an interface: they only ever get more.
-   Where several topics are read, what a worker says has its `topic` too, and a sentence begins with it.
-3. Debug events are left out unless asked for; a `Progress` is never a sentence, as screens show it better.
+   event's own fields under their own names. The names are an interface: names are added, never changed.
+   If several topics are read, an event of a worker has its `topic` too, and its sentence begins with it.
+3. Debug events are shown only with --verbose; the terminal shows a `Progress` in its table, never as a sentence.
 """
 
 import dataclasses
@@ -30,13 +30,13 @@ def wanted(event: Event, *, verbose: bool) -> bool:
 
 
 def text_line(event: Event, at: datetime, topic: str = "") -> str:
-    """`12:03:04 worker 3    the sentence`, in local time, without colours; `topic` before it if it is to be told."""
+    """`12:03:04 worker 3    the sentence`, in local time, without colours; a given `topic` precedes the sentence."""
     who = "supervisor" if event.worker is None else f"worker {event.worker}"
     return f"{at.astimezone():%H:%M:%S} {who:<10}  {f'{topic}: ' if topic else ''}{sentence(event)}"
 
 
 def json_line(event: Event, at: datetime, topic: str = "") -> str:
-    """One JSON object, without a newline, with `topic` if it is to be told."""
+    """One JSON object, without a newline, with `topic` if it is given."""
     fields = {field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)}
     worker = fields.pop("worker")
     head = {"time": timestamp(at), "event": event_name(event), "level": event.level, "worker": worker}
@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
 
 @singledispatch
 def sentence(event: Event) -> str:
-    """What happened, for a person; an event nobody wrote a sentence for shows its fields."""
+    """The sentence of an event, for people; an event without a sentence of its own shows its fields."""
     names = (field.name for field in dataclasses.fields(event) if field.name != "worker")
     return f"{event_name(event)} " + " ".join(f"{name}={_plain(getattr(event, name))}" for name in names)
 
@@ -95,19 +95,20 @@ def _(event: events.OffsetsExpired) -> str:
 def _(event: events.DeadLettersWritten) -> str:
     count = sum(event.reasons.values())
     reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(event.reasons.items()))
-    return f"{formatting.amount(count, 'message')} to the dead letters ({reasons}), for example {event.example}"
+    return f"{formatting.amount(count, 'message')} written to the dead letters ({reasons}), for example {event.example}"
 
 
 @sentence.register
 def _(event: events.DeadLettersBlocked) -> str:
-    return f"dead letters can't be written, so nothing is committed past them: {event.error}; next try in " + (
-        formatting.seconds(event.retry_in_s)
+    return (
+        f"dead letters can't be written, so nothing is committed past them: {event.error}; the next attempt is in "
+        f"{formatting.seconds(event.retry_in_s)}"
     )
 
 
 @sentence.register
 def _(event: events.ColumnWidened) -> str:
-    return f"column {event.column} is {event.new_type} from now on, it was {event.old_type}; every value stays exact"
+    return f"column {event.column} is {event.new_type} from now on, it was {event.old_type}; all values stay exact"
 
 
 @sentence.register
@@ -117,7 +118,7 @@ def _(event: events.ValuesNulled) -> str:
 
 @sentence.register
 def _(event: events.UnknownColumnsIgnored) -> str:
-    return f"columns that nothing in [schema] knows are not sent ([schema] unknown): {_by_column(event)}"
+    return f"columns that [schema] does not name are not sent ([schema] unknown): {_by_column(event)}"
 
 
 def _by_column(event: events.ValuesNulled | events.UnknownColumnsIgnored) -> str:
@@ -129,7 +130,10 @@ def _by_column(event: events.ValuesNulled | events.UnknownColumnsIgnored) -> str
 
 @sentence.register
 def _(event: events.TimestampUnitDetected) -> str:
-    return f"the timestamps in {event.column} are read as {event.unit} ([schema] timestamp_unit says it for good)"
+    return (
+        f"the timestamps in {event.column} are read as {event.unit}, detected from the first values; to make this "
+        "permanent, set [schema] timestamp_unit"
+    )
 
 
 @sentence.register
@@ -157,15 +161,15 @@ def _(event: events.UploadAcknowledged) -> str:
 def _(event: events.UploadRetried) -> str:
     return (
         f"{_batch(event)}: attempt {event.attempt} failed: {event.error}; the same "
-        f"{formatting.amount(event.rows, 'row')} go again in {formatting.seconds(event.retry_in_s)}"
+        f"{formatting.amount(event.rows, 'row')} are sent again in {formatting.seconds(event.retry_in_s)}"
     )
 
 
 @sentence.register
 def _(event: events.UploadRejected) -> str:
     return (
-        f"{_batch(event)}: Arize refused {formatting.amount(event.rows, 'row')} for good with "
-        f"{event.http_status}: {event.error}; they go to the dead letters, found in "
+        f"{_batch(event)}: Arize rejected {formatting.amount(event.rows, 'row')} with HTTP status "
+        f"{event.http_status}: {event.error}; they go to the dead letters; they were found in "
         f"{formatting.amount(event.requests, 'request')}"
     )
 
@@ -173,7 +177,7 @@ def _(event: events.UploadRejected) -> str:
 @sentence.register
 def _(event: events.UploadBisecting) -> str:
     return (
-        f"{_batch(event)}: Arize refused {formatting.amount(event.rows, 'row')} with HTTP status "
+        f"{_batch(event)}: Arize rejected {formatting.amount(event.rows, 'row')} with HTTP status "
         f"{event.http_status}: {event.error}; bisecting to find the rejected rows, the others are delivered"
     )
 
@@ -191,8 +195,8 @@ def _(event: events.UploadUnacknowledged) -> str:
 def _(event: events.UploadConcurrencyReduced) -> str:
     route = f" of route {event.route}" if event.route else ""
     return (
-        f"{formatting.amount(event.limit, 'upload')}{route} at once instead of {event.before}, to spare Arize: "
-        f"{event.reason}; more again when it answers in time ([arize] adaptive)"
+        f"{formatting.amount(event.limit, 'upload')}{route} at the same time instead of {event.before}, to reduce "
+        f"the load on Arize: {event.reason}; the limit rises again when Arize answers in time ([arize] adaptive)"
     )
 
 
@@ -222,7 +226,7 @@ def _(event: events.CommitFailed) -> str:
 
 @sentence.register
 def _(event: events.KafkaWarning) -> str:
-    return f"Kafka: {event.error}"
+    return f"Kafka client: {event.error}"
 
 
 @sentence.register
@@ -239,8 +243,8 @@ def _(event: events.WorkerFailed) -> str:
 def _(event: events.WorkerFinished) -> str:
     if event.unacknowledged:
         left = formatting.amount(event.unacknowledged, "message")
-        return f"leaves with {left} unacknowledged; they stay uncommitted in Kafka"
-    return "leaves, everything is acknowledged and committed"
+        return f"exits with {left} unacknowledged; they stay uncommitted in Kafka"
+    return "exits, everything is acknowledged and committed"
 
 
 @sentence.register
@@ -250,13 +254,13 @@ def _(event: events.SupervisorStarted) -> str:
     if event.end_offsets is None:
         return f"{what}, {workers}; a SIGTERM or Ctrl-C drains"
     left = sum(end - event.next_offsets.get(partition, 0) for partition, end in event.end_offsets.items())
-    return f"{what}, {workers}, until the end: {formatting.count(max(left, 0))} offsets to go"
+    return f"{what}, {workers}, until the end offsets of now: {formatting.count(max(left, 0))} offsets remain"
 
 
 @sentence.register
 def _(event: events.PartitionsAdded) -> str:
     added = formatting.partitions(event.partitions)
-    return f"topic {event.topic} has new partitions: reads {added} as well, from the first message"
+    return f"topic {event.topic} has new partitions: this worker reads {added} as well, from the first message"
 
 
 @sentence.register
@@ -290,26 +294,34 @@ def _(event: events.DuplicatesPossible) -> str:
 @sentence.register
 def _(event: events.AccountBlocked) -> str:
     return (
-        f"the account can't be written, delivery goes on without it: {event.error}; next try in "
-        f"{formatting.seconds(event.retry_in_s)}, and the next row heals what is missing"
+        f"the account can't be written, delivery goes on without it: {event.error}; the next attempt is in "
+        f"{formatting.seconds(event.retry_in_s)}, and the next row has all counts that are missing"
     )
 
 
 @sentence.register
 def _(event: events.WorkerRestarting) -> str:
-    return f"starts again in {formatting.seconds(event.restart_in_s)} (crash {event.crashes} lately)"
+    return (
+        f"starts again in {formatting.seconds(event.restart_in_s)} (crash {event.crashes} within [supervisor] period_s)"
+    )
 
 
 @sentence.register
 def _(event: events.WorkerHung) -> str:
-    return f"pid {event.pid} has made no progress for {formatting.seconds(event.no_progress_s)}: killed, to start again"
+    silence = formatting.seconds(event.no_progress_s)
+    return f"pid {event.pid} has made no progress for {silence}: it is killed and started again"
 
 
 @sentence.register
 def _(event: events.WorkerGivenUp) -> str:
     return (
+<<<<<<< HEAD
         f"GIVEN UP after {event.crashes} crashes within {formatting.seconds(event.crash_window_s)}: partitions "
         f"{formatting.partitions(event.partitions)} are read by nobody until the next start; the others go on"
+=======
+        f"GIVEN UP after {event.crashes} crashes within {formatting.seconds(event.crash_window_s)}: partitions "
+        f"{formatting.partitions(event.partitions)} are read by nobody until the next start; the other workers go on"
+>>>>>>> r-super
     )
 
 
@@ -320,7 +332,7 @@ def _(event: events.DrainStarted) -> str:
         return f"{event.reason}: topic {event.topic} drains for up to {limit}, the other topics go on"
     return (
         f"{event.reason}: draining for up to {formatting.seconds(event.deadline_in_s)}; "
-        "a second stop leaves at once, and what is open stays in Kafka"
+        "a second stop kills the workers, and unacknowledged messages stay uncommitted in Kafka"
     )
 
 

@@ -1,7 +1,7 @@
 """Lines only: text or JSON, one per event, a summary now and then, the account at the end.
 
-A stream that can't be written any more (a closed pipe, a full disk) is given up in silence: there is nowhere left to
-say it, and what is read and delivered doesn't depend on it.
+A stream that can't be written any more (a closed pipe, a full disk) is given up without a message: there is nowhere
+to write it, and delivery does not depend on it.
 """
 
 import io
@@ -29,7 +29,7 @@ def _now() -> datetime:
 
 
 class LineScreen:
-    """Sentences, and a summary at most every `SUMMARY_S` seconds."""
+    """Writes sentences, and a summary every `SUMMARY_S` seconds."""
 
     def __init__(
         self,
@@ -45,27 +45,27 @@ class LineScreen:
         self._wall = wall
         self._summed_at = clock()
         self._mute = False
-        self._digest = EventCoalescer()
-        self.board = RunState()
+        self._coalescer = EventCoalescer()
+        self.run_state = RunState()
 
     def emit(self, event: Event) -> None:
         """Write the event's line, if it gets one."""
         now = self._clock()
-        self.board.take(event, now)
+        self.run_state.take(event, now)
         if lines.wanted(event, verbose=self._verbose):
-            self._write_all(self._digest.take(event, now))
+            self._write_all(self._coalescer.take(event, now))
 
     def tick(self) -> None:
-        """Write what was held back, and the summary if it is due."""
+        """Write the events that were held back, and the summary if it is due."""
         now = self._clock()
-        self._write_all(self._digest.due(now))
+        self._write_all(self._coalescer.due(now))
         if now - self._summed_at >= SUMMARY_S:
             self._summed_at = now
             self._write(self._summary(now))
 
     def account(self, account: RunAccount) -> None:
         """Write the table."""
-        self._write_all(self._digest.rest())
+        self._write_all(self._coalescer.rest())
         console = Console(file=io.StringIO(), no_color=True, force_terminal=False, width=110)
         with console.capture() as capture:
             console.print(as_table(account))
@@ -73,18 +73,18 @@ class LineScreen:
 
     def _write_all(self, events: list[Event]) -> None:
         for event in events:
-            self._write(lines.text_line(event, self._wall(), self.board.topic_of(event)))
+            self._write(lines.text_line(event, self._wall(), self.run_state.topic_of(event)))
 
     def _summary(self, now: float) -> str:
-        board = self.board
-        left = board.left_s(now)
-        lags = ", ".join(f"{topic} {formatting.count(lag)}" for topic, lag in board.lags().items())
+        run = self.run_state
+        left = run.remaining_s(now)
+        lags = ", ".join(f"{topic} {formatting.count(lag)}" for topic, lag in run.lags().items())
         return (
             f"{self._wall().astimezone():%H:%M:%S} {'summary':<10}  "
-            f"{formatting.count(board.per_s)} events/s, {formatting.count(board.acknowledged)} acknowledged, "
-            f"{formatting.count(board.dead_lettered)} dead-lettered, lag {formatting.count(board.lag)}"
-            f"{f' ({lags})' if len(board.topics) > 1 else ''}, "
-            f"{formatting.amount(board.restarts, 'restart')}"
+            f"{formatting.count(run.per_s)} events/s, {formatting.count(run.acknowledged)} acknowledged, "
+            f"{formatting.count(run.dead_lettered)} dead-lettered, lag {formatting.count(run.lag)}"
+            f"{f' ({lags})' if len(run.topics) > 1 else ''}, "
+            f"{formatting.amount(run.restarts, 'restart')}"
             f"{f', {formatting.seconds(left)} left' if left is not None else ''}"
         )
 
@@ -103,7 +103,7 @@ class LineScreen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing to put back."""
+        """Do nothing: a stream has no state to restore."""
 
 
 class JsonScreen(LineScreen):
@@ -111,29 +111,29 @@ class JsonScreen(LineScreen):
 
     def emit(self, event: Event) -> None:
         """Write the event's line, if it gets one."""
-        self.board.take(event, self._clock())
+        self.run_state.take(event, self._clock())
         if lines.wanted(event, verbose=self._verbose):
-            self._write(lines.json_line(event, self._wall(), self.board.topic_of(event)))
+            self._write(lines.json_line(event, self._wall(), self.run_state.topic_of(event)))
 
     def account(self, account: RunAccount) -> None:
         """Write the one `account` line."""
         self._write(json.dumps(as_json(account, self._wall()), ensure_ascii=False))
 
     def _summary(self, now: float) -> str:
-        board = self.board
-        left = board.left_s(now)
+        run = self.run_state
+        left = run.remaining_s(now)
         return json.dumps(
             {
                 "time": lines.timestamp(self._wall()),
                 "event": "summary",
                 "level": "info",
                 "worker": None,
-                "events_per_s": round(board.per_s, 1),
-                "acknowledged": board.acknowledged,
-                "dead_lettered": board.dead_lettered,
-                "lag": board.lag,
-                "lags": board.lags(),
-                "restarts": board.restarts,
-                "left_s": None if left is None else round(left, 1),
+                "events_per_s": round(run.per_s, 1),
+                "acknowledged": run.acknowledged,
+                "dead_lettered": run.dead_lettered,
+                "lag": run.lag,
+                "lags": run.lags(),
+                "restarts": run.restarts,
+                "remaining_s": None if left is None else round(left, 1),
             }
         )

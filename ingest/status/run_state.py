@@ -1,7 +1,7 @@
-"""What there is to see of a run, folded from its events: workers, partitions, rates, what is left.
+"""The visible state of a run, computed from its events: workers, partitions, rates and what remains.
 
-Pure but for its input: `take(event, now)` and `now` everywhere are seconds of one monotonic clock. Rates are
-of messages read, smoothed over some seconds; what is done is counted in committed offsets.
+`now` is in seconds of one monotonic clock. Rates are of messages read, smoothed over some seconds; progress to the end
+is counted in committed offsets.
 """
 
 import math
@@ -16,15 +16,15 @@ SMOOTHED_OVER_S = 5.0
 
 @dataclass(slots=True)
 class Rate:
-    """Messages per second of a counter that may begin anew."""
+    """Messages per second of a counter that may start again from 0."""
 
     per_s: float = 0.0
     _total: int = 0
     _at: float | None = None
-    _weight: float = 0.0  # of all that was seen: a young mean must not lean towards zero
+    _weight: float = 0.0  # of all samples: the mean of a few samples must not be biased towards zero
 
     def take(self, total: int, now: float) -> None:
-        """The counter says `total` now."""
+        """The counter is at `total` now."""
         if self._at is not None and now > self._at and total >= self._total:
             seconds = now - self._at
             share = 1 - math.exp(-seconds / SMOOTHED_OVER_S)
@@ -33,7 +33,7 @@ class Rate:
         self._total, self._at = total, now
 
     def stop(self) -> None:
-        """Nothing counts any more."""
+        """The counter has stopped."""
         self.per_s, self._total, self._at, self._weight = 0.0, 0, None, 0.0
 
 
@@ -56,7 +56,7 @@ class WorkerView:
 
 @dataclass(slots=True)
 class PartitionView:
-    """One partition. `first` is where the run found it, `until` where it shall end."""
+    """One partition. `first` is where the run began to read it, `until` where the run ends."""
 
     topic: str
     partition: int
@@ -81,7 +81,7 @@ class PartitionView:
 
 
 class RunState:
-    """Takes every event; everything it shows is a plain attribute."""
+    """Takes every event; the state is in its attributes and properties."""
 
     def __init__(self) -> None:
         self.topics: list[str] = []
@@ -92,7 +92,7 @@ class RunState:
         self.partitions: dict[tuple[str, int], PartitionView] = {}
 
     def take(self, event: Event, now: float) -> None:
-        """Fold `event` in."""
+        """Update the state with `event`."""
         match event:
             case events.SupervisorStarted():
                 self._begin(event, now)
@@ -135,18 +135,18 @@ class RunState:
 
     @property
     def lag(self) -> int:
-        """Offsets to go, over all partitions, as far as they are known."""
+        """Offsets to the end, over all partitions for which it is known."""
         return sum(self.lags().values())
 
     def lags(self) -> dict[str, int]:
-        """`lag`, topic by topic."""
+        """`lag` by topic."""
         lags = dict.fromkeys(self.topics, 0)
         for (topic, _), view in self.partitions.items():
             lags[topic] = lags.get(topic, 0) + (view.lag or 0)
         return lags
 
     def topic_of(self, event: Event) -> str:
-        """The topic of an event's worker, where more than one is read: else nobody asks."""
+        """The topic of an event's worker if several topics are read, else ""."""
         several = len(self.topics) > 1 and event.worker in self.workers
         return self.workers[event.worker].topic if several and event.worker is not None else ""
 
@@ -157,19 +157,19 @@ class RunState:
 
     @property
     def restarts(self) -> int:
-        """How often a worker was started again."""
+        """How many times workers were started again."""
         return sum(worker.restarts for worker in self.workers.values())
 
     def done_of(self) -> tuple[int, int] | None:
-        """(offsets committed, offsets in all) of a run that has an end, else None."""
+        """Offsets committed and all offsets, of a run that has an end; None without an end."""
         views = [view for view in self.partitions.values() if view.until is not None]
         if not views:
             return None
         done = sum(min(view.next_offset, view.until or 0) - view.first for view in views)
         return max(done, 0), sum(max((view.until or 0) - view.first, 0) for view in views)
 
-    def left_s(self, now: float) -> float | None:
-        """Seconds until the end at the mean pace so far; None without an end or a pace."""
+    def remaining_s(self, now: float) -> float | None:
+        """Seconds until the end at the mean rate so far; None without an end or a rate."""
         of = self.done_of()
         if of is None or self.started_at is None or of[0] <= 0:
             return None

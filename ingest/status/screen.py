@@ -1,7 +1,7 @@
-"""What a run is shown on, and which one is chosen.
+"""The screen that a run is shown on, and how it is chosen.
 
 A terminal gets lines above a live table; everything else (a file, a pipe, TERM=dumb, NO_COLOR) gets lines
-only, without a single escape code; `--log-format json` gets JSON lines wherever it goes.
+only, without escape codes; `--log-format json` gets JSON lines on any stream.
 """
 
 from types import TracebackType
@@ -15,18 +15,18 @@ from ingest.status.terminal import TerminalScreen
 
 
 class Screen(Protocol):
-    """A context that shows events, time passing, and the account."""
+    """A context that shows events, a current summary, and the account."""
 
     def emit(self, event: Event) -> None:
         """Show what happened."""
         ...
 
     def tick(self) -> None:
-        """Show that time passes; called at least twice a second."""
+        """Update what depends on the time; called at least twice a second."""
         ...
 
     def account(self, account: RunAccount) -> None:
-        """Show what the run has come to."""
+        """Show the final account."""
         ...
 
     def __enter__(self) -> Self: ...

@@ -1,7 +1,7 @@
 """A live view for a terminal: workers, partitions, totals, and a bar for a run that has an end.
 
-Lines scroll above it. It is redrawn by `tick`, twice a second at most, without a thread of its own. It never is
-higher than the window: partitions stand side by side where there is room, and take turns where there is not.
+Lines scroll above it. `tick` redraws it, at most twice a second, without a thread of its own. It is never higher
+than the window: partitions stand side by side, and if they do not fit, they are shown in turn.
 """
 
 import time
@@ -46,37 +46,37 @@ class TerminalScreen:
         self._drawn_at = float("-inf")
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         self._gone = False
-        self._digest = EventCoalescer()
-        self.board = RunState()
+        self._coalescer = EventCoalescer()
+        self.run_state = RunState()
 
     def emit(self, event: Event) -> None:
-        """Fold the event in, and print its line above the table."""
+        """Update the state, and print the event's line above the table."""
         now = self._clock()
-        self.board.take(event, now)
+        self.run_state.take(event, now)
         if lines.wanted(event, verbose=self._verbose) and not isinstance(event, Progress):
-            self._print(self._digest.take(event, now))
+            self._print(self._coalescer.take(event, now))
 
     def tick(self) -> None:
         """Redraw the table if it is due."""
         now = self._clock()
-        self._print(self._digest.due(now))
-        if self.board.started_at is not None and now - self._drawn_at >= REDRAW_S:
+        self._print(self._coalescer.due(now))
+        if self.run_state.started_at is not None and now - self._drawn_at >= REDRAW_S:
             self._drawn_at = now
-            self._draw(lambda: self._live.update(render(self.board, self._console, now), refresh=True))
+            self._draw(lambda: self._live.update(render(self.run_state, self._console, now), refresh=True))
 
     def account(self, account: RunAccount) -> None:
         """Print the final table."""
-        self._print(self._digest.rest())
+        self._print(self._coalescer.rest())
         self._draw(lambda: self._console.print(as_table(account)))
 
     def _print(self, events: list[Event]) -> None:
         for event in events:
-            told = lines.text_line(event, datetime.now(UTC), self.board.topic_of(event))
-            line = Text(told, style=STYLES[event.level])
+            text = lines.text_line(event, datetime.now(UTC), self.run_state.topic_of(event))
+            line = Text(text, style=STYLES[event.level])
             self._draw(partial(self._console.print, line, soft_wrap=True))
 
     def _draw(self, draw: Callable[[], None]) -> None:
-        """A terminal that went away takes nothing with it: see `plain`."""
+        """Draw, unless the terminal is closed; a closed terminal does not end the run: see `plain`."""
         if self._gone:
             return
         try:
@@ -94,25 +94,25 @@ class TerminalScreen:
         self._draw(self._live.stop)
 
 
-def render(board: RunState, console: Console, now: float) -> RenderableType:
+def render(run: RunState, console: Console, now: float) -> RenderableType:
     """The whole view, within the window."""
     height, width = console.size.height, console.size.width
-    workers = _page(list(board.workers.values()), max(height // 2 - 4, 1), now)
+    workers = _page(list(run.workers.values()), max(height // 2 - 4, 1), now)
     spare = height - len(workers) - 8
-    names = max([NAME_WIDTH, *(len(_name(board, view)) for view in board.partitions.values())])
+    names = max([NAME_WIDTH, *(len(_name(run, view)) for view in run.partitions.values())])
     blocks = max(width // (BLOCK_WIDTH - NAME_WIDTH + names), 1)
     rows = max(spare, 1)
-    views = _page(list(board.partitions.values()), rows * blocks, now)
-    parts: list[RenderableType] = [_workers(board, workers, now)]
+    views = _page(list(run.partitions.values()), rows * blocks, now)
+    parts: list[RenderableType] = [_workers(run, workers, now)]
     if spare > 0:
-        parts.append(_partitions(board, views, blocks, names))
-    parts.append(_totals(board))
-    bar = _bar(board, width, now)
+        parts.append(_partitions(run, views, blocks, names))
+    parts.append(_totals(run))
+    bar = _bar(run, width, now)
     return Group(*parts, bar) if bar is not None else Group(*parts)
 
 
 def _page(views: Sequence[_View], capacity: int, now: float) -> Sequence[_View]:
-    """What fits, in turns."""
+    """The views that fit, in turn."""
     if len(views) <= capacity:
         return views
     pages = -(-len(views) // capacity)
@@ -120,10 +120,10 @@ def _page(views: Sequence[_View], capacity: int, now: float) -> Sequence[_View]:
     return views[first : first + capacity]
 
 
-def _workers(board: RunState, views: Sequence[WorkerView], now: float) -> Table:
-    hidden = len(board.workers) - len(views)
+def _workers(run: RunState, views: Sequence[WorkerView], now: float) -> Table:
+    hidden = len(run.workers) - len(views)
     table = Table(box=None, padding=(0, 2, 0, 0), caption=f"{hidden} more workers in turn" if hidden else None)
-    several = len(board.topics) > 1  # then there is less room: what does not fit is cut, not wrapped
+    several = len(run.topics) > 1  # then there is less room: long values are cut, not wrapped
     table.add_column("worker", justify="right", no_wrap=several)
     if several:
         table.add_column("topic", max_width=LONGEST_NAME, no_wrap=True)
@@ -141,16 +141,16 @@ def _workers(board: RunState, views: Sequence[WorkerView], now: float) -> Table:
             formatting.seconds(round(max(now - view.since, 0))),
             str(view.restarts),
             formatting.count(view.rate.per_s),
-            str(view.uploads_in_flight) + (f", {view.uploads_limit} at once" if view.uploads_limit else ""),
+            str(view.uploads_in_flight) + (f", {view.uploads_limit} allowed" if view.uploads_limit else ""),
             formatting.size(view.rss_bytes) if view.rss_bytes else "",
         )
     return table
 
 
-def _partitions(board: RunState, views: Sequence[PartitionView], blocks: int, names: int) -> Table:
+def _partitions(run: RunState, views: Sequence[PartitionView], blocks: int, names: int) -> Table:
     rows = max(-(-len(views) // blocks), 1)
     columns = [views[start : start + rows] for start in range(0, len(views), rows)]
-    hidden = len(board.partitions) - len(views)
+    hidden = len(run.partitions) - len(views)
     table = Table(box=None, padding=(0, 1, 0, 0), caption=f"{hidden} more partitions in turn" if hidden else None)
     for _ in columns:
         table.add_column("part", justify="right", min_width=names)
@@ -161,41 +161,41 @@ def _partitions(board: RunState, views: Sequence[PartitionView], blocks: int, na
     for row in range(rows):
         cells: list[str] = []
         for column in columns:
-            cells += _partition(board, column[row]) if row < len(column) else [""] * 5
+            cells += _partition(run, column[row]) if row < len(column) else [""] * 5
         table.add_row(*cells)
     return table
 
 
-def _name(board: RunState, view: PartitionView) -> str:
-    """`7`, or where there are more topics Kafka's `predictions-7`; of a long one its end, which tells them apart."""
-    name = f"{view.topic}-{view.partition}" if len(board.topics) > 1 else str(view.partition)
+def _name(run: RunState, view: PartitionView) -> str:
+    """`7`, or where there are more topics Kafka's `predictions-7`; of a long name the end, which differs."""
+    name = f"{view.topic}-{view.partition}" if len(run.topics) > 1 else str(view.partition)
     return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
 
 
-def _partition(board: RunState, view: PartitionView) -> list[str]:
+def _partition(run: RunState, view: PartitionView) -> list[str]:
     position = "" if view.progress is None else str(view.progress.position)
     lag = "?" if view.lag is None else formatting.count(view.lag)
-    return [_name(board, view), str(view.next_offset), position, lag, formatting.count(view.rate.per_s)]
+    return [_name(run, view), str(view.next_offset), position, lag, formatting.count(view.rate.per_s)]
 
 
-def _totals(board: RunState) -> Text:
+def _totals(run: RunState) -> Text:
     text = Text()
-    text.append(board.topics[0] if len(board.topics) == 1 else f"{len(board.topics)} topics", style="bold")
+    text.append(run.topics[0] if len(run.topics) == 1 else f"{len(run.topics)} topics", style="bold")
     text.append(
-        f"  {formatting.count(board.per_s)} events/s  {formatting.count(board.acknowledged)} acknowledged  "
-        f"{formatting.count(board.dead_lettered)} dead-lettered  lag {formatting.count(board.lag)}"
+        f"  {formatting.count(run.per_s)} events/s  {formatting.count(run.acknowledged)} acknowledged  "
+        f"{formatting.count(run.dead_lettered)} dead-lettered  lag {formatting.count(run.lag)}"
     )
-    if board.draining:
+    if run.draining:
         text.append("  draining", style="yellow")
     return text
 
 
-def _bar(board: RunState, width: int, now: float) -> RenderableType | None:
-    of = board.done_of()
+def _bar(run: RunState, width: int, now: float) -> RenderableType | None:
+    of = run.done_of()
     if of is None:
         return None
     done, whole = of
-    left = board.left_s(now)
+    left = run.remaining_s(now)
     share = done / whole if whole else 1.0
     line = Table.grid(padding=(0, 1, 0, 0))
     line.add_row(

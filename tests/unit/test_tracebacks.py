@@ -1,3 +1,5 @@
+"""Texts of unexpected exceptions show the place and never an event or a secret."""
+
 import sys
 import threading
 

@@ -151,16 +151,20 @@ def test_a_stop_of_the_whole_group_drains(program: Callable[..., Program], stop:
     running.until_started(2)
     os.killpg(running.process.pid, stop)
     assert running.end() == 0
-    assert running.all("Draining")[0]["reason"] == stop.name
+    assert running.all("DrainStarted")[0]["reason"] == stop.name
     assert running.all("WorkerExited") == []
     assert running.errors == ""
 
 
+<<<<<<< HEAD
 def test_a_second_stop_exits_immediately(program: Callable[..., Program]) -> None:
+=======
+def test_a_second_stop_kills_immediately(program: Callable[..., Program]) -> None:
+>>>>>>> r-super
     running = program("stubborn")
     running.until_started(2)
     running.process.send_signal(signal.SIGTERM)
-    running.until(lambda: bool(running.all("Draining")))
+    running.until(lambda: bool(running.all("DrainStarted")))
     draining = time.monotonic()
     while time.monotonic() - draining < 0.5:
         assert running.process.poll() is None

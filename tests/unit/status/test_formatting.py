@@ -1,3 +1,5 @@
+"""Values are formatted for people."""
+
 import pytest
 
 from ingest.status import formatting

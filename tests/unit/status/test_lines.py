@@ -1,3 +1,5 @@
+"""Every event has a sentence for people and a JSON line for programs."""
+
 import dataclasses
 import json
 from datetime import UTC, datetime

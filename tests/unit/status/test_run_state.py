@@ -1,3 +1,5 @@
+"""The visible state of a run follows from its events."""
+
 import pytest
 
 from ingest import events
@@ -25,43 +27,43 @@ def progress(worker: int, consumed: int, next_offset: int, partition: int = 0) -
 
 
 @pytest.fixture
-def board() -> RunState:
-    board = RunState()
-    board.take(
+def run_state() -> RunState:
+    run_state = RunState()
+    run_state.take(
         events.SupervisorStarted(
             topic="rides", group="g", workers=1, partitions=(0,), next_offsets={0: 100}, end_offsets={0: 600}
         ),
         now=0.0,
     )
-    board.take(events.WorkerStarted(worker=0, pid=7, partitions=(0,)), now=0.0)
-    return board
+    run_state.take(events.WorkerStarted(worker=0, pid=7, partitions=(0,)), now=0.0)
+    return run_state
 
 
-def test_done_and_left_are_counted_from_where_the_run_began(board: RunState) -> None:
-    assert board.done_of() == (0, 500)
-    assert board.left_s(1.0) is None
-    board.take(progress(0, consumed=0, next_offset=100), now=1.0)
-    board.take(progress(0, consumed=300, next_offset=350), now=10.0)
-    assert board.done_of() == (250, 500)
-    assert board.left_s(10.0) == pytest.approx(10.0)
-    assert board.acknowledged == 250
-    assert board.lag == 250
+def test_done_and_left_are_counted_from_where_the_run_began(run_state: RunState) -> None:
+    assert run_state.done_of() == (0, 500)
+    assert run_state.remaining_s(1.0) is None
+    run_state.take(progress(0, consumed=0, next_offset=100), now=1.0)
+    run_state.take(progress(0, consumed=300, next_offset=350), now=10.0)
+    assert run_state.done_of() == (250, 500)
+    assert run_state.remaining_s(10.0) == pytest.approx(10.0)
+    assert run_state.acknowledged == 250
+    assert run_state.lag == 250
 
 
-def test_a_commit_past_the_end_is_all_of_it(board: RunState) -> None:
-    board.take(progress(0, consumed=900, next_offset=900), now=1.0)
-    assert board.done_of() == (500, 500)
-    assert board.lag == 0
+def test_a_commit_past_the_end_is_all_of_it(run_state: RunState) -> None:
+    run_state.take(progress(0, consumed=900, next_offset=900), now=1.0)
+    assert run_state.done_of() == (500, 500)
+    assert run_state.lag == 0
 
 
 def test_without_an_end_nothing_is_left() -> None:
-    board = RunState()
-    board.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0,)), now=0.0)
-    assert board.done_of() is None
-    assert board.left_s(5.0) is None
-    assert board.lag == 0
-    board.take(progress(0, consumed=1, next_offset=400), now=1.0)
-    assert board.lag == 600
+    run_state = RunState()
+    run_state.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0,)), now=0.0)
+    assert run_state.done_of() is None
+    assert run_state.remaining_s(5.0) is None
+    assert run_state.lag == 0
+    run_state.take(progress(0, consumed=1, next_offset=400), now=1.0)
+    assert run_state.lag == 600
 
 
 @pytest.mark.parametrize(
@@ -75,14 +77,14 @@ def test_without_an_end_nothing_is_left() -> None:
         (events.WorkerFailed(worker=0, exit_code=5, error="x"), "halted"),
     ],
 )
-def test_a_worker_that_ends_has_no_rate(board: RunState, event: events.Event, state: str) -> None:
-    board.take(progress(0, consumed=0, next_offset=100), now=0.0)
-    board.take(progress(0, consumed=100, next_offset=100), now=1.0)
-    assert board.per_s > 0
-    board.take(event, now=2.0)
-    assert board.workers[0].state == state
-    assert board.per_s == 0
-    assert board.partitions["rides", 0].rate.per_s == 0
+def test_a_worker_that_ends_has_no_rate(run_state: RunState, event: events.Event, state: str) -> None:
+    run_state.take(progress(0, consumed=0, next_offset=100), now=0.0)
+    run_state.take(progress(0, consumed=100, next_offset=100), now=1.0)
+    assert run_state.per_s > 0
+    run_state.take(event, now=2.0)
+    assert run_state.workers[0].state == state
+    assert run_state.per_s == 0
+    assert run_state.partitions["rides", 0].rate.per_s == 0
 
 
 def test_a_rate_is_right_from_the_first_moment_and_bears_a_restart() -> None:
@@ -99,34 +101,34 @@ def test_a_rate_is_right_from_the_first_moment_and_bears_a_restart() -> None:
 
 
 def test_topics_are_kept_apart() -> None:
-    board = RunState()
+    run_state = RunState()
     for first_worker, topic in enumerate(("rides", "fares")):
-        board.take(
+        run_state.take(
             events.SupervisorStarted(
                 topic=topic, group="g", workers=1, first_worker=first_worker, partitions=(0,), end_offsets={0: 600}
             ),
             now=0.0,
         )
-    board.take(progress(1, consumed=300, next_offset=350), now=1.0)
-    assert board.topics == ["rides", "fares"]
-    assert board.lags() == {"rides": 600, "fares": 250}
-    assert board.lag == 850
-    assert [board.topic_of(events.RouteCaughtUp(worker=worker, route="r")) for worker in (0, 1, 2)] == [
+    run_state.take(progress(1, consumed=300, next_offset=350), now=1.0)
+    assert run_state.topics == ["rides", "fares"]
+    assert run_state.lags() == {"rides": 600, "fares": 250}
+    assert run_state.lag == 850
+    assert [run_state.topic_of(events.RouteCaughtUp(worker=worker, route="r")) for worker in (0, 1, 2)] == [
         "rides",
         "fares",
         "",
     ]
-    assert board.topic_of(events.Notice(text="x")) == ""
+    assert run_state.topic_of(events.Notice(text="x")) == ""
 
 
-def test_of_one_topic_nobody_is_told_which(board: RunState) -> None:
-    assert board.topic_of(events.RouteCaughtUp(worker=0, route="r")) == ""
-    assert board.lags() == {"rides": 500}
+def test_of_one_topic_nobody_is_told_which(run_state: RunState) -> None:
+    assert run_state.topic_of(events.RouteCaughtUp(worker=0, route="r")) == ""
+    assert run_state.lags() == {"rides": 500}
 
 
 def test_a_topic_that_drains_alone_is_not_the_run() -> None:
-    board = RunState()
-    board.take(events.DrainStarted(reason="worker 1 left", deadline_in_s=30.0, topic="fares"), now=0.0)
-    assert not board.draining
-    board.take(events.DrainStarted(reason="SIGTERM", deadline_in_s=30.0), now=0.0)
-    assert board.draining
+    run_state = RunState()
+    run_state.take(events.DrainStarted(reason="worker 1 left", deadline_in_s=30.0, topic="fares"), now=0.0)
+    assert not run_state.draining
+    run_state.take(events.DrainStarted(reason="SIGTERM", deadline_in_s=30.0), now=0.0)
+    assert run_state.draining

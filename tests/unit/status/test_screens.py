@@ -1,3 +1,5 @@
+"""Screens show events, a summary and the account, and never stop a run."""
+
 import dataclasses
 import io
 import json
@@ -48,12 +50,12 @@ class Terminal(io.StringIO):
         return True
 
 
-def busy_board(workers: int, partitions: int, topics: Sequence[str] = ("rides",)) -> RunState:
-    board = RunState()
+def busy_run(workers: int, partitions: int, topics: Sequence[str] = ("rides",)) -> RunState:
+    run_state = RunState()
     each = range(partitions)
     for number, topic in enumerate(topics):
         first_worker = number * workers
-        board.take(
+        run_state.take(
             events.SupervisorStarted(
                 topic=topic,
                 group="g",
@@ -68,9 +70,9 @@ def busy_board(workers: int, partitions: int, topics: Sequence[str] = ("rides",)
         for worker in range(workers):
             mine = tuple(each)[worker::workers]
             index = first_worker + worker
-            board.take(events.WorkerStarted(worker=index, pid=index, partitions=mine), now=0.0)
-            board.take(busy(index, mine), now=1.0)
-    return board
+            run_state.take(events.WorkerStarted(worker=index, pid=index, partitions=mine), now=0.0)
+            run_state.take(busy(index, mine), now=1.0)
+    return run_state
 
 
 def busy(worker: int, partitions: tuple[int, ...]) -> events.Progress:
@@ -100,7 +102,7 @@ def test_the_view_fits_the_window(
     width, height = size
     stream = io.StringIO()
     console = Console(file=stream, width=width, height=height, force_terminal=True, color_system=None)
-    console.print(render(busy_board(workers, partitions, topics), console, now=12.0))
+    console.print(render(busy_run(workers, partitions, topics), console, now=12.0))
     shown = stream.getvalue().splitlines()
     assert len(shown) <= height
     assert ("rides" if len(topics) == 1 else "2 topics") in stream.getvalue()
@@ -109,7 +111,7 @@ def test_the_view_fits_the_window(
 def test_a_view_with_room_shows_every_worker_and_partition() -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
-    console.print(render(busy_board(4, 32), console, now=12.0))
+    console.print(render(busy_run(4, 32), console, now=12.0))
     shown = stream.getvalue()
     assert "50%" in shown
     assert shown.count("500000") == 32
@@ -119,7 +121,7 @@ def test_a_view_with_room_shows_every_worker_and_partition() -> None:
 def test_workers_and_partitions_of_several_topics_are_told_apart() -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
-    console.print(render(busy_board(1, 2, ("rides", "fares")), console, now=12.0))
+    console.print(render(busy_run(1, 2, ("rides", "fares")), console, now=12.0))
     shown = stream.getvalue()
     assert [name for name in ("rides-0", "rides-1", "fares-0", "fares-1") if name not in shown] == []
     assert [line.split()[:2] for line in shown.splitlines()[1:3]] == [["0", "rides"], ["1", "fares"]]
@@ -161,11 +163,11 @@ def test_lines_name_the_topic_where_there_are_more() -> None:
 
 def test_pages_take_turns() -> None:
     console = Console(file=io.StringIO(), width=80, height=24)
-    board = busy_board(4, 256)
+    run_state = busy_run(4, 256)
     shown = set()
     for page in range(20):
         with console.capture() as capture:
-            console.print(render(board, console, now=page * 5.0))
+            console.print(render(run_state, console, now=page * 5.0))
         shown.add(capture.get())
     assert len(shown) > 5
 
