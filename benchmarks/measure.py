@@ -213,7 +213,9 @@ def _why_void(measured: Mapping[str, Any], backlog: Backlog, log: Path) -> str |
     found = backlog.delivered()
     if found.nothing_lost and not found.duplicates:
         return None
-    return f"of {found.expected} events {found.lost} are lost, {found.duplicates} doubled, {found.strangers} strange"
+    return (
+        f"of {found.expected} events {found.lost} are lost, {found.duplicates} doubled, {found.unexpected} unexpected"
+    )
 
 
 def _last_words(log: Path) -> str:

@@ -8,7 +8,7 @@ import signal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ingest.sandbox.child import Child, greet
+from ingest.sandbox.service_process import ServiceProcess, announce
 
 HOST = "127.0.0.1"
 BLOCK_BYTES = 1 << 20
@@ -17,7 +17,7 @@ _BODY = b'{"realTimeIngestionUri": ""}'
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
 
 
-class NullEndpoint(Child):
+class NullEndpoint(ServiceProcess):
     """A running one. Raises `SandboxError` when it doesn't start."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class NullEndpoint(Child):
         return {
             "ARIZE_API_HOST": HOST,
             "ARIZE_API_SCHEME": "http",
-            "ARIZE_API_PORT": str(self.greeting["port"]),
+            "ARIZE_API_PORT": str(self.announcement["port"]),
             "ARIZE_API_KEY": "benchmark-key",
             "ARIZE_SPACE_ID": "benchmark-space",
         }
@@ -52,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the runner; this one leaves with its stdin
     with ThreadingHTTPServer((HOST, 0), _Handler) as server:
-        greet(port=server.server_address[1])
+        announce(port=server.server_address[1])
         server.serve_forever()
 
 

@@ -102,13 +102,13 @@ def run(brokers: str, topic: str, case: Case, rate: int, outage_s: float) -> tup
             environment={**os.environ, **endpoint.environment()},
         )
         output: list[str] = []
-        reader = threading.Thread(target=lambda: output.extend(worker.said or ()))
+        reader = threading.Thread(target=lambda: output.extend(worker.output or ()))
         reader.start()
         while not any('"worker_started"' in line for line in output) and worker.code is None:
             time.sleep(0.05)
         outages = [
-            threading.Timer(WARM_UP_S, endpoint.misbehave, [_faults()]),
-            threading.Timer(WARM_UP_S + outage_s, endpoint.behave),
+            threading.Timer(WARM_UP_S, endpoint.inject_faults, [_faults()]),
+            threading.Timer(WARM_UP_S + outage_s, endpoint.clear_faults),
         ]
         try:
             for timer in outages if case.fails else ():

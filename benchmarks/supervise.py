@@ -20,7 +20,7 @@ from benchmarks.backlog import Backlog
 from benchmarks.contenders import Contender, Order
 from ingest.sandbox.generate import TAGS, VECTOR
 from ingest.sandbox.tethered_process import TetheredProcess
-from ingest.supervisor.partitions import shares
+from ingest.supervisor.partition_sets import contiguous_shares
 
 STOP_S = 45.0
 
@@ -44,7 +44,7 @@ class Setup:
     @property
     def shares(self) -> tuple[tuple[int, ...], ...]:
         """The partitions of each worker."""
-        return shares(range(self.partitions), self.workers)
+        return contiguous_shares(range(self.partitions), self.workers)
 
     def toml(self, brokers: str, topic: str, group: str, directory: Path) -> str:
         """The configuration file."""
@@ -118,7 +118,7 @@ class Supervised:
 
     def _read(self) -> None:
         with self._log.open("w") as log:
-            for text in self._held.said or ():
+            for text in self._held.output or ():
                 at_s = time.monotonic()
                 try:
                     said = json.loads(text)
@@ -165,5 +165,5 @@ class Supervised:
     ) -> None:
         self._held.close()
         self._reader.join()
-        if self._held.said is not None:
-            self._held.said.close()
+        if self._held.output is not None:
+            self._held.output.close()

@@ -5,8 +5,9 @@ not yet settled. A range is half-open. Offsets have gaps (compaction, transactio
 of messages in a range is always counted, never computed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
@@ -32,10 +33,10 @@ class KafkaMessage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What messages have become: numbers of them.
+    """Numbers of messages by their outcome. Everything that sums, stores or shows them goes through these fields.
 
     `tombstones` were passed over by configuration, and `filtered` messages are on a route that is not delivered; both
-    are dead letters otherwise.
+    are dead letters otherwise. In a commit's metadata they are told apart by their order: a new one comes last.
     """
 
     acknowledged: int = 0
@@ -43,36 +44,32 @@ class Counts:
     tombstones: int = 0
     filtered: int = 0
 
+    def values(self) -> tuple[int, ...]:
+        """The numbers, in the order of the fields."""
+        return _VALUES(self)
+
     @property
     def total(self) -> int:
         """All of them."""
-        return self.acknowledged + self.dead_lettered + self.tombstones + self.filtered
+        return sum(self.values())
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.acknowledged + other.acknowledged,
-            self.dead_lettered + other.dead_lettered,
-            self.tombstones + other.tombstones,
-            self.filtered + other.filtered,
-        )
+        return Counts(*map(operator.add, self.values(), other.values()))
 
     def __sub__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.acknowledged - other.acknowledged,
-            self.dead_lettered - other.dead_lettered,
-            self.tombstones - other.tombstones,
-            self.filtered - other.filtered,
-        )
+        return Counts(*map(operator.sub, self.values(), other.values()))
 
     def part(self, count: int) -> "Counts":
-        """At most `count` of them; which ones nobody knows any more, so the rare ones come first."""
-        rest = min(count, self.total)
-        dead = min(self.dead_lettered, rest)
-        tombstones = min(self.tombstones, rest - dead)
-        filtered = min(self.filtered, rest - dead - tombstones)
-        return Counts(rest - dead - tombstones - filtered, dead, tombstones, filtered)
+        """At most `count` of them; which ones is not known any more, so the rare outcomes come first."""
+        acknowledged, *rare = self.values()
+        parts = []
+        for number in rare:
+            parts.append(min(number, count))
+            count -= parts[-1]
+        return Counts(min(acknowledged, count), *parts)
 
 
+_VALUES: Callable[[Counts], tuple[int, ...]] = operator.attrgetter(*(each.name for each in fields(Counts)))
 NOTHING = Counts()
 
 

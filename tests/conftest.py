@@ -115,7 +115,7 @@ def embedded_kafka() -> Iterator[EmbeddedKafka]:
 
 @pytest.fixture
 def arize_endpoint() -> Iterator[ArizeEndpoint]:
-    """A local Arize endpoint in a process of its own, with an empty journal; the test may misbehave with it."""
+    """A local Arize endpoint in a process of its own, with an empty journal; the test may inject faults."""
     with ArizeEndpoint() as endpoint:
         yield endpoint
 

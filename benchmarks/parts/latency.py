@@ -150,10 +150,10 @@ class _Run:
         name = case.named(self._size)
         rate = self._size.trickle if case.load is None else case.load * self._capacity
         if case.answer_ms:
-            standing.endpoint.misbehave("latency", seconds=case.answer_ms / 1000)
+            standing.endpoint.inject_faults("latency", seconds=case.answer_ms / 1000)
         fed = standing.fed(standing.feed(rate=rate, seconds=self._size.warm_s + self._size.seconds(case)))
         fault = standing.settled(PATIENCE_S)
-        standing.endpoint.behave()
+        standing.endpoint.clear_faults()
         acknowledged, produced = standing.acknowledged()
         if fault is not None:
             self._tell(f"{name}: {fault}")

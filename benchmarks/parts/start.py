@@ -237,7 +237,7 @@ class _Trial:
         if not found.nothing_lost or found.duplicates > doubled:
             raise SupervisedError(
                 f"of {found.expected} events {found.lost} are lost, {found.duplicates} doubled, "
-                f"{found.strangers} strange"
+                f"{found.unexpected} unexpected"
             )
         return ends
 

@@ -103,7 +103,7 @@ def _waits(milliseconds: int, shares: Mapping[Setting, int]) -> Case:
 
 
 def _refuses(share: int) -> Case:
-    faults = (Fault(kind="status", status=429, min_at_once=AT_ONCE + 1), Fault(kind="latency", seconds=0.1))
+    faults = (Fault(kind="status", status=429, min_concurrent=AT_ONCE + 1), Fault(kind="latency", seconds=0.1))
     return Case(f"answers after 100 ms, 429 beyond {AT_ONCE} at once", faults, {Setting(MOST): share, ADAPTIVE: share})
 
 
@@ -222,7 +222,7 @@ class _Bench:
         for file in self._endpoint.journal.files():
             file.unlink()
         refused = self._refused()
-        self._endpoint.misbehave(case.faults)
+        self._endpoint.inject_faults(case.faults)
         log = self._directory / f"{self._runs}.log"
         code = self._supervise(setting, share, log)
         if code:
@@ -231,7 +231,7 @@ class _Bench:
         end = {partition: self._end[partition] for partition in range(share)}
         found = compare_counts(self._endpoint.journal, self._generator, end)
         if not found.nothing_lost or found.duplicates:
-            raise VoidError(f"{found.lost} lost, {found.duplicates} doubled, {found.strangers} strange")
+            raise VoidError(f"{found.lost} lost, {found.duplicates} doubled, {found.unexpected} unexpected")
         times, events = self._acknowledged()
         half = events >= events[-1] / 2
         slope, _ = np.polyfit(times[half] - times[0], events[half], 1)

@@ -1,26 +1,28 @@
-"""The account's files: one a day, appended to by whole lines, read by anybody at any time.
+"""The account's files: one for each day, appended to by whole lines, that anybody can read at any time.
 
 1. Every row is appended to the file of the day (UTC) on which it is written. Several supervisors may share a directory:
    a line is one write to the end of the file.
-2. A write that a full disk or a kill has cut off leaves a torn line; the next one begins on a line of its own. Rows
-   written again after a failure may be there twice, word for word: they are read once.
-3. Files of the day before yesterday and earlier are nobody's to write any more. They are rewritten with the last commit
-   of each partition and hour, beside everything that is no commit, and lines that can't be read. A file so made is
-   called `.hours.jsonl`; it takes the place of the other at once.
+2. A full disk or a kill may cut off a write and leave a torn line; the next row begins on a line of its own. A row that
+   is written again after a failure may be there twice, word for word: it is read once.
+3. Nobody writes to the files of the day before yesterday and earlier. They are rewritten with the last commit of each
+   partition and hour, all rows that are not commits, and all lines that can't be read. The new file is called
+   `.hours.jsonl` and replaces the old one atomically.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from ingest.accounting.rows import Key, Row, State, hour, of_line, to_line
-from ingest.config.sections import Account
+from ingest.accounting.rows import CommittedState, PartitionKey, Row, from_line, hour, to_line
+from ingest.config.sections import Account, Kafka
 from ingest.errors import ConfigError
+from ingest.pipeline.kafka.start_offset import partitions_at_last_commit
 from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.records import TopicShape
 
 _PREFIX = "account-"
 _LIVE, _HOURS = ".jsonl", ".hours.jsonl"
@@ -28,7 +30,7 @@ _LIVE, _HOURS = ".jsonl", ".hours.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: its row, or what is wrong with it; None for a torn one."""
+    """One line: its row, the fault of one that was changed, or None for a torn one."""
 
     file: Path
     number: int
@@ -36,12 +38,12 @@ class Line:
 
     @property
     def place(self) -> str:
-        """Where it stands, for people."""
+        """File and line number, for people."""
         return f"{self.file} line {self.number}"
 
 
-class Files(Protocol):
-    """Where rows are kept, as whoever keeps an account sees it."""
+class AccountStore(Protocol):
+    """Where an account's rows are kept."""
 
     directory: Path
 
@@ -50,32 +52,32 @@ class Files(Protocol):
         ...
 
     def newest_first(self) -> Iterator["Line"]:
-        """Everything, from the end. Raises OSError."""
+        """All lines, from the end. Raises OSError."""
         ...
 
     def compact(self, at: datetime) -> None:
-        """Make what is old small. Raises OSError."""
+        """Rewrite old files in a shorter form. Raises OSError."""
         ...
 
 
-class Nowhere:
-    """Where no account is kept."""
+class NoAccount:
+    """No account is configured: nothing is written, and nothing is known."""
 
     directory = Path()
 
     def append(self, rows: Sequence[Row], at: datetime, *, durable: bool) -> None:
-        """Nothing is written."""
+        """Do nothing."""
 
     def newest_first(self) -> Iterator["Line"]:
-        """Nothing is known."""
+        """No lines."""
         return iter(())
 
     def compact(self, at: datetime) -> None:
-        """Nothing is there."""
+        """Do nothing."""
 
 
 class AccountFiles:
-    """The account in `directory`, which is made when it is written to first."""
+    """The account in `directory`, which the first write creates."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -91,14 +93,14 @@ class AccountFiles:
             if end and os.pread(descriptor, 1, end - 1) != b"\n":
                 data = b"\n" + data
             if os.write(descriptor, data) < len(data):
-                raise OSError(f"{path}: the disk took only a part")
+                raise OSError(f"{path}: only a part was written")
             if durable:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
     def lines(self) -> Iterator[Line]:
-        """Everything, in the order it was written. Raises OSError."""
+        """All lines, in the order they were written. Raises OSError."""
         seen: set[int] = set()
         for path in self._files():
             before, seen = seen, set()
@@ -106,18 +108,18 @@ class AccountFiles:
                 if isinstance(line.content, str | None):
                     yield line
                     continue
-                mark = hash(line.content)
-                if mark not in before and mark not in seen:
+                digest = hash(line.content)
+                if digest not in before and digest not in seen:
                     yield line
-                seen.add(mark)
+                seen.add(digest)
 
     def newest_first(self) -> Iterator[Line]:
-        """The same from the end, a file at a time. Raises OSError."""
+        """All lines, from the end. Raises OSError."""
         for path in reversed(self._files()):
             yield from reversed(list(self._lines(path)))
 
     def compact(self, at: datetime) -> None:
-        """Rewrite what is old enough: rule 3. Raises OSError."""
+        """Rewrite the files that are old enough: rule 3. Raises OSError."""
         yesterday = _day(at - timedelta(days=1))
         for path in self._files():
             day = path.name[len(_PREFIX) :].split(".")[0]
@@ -131,8 +133,8 @@ class AccountFiles:
             for number, text in enumerate(source.read_text(encoding="utf-8", errors="replace").split("\n")):
                 if not text:
                     continue
-                row = of_line(text)
-                if isinstance(row, State) and row.kind == "committed":
+                row = from_line(text)
+                if isinstance(row, CommittedState) and row.kind == "committed":
                     kept.pop((row.key, hour(row.at)), None)  # the newest one keeps its place in the order
                     kept[row.key, hour(row.at)] = text
                 else:
@@ -146,7 +148,7 @@ class AccountFiles:
             new.replace(into)
         finally:
             new.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)  # another supervisor may have been quicker
+        path.unlink(missing_ok=True)  # another supervisor may have removed it already
 
     def _files(self) -> list[Path]:
         return sorted(self.directory.glob(f"{_PREFIX}*{_LIVE}"))
@@ -156,22 +158,24 @@ class AccountFiles:
         with suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace", newline="\n") as file:
             for number, text in enumerate(file, start=1):
                 if text.strip():
-                    yield Line(path, number, of_line(text))
+                    yield Line(path, number, from_line(text))
 
 
-def account_of(account: Account) -> Files:
+def account_store(account: Account) -> AccountStore:
     """The account that is configured."""
-    return AccountFiles(Path(account.directory)) if account.directory else Nowhere()
+    return AccountFiles(Path(account.directory)) if account.directory else NoAccount()
 
 
-def last_states(files: Files, keys: Sequence[Key]) -> tuple[dict[Key, State], dict[Key, int | None]]:
-    """The last state of each of `keys` that has one, and what its run may have had in flight. Raises OSError."""
-    states: dict[Key, State] = {}
-    in_flight: dict[Key, int | None] = {}
+def last_states(
+    store: AccountStore, keys: Sequence[PartitionKey]
+) -> tuple[dict[PartitionKey, CommittedState], dict[PartitionKey, int | None]]:
+    """The last state of each of `keys` that has one, and `in_flight` of the run that wrote it. Raises OSError."""
+    states: dict[PartitionKey, CommittedState] = {}
+    in_flight: dict[PartitionKey, int | None] = {}
     missing = set(keys)
-    for line in files.newest_first():
+    for line in store.newest_first():
         row = line.content
-        if isinstance(row, State) and row.key in missing:
+        if isinstance(row, CommittedState) and row.key in missing:
             states.setdefault(row.key, row)
             if row.kind == "started":
                 in_flight[row.key] = row.in_flight
@@ -181,14 +185,32 @@ def last_states(files: Files, keys: Sequence[Key]) -> tuple[dict[Key, State], di
     return states, in_flight
 
 
-def recorded(files: Files, topic: str, group: str, partitions: Sequence[int]) -> dict[int, Checkpoint]:
-    """What was last known to be committed of each of `partitions` that has a row.
+def recorded_progress(
+    store: AccountStore, kafka: Kafka, shape: TopicShape, committed: Mapping[int, Checkpoint | None]
+) -> tuple[dict[int, Checkpoint], int]:
+    """The `recorded` and `then` of `start_offset.beginnings`, for a group whose commits in Kafka are `committed`.
+
+    That is the last recorded commit of each partition that Kafka has no commit of, and how many partitions the topic
+    had at the last commit or row. Raises ConfigError as `recorded_checkpoints` does.
+    """
+    then = partitions_at_last_commit(committed)
+    missing = [partition for partition, mark in committed.items() if mark is None]
+    if not missing:
+        return {}, then
+    in_account = confirmed_partitions(store, kafka.topic, kafka.group, shape.topic_id, len(shape.partitions))
+    return recorded_checkpoints(store, kafka.topic, kafka.group, missing), max(then, in_account)
+
+
+def recorded_checkpoints(
+    store: AccountStore, topic: str, group: str, partitions: Sequence[int]
+) -> dict[int, Checkpoint]:
+    """The last recorded commit of each of `partitions` that has one.
 
     Raises ConfigError when the account can't be read: without it nobody knows whether they were ever committed.
     """
     found: dict[int, Checkpoint] = {}
-    missing = {Key(topic, group, partition) for partition in partitions}
-    for row in _committed(files) if missing else ():
+    missing = {PartitionKey(topic, group, partition) for partition in partitions}
+    for row in _committed(store) if missing else ():
         if row.key in missing and row.next_offset is not None:
             found[row.key.partition] = Checkpoint(row.next_offset, row.counts, topic_id=row.topic_id)
             missing.discard(row.key)
@@ -197,40 +219,41 @@ def recorded(files: Files, topic: str, group: str, partitions: Sequence[int]) ->
     return found
 
 
-def confirmed_partitions(files: Files, topic: str, group: str, topic_id: str, existing: int) -> int:
+def confirmed_partitions(store: AccountStore, topic: str, group: str, topic_id: str, existing: int) -> int:
     """How many of a topic's partitions, from 0 on, had a commit when the last run that read all of them wrote its rows.
 
-    0 where the last run did not read all, or another topic of this name. Raises ConfigError as `recorded` does.
+    0 if the last run did not read all, or read another topic of this name. Raises ConfigError as
+    `recorded_checkpoints` does.
     """
     starts = (
-        row for row in _states(files) if row.kind == "started" and (row.key.topic, row.key.group) == (topic, group)
+        row for row in _states(store) if row.kind == "started" and (row.key.topic, row.key.group) == (topic, group)
     )
     last = next(starts, None)
     if last is None or not last.reads_all or last.topic_id != topic_id:
         return 0
-    found = recorded(files, topic, group, range(existing))
+    found = recorded_checkpoints(store, topic, group, range(existing))
     return next((partition for partition in range(existing) if partition not in found), existing)
 
 
-def knows(files: Files, topic: str, group: str) -> bool:
-    """Something of the topic was committed for this group once."""
-    return any((row.key.topic, row.key.group) == (topic, group) for row in _committed(files))
+def knows_topic(store: AccountStore, topic: str, group: str) -> bool:
+    """Whether this group ever committed an offset of the topic."""
+    return any((row.key.topic, row.key.group) == (topic, group) for row in _committed(store))
 
 
-def _committed(files: Files) -> Iterator[State]:
-    """What was committed once, newest first."""
-    return (row for row in _states(files) if row.next_offset is not None)
+def _committed(store: AccountStore) -> Iterator[CommittedState]:
+    """The states with an offset, newest first."""
+    return (row for row in _states(store) if row.next_offset is not None)
 
 
-def _states(files: Files) -> Iterator[State]:
+def _states(store: AccountStore) -> Iterator[CommittedState]:
     """All states, newest first."""
     try:
-        for line in files.newest_first():
-            if isinstance(line.content, State):
+        for line in store.newest_first():
+            if isinstance(line.content, CommittedState):
                 yield line.content
     except OSError as failed:
         raise ConfigError(
-            f"[account] directory = {files.directory}: {failed.strerror} ({failed.filename}). Kafka has no committed "
+            f"[account] directory = {store.directory}: {failed.strerror} ({failed.filename}). Kafka has no committed "
             "offset of some partitions, and only the account knows whether there was one. Make it readable"
         ) from None
 

@@ -1,33 +1,34 @@
 """The rows of the account file, one line of JSON each.
 
-1. A row's counts are cumulative: all that the group's commits have counted below `next_offset`, bound to it by Kafka in
-   one record. So a row that is lost, or never written, is healed by the next one: only the hour may shift.
-2. `started` is what Kafka had at the start of a run, `ended` what it had at its orderly end, `committed` what Kafka had
-   confirmed in between. `consumed` is the sum of the counts.
-3. `possible_duplicates` is a range that may be at Arize twice: every message that is lies in a listed range; `count` is
-   the most that may be. `cause` says by what: see `Cause`.
-4. `at` is when Kafka's confirmation was heard, or the state was asked for; `hour` is its hour in UTC.
-5. Each line ends with the CRC-32 of what stands before: a line that was changed, by a disk or by hand, is told from one
+1. A row's counts are cumulative: they cover everything that the group's commits have counted below `next_offset`, and
+   Kafka stores them with the offset in one record. A lost row delays the account but loses no counts: the next row has
+   them, and only their hour may shift.
+2. A `started` row is what Kafka had at the start of a run, an `ended` row what it had at the orderly end, a `committed`
+   row what Kafka confirmed in between. `consumed` is the sum of the counts.
+3. A `possible_duplicates` row is a range of offsets. Each message that Arize may have twice lies in such a range;
+   `count` is the most that may be. `cause` is one of `Cause`.
+4. `at` is when Kafka's confirmation arrived, or when Kafka was asked; `hour` is its hour in UTC.
+5. Each line ends with the CRC-32 of the text before it, so that a line that a disk or a person changed differs from one
    that is torn.
 """
 
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from ingest.records import Counts, Span
 
 Kind = Literal["started", "committed", "ended"]
-# A worker was killed or crashed; the former supervisor did not end in order; somebody else has committed since the
-# former run's end, and what that left in flight is not known here; somebody has moved the group back.
+# A worker was killed or crashed; the supervisor before did not end in order; somebody else has committed since the end
+# of the run before, and what was in flight then is not known here; somebody has moved the group back.
 Cause = Literal["worker_lost", "supervisor_lost", "unknown_run", "moved_back"]
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """Whose account it is."""
+class PartitionKey:
+    """The partition of a topic, as one consumer group reads it."""
 
     topic: str
     group: str
@@ -35,16 +36,16 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What was committed of a partition at a time, `next_offset` None if nothing. `run` is one start of the supervisor.
+class CommittedState:
+    """What was committed of a partition at a time; `next_offset` is None if nothing was.
 
-    `in_flight` is the most messages that the run may have on their way at once, known at its start. `topic_id` is that
-    of the topic whose offset it is, "" where Kafka did not tell. `reads_all`: the run that has started reads all of the
-    topic's partitions.
+    `run` identifies one start of the supervisor. `in_flight` is the most messages of the partition that the run may
+    have in flight, known at its start. `topic_id` is the id of the topic that the offset belongs to, "" if Kafka did
+    not report one. `reads_all`: the run that has started reads all partitions of the topic.
     """
 
     kind: Kind
-    key: Key
+    key: PartitionKey
     at: datetime
     next_offset: int | None
     counts: Counts
@@ -55,23 +56,23 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Duplicates:
-    """Messages that may be at Arize twice."""
+class PossibleDuplicates:
+    """A range of offsets with messages that Arize may have twice."""
 
-    key: Key
+    key: PartitionKey
     at: datetime
     span: Span
     cause: Cause
     run: str
 
 
-Row = State | Duplicates
+Row = CommittedState | PossibleDuplicates
 
 
 def to_line(row: Row) -> str:
-    """The row as a line, with its end."""
-    fields: dict[str, Any] = {
-        "kind": row.kind if isinstance(row, State) else "possible_duplicates",
+    """The row as a line, with its line end."""
+    content: dict[str, Any] = {
+        "kind": row.kind if isinstance(row, CommittedState) else "possible_duplicates",
         "at": row.at.astimezone(UTC).isoformat(timespec="milliseconds"),
         "hour": hour(row.at),
         "run": row.run,
@@ -79,41 +80,33 @@ def to_line(row: Row) -> str:
         "group": row.key.group,
         "partition": row.key.partition,
     }
-    if isinstance(row, State):
-        counts = row.counts
-        fields |= {
-            "next_offset": row.next_offset,
-            "consumed": counts.total,
-            "acknowledged": counts.acknowledged,
-            "dead_lettered": counts.dead_lettered,
-            "tombstones": counts.tombstones,
-            "filtered": counts.filtered,
-        }
+    if isinstance(row, CommittedState):
+        content |= {"next_offset": row.next_offset, "consumed": row.counts.total, **asdict(row.counts)}
         if row.in_flight is not None:
-            fields["in_flight"] = row.in_flight
+            content["in_flight"] = row.in_flight
         if row.topic_id:
-            fields["topic_id"] = row.topic_id
+            content["topic_id"] = row.topic_id
         if row.reads_all:
-            fields["reads_all"] = True
+            content["reads_all"] = True
     else:
         span = row.span
-        fields |= {"first": span.first, "next_offset": span.next_offset, "count": span.count, "cause": row.cause}
-    text = json.dumps(fields, separators=(",", ":"))
+        content |= {"first": span.first, "next_offset": span.next_offset, "count": span.count, "cause": row.cause}
+    text = json.dumps(content, separators=(",", ":"))
     return f'{text[:-1]},"crc32":"{_checksum(text)}"}}\n'
 
 
-def of_line(line: str) -> Row | str | None:
-    """The row in a line; what is wrong with a line that was changed; None for one that is torn."""
+def from_line(line: str) -> Row | str | None:
+    """The row in a line; the fault, as text, if the line was changed; None if it is torn."""
     try:
-        fields = json.loads(line)
+        content = json.loads(line)
     except ValueError:
         return None
     text = line.rstrip("\n")
     try:
         unsigned = text[: text.rindex(',"crc32":')] + "}"
-        if fields["crc32"] != _checksum(unsigned):
+        if content["crc32"] != _checksum(unsigned):
             return "it was changed: its crc32 is not that of its content"
-        return _row(fields)
+        return _row(content)
     except (KeyError, ValueError, TypeError):
         return "it was changed: something of it is missing"
 
@@ -123,29 +116,28 @@ def hour(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%HZ}"
 
 
-def _row(fields: dict[str, Any]) -> Row | str:
-    key = Key(str(fields["topic"]), str(fields["group"]), int(fields["partition"]))
-    at, run, kind = datetime.fromisoformat(fields["at"]), str(fields["run"]), fields["kind"]
+def recreated_between(before: CommittedState, after: CommittedState) -> bool:
+    """Whether the topic was deleted and created again between them: then their offsets can't be compared."""
+    return bool(before.topic_id and after.topic_id and before.topic_id != after.topic_id)
+
+
+def _row(content: dict[str, Any]) -> Row | str:
+    key = PartitionKey(str(content["topic"]), str(content["group"]), int(content["partition"]))
+    at, run, kind = datetime.fromisoformat(content["at"]), str(content["run"]), content["kind"]
     if kind == "possible_duplicates":
-        span = Span(key.partition, int(fields["first"]), int(fields["next_offset"]), int(fields["count"]))
-        return Duplicates(key, at, span, fields["cause"], run)
+        span = Span(key.partition, int(content["first"]), int(content["next_offset"]), int(content["count"]))
+        return PossibleDuplicates(key, at, span, content["cause"], run)
     if kind not in get_args(Kind):
         return f"its kind is {kind}, which this version doesn't know"
-    counts = Counts(*(int(fields[name]) for name in Counts.__dataclass_fields__))
-    if counts.total != fields["consumed"]:
-        return (
-            f"consumed {fields['consumed']} is not acknowledged {counts.acknowledged} + dead-lettered "
-            f"{counts.dead_lettered} + tombstones {counts.tombstones} + filtered {counts.filtered}"
-        )
-    at_offset = fields["next_offset"]
+    # A count that this version has added is missing in the lines of earlier ones; `consumed` covers all of them.
+    counts = Counts(**{each.name: int(content.get(each.name, 0)) for each in fields(Counts)})
+    if counts.total != content["consumed"]:
+        summands = " + ".join(f"{name.replace('_', '-')} {count}" for name, count in asdict(counts).items())
+        return f"consumed {content['consumed']} is not {summands}"
+    at_offset = content["next_offset"]
     next_offset = None if at_offset is None else int(at_offset)
-    topic_id, reads_all = str(fields.get("topic_id", "")), bool(fields.get("reads_all"))
-    return State(kind, key, at, next_offset, counts, run, fields.get("in_flight"), topic_id, reads_all)
-
-
-def foreign(before: State, after: State) -> bool:
-    """The topic was deleted and created again between them: their offsets have nothing to do with each other."""
-    return bool(before.topic_id and after.topic_id and before.topic_id != after.topic_id)
+    topic_id, reads_all = str(content.get("topic_id", "")), bool(content.get("reads_all"))
+    return CommittedState(kind, key, at, next_offset, counts, run, content.get("in_flight"), topic_id, reads_all)
 
 
 def _checksum(text: str) -> str:

@@ -1,18 +1,89 @@
-"""The flags that several commands share."""
+"""The options that several commands share, and the configuration that a command loads with them.
 
+Help and usage errors must not wait until Arrow, Kafka and Arize are imported. So each `command.py` imports only this
+module and Typer; its function imports the command's `run.py` when it is called.
+"""
+
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ingest.errors import ConfigError
+
+
+class LogFormat(StrEnum):
+    """How events are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Default: ingest.toml, if there is one.")
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Configuration file. Default: ingest.toml, if it exists."),
 ]
 Brokers = Annotated[str | None, typer.Option(metavar="HOST:PORT,...", help="Overrides [kafka] brokers.")]
-Topic = Annotated[str | None, typer.Option(help="Overrides [kafka] topic; with [topics.*], chooses one of them.")]
-Group = Annotated[str | None, typer.Option(help="Overrides [kafka] group, under which offsets are committed.")]
+Topic = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Overrides [kafka] topic. With [topics.*], selects one of them.")
+]
+Group = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Overrides [kafka] group, under which offsets are committed.")
+]
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", help="Number of worker processes. The partitions are divided among them.")
+]
+Partitions = Annotated[str | None, typer.Option(metavar="SET", help='Partitions to read: "0-31", "0,3,5-7" or "all".')]
+DeadLetterDirectory = Annotated[
+    Path | None, typer.Option("--directory", metavar="DIRECTORY", help="Overrides [dead_letters] directory.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+LogFormatOption = Annotated[
+    LogFormat, typer.Option("--log-format", help="Print events as text or as one JSON object per line.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also print every batch and every commit.")]
 
 
-def without_none(**flags: Any) -> dict[str, Any]:
-    """The flags that were given."""
-    return {name: value for name, value in flags.items() if value is not None}
+def load_config(
+    config: Path | None,
+    *,
+    brokers: str | None = None,
+    topic: str | None = None,
+    group: str | None = None,
+    workers: int | None = None,
+    partitions: str | None = None,
+    dead_letter_directory: Path | None = None,
+) -> Any:
+    """The `Config` from the file, the environment and these options, of which None means not given.
+
+    The return type is Any because naming `Config` here would import pydantic for every `--help`.
+    Raises ConfigError.
+    """
+    from ingest.config.load import load  # noqa: PLC0415
+
+    sections: dict[str, dict[str, Any]] = {
+        "kafka": {"brokers": brokers, "topic": topic, "group": group},
+        "supervisor": {"workers": workers, "partitions": partitions},
+        "dead_letters": {"directory": dead_letter_directory},
+    }
+    given = {
+        section: {key: value for key, value in options.items() if value is not None}
+        for section, options in sections.items()
+    }
+    return load(config, {section: options for section, options in given.items() if options})
+
+
+def load_topics(
+    config: Path | None, *, brokers: str | None = None, topic: str | None = None, group: str | None = None
+) -> Any:
+    """The configuration of each topic, as a tuple. Raises ConfigError, also when no topic is named."""
+    found = load_config(config, brokers=brokers, topic=topic, group=group).topics
+    if not all(each.kafka.topic for each in found):
+        raise topic_missing()
+    return found
+
+
+def topic_missing() -> ConfigError:
+    """The error of a command that reads a topic, when the configuration names none."""
+    return ConfigError("[kafka] topic is missing: name the topic with --topic or [kafka] topic")

@@ -1,7 +1,7 @@
 """A local Arize endpoint in a process of its own: `python -m ingest.sandbox.arize --journal DIRECTORY`.
 
-It takes what the arize SDK sends, refuses what Arize would refuse, has every row on disk before it answers, and
-misbehaves on request. `ArizeEndpoint` starts one and talks to it.
+It accepts uploads of the arize SDK, rejects what Arize would reject, writes every row to disk before it answers, and
+can inject faults. `ArizeEndpoint` starts one and controls it.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from ingest.config.credentials import stripped
-from ingest.sandbox.child import Child, SandboxError, greet
 from ingest.sandbox.endpoint import Endpoint
 from ingest.sandbox.fault_injection import Fault, Kind
 from ingest.sandbox.journal import Journal
 from ingest.sandbox.receive import Handler
+from ingest.sandbox.service_process import SandboxError, ServiceProcess, announce
 
 HOST = "127.0.0.1"
 API_KEY = "sandbox-key"
@@ -32,7 +32,7 @@ CONTROL_S = 30.0
 
 
 class ArizeEndpoint:
-    """A running endpoint; a context manager. Without `journal` its rows are gone when it stops.
+    """A running endpoint, as a context manager. Without `journal` its rows are deleted when it stops.
 
     Raises `SandboxError` when it can't start or doesn't answer.
     """
@@ -48,7 +48,7 @@ class ArizeEndpoint:
         self.space_id = space_id
         try:
             # A key never goes into an argument list.
-            self._child = Child(
+            self._process = ServiceProcess(
                 "ingest.sandbox.arize",
                 ["--port", str(port), "--journal", str(journal)],
                 {"ARIZE_API_KEY": api_key, "ARIZE_SPACE_ID": space_id},
@@ -56,11 +56,11 @@ class ArizeEndpoint:
         except SandboxError:
             self._cleanup.close()
             raise
-        self.port = int(self._child.greeting["port"])
-        self.pid = self._child.pid
+        self.port = int(self._process.announcement["port"])
+        self.pid = self._process.pid
 
     def environment(self) -> dict[str, str]:
-        """The variables that lead the arize SDK here."""
+        """The environment variables that direct the arize SDK to this endpoint."""
         return {
             "ARIZE_API_HOST": HOST,
             "ARIZE_API_SCHEME": "http",
@@ -69,10 +69,10 @@ class ArizeEndpoint:
             "ARIZE_SPACE_ID": self.space_id,
         }
 
-    def misbehave(self, kind: Kind | Fault | Sequence[Fault], **conditions: Any) -> None:
-        """From now on play this fault, or the first of these that applies; it replaces what was in force.
+    def inject_faults(self, kind: Kind | Fault | Sequence[Fault], **conditions: Any) -> None:
+        """Replace the faults in force: from now on the first that applies is played.
 
-        `misbehave("status", status=503, retry_after_s=2, count=3)`; see `Fault` for all there is.
+        `inject_faults("status", status=503, retry_after_s=2, count=3)`; see `Fault` for all there is.
         """
         if isinstance(kind, str):
             faults: list[Fault] = [Fault(kind=kind, **conditions)]
@@ -80,12 +80,12 @@ class ArizeEndpoint:
             faults = [kind] if isinstance(kind, Fault) else list(kind)
         self.control(faults=[fault.to_json() for fault in faults])
 
-    def behave(self) -> None:
-        """No more faults."""
+    def clear_faults(self) -> None:
+        """Remove all faults."""
         self.control(faults=[])
 
     def control(self, **wanted: Any) -> dict[str, Any]:
-        """POST /control: `faults`, `seed` of the dice, `api_key` that is taken from now on."""
+        """POST /control: `faults`, `seed` of the random numbers, `api_key` that is accepted from now on."""
         return self._ask("/control", json.dumps(wanted).encode())
 
     def stats(self) -> dict[str, Any]:
@@ -94,12 +94,12 @@ class ArizeEndpoint:
 
     def stop(self) -> None:
         """End the process; a journal directory that was given stays."""
-        self._child.stop()
+        self._process.stop()
         self._cleanup.close()
 
     def kill(self) -> None:
-        """SIGKILL: the journal is as a crash leaves it."""
-        self._child.kill()
+        """Send SIGKILL: the journal is as after a crash."""
+        self._process.kill()
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +110,7 @@ class ArizeEndpoint:
         self.stop()
 
     def _ask(self, path: str, body: bytes | None) -> dict[str, Any]:
-        # No proxy: a proxy named in the environment must not come between.
+        # Without a proxy, also if the environment names one.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(f"http://{HOST}:{self.port}{path}", body, CONTROL_S) as response:
@@ -123,10 +123,10 @@ class ArizeEndpoint:
 
 
 def serve(*, journal: Path, port: int = 0, host: str = HOST) -> None:
-    """Run an endpoint in this process until SIGTERM or SIGINT. Port 0 takes a free one; the first line says which.
+    """Run an endpoint in this process until SIGTERM or SIGINT. Port 0 takes a free one; the first line is its address.
 
-    With ARIZE_API_KEY or ARIZE_SPACE_ID set, requests must carry them; else any will do. Raises `OSError` when
-    the port is taken or `journal` can't be written.
+    If ARIZE_API_KEY or ARIZE_SPACE_ID is set, requests must carry it; otherwise any value is accepted.
+    Raises `OSError` when the port is taken or `journal` can't be written.
     """
     endpoint = Endpoint(
         (host, port),
@@ -138,13 +138,13 @@ def serve(*, journal: Path, port: int = 0, host: str = HOST) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # shutdown() waits for the loop that this signal interrupts, so another thread asks for it.
         signal.signal(number, lambda *_: threading.Thread(target=endpoint.shutdown).start())
-    greet(host=host, port=endpoint.port, journal=str(journal))
+    announce(host=host, port=endpoint.port, journal=str(journal))
     with contextlib.closing(endpoint.journal), contextlib.closing(endpoint.socket):
         endpoint.serve_forever(poll_interval=0.1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line of the child process."""
+    """The command line of the endpoint's process."""
     parser = argparse.ArgumentParser(prog="python -m ingest.sandbox.arize", description="A local Arize endpoint.")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--host", default=HOST)

@@ -1,6 +1,6 @@
-"""What one upload to Arize says: the protobuf schema inside an Arrow stream, and whether Arize would take it.
+"""Decodes the protobuf schema in an upload's Arrow stream, and checks whether Arize would accept the upload.
 
-Rules, each a refusal that names the column:
+Rules; a violation is a rejection that names the column:
 
 1. The stream's metadata holds `arize-schema`, a base64 protobuf `public.Schema` (arize SDK, utils/arrow.py).
 2. Every column that the schema names is in the stream, once.
@@ -8,7 +8,7 @@ Rules, each a refusal that names the column:
 4. A prediction id is 1-512 characters and never null; a timestamp is never null, within 5 years back and
    1 year ahead; a string tag is at most 20,000 characters long.
 5. A production row has a prediction or an actual.
-6. Columns that the SDK takes whole only have no null: a ranking model's group and rank (1-100), a multi_class model's
+6. Columns that the SDK only accepts without nulls: a ranking model's group and rank (1-100), a multi_class model's
    scores, an object_detection model's coordinates, categories and scores.
 """
 
@@ -45,7 +45,7 @@ MAX_RANK = 100
 
 
 class RefusedError(Exception):
-    """Arize would answer `status` (400 unless said otherwise) with this text."""
+    """Arize would answer `status` (400 by default) with this text."""
 
     def __init__(self, text: str, status: int = 400) -> None:
         self.status = status
@@ -53,14 +53,14 @@ class RefusedError(Exception):
 
 
 def _public_pb2() -> ModuleType:
-    # The SDK's generated module by its file: importing it by name would import all of arize, 1-3 s of CPU.
+    # The SDK's generated module is loaded from its file: importing it by name would import all of arize.
     package = importlib.util.find_spec("arize")
     if package is None or package.origin is None:
         raise ImportError("the arize package is missing; install the project's dependencies")
     file = Path(package.origin).parent / "_generated" / "protocol" / "rec" / "public_pb2.py"
     spec = importlib.util.spec_from_file_location("arize_public_pb2", file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file}: not there; this endpoint knows arize 8.61")
+        raise ImportError(f"{file} does not exist; this endpoint supports arize 8.61")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -77,7 +77,7 @@ def decode(schema: pa.Schema) -> Any:
     try:
         message = _PB2.Schema.FromString(base64.b64decode(encoded, validate=True))
     except (binascii.Error, _PB2._message.DecodeError):  # noqa: SLF001  protobuf's own module ships no types
-        raise RefusedError("arize-schema is no base64 of a public.Schema protobuf message") from None
+        raise RefusedError("arize-schema is not the base64 of a public.Schema protobuf message") from None
     if not message.HasField("constants") or not message.HasField("arrow_schema"):
         raise RefusedError("arize-schema lacks constants or arrow_schema")
     if not message.constants.model_id:
@@ -115,13 +115,13 @@ def check_rows(message: Any, batch: pa.RecordBatch, now_s: float) -> None:
             if longest is not None and longest > MAX_TAG_CHARACTERS:
                 raise RefusedError(f"column {name!r} (tag) holds {longest} characters; {MAX_TAG_CHARACTERS} at most")
     _check_whole(message, batch)
-    told = [batch.column(name) for name in _outcomes(message)]
+    outcomes = [batch.column(name) for name in _outcomes(message)]
     if environment(message) != "PRODUCTION" or columns.shap_values_column_names:
         return
-    # The usual case, a column without any null, needs no look at the rows.
-    if not batch.num_rows or any(column.null_count == 0 for column in told):
+    # In the usual case a column has no nulls, and the rows need not be checked.
+    if not batch.num_rows or any(column.null_count == 0 for column in outcomes):
         return
-    if not told or pc.any(reduce(pc.and_, (column.is_null() for column in told))).as_py():
+    if not outcomes or pc.any(reduce(pc.and_, (column.is_null() for column in outcomes))).as_py():
         raise RefusedError("a production row has neither a prediction nor an actual")
 
 
@@ -171,7 +171,7 @@ def _outcomes(message: Any) -> Iterator[str]:
 
 
 def _whole(message: Any) -> Iterator[tuple[str, str]]:
-    """(role, column) of what has a value in every row or is not in the batch."""
+    """(role, column) of the columns that must have a value in every row."""
     columns, kinds = message.arrow_schema, _PB2.Schema.ModelType
     named: list[tuple[str, str]] = []
     if message.constants.model_type == kinds.RANKING:

@@ -1,8 +1,8 @@
-"""A real Apache Kafka: one node, KRaft, no Docker. `scripts/kafka start|stop|status` and `RealKafka` share it.
+"""Runs a real Apache Kafka without Docker: one node with KRaft, by `scripts/kafka start|stop|status` or `RealKafka`.
 
-`RealKafka` is for tests and benchmarks: it lives as long as its `with` block, dies with the process that
-started it, and can be killed and brought back on the same ports and data. The command leaves a broker running
-and finds it again by the file `broker.json` in its data directory.
+`RealKafka` is for tests and benchmarks: it runs during its `with` block, ends with the process that started it, and
+can be killed and restarted on the same ports and data. The command starts a broker that keeps running, and finds it
+again by the file `broker.json` in its data directory.
 """
 
 import argparse
@@ -28,10 +28,10 @@ STOP_S = 20.0
 
 
 class RealKafka:
-    """One real broker, for the length of a `with` block.
+    """One real broker, as a context manager.
 
     `bootstrap` is its address; `pid` the Java process. Without `data`, a temporary directory is made and removed.
-    `settings` are added to (or replace) those of server.properties.
+    `settings` are added to those of server.properties, or replace them.
     """
 
     def __init__(self, data: Path | None = None, port: int = 0, settings: Mapping[str, str] | None = None) -> None:
@@ -39,7 +39,7 @@ class RealKafka:
         self.data = Path(tempfile.mkdtemp(prefix="ingest-kafka-")) if data is None else data
         self._port = port
         self._settings = dict(settings or {})
-        self._held: TetheredProcess | None = None
+        self._tethered: TetheredProcess | None = None
         self.bootstrap = ""
         self.pid = 0
 
@@ -48,51 +48,51 @@ class RealKafka:
             self.bootstrap = prepare(self.data, self._port, self._settings)
             self.start()
         except BaseException:
-            self._leave()
+            self._end_and_clean()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
+        self._end_and_clean()
 
     @property
     def alive(self) -> bool:
         """Whether the Java process runs."""
-        return self._held is not None and self._held.code is None
+        return self._tethered is not None and self._tethered.code is None
 
     def start(self) -> None:
         """Start the process on its data and wait until it answers. Raises `BrokerError`."""
         if self.alive:
             return
         with (self.data / "console.log").open("ab") as console:
-            self._held = TetheredProcess(
+            self._tethered = TetheredProcess(
                 command(self.data), output=console, directory=self.data if self._temporary else None
             )
-        self.pid = self._held.pid
+        self.pid = self._tethered.pid
         await_answer(self.bootstrap, self.data, lambda: self.alive)
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would. The data stays; `start` brings it back."""
+        """Send SIGKILL. The data stays; `start` starts the broker on it again."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """SIGTERM: a clean shutdown. The data stays; `start` brings it back."""
+        """Send SIGTERM: a clean shutdown. The data stays; `start` starts the broker on it again."""
         self._end(signal.SIGTERM)
 
     def restart(self) -> None:
-        """Kill it and bring it back on the same ports and data; returns when it answers."""
+        """Kill it and start it on the same ports and data; returns when it answers."""
         self.kill()
         self.start()
 
     def _end(self, how: signal.Signals) -> None:
-        if self._held is None:
+        if self._tethered is None:
             return
-        self._held.end(how, STOP_S)
-        self._held = None
+        self._tethered.end(how, STOP_S)
+        self._tethered = None
 
-    def _leave(self) -> None:
+    def _end_and_clean(self) -> None:
         self.kill()
         if self._temporary:
             shutil.rmtree(self.data, ignore_errors=True)
@@ -102,7 +102,7 @@ class RealKafka:
 
 
 def _running(data: Path) -> tuple[psutil.Process, str] | None:
-    """The broker that `start` left on `data`, if it still runs: a process id alone may be somebody else's by now."""
+    """The broker that `start` started on `data`, if it still runs; the process id alone may have been reused."""
     try:
         state = json.loads((data / "broker.json").read_text())
         process = psutil.Process(state["pid"])
@@ -146,7 +146,7 @@ def _stop(data: Path) -> bool:
 
 
 def main() -> int:
-    """`start`, `stop` and `status` of a broker that stays; 1 when there is none or it failed."""
+    """Start, stop or find a broker that keeps running; returns 1 when there is none or it failed."""
     parser = argparse.ArgumentParser(
         prog="scripts/kafka",
         description=__doc__,
@@ -157,7 +157,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("start", help="start it, wait until it answers, print the bootstrap address")
     start.add_argument("--port", type=int, default=9092, help="0 takes a free one")
-    stop = commands.add_parser("stop", help="stop it; its topics stay")
+    stop = commands.add_parser("stop", help="stop it; its topics are kept")
     stop.add_argument("--delete", action="store_true", help="remove its topics too")
     commands.add_parser("status", help="print the bootstrap address of a running broker")
     given = parser.parse_args()

@@ -1,8 +1,9 @@
-"""Holds what an endpoint stored against what was produced, event by event and value by value.
+"""Compares the rows that an endpoint stored with the events that were produced, value by value.
 
+Rules
 1. A row's canonical form, and so its hash, covers names, values and their JSON types: 1, 1.0, "1" and true differ;
-   null and absent don't.
-2. What was produced is made again by the generator, so nothing of it is kept while a test runs.
+   null and absent do not.
+2. The generator makes the produced events again, so they need not be kept.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ EXAMPLES = 20
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`lost` good events aren't stored; `strangers` are stored and shouldn't be; `changed` came with other values.
+    """`lost` good events aren't stored; `unexpected` rows are stored but should not be; `changed` have other values.
 
     Of each, at most 20 (partition, sequence) are listed beside its count. `duplicates` counts rows beyond the first.
     """
@@ -30,24 +31,24 @@ class Comparison:
     stored: int
     duplicates: int
     lost: int
-    strangers: int
+    unexpected: int
     changed: int
     examples: Mapping[str, list[tuple[int, int]]]
 
     @property
     def nothing_lost(self) -> bool:
-        """Every good event is stored with its values, and nothing else is; duplicates don't count here."""
-        return self.lost == self.strangers == self.changed == 0
+        """Every good event is stored unchanged, and no other row is. PossibleDuplicates don't matter here."""
+        return self.lost == self.unexpected == self.changed == 0
 
 
 def canonical(row: Mapping[str, Any]) -> bytes:
-    """A row's names, values and types as bytes, the same for the same row. Nulls are left out."""
+    """A row's names, values and types as bytes, equal for equal rows. Nulls are omitted."""
     kept = {name: value for name, value in row.items() if value is not None}
     return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
 
 
 def row_hash(row: Mapping[str, Any]) -> bytes:
-    """16 bytes for a row: those of its canonical form."""
+    """A hash of the row's canonical form, 16 bytes."""
     return hashlib.blake2b(canonical(row), digest_size=16).digest()
 
 
@@ -76,7 +77,7 @@ def compare(
         found.stored,
         found.duplicates,
         found.lost,
-        found.strangers,
+        found.unexpected,
         len(changed),
         {**found.examples, "changed": changed[:EXAMPLES]},
     )
@@ -85,11 +86,11 @@ def compare(
 def compare_counts(
     journal: Journal, generator: Generator, end: Mapping[int, int], *, first: Mapping[int, int] | None = None
 ) -> Comparison:
-    """As `compare`, by partition and sequence only: `changed` is 0."""
+    """As `compare`, but by partition and sequence only: `changed` is 0."""
     counts = journal.counts()
     lost: list[tuple[int, int]] = []
-    strangers: list[tuple[int, int]] = []
-    expected = lost_count = stranger_count = 0
+    unexpected: list[tuple[int, int]] = []
+    expected = lost_count = unexpected_count = 0
     for partition in sorted({*end, *counts}):
         start, stop = (first or {}).get(partition, 0), end.get(partition, 0)
         stored = counts.get(partition, np.zeros(0, np.int64))
@@ -102,13 +103,13 @@ def compare_counts(
         missing, strange = np.flatnonzero(wanted & ~present), np.flatnonzero(present & ~wanted)
         expected += int(wanted.sum())
         lost_count += len(missing)
-        stranger_count += len(strange)
+        unexpected_count += len(strange)
         lost.extend((partition, int(sequence)) for sequence in missing[:EXAMPLES])
-        strangers.extend((partition, int(sequence)) for sequence in strange[:EXAMPLES])
+        unexpected.extend((partition, int(sequence)) for sequence in strange[:EXAMPLES])
     rows = sum(int(stored.sum()) for stored in counts.values())
     distinct = sum(int(np.count_nonzero(stored)) for stored in counts.values())
-    examples = {"lost": lost[:EXAMPLES], "strangers": strangers[:EXAMPLES], "changed": []}
-    return Comparison(expected, rows, rows - distinct, lost_count, stranger_count, 0, examples)
+    examples = {"lost": lost[:EXAMPLES], "unexpected": unexpected[:EXAMPLES], "changed": []}
+    return Comparison(expected, rows, rows - distinct, lost_count, unexpected_count, 0, examples)
 
 
 def _without(row: Mapping[str, Any], ignore: Collection[str]) -> Mapping[str, Any]:

@@ -1,10 +1,11 @@
-"""The whole of ingest on one machine, with a crash on the way, and the proof that nothing was lost.
+"""Runs all of ingest on one machine, kills a worker on the way, and proves that nothing was lost.
 
+Steps
 1. An embedded Kafka and a local Arize start, each in a process of its own; predictions are produced, some of them bad.
 2. The real `ingest supervise --until-end` runs in a process of its own on the same terminal.
 3. When Arize has stored a third of the events, one worker is killed with SIGKILL.
-4. The proof asks nobody who could be wrong: Arize's journal is held against what the generator says was produced, the
-   committed offsets are Kafka's, the dead letters are read from their files.
+4. The proof does not rely on what ingest reports: Arize's journal is compared with what the generator produced,
+   committed offsets are read from Kafka, and dead letters from their files.
 """
 
 import contextlib
@@ -36,13 +37,13 @@ TOPIC = "predictions"
 GROUP = "ingest-demo"
 BAD_SHARE = 0.001
 KILL_AT = 1 / 3
-# Small enough that a worker is killed in the midst of its work, whatever the number of events.
+# Small enough that the killed worker has work in progress, for any number of events.
 LARGEST_BATCH = 10_000
 BATCHES_PER_WORKER = 10
 IN_FLIGHT = 2  # [arize] in_flight's default
 WORKER_NAME = "ingest-worker"
 STOPS_APART_S = 0.5
-LEAVE_S = 5.0
+STOP_S = 5.0
 
 CONFIGURATION = """\
 [kafka]
@@ -72,7 +73,7 @@ directory = {directory}
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ProofLine:
     """One line of the proof."""
 
     name: str
@@ -81,52 +82,54 @@ class Check:
 
 
 def run(*, events: int = 200_000, partitions: int = 32, workers: int = 4) -> ExitCode:
-    """Run the demo on this terminal: 0 if the proof holds, else 1. Raises `SandboxError` if it can't start."""
+    """Run the demo on this terminal: DONE if the proof holds, else CRASHED. Raises `SandboxError` if it can't start."""
     console = Console()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ingest-demo-") as name:
         directory = Path(name)
-        say(console, f"starting an embedded Kafka with {partitions} partitions and a local Arize")
+        print_line(console, f"starting an embedded Kafka with {partitions} partitions and a local Arize")
         with KafkaProcess(TOPIC, partitions) as kafka, ArizeEndpoint(directory / "journal") as arize:
             generator = Generator(bad_share=BAD_SHARE)
             produced = produce(kafka.bootstrap, TOPIC, range(partitions), events, generator=generator)
             bad = sum(produced.bad.values())
-            say(
+            print_line(
                 console,
                 f"produced {events:,} predictions in {formatting.seconds(produced.seconds)}, {bad:,} of them bad",
             )
             command = ["supervise", "--workers", str(workers), "--partitions", f"0-{partitions - 1}", "--until-end"]
-            say(console, f"ingest {' '.join(command)}")
+            print_line(console, f"ingest {' '.join(command)}")
             batch = min(max(events // (workers * BATCHES_PER_WORKER), 1), LARGEST_BATCH)
             file = configuration(directory, kafka.bootstrap, batch)
             process = start(file, arize.environment(), command)
-            killed = supervised(process, lambda: int(arize.stats()["stored_rows"]) >= events * KILL_AT, console)
+            killed = wait_and_kill_one(process, lambda: int(arize.stats()["stored_rows"]) >= events * KILL_AT, console)
             checks = proof(
                 kafka=Kafka(brokers=kafka.bootstrap, topic=TOPIC, group=GROUP),
                 journal=arize,
                 generator=generator,
                 ends=produced.end,
                 dead_letters=directory / "dead_letters",
-                # What a killed worker had in flight, and what its last commit had not covered yet.
+                # The rows that the killed worker had in flight, and those that its last commit did not cover yet.
                 repeated_at_most=batch * (IN_FLIGHT + BATCHES_PER_WORKER // 2),
             )
             checks += (
-                Check("supervise left with", f"exit code {process.returncode}", process.returncode == ExitCode.DONE),
-                Check("workers killed on the way", str(killed), killed == 1),
+                ProofLine(
+                    "supervise exited with", f"exit code {process.returncode}", process.returncode == ExitCode.DONE
+                ),
+                ProofLine("workers killed", str(killed), killed == 1),
             )
     show(console, checks, time.monotonic() - began)
     return ExitCode.DONE if all(check.holds for check in checks) else ExitCode.CRASHED
 
 
-def say(console: Console, text: str) -> None:
-    """A line of the demo's own."""
+def print_line(console: Console, text: str) -> None:
+    """Print a line like those of the supervisor."""
     console.print(
         f"{time.strftime('%H:%M:%S')} {'demo':<10}  {text}", style="bold", markup=False, highlight=False, soft_wrap=True
     )
 
 
 def configuration(directory: Path, brokers: str, batch: int) -> Path:
-    """Write the demo's own ingest.toml."""
+    """Write the configuration of the demo."""
     account, letters = (json.dumps(str(directory / name)) for name in ("account", "dead_letters"))
     text = CONFIGURATION.format(
         brokers=brokers, topic=TOPIC, group=GROUP, account=account, directory=letters, batch=batch
@@ -137,14 +140,14 @@ def configuration(directory: Path, brokers: str, batch: int) -> Path:
 
 
 def start(file: Path, arize: Mapping[str, str], command: list[str]) -> subprocess.Popen[bytes]:
-    """The real command, on this terminal, with nothing of the user's own configuration."""
+    """Start the real command on this terminal, without the user's own configuration."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
     environment = {**mine, **arize, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     return subprocess.Popen([sys.executable, "-m", "ingest", *command, "--config", str(file)], env=environment)
 
 
-def supervised(process: subprocess.Popen[bytes], far_enough: Callable[[], bool], console: Console) -> int:
-    """Wait for the supervisor, and kill one worker when it is `far_enough`; how many were killed."""
+def wait_and_kill_one(process: subprocess.Popen[bytes], far_enough: Callable[[], bool], console: Console) -> int:
+    """Wait for the supervisor, and kill one worker when it is `far_enough`; returns the number of workers killed."""
     killed = 0
     try:
         while process.poll() is None:
@@ -152,12 +155,12 @@ def supervised(process: subprocess.Popen[bytes], far_enough: Callable[[], bool],
                 killed = kill_one(process.pid, console)
             time.sleep(0.05)
     except BaseException:
-        # Nobody may be left behind on the user's machine. A Ctrl-C has reached the supervisor as well: this is the
-        # second stop, told apart from the first, and it leaves at once with the terminal put back in order.
+        # No process may stay on the user's machine. A Ctrl-C has reached the supervisor as well, so this is its second
+        # stop: it exits immediately and restores the terminal.
         time.sleep(STOPS_APART_S)
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(LEAVE_S)
+            process.wait(STOP_S)
         process.kill()
         process.wait()
         raise
@@ -165,7 +168,7 @@ def supervised(process: subprocess.Popen[bytes], far_enough: Callable[[], bool],
 
 
 def kill_one(supervisor: int, console: Console) -> int:
-    """SIGKILL to the first worker found; 1, or 0 if there was none just now."""
+    """Send SIGKILL to the first worker found; returns 1, or 0 if no worker runs at the moment."""
     try:
         family = psutil.Process(supervisor).children(recursive=True)
         worker = next((member for member in family if member.name().startswith(WORKER_NAME)), None)
@@ -174,7 +177,7 @@ def kill_one(supervisor: int, console: Console) -> int:
         worker.kill()
     except psutil.NoSuchProcess:
         return 0
-    say(console, f"kill -9 {worker.pid}: that was a worker")
+    print_line(console, f"kill -9 {worker.pid}: a worker")
     return 1
 
 
@@ -186,15 +189,15 @@ def proof(
     ends: Mapping[int, int],
     dead_letters: Path,
     repeated_at_most: int,
-) -> tuple[Check, ...]:
-    """What the journal, Kafka and the dead letters say."""
+) -> tuple[ProofLine, ...]:
+    """Compare the journal, Kafka and the dead letters with what was produced."""
     found = compare_counts(journal.journal, generator, ends)
     committed = committed_progress(kafka, ends)
     now = watermarks(kafka, ends)
     acknowledged = sum(mark.counts.acknowledged for mark in committed.values() if mark is not None)
     dead = sum(mark.counts.dead_lettered for mark in committed.values() if mark is not None)
     produced = sum(ends.values())
-    letters = dead_letter_places(dead_letters)
+    letters = dead_letter_offsets(dead_letters)
     bad = {
         (partition, sequence)
         for partition, end in ends.items()
@@ -207,20 +210,20 @@ def proof(
         if mark is not None and mark.next_offset == now[partition][1] == ends[partition]
     ]
     return (
-        Check(
+        ProofLine(
             "produced = acknowledged + dead-lettered",
             f"{produced:,} = {acknowledged:,} + {dead:,}",
             produced == acknowledged + dead,
         ),
-        Check("good predictions lost", f"{found.lost:,} of {found.expected:,}", found.lost == 0),
-        Check("bad messages in the dead letters", f"{len(letters & bad):,} of {len(bad):,}", letters == bad),
-        Check("stored at Arize that should not be", f"{found.strangers:,}", found.strangers == 0),
-        Check("stored twice, as a worker was killed", f"{found.duplicates:,}", found.duplicates <= repeated_at_most),
-        Check("partitions committed at their end", f"{len(at_end)} of {len(ends)}", len(at_end) == len(ends)),
+        ProofLine("good predictions lost", f"{found.lost:,} of {found.expected:,}", found.lost == 0),
+        ProofLine("bad messages in the dead letters", f"{len(letters & bad):,} of {len(bad):,}", letters == bad),
+        ProofLine("unexpected rows stored at Arize", f"{found.unexpected:,}", found.unexpected == 0),
+        ProofLine("stored twice after the kill", f"{found.duplicates:,}", found.duplicates <= repeated_at_most),
+        ProofLine("partitions committed up to their end", f"{len(at_end)} of {len(ends)}", len(at_end) == len(ends)),
     )
 
 
-def dead_letter_places(directory: Path) -> set[tuple[int, int]]:
+def dead_letter_offsets(directory: Path) -> set[tuple[int, int]]:
     """(partition, offset) of every dead letter."""
     places = set()
     for file in sorted(directory.glob("*.jsonl")):
@@ -230,11 +233,9 @@ def dead_letter_places(directory: Path) -> set[tuple[int, int]]:
     return places
 
 
-def show(console: Console, checks: tuple[Check, ...], seconds: float) -> None:
-    """The proof as a table, and its verdict."""
-    table = Table(
-        title=f"The proof, after {formatting.seconds(seconds)} in all", title_justify="left", show_header=False
-    )
+def show(console: Console, checks: tuple[ProofLine, ...], seconds: float) -> None:
+    """Print the proof as a table, and whether it holds."""
+    table = Table(title=f"The proof, after {formatting.seconds(seconds)}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_column()

@@ -1,10 +1,11 @@
-"""How the local Arize endpoint misbehaves: a list of faults, decided request by request.
+"""Fault injection in the local Arize endpoint: a list of faults, decided request by request.
 
-1. The first fault whose conditions all hold is played; with none the endpoint behaves.
-2. Conditions: `skip` requests first, then at most `count` of them, each with `probability`, for `for_s` seconds
-   from when it was told; at least `min_rows` rows or `min_bytes` bytes; at least `min_at_once` uploads in the
-   endpoint's hands, this one included; a row where `column` equals `value`.
-3. `stored` says whether the rows are in the journal before the fault plays: the answer then is ambiguous.
+Rules
+1. The first fault whose conditions all hold is played; without one the endpoint answers as usual.
+2. Conditions: after `skip` requests, for at most `count` requests, each with `probability`, within `for_s` seconds
+   after the fault was set; at least `min_rows` rows and `min_bytes` bytes; at least `min_concurrent` open uploads, this
+   one included; a row in which `column` equals `value`.
+3. `stored` says whether the rows are in the journal before the fault is played: the answer is ambiguous then.
 
 Pure: the clock, the dice and the request's measures are arguments.
 """
@@ -35,28 +36,28 @@ Holds = Callable[[str, Value], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One way to misbehave.
+    """One fault.
 
     status: answers `status`, with `Retry-After: retry_after_s` if given and `text` as its message.
     redirect: answers `status` (301, 302, 303, 307, 308) to `location`; by default the endpoint's own /elsewhere,
-        which answers 200 to anything and stores nothing.
+        which answers 200 to any request and stores nothing.
     latency: waits `seconds`, then stores and answers as usual.
-    stall: reads the request and stays silent for `seconds`, or without them until the client gives up; after
-        `seconds` it answers 200 (having stored the rows, unless `stored` is false: then it is a lie).
+    stall: reads the request and waits `seconds`, or without them until the client disconnects; after `seconds` it
+        answers 200 (the rows are stored, unless `stored` is false: then the answer is wrong).
     drip: answers 200 a byte each `seconds`.
     reset: resets the connection after `after_bytes` bytes of the request, or, when `stored`, after all of it.
     truncate: answers 200 with a Content-Length longer than its body.
-    cut: answers the first `after_bytes` bytes of a 200 and no more, then does as `ending` says: close, reset, or open.
+    cut: answers only the first `after_bytes` bytes of a 200, then closes, resets or keeps the connection (`ending`).
     portal: answers `status` (200 without one) with a page of HTML, as a proxy or a portal does.
     interim: answers 100, `status` (102 or 103), then 200 as usual.
     length: answers 200 with `length` as its Content-Length.
-    leftover: answers 200 as usual, and a second 200 that nobody asked for.
+    leftover: answers 200 as usual, followed by a second 200 without a request.
     """
 
     kind: Kind
     status: int = 0
     retry_after_s: float | None = None
-    text: str = "told to misbehave"
+    text: str = "injected fault"
     location: str = ""
     seconds: float | None = None
     after_bytes: int = 0
@@ -70,7 +71,7 @@ class Fault:
     for_s: float | None = None
     min_rows: int = 0
     min_bytes: int = 0
-    min_at_once: int = 0
+    min_concurrent: int = 0
     column: str | None = None
     value: Value = None
 
@@ -88,7 +89,7 @@ class Fault:
 
     @property
     def stores(self) -> bool:
-        """Whether the rows are journalled first. Unsaid: only where the endpoint itself tells the client 200."""
+        """Whether the rows are stored first. By default only for faults that answer 200 themselves."""
         if self.stored is not None:
             return self.stored
         return self.kind in ("latency", "drip", "truncate", "interim", "length", "leftover") or (
@@ -103,14 +104,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What is known of a request before its body is read. `nbytes` is 0 for a chunked body.
+    """A request before its body is read. `nbytes` is 0 for a chunked body.
 
-    `at_once` counts the uploads in the endpoint's hands, this one included.
+    `concurrent` counts the open uploads, this one included.
     """
 
     rows: int
     nbytes: int
-    at_once: int = 1
+    concurrent: int = 1
 
 
 @dataclass(slots=True)
@@ -120,7 +121,7 @@ class _Played:
 
 
 @dataclass(slots=True)
-class Misbehaviour:
+class FaultPlan:
     """The faults in force since `since_s` (monotonic seconds) and how often each was played."""
 
     faults: Sequence[Fault] = ()
@@ -143,7 +144,7 @@ class Misbehaviour:
         return None
 
     def by_content(self, holds: Holds, measures: Measures, now_s: float, dice: float) -> Fault | None:
-        """The fault for a request whose rows are known, or None. `holds` tells whether a row has that value."""
+        """The fault for a request whose rows are known, or None. `holds(column, value)`: a row has that value."""
         for fault, state in zip(self.faults, self._played, strict=True):
             if (
                 fault.column is not None
@@ -154,8 +155,8 @@ class Misbehaviour:
         return None
 
     def _applies(self, fault: Fault, state: _Played, measures: Measures, now_s: float, dice: float) -> bool:
-        least = (fault.min_rows, fault.min_bytes, fault.min_at_once)
-        if any(map(operator.lt, (measures.rows, measures.nbytes, measures.at_once), least)):
+        least = (fault.min_rows, fault.min_bytes, fault.min_concurrent)
+        if any(map(operator.lt, (measures.rows, measures.nbytes, measures.concurrent), least)):
             return False
         if fault.for_s is not None and now_s - self.since_s >= fault.for_s:
             return False

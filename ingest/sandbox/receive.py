@@ -1,9 +1,9 @@
-"""The HTTP side of the local Arize endpoint: takes uploads, journals them, answers, misbehaves when told.
+"""The HTTP side of the local Arize endpoint: it stores uploads in the journal, answers them, and plays faults.
 
     POST /v1/pandas_arrow   what the arize SDK sends; 200 only after the rows are durable
-    POST /control           {"faults": [...], "seed": 7, "api_key": "..."}: what is given replaces what was
+    POST /control           {"faults": [...], "seed": 7, "api_key": "..."}: replaces the values that are given
     GET  /stats             counters, as JSON
-    any  /elsewhere         where a redirect leads: 200 to anything, stores nothing
+    any  /elsewhere         the target of redirects: answers 200 to any request, stores nothing
 
 The body goes from the socket to the journal's file in blocks and is checked through a memory map, so a large
 upload costs no memory.
@@ -23,12 +23,12 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.sandbox.arize_schema import RefusedError, check_columns, check_rows, decode
-from ingest.sandbox.endpoint import BrokenOffError, Endpoint
+from ingest.sandbox.endpoint import ClientDisconnectedError, Endpoint
 from ingest.sandbox.fault_injection import Fault, Measures
 
 UPLOAD = "/v1/pandas_arrow"
 BLOCK_BYTES = 1 << 20
-_TAKEN = {"realTimeIngestionUri": ""}
+_ACCEPTED = {"realTimeIngestionUri": ""}
 _PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in</body></html>"
 
 
@@ -40,20 +40,20 @@ class Handler(BaseHTTPRequestHandler):
     server: Endpoint
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server fixes this signature
-        """Silent: a request line says nothing that the counters don't."""
+        """Log nothing: the counters have the same information."""
 
     def do_POST(self) -> None:
-        """Uploads and control."""
+        """Take an upload or a control request."""
         if self.path == UPLOAD:
-            with self.server.in_hand() as at_once:
-                self._upload(at_once)
+            with self.server.open_upload() as concurrent:
+                self._upload(concurrent)
         elif self.path == "/control":
             self._control()
         else:
             self._other()
 
     def do_GET(self) -> None:
-        """Counters, and wherever a redirect leads."""
+        """Answer the counters, or as the target of a redirect."""
         if self.path == "/stats":
             self._answer(200, self.server.stats(), counted=False)
         else:
@@ -65,10 +65,10 @@ class Handler(BaseHTTPRequestHandler):
         self._read_body(None)
         if self.path.startswith("/elsewhere"):
             self.server.count("elsewhere")
-            self._answer(200, _TAKEN)
+            self._answer(200, _ACCEPTED)
         else:
             known = f"POST {UPLOAD}, POST /control, GET /stats"
-            self._answer(405 if self.path == UPLOAD else 404, {"message": f"not here; known: {known}"})
+            self._answer(405 if self.path == UPLOAD else 404, {"message": f"unknown path; known: {known}"})
 
     def _control(self) -> None:
         try:
@@ -78,10 +78,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, self.server.stats(), counted=False)
 
-    def _upload(self, at_once: int) -> None:
+    def _upload(self, concurrent: int) -> None:
         self.server.count("requests")
         rows, nbytes = (_number(self.headers.get(name)) for name in ("number-of-rows", "Content-Length"))
-        measures = Measures(rows, nbytes, at_once)
+        measures = Measures(rows, nbytes, concurrent)
         fault = self.server.fault_at_head(measures)
         if fault is not None and fault.kind == "latency" and fault.seconds is not None:
             time.sleep(fault.seconds)
@@ -108,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(500, {"message": f"the journal can't be written: {error.strerror}"})
         else:
             if fault is None or fault.kind == "latency":
-                self._answer(200, _TAKEN)
+                self._answer(200, _ACCEPTED)
             else:
                 self._play(fault)
         finally:
@@ -118,9 +118,9 @@ class Handler(BaseHTTPRequestHandler):
     def _check_credentials(self) -> None:
         key, space = self.headers.get("authorization", ""), self.headers.get("arize-space-id", "")
         if not key or (self.server.api_key and key != self.server.api_key):
-            raise RefusedError("the authorization header holds no known API key", HTTPStatus.UNAUTHORIZED)
+            raise RefusedError("the authorization header is not a known API key", HTTPStatus.UNAUTHORIZED)
         if not space or (self.server.space_id and space != self.server.space_id):
-            raise RefusedError("the arize-space-id header names no known space", HTTPStatus.FORBIDDEN)
+            raise RefusedError("the arize-space-id header is not a known space", HTTPStatus.FORBIDDEN)
 
     def _check(self, part: FileIO, rows: int) -> pa.Table:
         try:
@@ -132,13 +132,13 @@ class Handler(BaseHTTPRequestHandler):
                     batch.validate(full=True)
                     check_rows(message, batch, time.time())
         except pa.ArrowInvalid as error:
-            raise RefusedError(f"the body is no valid Arrow stream: {error}") from None
+            raise RefusedError(f"the body is not a valid Arrow stream: {error}") from None
         if table.num_rows != rows:
-            raise RefusedError(f"the number-of-rows header says {rows}, the stream holds {table.num_rows} rows")
+            raise RefusedError(f"the number-of-rows header is {rows}, but the stream holds {table.num_rows} rows")
         return table
 
     def _play(self, fault: Fault) -> None:
-        """Answer as the fault says. The body has been read as far as it will be, the rows stored if they should."""
+        """Answer as `fault` defines. The body has been read, and the rows are stored if the fault stores them."""
         play: Callable[[Fault], None] = getattr(self, f"_play_{fault.kind}")
         play(fault)
 
@@ -152,15 +152,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _play_stall(self, fault: Fault) -> None:
         self.close_connection = True
-        if not self._client_leaves(fault.seconds):
-            self._answer(200, _TAKEN)
+        if not self._client_disconnects(fault.seconds):
+            self._answer(200, _ACCEPTED)
 
     def _play_drip(self, fault: Fault) -> None:
         self.close_connection = True
-        head, body = self._rendered(200, _TAKEN, {})
+        head, body = self._rendered(200, _ACCEPTED, {})
         self.wfile.write(head)
         for byte in body:
-            if self._client_leaves(fault.seconds):
+            if self._client_disconnects(fault.seconds):
                 break
             self.wfile.write(bytes([byte]))
 
@@ -169,17 +169,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def _play_truncate(self, _fault: Fault) -> None:
         self.close_connection = True
-        head, body = self._rendered(200, _TAKEN, {})
+        head, body = self._rendered(200, _ACCEPTED, {})
         self.wfile.write(head + body[: len(body) // 2])
 
     def _play_cut(self, fault: Fault) -> None:
-        head, body = self._rendered(200, _TAKEN, {})
+        head, body = self._rendered(200, _ACCEPTED, {})
         self.close_connection = True
         self.wfile.write((head + body)[: fault.after_bytes])
         if fault.ending == "reset":
             self._reset()
         elif fault.ending == "open":
-            self._client_leaves(None)
+            self._client_disconnects(None)
 
     def _play_portal(self, fault: Fault) -> None:
         status = fault.status or 200
@@ -189,19 +189,19 @@ class Handler(BaseHTTPRequestHandler):
     def _play_interim(self, fault: Fault) -> None:
         for status in (100, fault.status or 102):
             self.wfile.write(f"HTTP/1.1 {status} Interim\r\nLink: </elsewhere>\r\n\r\n".encode())
-        self._answer(200, _TAKEN)
+        self._answer(200, _ACCEPTED)
 
     def _play_length(self, fault: Fault) -> None:
         self.close_connection = True
-        body = json.dumps(_TAKEN).encode()
+        body = json.dumps(_ACCEPTED).encode()
         self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Length: {fault.length}\r\n\r\n".encode("latin-1") + body)
 
     def _play_leftover(self, _fault: Fault) -> None:
-        head, body = self._rendered(200, _TAKEN, {})
+        head, body = self._rendered(200, _ACCEPTED, {})
         self.wfile.write((head + body) * 2)
 
-    def _client_leaves(self, within_s: float | None) -> bool:
-        """Wait until the client hangs up or `within_s` have passed."""
+    def _client_disconnects(self, within_s: float | None) -> bool:
+        """Wait for the client to disconnect, at most `within_s` seconds; returns whether it did."""
         readable, _, _ = select.select([self.connection], [], [], within_s)
         return bool(readable)
 
@@ -213,7 +213,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def _read_body(self, into: FileIO | None, at_most: int | None = None) -> None:
-        """The body into a file, or nowhere; of `at_most` bytes, if given. Raises `BrokenOffError`."""
+        """Read the body into a file, or discard it; at most `at_most` bytes. Raises `ClientDisconnectedError`."""
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             while size := int(self.rfile.readline(1024).split(b";")[0] or b"0", 16):
                 self._copy(size, into)
@@ -231,7 +231,7 @@ class Handler(BaseHTTPRequestHandler):
         while size:
             got = self.rfile.readinto1(block[: min(size, len(block))])
             if not got:
-                raise BrokenOffError
+                raise ClientDisconnectedError
             size -= got
             view = block[:got]
             while into is not None and view:
@@ -248,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _rendered(self, status: int, body: dict[str, Any], headers: dict[str, str]) -> tuple[bytes, bytes]:
         content = json.dumps(body).encode()
-        reason = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Told"
+        reason = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Injected"
         lines = [
             f"HTTP/1.1 {status} {reason}",
             "Content-Type: application/json",

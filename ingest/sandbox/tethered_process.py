@@ -1,11 +1,13 @@
-"""Runs a command that must not outlive whoever started it: `TetheredProcess`, and this file as a program beneath.
+"""Runs a command that must not outlive its starter: `TetheredProcess`, and this file as the program that holds it.
 
+Rules of the program
 1. The first line on stdout is the command's process id.
-2. When stdin ends, the starter is gone or has let go: the command is killed and DIRECTORY is removed.
-3. When the command ends first, DIRECTORY stays (it may be started again on it) and its exit code is ours.
+2. When stdin ends, the starter has ended or closed it: the command is killed, and DIRECTORY is removed.
+3. When the command ends first, DIRECTORY stays, so that the command can be started on it again, and the program exits
+   with the command's exit code.
 
-A pipe is used because it also works when the starter is killed, wherever it runs and whichever of its threads
-started this. It imports the standard library only: a broker started by it costs no second interpreter with pyarrow.
+A pipe also works if the starter is killed, and independently of the thread that started the command. The program
+imports only the standard library, so it needs little memory.
 """
 
 import contextlib
@@ -20,10 +22,10 @@ from typing import IO
 
 
 class TetheredProcess:
-    """A running command that dies with this process. `pid` is its own; it leads no session, its holder does.
+    """A running command that ends with this process. `pid` is the command's; its holder leads the session.
 
-    Its stdout and stderr go to `output`: an open file, or `subprocess.PIPE` to read them from `said`. `directory`, if
-    there is one, is removed when this process is killed.
+    Its stdout and stderr go to `output`: an open file, or `subprocess.PIPE` to read them from the attribute `output`.
+    `directory`, if given, is removed when this process is killed.
     """
 
     def __init__(
@@ -43,35 +45,35 @@ class TetheredProcess:
             stdout=subprocess.PIPE,
             stderr=output,
             text=True,
-            start_new_session=True,  # a Ctrl-C at the terminal is for who started it
+            start_new_session=True,  # not stopped by Ctrl-C at the terminal
         )
-        self.said = self._holder.stderr
+        self.output = self._holder.stderr
         self.pid = int(self._holder.stdout.readline() or 0) if self._holder.stdout is not None else 0
 
     @property
     def code(self) -> int | None:
-        """Its exit code, 128 and the signal's number if a signal ended it; None while it runs."""
+        """Its exit code, 128 plus the signal's number if a signal ended it; None while it runs."""
         return self._holder.poll()
 
     def send(self, how: signal.Signals) -> None:
-        """To the command alone, if it still runs."""
+        """Send a signal to the command only, if it still runs."""
         if self.code is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, how)
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
+        """Wait for its end; returns its exit code. Raises subprocess.TimeoutExpired."""
         return self._holder.wait(timeout_s)
 
     def end(self, how: signal.Signals, patience_s: float) -> None:
-        """Send `how`, wait so long for it to leave, and close."""
+        """Send the signal `how`, wait up to `patience_s` seconds for its end, and close."""
         self.send(how)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.wait(patience_s)
         self.close()
 
     def close(self) -> None:
-        """SIGKILL to what of it still runs, its children and its holder too; `directory` stays."""
+        """Send SIGKILL to the command, its children and its holder if they still run; `directory` stays."""
         if self.code is None:
             os.killpg(self._holder.pid, signal.SIGKILL)
             self._holder.wait()
@@ -81,21 +83,21 @@ class TetheredProcess:
 
 
 def main() -> int:
-    """Hold the command until it ends or stdin does."""
+    """Run the command until it ends, or kill it when stdin ends."""
     directory, *command = sys.argv[1:]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     print(child.pid, flush=True)
-    let_go = threading.Event()
+    released = threading.Event()
 
     def kill_at_end_of_input() -> None:
         while os.read(0, 4096):
             pass
-        let_go.set()
+        released.set()
         child.kill()
 
     threading.Thread(target=kill_at_end_of_input, daemon=True).start()
     code = child.wait()
-    if let_go.is_set():
+    if released.is_set():
         shutil.rmtree(directory, ignore_errors=True)
     return code if code >= 0 else 128 - code
 

@@ -14,9 +14,10 @@ from typing import Self, TextIO
 
 from rich.console import Console
 
+from ingest.accounting.run_account import RunAccount
 from ingest.events import Event
 from ingest.status import formatting, lines
-from ingest.status.account import RunAccount, as_json, as_table
+from ingest.status.account import as_json, as_table
 from ingest.status.event_coalescer import EventCoalescer
 from ingest.status.run_state import RunState
 

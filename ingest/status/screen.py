@@ -7,8 +7,8 @@ only, without a single escape code; `--log-format json` gets JSON lines wherever
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
+from ingest.accounting.run_account import RunAccount
 from ingest.events import Event
-from ingest.status.account import RunAccount
 from ingest.status.console import BrokenPipeConsole
 from ingest.status.plain import JsonScreen, LineScreen
 from ingest.status.terminal import TerminalScreen

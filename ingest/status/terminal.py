@@ -17,9 +17,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ingest.accounting.run_account import RunAccount
 from ingest.events import Event, Progress
 from ingest.status import formatting, lines
-from ingest.status.account import RunAccount, as_table
+from ingest.status.account import as_table
 from ingest.status.event_coalescer import EventCoalescer
 from ingest.status.run_state import PartitionView, RunState, WorkerView
 

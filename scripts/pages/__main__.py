@@ -21,10 +21,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 def pages() -> dict[str, str]:
     """The text of each generated page by its file's path in docs/."""
-    found = {name: page() for name, page in PAGES.items()}
-    if not dead_letter_reasons.reasons():
-        del found["reference/dead-letter-reasons.md"]
-    return found
+    return {name: page() for name, page in PAGES.items()}
 
 
 def stale(directory: Path) -> list[str]:

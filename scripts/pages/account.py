@@ -10,16 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingest.accounting.rows import Duplicates, Key, State, to_line
+from ingest.accounting.rows import CommittedState, PartitionKey, PossibleDuplicates, to_line
+from ingest.accounting.run_account import PartitionAccount, RunAccount
 from ingest.records import Counts, Span
-from ingest.status.account import PartitionAccount, PossibleDuplicates, RunAccount, as_json
+from ingest.status.account import as_json
 from scripts.pages.markdown import NOTICE, code, table
 
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _AT = datetime(2026, 7, 20, 3, 15, tzinfo=UTC)
-_KEY = Key("predictions", "ingest", 7)
-_STATE = State("committed", _KEY, _AT, 1218, Counts(1200, 17, 1, 0), "run-1", 200_000, "topic-id", reads_all=True)
-_DUPLICATES = Duplicates(_KEY, _AT, Span(7, 1100, 1218, 100), "worker_lost", "run-1")
+_KEY = PartitionKey("predictions", "ingest", 7)
+_COUNTS = Counts(1200, 17, 1, 0)
+_SPAN = Span(7, 1100, 1218, 100)
+_STATE = CommittedState("committed", _KEY, _AT, 1218, _COUNTS, "run-1", 200_000, "topic-id", reads_all=True)
+_DUPLICATES = PossibleDuplicates(_KEY, _AT, _SPAN, "worker_lost", "run-1")
 _ACCOUNT = RunAccount(
     topic="predictions",
     group="ingest",
@@ -31,15 +34,11 @@ _ACCOUNT = RunAccount(
         PartitionAccount(
             partition=7,
             consumed=1218,
-            acknowledged=1200,
-            dead_lettered=17,
-            tombstones=1,
-            filtered=0,
-            duplicates_possible=100,
+            counts=_COUNTS,
             next_offset=1218,
             end_offset=1218,
             lag=0,
-            possible_duplicates=(PossibleDuplicates(1100, 1218, 100),),
+            possible_duplicates=(_SPAN,),
         ),
     ),
 )

@@ -14,7 +14,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ingest.config.load import Config
+from ingest.config.settings import Config
 from scripts.pages.markdown import NOTICE, code, paragraphs, table, text, type_in_words
 
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

@@ -1,9 +1,6 @@
 """docs/reference/dead-letter-reasons.md: each code of `ingest.reasons.REASONS` with its sentence."""
 
-from collections.abc import Mapping
-from importlib import import_module
-from importlib.util import find_spec
-
+from ingest.reasons import REASONS
 from scripts.pages.markdown import NOTICE, code, table, text
 
 _INTRO = """\
@@ -15,13 +12,5 @@ limit, never the value. The codes are stable: count and filter by them (`ingest 
 
 def page() -> str:
     """The page."""
-    rows = ((code(one), text(sentence)) for one, sentence in sorted(reasons().items()))
+    rows = ((code(one), text(sentence)) for one, sentence in REASONS.items())
     return "\n".join([f"{NOTICE}\n# Dead-letter reasons\n", _INTRO, table(("reason", "what it means"), rows)])
-
-
-def reasons() -> Mapping[str, str]:
-    """Each code with its sentence; none where this version has no list of them."""
-    if find_spec("ingest.reasons") is None:
-        return {}
-    found: Mapping[str, str] = getattr(import_module("ingest.reasons"), "REASONS", {})
-    return found

@@ -16,7 +16,7 @@ _PACKAGE = Path(ingest.__file__).parent
 
 def page() -> str:
     """The page."""
-    found = [f"{NOTICE}\n# Rooms\n", TEXTS["intro"]]
+    found = [f"{NOTICE}\n# Rooms\n", TEXTS["intro"].replace("{layers}", _layers())]
     for room in rooms():
         found += [f"## {title(room)}\n", f"{_text(room)}\n"]
         if room != "fastlane":
@@ -48,6 +48,13 @@ def modules(room: str) -> list[Path]:
 def title(room: str) -> str:
     """The heading of a room."""
     return "ingest" if room == "." else f"ingest/{room}"
+
+
+def _layers() -> str:
+    """The stack of imports that import-linter enforces, a line each."""
+    tools = tomllib.loads((_PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    layers = next(one for one in tools["importlinter"]["contracts"] if one["id"] == "stack")["layers"]
+    return "\n".join(layer.strip("()").replace(" | ", "    ") for layer in layers if layer != "(__main__)")
 
 
 def _text(room: str) -> str:

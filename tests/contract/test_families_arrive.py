@@ -15,11 +15,11 @@ from ingest.errors import RejectedError
 from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.uploader import ArizeUploader
 from ingest.sandbox.arize import ArizeEndpoint
-from ingest.sandbox.journal import Stored
-from tests.contract.sdk_oracle import configured, judged, sent
-from tests.contract.validation_cases import BOX, MODELS, NOW_S, SQUARE, Model, Row, scores
+from ingest.sandbox.journal import StoredRequest
+from tests.harness.sdk_oracle import configured, judged, sent
+from tests.harness.validation_cases import BOX, MODELS, NOW_S, SQUARE, Model, Row, scores
 
-Deliver = Callable[[RouteConfig, list[Row]], list[Stored]]
+Deliver = Callable[[RouteConfig, list[Row]], list[StoredRequest]]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def deliver(arize_endpoint: ArizeEndpoint, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(requests, "post", requests.post)  # put back what ArizeLog replaces
     level = logging.getLogger("arize").level
 
-    def send(config: RouteConfig, rows: list[Row]) -> list[Stored]:
+    def send(config: RouteConfig, rows: list[Row]) -> list[StoredRequest]:
         named = replace(config, arize=config.arize.filled({"model_name": "m"}))
         decoded = judged(named, rows)
         assert decoded.rejected == []
@@ -46,7 +46,7 @@ def deliver(arize_endpoint: ArizeEndpoint, monkeypatch: pytest.MonkeyPatch) -> I
         transport._current.session = None
 
 
-def stored_rows(stored: list[Stored]) -> dict[str, Row]:
+def stored_rows(stored: list[StoredRequest]) -> dict[str, Row]:
     """The rows by their id, nulls left out."""
     rows = [row for request in stored for row in request.table.to_pylist()]
     return {row["prediction_id"]: {key: value for key, value in row.items() if value is not None} for row in rows}
@@ -56,7 +56,7 @@ def numbered(rows: list[Row]) -> list[Row]:
     return [{**row, "prediction_id": f"p{number}"} for number, row in enumerate(rows)]
 
 
-def meant(stored: Stored) -> dict[str, Any]:
+def meant(stored: StoredRequest) -> dict[str, Any]:
     """What the upload says of its columns, protobuf names cut short."""
     found: dict[str, Any] = {}
     for field, value in stored.schema.arrow_schema.ListFields():

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from ingest.config.schema import Environment
 from ingest.pipeline.arize.uploader import arize_schema, meanings
-from tests.contract.sdk_oracle import configured, judged, named_schema, oracle, raw_table, sent, wire
-from tests.contract.validation_cases import (
+from tests.harness.sdk_oracle import configured, judged, named_schema, oracle, raw_table, sent, wire
+from tests.harness.validation_cases import (
     BAD_POLYGONS,
     BOX,
     COMB,

@@ -126,9 +126,9 @@ class _Soak:
             (Fault(kind="redirect", status=302), redirects_s),
             (Fault(kind="reset", after_bytes=50_000), resets_s),
         ):
-            self.rig.endpoint.misbehave(fault)
+            self.rig.endpoint.inject_faults(fault)
             self._look_on(run, lasting_s)
-        self.rig.endpoint.behave()
+        self.rig.endpoint.clear_faults()
 
     def _look_on(self, run: Supervise, for_s: float) -> None:
         over = time.monotonic() + for_s

@@ -1,4 +1,4 @@
-"""No secret and no payload where it does not belong: canaries are planted, and every exit is searched for them."""
+"""No output holds a secret or a payload: canaries are planted, and every output is searched for them."""
 
 from collections.abc import Callable
 
@@ -47,9 +47,9 @@ def told(run: Supervise) -> set[str]:
     return {canary for canary in CANARIES if canary in run.output + run.errors}
 
 
-def test_nothing_tells_a_secret_or_a_payload(rig: Callable[..., Rig]) -> None:
+def test_no_output_holds_a_secret_or_a_payload(rig: Callable[..., Rig]) -> None:
     main = canary_rig(rig)
-    main.endpoint.misbehave("status", status=503, count=2)
+    main.endpoint.inject_faults("status", status=503, count=2)
     run = run_of(main)
     run.until(lambda: main.committed_at(0) == 306)
     family = [psutil.Process(run.pid), *run.family()]
@@ -72,7 +72,7 @@ def test_nothing_tells_a_secret_or_a_payload(rig: Callable[..., Rig]) -> None:
 
 
 @pytest.mark.parametrize(("plant", "canary"), [("tells_the_key", KEY), ("tells_an_event", PAYLOAD)])
-def test_a_leak_is_found(plant: str, canary: str, rig: Callable[..., Rig]) -> None:
+def test_a_planted_leak_is_found(plant: str, canary: str, rig: Callable[..., Rig]) -> None:
     main = canary_rig(rig)
     run = run_of(main, plant)
     run.until(lambda: main.committed_at(0) == 306)
@@ -80,7 +80,7 @@ def test_a_leak_is_found(plant: str, canary: str, rig: Callable[..., Rig]) -> No
     assert told(run) == {canary}
 
 
-def test_a_refused_key_is_not_told(rig: Callable[..., Rig]) -> None:
+def test_a_refused_key_is_not_printed(rig: Callable[..., Rig]) -> None:
     main = canary_rig(rig)
     main.endpoint.control(api_key="another")
     run = run_of(main)

@@ -1,4 +1,4 @@
-"""A SIGKILL at each point of a record's way, once: nothing is lost, and what comes twice is what was on its way."""
+"""One SIGKILL at each point of a record's way: nothing is lost, and only records in flight are repeated."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ IN_FLIGHT_ROWS = (2 * DEFAULTS["arize"]["in_flight"] - 1) * DEFAULTS["batch"]["m
         ("leaving", 0),
     ],
 )
-def test_a_kill_at(point: str, most_duplicates: int, rig: Callable[..., Rig]) -> None:
+def test_a_kill_at_a_crash_point_loses_nothing(point: str, most_duplicates: int, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(4_000, bad_share=0.01)
     with main.sampled():

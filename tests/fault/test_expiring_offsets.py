@@ -1,4 +1,4 @@
-"""Kafka forgets what is not committed again: `tests.fault.expiry` in short, with the last part by hand."""
+"""A short run of `tests.fault.expiry`, with the group deleted by hand instead of expired by Kafka."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Dead letters on a full disk: nothing is committed past them; with room again, everything goes on."""
+"""Dead letters on a full disk: nothing is committed past them, and delivery resumes when there is room again."""
 
 import os
 import subprocess

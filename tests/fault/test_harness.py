@@ -1,4 +1,4 @@
-"""The checks can fail: a bug is planted into the real product, and exactly its invariant is reported broken."""
+"""The checks can fail: for each bug planted into the real product exactly its invariant is reported broken."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,12 +15,12 @@ def broken(findings: Sequence[Finding]) -> set[str]:
 def test_a_commit_before_the_answer_breaks_i2(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(1_000)
-    main.endpoint.misbehave("status", status=503)
+    main.endpoint.inject_faults("status", status=503)
     with main.sampled():
         run = main.start(plant="commits_before_the_answer")
         run.until_event("upload_retried", count=2)
         run.until(lambda: bool(main.samples.early))
-        main.endpoint.behave()
+        main.endpoint.clear_faults()
         assert run.wait() == ExitCode.DONE
     assert broken(main.findings()) == {"I2"}
 
@@ -28,11 +28,11 @@ def test_a_commit_before_the_answer_breaks_i2(rig: Callable[..., Rig]) -> None:
 def test_an_answer_that_passes_an_earlier_one_breaks_i2(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
-    main.endpoint.misbehave("status", status=503, column="seq", value=0)  # the first batch alone
+    main.endpoint.inject_faults("status", status=503, column="seq", value=0)  # the first batch alone
     with main.sampled():
         run = main.start(plant="later_answers_pass_earlier_ones")
         run.until(lambda: bool(main.samples.early))
-        main.endpoint.behave()
+        main.endpoint.clear_faults()
         assert run.wait() == ExitCode.DONE
     assert broken(main.findings()) == {"I2"}
 
@@ -40,7 +40,7 @@ def test_an_answer_that_passes_an_earlier_one_breaks_i2(rig: Callable[..., Rig])
 def test_a_redirect_that_counts_as_an_answer_breaks_i1(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
-    main.endpoint.misbehave("redirect", status=302, count=1)
+    main.endpoint.inject_faults("redirect", status=302, count=1)
     run = main.start(plant="follows_redirects")
     assert run.wait() == ExitCode.DONE
     assert broken(main.findings()) == {"I1"}
@@ -101,7 +101,7 @@ def test_a_row_that_nobody_produced_breaks_i4(rig: Callable[..., Rig]) -> None:
 def test_a_damaged_endpoint_answer_is_a_duplicate_and_is_counted(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(1_000)
-    main.endpoint.misbehave([Fault(kind="truncate", count=1)])
+    main.endpoint.inject_faults([Fault(kind="truncate", count=1)])
     assert main.start().wait() == ExitCode.DONE
     assert broken(main.findings()) == {"I3"}
     assert main.findings(most_duplicates=500) == []

@@ -1,11 +1,10 @@
-"""Secrets that are not as they should be: what can't be meant is removed, the rest is refused, and nothing is quoted.
+"""Malformed secrets: surrounding blanks are removed, all other faults are refused, and no secret is quoted.
 
 A canary stands where a secret does, at each place where one can be. Every six characters of it are searched for.
 """
 
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,11 +15,11 @@ import pytest
 from ingest import cli
 from ingest.errors import ExitCode
 from ingest.sandbox.arize import API_KEY, SPACE_ID
+from tests.harness import command as real_command
 from tests.harness.rig import Rig
 
 CANARY = "Zq7Xw9Kp2VtLm4Rj"
 HALF, REST = CANARY[:8], CANARY[8:]
-WITHIN_S = 60.0
 SET = {"ARIZE_API_KEY": "k", "ARIZE_SPACE_ID": "s", "INGEST_ARIZE__MODEL_NAME": "m", "INGEST_KAFKA__TOPIC": "t"}
 
 INNER = {
@@ -74,7 +73,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 
 
 @pytest.mark.parametrize(("value", "fault"), INNER.values(), ids=INNER.keys())
-def test_a_key_and_a_space_that_can_not_be_sent_are_refused_with_all_the_rest(
+def test_a_key_and_a_space_that_can_not_be_sent_are_refused_with_all_other_faults(
     value: str, fault: str, command: Command
 ) -> None:
     lines = command("supervise", ARIZE_API_KEY=value, ARIZE_SPACE_ID=value)
@@ -117,7 +116,7 @@ ALL = [
 
 
 @pytest.mark.parametrize("arguments", ALL, ids=" ".join)
-def test_what_the_configuration_itself_holds_is_refused_by_every_command(
+def test_a_broken_secret_in_the_configuration_is_refused_by_every_command(
     arguments: tuple[str, ...], command: Command
 ) -> None:
     escaped = json.dumps(f"{HALF}\n{REST}\0")
@@ -171,12 +170,12 @@ def test_a_variable_that_can_not_be_read_is_named_and_not_quoted(
     assert lines[0].startswith(("INGEST_", "[kafka] ", "[routes.r.arize] ", "[arize] api_key"))
 
 
-def test_a_file_that_is_not_toml_beside_a_secret(command: Command) -> None:
+def test_a_file_that_is_not_toml_is_reported_without_its_secret(command: Command) -> None:
     (line,) = command("supervise", file=f'[kafka.options]\n"sasl.password" = "{CANARY}" "{CANARY}"\n')
     assert line.startswith("ingest.toml: not valid TOML: ")
 
 
-def test_a_crash_of_the_command_line_is_told_without_the_text_of_the_exception(
+def test_a_crash_of_the_command_line_is_reported_without_the_text_of_the_exception(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_: object) -> None:
@@ -188,7 +187,7 @@ def test_a_crash_of_the_command_line_is_told_without_the_text_of_the_exception(
     assert lines[-1].startswith("ValueError: (its text is left out")
 
 
-def test_a_login_in_the_sdk_s_own_settings_is_not_told(command: Command) -> None:
+def test_a_login_in_the_sdk_s_own_settings_is_not_printed(command: Command) -> None:
     lines = command("check", ARIZE_SINGLE_HOST=f"me:{CANARY}@host", ARIZE_BASE_DOMAIN="arize.com", **_no_topic())
     assert "single_host='***@host'" in "\n".join(lines)
 
@@ -241,16 +240,10 @@ def test_a_padded_key_s_file_and_a_padded_space_deliver(rig: Callable[..., Rig])
 
 
 def test_the_real_command_refuses_a_key_before_anything_starts(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "supervise", "--brokers", "127.0.0.1:1"],
-        cwd=tmp_path,
-        env={**os.environ, **SET, "ARIZE_API_KEY": f"{HALF}\n{REST}\n"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WITHIN_S,
+    ingest = real_command.Command(
+        tmp_path, real_command.clean_environment(**{**SET, "ARIZE_API_KEY": f"{HALF}\n{REST}\n"})
     )
-    assert done.returncode == ExitCode.CONFIGURATION
+    done = ingest.run("supervise", "--brokers", "127.0.0.1:1", code=ExitCode.CONFIGURATION)
     assert done.stdout == ""
     assert done.stderr.startswith("ARIZE_API_KEY: character 9 is a line break; ")
     assert told(done.stderr) == []

@@ -33,7 +33,7 @@ def good(number: int) -> Row:
 
 
 @dataclass(frozen=True)
-class Message:
+class CorpusMessage:
     """One message. `reason` is its dead letter's code; else it arrives as `row`."""
 
     name: str
@@ -45,7 +45,7 @@ class Message:
         return self.name
 
 
-def messages() -> list[Message]:
+def messages() -> list[CorpusMessage]:
     """The corpus, names unique."""
     found = [*_broken(), *_truncated(), *_numbers(), *_strings(), *_keys(), *_nested(), *_kinds(), *_reserved()]
     assert len({message.name for message in found}) == len(found)
@@ -57,26 +57,26 @@ def _text(name: str, fragment: str) -> str:
     return json.dumps({"prediction_id": name, **BASE}, ensure_ascii=False)[:-1] + f", {fragment}}}"
 
 
-def _bad(name: str, reason: str, fragment: str | bytes) -> Message:
+def _bad(name: str, reason: str, fragment: str | bytes) -> CorpusMessage:
     """A message that only `fragment` makes bad."""
     raw = fragment.encode() if isinstance(fragment, str) else fragment
     head, tail = _text(name, "\0").encode().split(b"\0")
-    return Message(name, head + raw + tail, reason)
+    return CorpusMessage(name, head + raw + tail, reason)
 
 
-def _fine(name: str, fragment: str | bytes, **row: Any) -> Message:
+def _fine(name: str, fragment: str | bytes, **row: Any) -> CorpusMessage:
     """A message that arrives; `row` are the columns that `fragment` makes."""
-    return Message(name, _bad(name, "", fragment).value, row={"prediction_id": name, **BASE, **row})
+    return CorpusMessage(name, _bad(name, "", fragment).value, row={"prediction_id": name, **BASE, **row})
 
 
-def _whole(name: str, value: bytes | None, reason: str) -> Message:
-    return Message(name, value, reason)
+def _whole(name: str, value: bytes | None, reason: str) -> CorpusMessage:
+    return CorpusMessage(name, value, reason)
 
 
 # --- what is no JSON ------------------------------------------------------------------------------
 
 
-def _broken() -> Iterator[Message]:
+def _broken() -> Iterator[CorpusMessage]:
     fine = _text("whole", '"city": "x"')
     yield _whole("tombstone", None, "tombstone")
     for name, value in {
@@ -270,7 +270,7 @@ def _broken() -> Iterator[Message]:
     yield _bad("utf-8: outside of strings", "not_json", b'"x": \xff')
 
 
-def _truncated() -> Iterator[Message]:
+def _truncated() -> Iterator[CorpusMessage]:
     """A message with everything in it, cut off behind every token and within those of several bytes."""
     text = '{"prediction_id": "é\\n", "prediction_ts": -1.5e+3, "t": true, "n": null, "o": {"l": ["😀", [1], {}]}}'
     raw = text.encode()
@@ -283,7 +283,7 @@ def _truncated() -> Iterator[Message]:
 # --- numbers --------------------------------------------------------------------------------------
 
 
-def _numbers() -> Iterator[Message]:
+def _numbers() -> Iterator[CorpusMessage]:
     for number in (
         0, 1, -1, 2**31 - 1, 2**31, 2**32, 2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 10**18
     ):  # fmt: skip
@@ -319,7 +319,7 @@ def _numbers() -> Iterator[Message]:
 # --- strings --------------------------------------------------------------------------------------
 
 
-def _strings() -> Iterator[Message]:
+def _strings() -> Iterator[CorpusMessage]:
     strings = {
         "empty": "",
         "blank": " ",
@@ -378,7 +378,7 @@ def _utf16(text: str) -> list[int]:
 # --- keys -----------------------------------------------------------------------------------------
 
 
-def _keys() -> Iterator[Message]:
+def _keys() -> Iterator[CorpusMessage]:
     for name, fragment in {
         "at the top": '"city": "a", "city": "b"',
         "with equal values": '"city": "a", "city": "a"',
@@ -460,7 +460,7 @@ def _keys() -> Iterator[Message]:
 # --- nesting --------------------------------------------------------------------------------------
 
 
-def _nested() -> Iterator[Message]:
+def _nested() -> Iterator[CorpusMessage]:
     yield _whole("empty object", b"{}", "empty_object")
     yield _whole("empty object with blanks", b" { } ", "empty_object")
     yield _whole("objects of nothing", b'{"a": {"b": {}}}', "missing_column")
@@ -483,7 +483,7 @@ def _nested() -> Iterator[Message]:
 # --- values of other kinds ------------------------------------------------------------------------
 
 
-def _kinds() -> Iterator[Message]:
+def _kinds() -> Iterator[CorpusMessage]:
     for column, others in {
         "amount": ('"1.5"', "true", '["a"]'),
         "count": ('"1"', "false", "[]"),
@@ -508,13 +508,15 @@ def _kinds() -> Iterator[Message]:
 # --- the columns that mean something --------------------------------------------------------------
 
 
-def _row(name: str, reason: str, change: Row) -> Message:
+def _row(name: str, reason: str, change: Row) -> CorpusMessage:
     """A message whose only fault is in a reserved column; Ellipsis takes one away."""
     row = {"prediction_id": name, **BASE, **change}
-    return Message(name, json.dumps({key: value for key, value in row.items() if value is not ...}).encode(), reason)
+    return CorpusMessage(
+        name, json.dumps({key: value for key, value in row.items() if value is not ...}).encode(), reason
+    )
 
 
-def _reserved() -> Iterator[Message]:
+def _reserved() -> Iterator[CorpusMessage]:
     yield _row("id: absent", "missing_column", {"prediction_id": ...})
     yield _row("id: null", "missing_column", {"prediction_id": None})
     yield _row("id: empty", "id_length", {"prediction_id": ""})
@@ -529,7 +531,7 @@ def _reserved() -> Iterator[Message]:
     yield _row("id: empty object", "missing_column", {"prediction_id": {}})
     for name, key in {"512 characters": "ü" * 512, "emoji": "😀" * 512, "NUL": "\x00", "blank": " "}.items():
         row = {"prediction_id": key, **BASE}
-        yield Message(f"id: {name}", json.dumps(row).encode(), row=row)
+        yield CorpusMessage(f"id: {name}", json.dumps(row).encode(), row=row)
     times: dict[str, tuple[Any, str]] = {
         "absent": (..., "missing_column"),
         "null": (None, "missing_column"),
@@ -568,6 +570,6 @@ def _reserved() -> Iterator[Message]:
     yield _row("a feature that ends in _shap", "reserved_name", {"age_shap": 0.5})
     label = {"prediction_id": "label alone", **BASE}
     del label["prediction_score"]
-    yield Message("label alone", json.dumps(label).encode(), row=label)
+    yield CorpusMessage("label alone", json.dumps(label).encode(), row=label)
     actual = {"prediction_id": "actual alone", "prediction_ts": TIME_S, "actual_label": "no"}
-    yield Message("actual alone", json.dumps(actual).encode(), row=actual)
+    yield CorpusMessage("actual alone", json.dumps(actual).encode(), row=actual)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -21,11 +19,11 @@ from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.generate import Generator
 from ingest.sandbox.produce import produce
+from tests.harness.command import ROOT, Command, clean_environment
 from tests.harness.invariants import Committed, Finding, Samples, check
 from tests.harness.supervise import Supervise, wait_until
 from tests.harness.truth import Evidence, JournalOf, Truth
 
-ROOT = Path(__file__).parents[2]
 PLANTED = ROOT / "tests" / "harness" / "planted"
 
 REQUEST_S = 30.0
@@ -40,6 +38,14 @@ DEFAULTS: Settings = {
     "schema": {"tags": ["tag_region", "tag_release"]},
     "delivery": {"base_backoff_s": 0.05, "max_backoff_s": 0.5, "commit_interval_s": 0.2},
     "supervisor": {"base_backoff_s": 0.02, "max_backoff_s": 0.2, "drain_s": 20.0},
+}
+
+# The configuration of a topic that Kafka compacts within a second or two.
+COMPACTED = {
+    "cleanup.policy": "compact",
+    "segment.ms": "100",
+    "min.cleanable.dirty.ratio": "0.01",
+    "max.compaction.lag.ms": "100",
 }
 
 
@@ -200,13 +206,7 @@ class Rig:
 
     def environment(self, plant: str | None = None) -> dict[str, str]:
         """Only what the command needs; with `plant`, a planted bug or crash point (see planted/sitecustomize.py)."""
-        mine = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("INGEST_", "ARIZE_", "COVERAGE", "PYTEST"))
-        }
-        found = {**mine, **self.endpoint.environment(), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-        found["PYTHONPATH"] = str(ROOT)  # this checkout, whatever is installed
+        found = clean_environment(**self.endpoint.environment())
         if plant is not None:
             found |= {
                 "PYTHONPATH": os.pathsep.join((str(PLANTED), str(ROOT))),
@@ -231,12 +231,10 @@ class Rig:
         self.runs.append(run)
         return run
 
-    def audit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The command `ingest audit`, and what it says."""
-        command = [sys.executable, "-m", "ingest", "audit", *arguments]
-        return subprocess.run(
-            command, cwd=self.directory, env=self.environment(), capture_output=True, text=True, check=False, timeout=60
-        )
+    @property
+    def command(self) -> Command:
+        """The command beside the rig's ingest.toml, which `write_settings` or `start` has written."""
+        return Command(self.directory, self.environment())
 
     # --- the checks ------------------------------------------------------------------------------
 

@@ -1,11 +1,10 @@
-"""The real `ingest supervise` in a process of its own, and what can be done to it."""
+"""The real `ingest supervise` in a process of its own, with the events it emits and the signals a test sends."""
 
 import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.harness.command import argv
 
 PATIENCE_S = 90.0
 WORKER = re.compile(r"ingest-worker(\d+)")
@@ -35,7 +36,7 @@ class Supervise:
     """
 
     def __init__(self, directory: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        self.command = [sys.executable, "-m", "ingest", "supervise", "--log-format", "json", "--verbose", *arguments]
+        self.command = argv("supervise", "--log-format", "json", "--verbose", *arguments)
         self.events: list[dict[str, Any]] = []
         self.output = ""
         self.errors = ""

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from ingest.errors import ExitCode
-from tests.harness.corpus import Message, good, messages
+from tests.harness.corpus import CorpusMessage, good, messages
 from tests.harness.rig import Rig
-from tests.unit.pipeline.decoding.test_columns import same
+from tests.harness.values import same
 
 SEED = int(os.environ.get("CORPUS_SEED", random.randrange(10**6)))
 NEIGHBOURS = 3  # good messages for each of the corpus
@@ -31,7 +31,7 @@ def test_every_neighbour_arrives_and_every_bad_message_is_a_dead_letter_with_its
     sent = messages()
     for number in range(NEIGHBOURS * len(sent)):
         row = good(number)
-        sent.append(Message(f"good {number}", json.dumps(row, ensure_ascii=number % 2 == 0).encode(), row=row))
+        sent.append(CorpusMessage(f"good {number}", json.dumps(row, ensure_ascii=number % 2 == 0).encode(), row=row))
     dice.shuffle(sent)
     cut = dice.randrange(len(sent))
     placed = {

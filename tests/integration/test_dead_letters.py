@@ -1,4 +1,4 @@
-"""Dead letters to the end: kept in a directory or a topic, listed, replayed once the cause is gone, accounted for.
+"""Dead letters from cause to replay: kept in a directory or a topic, listed, replayed and accounted for.
 
 The great number is for `DEAD_LETTERS=100000 pytest tests/integration/test_dead_letters.py -k accounted`.
 """
@@ -7,8 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from ingest.errors import ExitCode
 from ingest.sandbox.fault_injection import Fault
+from tests.harness.dead_letters import NO_LIMIT, dead_letters
 from tests.harness.invariants import Finding
 from tests.harness.rig import Rig
 from tests.harness.supervise import wait_until
@@ -28,28 +27,10 @@ WRONG: dict[str, dict[str, Any]] = {
     "schema": {"prediction_id": "no_such_column", "tags": ["tag_region", "tag_release", "kp", "seq"]}
 }
 RIGHT: dict[str, dict[str, Any]] = {"schema": {"tags": ["tag_region", "tag_release", "kp", "seq"]}}
-OFF = {"max_share": 1.0, "max_consecutive": 0}
-
-
-def dead_letters(main: Rig, *arguments: str, code: int = ExitCode.DONE) -> Any:
-    """`ingest dead-letters ...` beside the rig's ingest.toml; its JSON output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "dead-letters", *arguments, "--json"],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return (
-        [json.loads(line) for line in done.stdout.splitlines()] if arguments[0] == "show" else json.loads(done.stdout)
-    )
 
 
 def settings(main: Rig, kept: str, topic: Callable[..., str], cause: dict[str, Any]) -> dict[str, Any]:
-    place: dict[str, Any] = dict(OFF)
+    place: dict[str, Any] = dict(NO_LIMIT)
     if kept == "topic":
         place["topic"] = topic(2)
     else:
@@ -83,7 +64,7 @@ def test_dead_letters_are_listed_replayed_after_the_cause_is_fixed_and_accounted
     began = time.monotonic()
     found = dead_letters(main, "list")
     listed_s = time.monotonic() - began
-    assert found["letters"] == LETTERS
+    assert found["dead_letters"] == LETTERS
     assert found["by_reason"] == {"missing_column": LETTERS}
     assert found["by_column"] == {"no_such_column": LETTERS}
     assert sum(found["by_partition"].values()) == sum(found["by_hour"].values()) == LETTERS
@@ -97,10 +78,10 @@ def test_dead_letters_are_listed_replayed_after_the_cause_is_fixed_and_accounted
     done = dead_letters(main, "replay")
     record_property("listed_s", listed_s)
     record_property("replayed_s", time.monotonic() - began)
-    assert (done["replayed"], done["failed"], done["left"]) == (LETTERS, {}, 0)
-    assert dead_letters(main, "list")["letters"] == 0
+    assert (done["replayed"], done["failed"], done["remaining"]) == (LETTERS, {}, 0)
+    assert dead_letters(main, "list")["dead_letters"] == 0
     assert dead_letters(main, "list", "--all")["replayed"] == LETTERS
-    assert dead_letters(main, "replay")["meant"] == 0
+    assert dead_letters(main, "replay")["selected"] == 0
     assert after_replay(main) == []  # value for value, each once
     assert main.evidence.stored_rows == LETTERS
     assert main.endpoint.stats()["duplicates"] == 0
@@ -115,51 +96,44 @@ def test_a_replay_that_is_killed_goes_on_and_repeats_only_what_was_in_flight(
     wanted = settings(main, kept, topic, WRONG)
     assert main.start(**wanted).wait() == ExitCode.DONE
     main.write_settings({**wanted, **RIGHT})
-    main.endpoint.misbehave("latency", seconds=0.1)
-    command = [sys.executable, "-m", "ingest", "dead-letters", "replay"]
+    main.endpoint.inject_faults("latency", seconds=0.1)
     for rows in (1_000, 2_500):
-        with subprocess.Popen(
-            command, cwd=main.directory, env=main.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as replay:
+        with main.command.started("dead-letters", "replay") as replay:
             wait_until(lambda rows=rows: main.stored >= rows, 60.0)  # type: ignore[misc]
             replay.send_signal(signal.SIGKILL)
-    main.endpoint.behave()
-    left = dead_letters(main, "list")["letters"]
+    main.endpoint.clear_faults()
+    left = dead_letters(main, "list")["dead_letters"]
     assert 0 < left < 5_000
     done = dead_letters(main, "replay")
-    assert (done["replayed"], done["meant"]) == (left, left)
-    assert dead_letters(main, "list")["letters"] == 0
+    assert (done["replayed"], done["selected"]) == (left, left)
+    assert dead_letters(main, "list")["dead_letters"] == 0
     assert after_replay(main, 2 * 2 * 500) == []
 
 
-def test_an_interrupted_replay_says_what_is_left(rig: Callable[..., Rig], topic: Callable[..., str]) -> None:
+def test_an_interrupted_replay_reports_the_remaining_letters(
+    rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
     wanted = settings(main, "directory", topic, WRONG)
     assert main.start(**wanted).wait() == ExitCode.DONE
     main.write_settings({**wanted, **RIGHT})
-    main.endpoint.misbehave([Fault(kind="status", status=503, skip=1)])
-    command = [sys.executable, "-m", "ingest", "dead-letters", "replay", "--json"]
-    with subprocess.Popen(
-        command, cwd=main.directory, env=main.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as replay:
+    main.endpoint.inject_faults([Fault(kind="status", status=503, skip=1)])
+    with main.command.started("dead-letters", "replay", "--json") as replay:
         wait_until(lambda: main.stored == 500 and main.endpoint.stats()["requests"] > 3, 60.0)
-        taken = subprocess.run(
-            command, cwd=main.directory, env=main.environment(), capture_output=True, text=True, check=False, timeout=60
-        )
-        assert taken.returncode == ExitCode.USAGE
-        assert "another replay is at work" in taken.stderr
+        taken = main.command.run("dead-letters", "replay", "--json", code=ExitCode.USAGE)
+        assert "another replay is running" in taken.stderr
         replay.send_signal(signal.SIGINT)
         said, _ = replay.communicate(timeout=60)
     assert replay.returncode == ExitCode.DRAIN_DEADLINE
-    assert json.loads(said)["left"] == 1_500
-    main.endpoint.behave()
+    assert json.loads(said)["remaining"] == 1_500
+    main.endpoint.clear_faults()
     assert dead_letters(main, "replay")["replayed"] == 1_500
     assert after_replay(main) == []
 
 
 @pytest.mark.parametrize("kept", ["directory", "topic"])
-def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ever(
+def test_a_letter_that_fails_again_is_kept_with_its_new_reason_and_not_replayed_for_ever(
     kept: str, rig: Callable[..., Rig], topic: Callable[..., str]
 ) -> None:
     main = rig(partitions=1)
@@ -168,7 +142,7 @@ def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ev
     wanted = settings(main, kept, topic, WRONG)
     assert main.start(**wanted).wait() == ExitCode.DONE
     main.write_settings({**wanted, **RIGHT})
-    main.endpoint.misbehave("status", status=422, text="odd", column="seq", value=700)
+    main.endpoint.inject_faults("status", status=422, text="odd", column="seq", value=700)
     done = dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)
     assert done["replayed"] == 999
     assert done["failed"] == {"not_json": 1, "missing_column": 1, "rejected_422": 1}
@@ -179,15 +153,15 @@ def test_what_fails_again_stays_with_its_new_reason_and_does_not_go_round_for_ev
     assert json.loads(odd["value"]) == main.generator.row(0, 700)
     assert dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)["failed"].keys() == done["failed"].keys()
     third = dead_letters(main, "replay", "--max-replays", "2", code=ExitCode.TOO_MANY_DEAD)
-    assert (third["held_back"], third["meant"]) == (3, 3)
-    main.endpoint.behave()
+    assert (third["max_replays_reached"], third["selected"]) == (3, 3)
+    main.endpoint.clear_faults()
     assert dead_letters(main, "replay", "--reason", "rejected_422")["replayed"] == 1
     main.truth.bad |= {(0, offset) for offset in broken}
     assert main.evidence.stored_rows <= main.stored == 1_000
 
 
 @pytest.mark.parametrize("kept", ["directory", "topic"])
-def test_back_to_the_topic_a_running_worker_delivers_them(
+def test_letters_replayed_to_the_topic_are_delivered_by_a_running_worker(
     kept: str, rig: Callable[..., Rig], topic: Callable[..., str]
 ) -> None:
     main = rig(partitions=2)
@@ -214,7 +188,7 @@ def test_back_to_the_topic_a_running_worker_delivers_them(
         assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.DONE
         assert dead_letters(main, "show")[0]["replays"] == replays
     held = dead_letters(main, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)
-    assert (held["held_back"], held["replayed"]) == (1, 0)
+    assert (held["max_replays_reached"], held["replayed"]) == (1, 0)
     assert len(main.read_topic()) == 4_004
 
 
@@ -283,7 +257,7 @@ def test_while_the_dead_letter_topic_refuses_nothing_is_committed_past_it(
     main.configure_topic("max.message.bytes", "100000", topic=small)
     assert run.wait() == ExitCode.DONE
     assert main.committed_at(0) == 3
-    assert dead_letters(main, "list")["letters"] == 3
+    assert dead_letters(main, "list")["dead_letters"] == 3
 
 
 @pytest.mark.parametrize("judge", ["decode", "arize"])
@@ -297,7 +271,7 @@ def test_too_many_dead_letters_stop_the_worker_and_nothing_is_committed_past_the
     if judge == "decode":
         cause |= WRONG
     else:
-        main.endpoint.misbehave("status", status=422, text="no such model")
+        main.endpoint.inject_faults("status", status=422, text="no such model")
     run = main.start(**cause)
     assert run.wait() == ExitCode.TOO_MANY_DEAD
     (failed,) = run.all("worker_failed")
@@ -305,7 +279,7 @@ def test_too_many_dead_letters_stop_the_worker_and_nothing_is_committed_past_the
     main.evidence.update()
     assert len(main.reasons) <= 1_000
     assert (main.committed_at(0) or 0) <= 1_000
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert main.start(**{**cause, **RIGHT}).wait() == ExitCode.DONE
     main.truth.bad |= set(main.reasons)
     assert main.findings() == []
@@ -314,7 +288,7 @@ def test_too_many_dead_letters_stop_the_worker_and_nothing_is_committed_past_the
 def test_one_row_in_a_batch_that_arize_refuses_costs_one_row(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(20_000)
-    main.endpoint.misbehave("status", status=400, text="a row is too odd", column="seq", value=7_000)
+    main.endpoint.inject_faults("status", status=400, text="a row is too odd", column="seq", value=7_000)
     run = main.start(batch={"max_events": 20_000, "chunk_events": 5_000, "linger_s": 30.0})
     assert run.wait() == ExitCode.DONE
     refused = set(main.reasons)
@@ -324,16 +298,16 @@ def test_one_row_in_a_batch_that_arize_refuses_costs_one_row(rig: Callable[..., 
     assert main.endpoint.stats()["requests"] <= 2 * 18 + 4
 
 
-def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..., Rig]) -> None:
+def test_a_worker_killed_during_a_bisection_loses_nothing(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(6_000)
     odd = Fault(kind="status", status=400, text="odd", column="seq", value=1_234)
-    main.endpoint.misbehave([Fault(kind="status", status=503, skip=5), odd])  # the search gets stuck
+    main.endpoint.inject_faults([Fault(kind="status", status=503, skip=5), odd])  # the search gets stuck
     run = main.start(batch={"max_events": 2_000, "chunk_events": 1_000, "linger_s": 5.0})
     run.until(lambda: any(event["rows"] < 2_000 for event in run.all("upload_retried")))
     assert run.all("upload_bisecting")
     next(iter(run.workers().values())).kill()
-    main.endpoint.misbehave(odd)
+    main.endpoint.inject_faults(odd)
     assert run.wait() == ExitCode.DONE
     main.truth.bad |= {(0, 1_234)}
     assert set(main.reasons) == {(0, 1_234)}
@@ -341,10 +315,10 @@ def test_a_killed_worker_in_the_midst_of_a_search_loses_nothing(rig: Callable[..
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_nothing(status: int, rig: Callable[..., Rig]) -> None:
+def test_a_passing_fault_during_a_bisection_repeats_nothing(status: int, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
-    main.endpoint.misbehave(
+    main.endpoint.inject_faults(
         [
             Fault(kind="status", status=status, skip=4, count=3),
             Fault(kind="status", status=422, text="odd", column="seq", value=1_999),
@@ -357,10 +331,10 @@ def test_a_fault_that_passes_in_the_midst_of_a_search_repeats_nothing(status: in
     assert main.findings() == []
 
 
-def test_what_is_too_large_is_halved_until_it_fits(rig: Callable[..., Rig]) -> None:
+def test_a_batch_that_is_too_large_is_halved_until_it_fits(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(4_000)
-    main.endpoint.misbehave("status", status=413, min_rows=1_100)
+    main.endpoint.inject_faults("status", status=413, min_rows=1_100)
     run = main.start(batch={"max_events": 4_000, "chunk_events": 1_000, "linger_s": 5.0})
     assert run.wait() == ExitCode.DONE
     assert main.findings() == []

@@ -1,13 +1,13 @@
-"""`ingest debug` as a person runs it: a process, a real topic, good and bad messages."""
+"""`ingest debug` as a process on a real topic with good and bad messages."""
 
 import contextlib
 import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,11 @@ from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.compare import compare
 from ingest.sandbox.generate import BAD_KINDS, TAGS, Generator
 from ingest.sandbox.produce import produce
+from tests.harness.command import Command, argv, clean_environment
 
 WITHIN_S = 60.0
 PARTITION = 1
+DEBUG = ("debug", "--partition", str(PARTITION))
 EVENTS = 60  # in each of two partitions
 BAD = Generator(seed=3, bad_share=0.4)
 # What each kind of bad message is refused as.
@@ -60,23 +62,15 @@ class Bench:
         return f"group-{self.topic}"
 
     @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARIZE_", "INGEST_"))}
-        return {**kept, **self.endpoint.environment(), "PYTHONPATH": str(Path.cwd()), "TERM": "xterm"}
+    def command(self) -> Command:
+        return Command(self.directory, clean_environment(**self.endpoint.environment(), TERM="xterm"))
 
-    def debug(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ingest", "debug", "--partition", str(PARTITION), *arguments],
-            cwd=self.directory,
-            env=self.environment | environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=WITHIN_S,
-            check=False,
-        )
+    def debug(
+        self, *arguments: str, code: int = 0, stdin: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return self.command.with_environment(**environment).run(*DEBUG, *arguments, code=code, stdin=stdin)
 
-    def findings(self, *arguments: str, code: int = 0) -> list[Found]:
+    def trace(self, *arguments: str, code: int = 0) -> list[Found]:
         done = self.debug("--json", *arguments)
         assert done.returncode == code, done.stdout + done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -145,26 +139,36 @@ def bench(real_kafka: RealKafka, topic: Callable[..., str], arize_endpoint: Ariz
     return made
 
 
-def steps(found: Sequence[Found], step: str) -> list[Found]:
-    return [finding for finding in found if finding["step"] == step]
+def records(found: Sequence[Found], event: str) -> list[Found]:
+    return [record for record in found if record["event"] == event]
 
 
 def good(first: int, end: int) -> list[int]:
     return [sequence for sequence in range(first, end) if BAD.bad(PARTITION, sequence) is None]
 
 
-def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
+def test_debug_shows_every_step_and_changes_nothing(bench: Bench) -> None:
     bench.commit(10, "ingest/1 7 3")
     before = bench.group_state()
-    found = bench.findings("--limit", "45")
+    found = bench.trace("--limit", "45")
     assert bench.group_state() == before
     assert bench.endpoint.stats()["requests"] == 0
     assert bench.dead_letters() == []
 
-    (begin,) = steps(found, "begin")
-    assert (begin["committed"], begin["acknowledged"], begin["dead_lettered"], begin["lag"]) == (10, 7, 3, EVENTS - 10)
-    assert (begin["low"], begin["end"], begin["start"], begin["partitions"]) == (0, EVENTS, 10, 2)
-    messages = steps(found, "message")
+    (begin,) = records(found, "start")
+    assert (begin["committed_next_offset"], begin["acknowledged"], begin["dead_lettered"], begin["lag"]) == (
+        10,
+        7,
+        3,
+        EVENTS - 10,
+    )
+    assert (begin["low_offset"], begin["end_offset"], begin["start_offset"], begin["partition_count"]) == (
+        0,
+        EVENTS,
+        10,
+        2,
+    )
+    messages = records(found, "message")
     assert [message["offset"] for message in messages] == list(range(10, 55))
     for message in messages:
         sequence = message["offset"]
@@ -176,8 +180,8 @@ def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
             cells = {cell["name"]: cell["value"] for cell in message["cells"] if cell["value"] is not None}
             assert json.dumps(cells, sort_keys=True) == json.dumps(made, sort_keys=True)
         else:
-            assert (message["verdict"], message["code"]) == ("rejected", CODES[kind])
-    (batch,) = steps(found, "batch")
+            assert (message["verdict"], message["reason"]) == ("rejected", CODES[kind])
+    (batch,) = records(found, "batch")
     roles = {column["name"]: column["role"] for column in batch["columns"]}
     assert (roles["prediction_id"], roles["prediction_ts"]) == ("prediction id", "timestamp")
     assert (roles["age"], roles["tag_region"]) == ("feature", "tag")
@@ -185,14 +189,14 @@ def test_looking_shows_every_step_and_touches_nothing(bench: Bench) -> None:
     assert set(batch["schema"]["tag_column_names"]) == set(TAGS)
     assert batch["upload"]["endpoint"].startswith(f"http://127.0.0.1:{bench.endpoint.port}/")
     assert bench.endpoint.api_key not in json.dumps(found)
-    (end,) = steps(found, "end")
+    (end,) = records(found, "summary")
     assert {timing["step"] for timing in end["timings"]} == {"poll", "decode", "to DataFrame"}
-    assert (end["committed"], end["lag"], end["next_offset"]) == (10, EVENTS - 10, 55)
+    assert (end["committed_next_offset"], end["lag"], end["position"]) == (10, EVENTS - 10, 55)
 
 
 def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> None:
-    found = bench.findings("--send", "--limit", "1000")
-    (sent,) = steps(found, "sent")
+    found = bench.trace("--send", "--limit", "1000")
+    (sent,) = records(found, "upload")
     assert (sent["answer"], sent["rows"]) == ("acknowledged", len(good(0, EVENTS)))
     compared = compare(bench.endpoint.journal, BAD, {PARTITION: EVENTS})
     assert compared.nothing_lost, compared
@@ -202,14 +206,14 @@ def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> No
 
 
 def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
-    bench.findings("--send", "--commit", "--limit", "25")
+    bench.trace("--send", "--commit", "--limit", "25")
     bad = [sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence)]
     dead = sum(sequence < 25 for sequence in bad)
     assert bench.committed() == (25, f"ingest/2 {25 - dead}:{dead}")
     assert [letter["offset"] for letter in bench.dead_letters()] == [sequence for sequence in bad if sequence < 25]
 
-    found = bench.findings("--send", "--commit", "--limit", "1000")
-    assert steps(found, "begin")[0]["start"] == 25
+    found = bench.trace("--send", "--commit", "--limit", "1000")
+    assert records(found, "start")[0]["start_offset"] == 25
     assert bench.committed() == (EVENTS, f"ingest/2 {EVENTS - len(bad)}:{len(bad)}")
     letters = bench.dead_letters()
     assert [letter["offset"] for letter in letters] == bad
@@ -219,12 +223,12 @@ def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
     assert compared.duplicates == 0
 
 
-def test_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> None:
+def test_debug_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> None:
     ahead = range(20, 30)
     dead = sum(BAD.bad(PARTITION, sequence) is not None for sequence in ahead)
     bench.commit(10, f"ingest/1 8 2 10+10:10:{dead}")
-    found = bench.findings("--send", "--commit", "--limit", "40")
-    verdicts = {message["offset"]: message["verdict"] for message in steps(found, "message")}
+    found = bench.trace("--send", "--commit", "--limit", "40")
+    verdicts = {message["offset"]: message["verdict"] for message in records(found, "message")}
     assert [offset for offset, verdict in verdicts.items() if verdict == "settled"] == list(ahead)
     rejected = sum(BAD.bad(PARTITION, sequence) is not None for sequence in range(10, 50))
     assert bench.committed() == (50, f"ingest/2 {8 + 40 - rejected}:{2 + rejected}")
@@ -240,66 +244,63 @@ def test_commit_skips_what_a_worker_settled_above_its_offset(bench: Bench) -> No
         (("--from", "61"), "holds offsets 0 to 59"),
     ],
 )
-def test_what_would_lose_or_makes_no_sense_is_refused(bench: Bench, arguments: tuple[str, ...], why: str) -> None:
+def test_arguments_that_would_lose_messages_or_contradict_each_other_are_refused(
+    bench: Bench, arguments: tuple[str, ...], why: str
+) -> None:
     bench.commit(10)
-    done = bench.debug(*arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
+    done = bench.debug(*arguments, code=2)
     assert why in done.stderr
     assert bench.endpoint.stats()["requests"] == 0
     assert bench.committed() == (10, "")
 
 
-def test_an_unknown_partition_names_those_there_are(bench: Bench) -> None:
-    done = bench.debug("--partition", "7")
-    assert done.returncode == 3
+def test_an_unknown_partition_is_refused_with_the_existing_ones(bench: Bench) -> None:
+    done = bench.debug("--partition", "7", code=3)
     assert "2 partitions (0-1), but not 7" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("status", "code", "answer"), [(503, 7, "RetryableError"), (400, 7, "RejectedError"), (401, 5, "FatalError")]
 )
-def test_what_arize_does_not_take_is_not_committed(bench: Bench, status: int, code: int, answer: str) -> None:
+def test_rows_that_arize_refuses_are_not_committed(bench: Bench, status: int, code: int, answer: str) -> None:
     bench.commit(0)
-    bench.endpoint.misbehave("status", status=status, retry_after_s=3)
-    found = bench.findings("--send", "--commit", code=code)
-    (sent,) = steps(found, "sent")
+    bench.endpoint.inject_faults("status", status=status, retry_after_s=3)
+    found = bench.trace("--send", "--commit", code=code)
+    (sent,) = records(found, "upload")
     assert sent["answer"] == answer
-    assert str(status) in sent["text"]
+    assert str(status) in sent["detail"]
     assert bench.committed() == (0, "")
     assert bench.dead_letters() == []
     assert not bench.endpoint.journal.files()
 
 
 def test_a_redirect_is_no_acknowledgement(bench: Bench) -> None:
-    bench.endpoint.misbehave("redirect", status=302)
-    (sent,) = steps(bench.findings("--send", code=7), "sent")
-    assert (sent["answer"], "redirects" in sent["text"]) == ("RetryableError", True)
+    bench.endpoint.inject_faults("redirect", status=302)
+    (sent,) = records(bench.trace("--send", code=7), "upload")
+    assert (sent["answer"], "redirects" in sent["detail"]) == ("RetryableError", True)
 
 
-def test_a_group_that_somebody_else_moves_is_left_alone(bench: Bench) -> None:
+def test_debug_does_not_commit_over_another_process_s_commit(bench: Bench) -> None:
     bench.commit(0)
-    bench.endpoint.misbehave("latency", seconds=5.0)
-    arguments = [sys.executable, "-m", "ingest", "debug", "--partition", str(PARTITION), "--json", "--send", "--commit"]
-    with subprocess.Popen(
-        arguments, cwd=bench.directory, env=bench.environment, stdout=subprocess.PIPE, text=True
-    ) as process:
+    bench.endpoint.inject_faults("latency", seconds=5.0)
+    with bench.command.started(*DEBUG, "--json", "--send", "--commit") as process:
         deadline_s = time.monotonic() + WITHIN_S
         while bench.endpoint.stats()["requests"] == 0:
             assert time.monotonic() < deadline_s
         bench.commit(4, "ingest/1 4 0")
         output, _ = process.communicate(timeout=WITHIN_S)
     found = [json.loads(line) for line in output.splitlines()]
-    (settled,) = steps(found, "settled")
+    (settled,) = records(found, "commit")
     assert not settled["committed"]
-    assert "somebody else commits" in settled["text"]
+    assert "another process commits" in settled["detail"]
     assert process.returncode == 7
     assert bench.committed() == (4, "ingest/1 4 0")
 
 
-def test_where_reading_starts(bench: Bench) -> None:
+def test_debug_starts_at_the_commit_or_at_an_offset_or_a_time(bench: Bench) -> None:
     def start(*arguments: str) -> int:
-        (begin,) = steps(bench.findings("--limit", "1", *arguments), "begin")
-        return int(begin["start"])
+        (begin,) = records(bench.trace("--limit", "1", *arguments), "start")
+        return int(begin["start_offset"])
 
     assert start() == 0
     assert start("--from", "latest") == EVENTS
@@ -312,63 +313,58 @@ def test_where_reading_starts(bench: Bench) -> None:
     assert start("--from", datetime.fromtimestamp(at_ms / 1000).isoformat()) == EVENTS  # noqa: DTZ006  local, on purpose
 
 
-def test_a_committed_offset_that_retention_overtook_is_named(bench: Bench) -> None:
+def test_a_committed_offset_that_retention_removed_is_reported(bench: Bench) -> None:
     bench.commit(10)
     admin = AdminClient({"bootstrap.servers": bench.bootstrap})
     for deleted in admin.delete_records([TopicPartition(bench.topic, PARTITION, 30)]).values():
         deleted.result(WITHIN_S)
-    done = bench.debug()
-    assert done.returncode == 8
+    done = bench.debug(code=8)
     assert "removed offsets 10 to 29" in done.stderr
-    found = bench.findings("--from", "earliest", "--limit", "2")
-    assert [message["offset"] for message in steps(found, "message")] == [30, 31]
-    assert "a worker would halt here" in json.dumps(steps(found, "note"))
+    found = bench.trace("--from", "earliest", "--limit", "2")
+    assert [message["offset"] for message in records(found, "message")] == [30, 31]
+    assert "a worker would halt here" in json.dumps(records(found, "note"))
     assert bench.committed() == (10, "")
 
 
-def test_the_debugger_takes_its_commands_from_a_pipe(bench: Bench) -> None:
+def test_the_debugger_reads_its_commands_from_a_pipe(bench: Bench) -> None:
     first = next(sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence))
     commands = "p 'at', message.offset(), type(value), error.reason.code\nc\n"
     done = bench.debug("--pdb", "--limit", "50", stdin=commands)
-    assert done.returncode == 0
     kind = "NoneType" if BAD.event(PARTITION, first) is None else "bytes"
     assert f"('at', {first}, <class '{kind}'>, '{CODES[str(BAD.bad(PARTITION, first))]}')" in done.stdout
-    assert "standard input is no terminal" in done.stdout
+    assert "standard input is not a terminal" in done.stdout
     assert f"offset {first + 1}  " in done.stdout, "it goes on"
     assert "50 messages read: --limit is 50" in done.stdout
 
     done = bench.debug("--pdb", "--limit", "50")
     assert "standard input has ended" in done.stdout
-    assert (done.returncode, "50 messages read" in done.stdout) == (0, True)
+    assert "50 messages read" in done.stdout
 
 
-def test_the_debugger_on_a_terminal_leaves_before_anything_is_sent(bench: Bench) -> None:
+def test_quitting_the_debugger_on_a_terminal_sends_nothing(bench: Bench) -> None:
     code, shown = on_a_terminal(
         bench, "--pdb", "--send", "--commit", "--limit", "50", answer=b"p error.reason.code\nq\n"
     )
     assert code == 0
     assert "\x1b[" in shown
     assert "(Pdb) " in shown
-    assert "left from the debugger" in shown
+    assert "the debugger was quit" in shown
     assert bench.endpoint.stats()["requests"] == 0
     assert bench.committed()[0] < 0
 
 
-def test_nothing_but_text_goes_where_no_colours_are_wanted(bench: Bench) -> None:
-    plain = bench.debug("--limit", "3", FORCE_COLOR="1")
-    assert (plain.returncode, "\x1b" in plain.stdout) == (0, False)
+def test_debug_writes_no_colours_to_a_pipe_or_under_no_color(bench: Bench) -> None:
+    assert "\x1b" not in bench.debug("--limit", "3", FORCE_COLOR="1").stdout
     code, shown = on_a_terminal(bench, "--limit", "3", NO_COLOR="1")
     assert (code, "\x1b" in shown) == (0, False)
 
 
-def test_a_reader_who_leaves_ends_it_quietly(bench: Bench) -> None:
-    command = (
-        f"{sys.executable} -m ingest debug --partition {PARTITION} --limit 50 | head -n 1; echo ${{PIPESTATUS[0]}}"
-    )
+def test_a_closed_pipe_ends_debug_with_0_and_no_error(bench: Bench) -> None:
+    pipeline = f"{shlex.join(argv(*DEBUG, '--limit', '50'))} | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
-        ["bash", "-c", command],
+        ["bash", "-c", pipeline],
         cwd=bench.directory,
-        env=bench.environment,
+        env=bench.command.environment,
         capture_output=True,
         text=True,
         timeout=WITHIN_S,
@@ -378,28 +374,17 @@ def test_a_reader_who_leaves_ends_it_quietly(bench: Bench) -> None:
     assert done.stderr == ""
 
 
-def test_a_running_supervisor_is_not_disturbed(bench: Bench) -> None:
-    command = [sys.executable, "-m", "ingest", "supervise", "--workers", "2", "--partitions", "all"]
-    with subprocess.Popen(
-        command, cwd=bench.directory, env=bench.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as supervisor:
+def test_debug_does_not_disturb_a_running_supervisor(bench: Bench) -> None:
+    supervise = ("supervise", "--workers", "2", "--partitions", "all")
+    with bench.command.started(*supervise) as supervisor:
         for turn in range(3):
             produce(bench.bootstrap, bench.topic, range(2), 400, generator=BAD)
-            assert bench.debug("--limit", "100", "--from", "earliest" if turn else "committed").returncode == 0
+            bench.debug("--limit", "100", "--from", "earliest" if turn else "committed")
         supervisor.send_signal(signal.SIGTERM)
         said, _ = supervisor.communicate(timeout=WITHIN_S)
     assert supervisor.returncode == 0, said
     # A drain sends and commits what was polled; the rest is fetched by a second run, up to the end.
-    done = subprocess.run(
-        [*command, "--until-end"],
-        cwd=bench.directory,
-        env=bench.environment,
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    bench.command.run(*supervise, "--until-end")
     end = EVENTS + 3 * 200
     compared = compare(bench.endpoint.journal, BAD, {0: end, 1: end})
     assert compared.nothing_lost, compared
@@ -411,9 +396,9 @@ def on_a_terminal(bench: Bench, *arguments: str, answer: bytes = b"", **environm
     """Run it on a pseudo terminal; `answer` is typed when the debugger asks. Its exit code and all that was shown."""
     leader, follower = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "ingest", "debug", "--partition", str(PARTITION), *arguments],
+        argv(*DEBUG, *arguments),
         cwd=bench.directory,
-        env=bench.environment | environment,
+        env=bench.command.with_environment(**environment).environment,
         stdin=follower,
         stdout=follower,
         stderr=follower,

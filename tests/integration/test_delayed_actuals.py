@@ -1,4 +1,4 @@
-"""Predictions and, later, their actuals: at the endpoint as Arize joins them."""
+"""Predictions and their delayed actuals reach the endpoint as Arize can join them."""
 
 import json
 import time
@@ -73,7 +73,7 @@ def encoded(rows: list[dict[str, Any]]) -> list[bytes | None]:
     return [json.dumps(row).encode() for row in rows]
 
 
-def test_on_the_same_topic_mixed_with_predictions(rig: Callable[..., Rig]) -> None:
+def test_actuals_on_the_topic_of_their_predictions_join_them(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     predictions, actuals = [prediction(n) for n in range(COUNT)], [actual(n) for n in range(COUNT)]
     early = [row for pair in zip(predictions[COUNT // 2 :], actuals, strict=False) for row in pair]
@@ -89,7 +89,7 @@ def test_on_the_same_topic_mixed_with_predictions(rig: Callable[..., Rig]) -> No
     assert len(told) <= 2
 
 
-def test_on_a_topic_of_their_own_with_names_of_their_own(rig: Callable[..., Rig]) -> None:
+def test_actuals_on_a_topic_of_their_own_with_other_names_join_their_predictions(rig: Callable[..., Rig]) -> None:
     main, outcomes = rig(partitions=1), rig(partitions=1)
     predictions, actuals = [prediction(n) for n in range(COUNT)], [actual(n) for n in range(COUNT)]
     main.put(encoded(predictions))

@@ -1,4 +1,4 @@
-"""A topic goes in, and every event is at the endpoint, value by value, once."""
+"""Every event of a topic arrives at the endpoint once, with every value unchanged."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ def test_every_value_of_every_event_arrives_once_and_every_end_is_committed(rig:
     assert run.errors == ""
 
 
-def test_what_kafka_holds_beyond_good_events_harms_no_neighbour(rig: Callable[..., Rig]) -> None:
+def test_odd_messages_of_every_kind_harm_no_neighbour(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=3)  # partition 2 stays empty
     base = {"prediction_ts": 1767225600, "prediction_score": 0.5}
     good: list[dict[str, Any]] = [
@@ -80,7 +80,7 @@ def test_what_kafka_holds_beyond_good_events_harms_no_neighbour(rig: Callable[..
         assert letter["topic"] == main.kafka.topic
 
 
-def test_more_workers_than_partitions_and_a_topic_without_messages(rig: Callable[..., Rig]) -> None:
+def test_more_workers_than_partitions_on_a_topic_without_messages_end_well(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     run = main.start(workers=4)
     assert run.wait() == ExitCode.DONE

@@ -1,4 +1,4 @@
-"""What the endpoint can do to us: only a 2xx to our own POST counts, and what passes is sent again."""
+"""Faults of the endpoint: only a 2xx answer to our own POST acknowledges, and passing faults are retried."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from ingest.sandbox.fault_injection import Fault
 from tests.harness.rig import Rig
 
 
-def test_a_wrong_key_halts_with_5_and_commits_nothing(rig: Callable[..., Rig]) -> None:
+def test_a_wrong_key_exits_with_5_and_commits_nothing(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=4)
     main.produce(2_000, bad_share=0.01)
     run = main.start(workers=2, environment={"ARIZE_API_KEY": "wrong-key-canary"})
@@ -29,16 +29,16 @@ def test_a_wrong_key_halts_with_5_and_commits_nothing(rig: Callable[..., Rig]) -
     assert main.findings() == []
 
 
-def test_a_key_taken_away_in_mid_run_halts_and_a_new_key_goes_on(rig: Callable[..., Rig]) -> None:
+def test_a_key_revoked_in_mid_run_halts_and_a_new_key_continues(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(10_000)
     with main.sampled():
-        main.endpoint.misbehave("latency", seconds=0.05)
+        main.endpoint.inject_faults("latency", seconds=0.05)
         run = main.start()
         main.until_stored(2_000, run)
         main.endpoint.control(api_key="another")
         assert run.wait() == ExitCode.CREDENTIALS
-        main.endpoint.behave()
+        main.endpoint.clear_faults()
         done = main.start(environment={"ARIZE_API_KEY": "another"})
         assert done.wait() == ExitCode.DONE
     assert main.findings(most_duplicates=3 * 500) == []
@@ -49,7 +49,7 @@ def test_a_key_file_is_read_anew_when_the_key_is_refused(rig: Callable[..., Rig]
     main.produce(6_000)
     key = main.directory / "key"
     key.write_text(main.endpoint.api_key)
-    main.endpoint.misbehave("latency", seconds=0.05)
+    main.endpoint.inject_faults("latency", seconds=0.05)
     run = main.start(environment={"ARIZE_API_KEY": ""}, arize={"api_key_file": str(key)})
     main.until_stored(1_000, run)
     key.write_text("another")
@@ -69,10 +69,10 @@ def test_a_key_file_is_read_anew_when_the_key_is_refused(rig: Callable[..., Rig]
     ],
     ids=["503", "429", "redirects", "resets", "silence"],
 )
-def test_what_passes_is_sent_again_and_nothing_comes_twice(faults: list[Fault], rig: Callable[..., Rig]) -> None:
+def test_a_passing_fault_is_retried_and_nothing_is_stored_twice(faults: list[Fault], rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(3_000)
-    main.endpoint.misbehave(faults)
+    main.endpoint.inject_faults(faults)
     with main.sampled():
         # Only silence is to be waited for; a busy machine's endpoint may take seconds over its first batch.
         run = main.start(arize={"timeout_s": 5.0 if faults[0].kind == "stall" else 30.0})
@@ -94,10 +94,10 @@ def test_what_passes_is_sent_again_and_nothing_comes_twice(faults: list[Fault], 
     ],
     ids=lambda fault: fault.kind,
 )
-def test_an_answer_that_does_not_come_whole_is_no_answer(fault: Fault, rig: Callable[..., Rig]) -> None:
+def test_an_incomplete_answer_acknowledges_nothing(fault: Fault, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(3_000)
-    main.endpoint.misbehave(fault)
+    main.endpoint.inject_faults(fault)
     with main.sampled():
         run = main.start(arize={"timeout_s": 2.0})
         assert run.wait() == ExitCode.DONE
@@ -121,11 +121,11 @@ LOSSES = [
 ]
 
 
-def test_what_is_no_proof_acknowledges_nothing(rig: Callable[..., Rig]) -> None:
+def test_an_answer_without_proof_of_delivery_acknowledges_nothing(rig: Callable[..., Rig]) -> None:
     """All of LOSSES drop the batch they answer, the leftover's own aside. Interim answers are no answers at all."""
     main = rig(partitions=2)
     main.produce(8_000)
-    main.endpoint.misbehave([*LOSSES, *[Fault(kind="interim", status=status, count=2) for status in (102, 103)]])
+    main.endpoint.inject_faults([*LOSSES, *[Fault(kind="interim", status=status, count=2) for status in (102, 103)]])
     with main.sampled():
         run = main.start(arize={"timeout_s": 3.0})
         assert run.wait() == ExitCode.DONE
@@ -134,10 +134,10 @@ def test_what_is_no_proof_acknowledges_nothing(rig: Callable[..., Rig]) -> None:
     assert len(run.all("upload_retried")) >= len(LOSSES) - 3
 
 
-def test_behind_an_odd_gateway_a_2xx_is_enough_where_a_person_says_so(rig: Callable[..., Rig]) -> None:
+def test_a_2xx_of_an_odd_gateway_is_accepted_where_it_is_configured(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(1_000)
-    main.endpoint.misbehave("portal", stored=True)
+    main.endpoint.inject_faults("portal", stored=True)
     with main.sampled():
         run = main.start(arize={"acknowledgement": "status"})
         assert run.wait() == ExitCode.DONE
@@ -148,7 +148,7 @@ def test_behind_an_odd_gateway_a_2xx_is_enough_where_a_person_says_so(rig: Calla
 def test_a_redirect_is_never_followed_however_long_it_lasts(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(1_500)
-    main.endpoint.misbehave("redirect", status=302)
+    main.endpoint.inject_faults("redirect", status=302)
     with main.sampled():
         run = main.start(until_end=False)
         run.until_event("upload_retried", count=4)
@@ -156,7 +156,7 @@ def test_a_redirect_is_never_followed_however_long_it_lasts(rig: Callable[..., R
         assert main.committed_at(0) == 0
         assert main.endpoint.stats()["elsewhere"] == 0
         assert "/elsewhere" in run.all("upload_retried")[0]["error"]
-        main.endpoint.behave()
+        main.endpoint.clear_faults()
         run.until(lambda: main.committed_at(0) == 1_500)
     assert main.findings() == []
 
@@ -166,7 +166,7 @@ def test_refused_rows_become_dead_letters_with_their_raw_messages(status: int, r
     main = rig(partitions=1)
     main.produce(1_500)
     raw = main.read_topic()
-    main.endpoint.misbehave("status", status=status, text="a row is too odd", column="seq", value=700)
+    main.endpoint.inject_faults("status", status=status, text="a row is too odd", column="seq", value=700)
     with main.sampled():
         run = main.start()
         assert run.wait() == ExitCode.DONE
@@ -190,11 +190,11 @@ def test_refused_rows_become_dead_letters_with_their_raw_messages(status: int, r
 def test_refused_rows_whose_messages_are_gone_are_kept_as_decoded(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(500)
-    main.endpoint.misbehave([Fault(kind="status", status=503)])
+    main.endpoint.inject_faults([Fault(kind="status", status=503)])
     run = main.start()
     run.until_event("upload_retried")
     main.delete_records(0, 500)
-    main.endpoint.misbehave("status", status=422)
+    main.endpoint.inject_faults("status", status=422)
     assert run.wait() == ExitCode.DONE
     assert {offset for _, offset in main.reasons} == set(range(500))
     assert main.stored == 0

@@ -8,13 +8,15 @@ import orjson
 from confluent_kafka import Producer
 
 from ingest.errors import ExitCode
-from tests.harness.rig import Rig
+from tests.harness.rig import COMPACTED, Rig
 from tests.harness.transactions import transaction
 
 WITHIN_S = 60.0
 
 
-def test_aborted_transactions_never_arrive_and_control_records_at_the_end_are_passed(rig: Callable[..., Rig]) -> None:
+def test_aborted_transactions_never_arrive_and_control_records_at_the_end_are_committed_past(
+    rig: Callable[..., Rig],
+) -> None:
     main = rig(partitions=2)
     name = main.kafka.topic
     for begin in range(0, 900, 300):
@@ -56,15 +58,10 @@ def test_an_open_transaction_is_not_waited_for_and_not_passed(rig: Callable[...,
     assert main.evidence.stored_rows == 200
 
 
-def test_compacted_gaps_are_passed(rig: Callable[..., Rig]) -> None:
+def test_gaps_of_compaction_are_committed_past(rig: Callable[..., Rig]) -> None:
     main = rig(
         partitions=1,
-        config={
-            "cleanup.policy": "compact",
-            "segment.ms": "100",
-            "min.cleanable.dirty.ratio": "0.01",
-            "max.compaction.lag.ms": "100",
-        },
+        config=COMPACTED,
     )
     producer = Producer({"bootstrap.servers": main.kafka.brokers, "log_level": 0})
     fillers = itertools.count(1_000)

@@ -1,10 +1,8 @@
-"""`ingest schema infer` as a person runs it: on a live topic, disturbing nobody, and its file taken by the others."""
+"""`ingest schema infer` as a process on a live topic: it joins no group, and the other commands load its file."""
 
 import json
-import os
 import stat
 import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +15,7 @@ from ingest.errors import ExitCode
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.generate import Generator
 from ingest.sandbox.produce import produce
+from tests.harness.command import Command, clean_environment
 
 WITHIN_S = 120.0  # for a busy machine: nothing here waits for it
 SECRET = "hunter2-canary"
@@ -31,18 +30,7 @@ class Bench:
         self.directory = directory
 
     def ingest(self, *arguments: str, code: int = ExitCode.DONE) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARIZE_", "INGEST_"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "ingest", *arguments],
-            cwd=self.directory,
-            env={**kept, "PYTHONPATH": str(Path.cwd())},
-            capture_output=True,
-            text=True,
-            timeout=WITHIN_S,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
+        return Command(self.directory, clean_environment()).run(*arguments, code=code)
 
     def infer(self, *arguments: str, code: int = ExitCode.DONE) -> subprocess.CompletedProcess[str]:
         return self.ingest("schema", "infer", "--brokers", self.bootstrap, "--topic", self.topic, *arguments, code=code)
@@ -71,9 +59,9 @@ class Bench:
             "--config",
             file,
         )
-        findings = [json.loads(line) for line in done.stdout.splitlines()]
-        (end,) = [finding for finding in findings if finding["step"] == "end"]
-        found: dict[str, int] = end["rejected"]
+        trace = [json.loads(line) for line in done.stdout.splitlines()]
+        (summary,) = [record for record in trace if record["event"] == "summary"]
+        found: dict[str, int] = summary["rejected"]
         return found
 
 
@@ -89,7 +77,7 @@ def said(text: str) -> dict[str, int]:
     return {code: int(number.replace(",", "")) for code, number in found}
 
 
-def test_the_contract_of_a_live_topic_is_taken_back_and_keeps_its_word(bench: Bench) -> None:
+def test_the_contract_of_a_live_topic_loads_and_predicts_its_dead_letters_exactly(bench: Bench) -> None:
     generator = Generator(seed=7, bad_share=0.05)
     produce(bench.bootstrap, bench.topic, (0, 1, 2), 3_000, generator=generator)
     before = bench.groups()
@@ -129,10 +117,10 @@ def test_values_are_shown_on_request_only_and_no_file_is_overwritten(bench: Benc
     assert SECRET in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     refused = bench.infer("--output", "contract.toml", code=ExitCode.CONFIGURATION)
-    assert "it is there already" in refused.stderr
+    assert "the file exists" in refused.stderr
 
 
-def test_what_cannot_be_read_is_said(bench: Bench) -> None:
+def test_an_unknown_partition_an_empty_topic_and_a_missing_topic_are_reported(bench: Bench) -> None:
     assert "but not 7" in bench.infer("--partitions", "7", code=ExitCode.CONFIGURATION).stderr
     empty = bench.infer().stdout
     assert "0 messages" in empty

@@ -1,4 +1,4 @@
-"""What Kafka can do to us: damage, strangers in the group, a broker that dies."""
+"""Faults of Kafka: a damaged batch, a foreign member in the group, a broker that dies."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from ingest.sandbox.produce import create_topic
 from tests.harness.rig import Rig
 
 
-def test_a_damaged_batch_is_never_passed_and_is_read_once_it_is_healed(rig: Callable[..., Rig]) -> None:
+def test_a_damaged_batch_is_never_skipped_and_is_read_once_it_is_repaired(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(4_000)
     with main.damaged_record(partition=0), main.sampled():
@@ -54,17 +54,17 @@ def own_rig(arize_endpoint: ArizeEndpoint, tmp_path: Path) -> Iterator[tuple[Rea
 
 
 @pytest.mark.real
-def test_a_broker_that_dies_and_comes_back_is_read_on_by_itself(own_rig: tuple[RealKafka, Rig]) -> None:
+def test_reading_resumes_by_itself_after_the_broker_dies_and_returns(own_rig: tuple[RealKafka, Rig]) -> None:
     broker, main = own_rig
     main.produce(20_000)
-    main.endpoint.misbehave("latency", seconds=0.05)
+    main.endpoint.inject_faults("latency", seconds=0.05)
     with main.sampled():
         run = main.start(workers=2, until_end=False)
         main.until_stored(3_000, run)
         broker.kill()
         run.until_event("kafka_warning")
         broker.start()
-        main.endpoint.behave()
+        main.endpoint.clear_faults()
         run.until(lambda: main.stored >= 20_000)
         run.until(lambda: all(main.committed_at(partition) == 5_000 for partition in main.partitions))
     main.produce(400)

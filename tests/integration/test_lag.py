@@ -1,8 +1,6 @@
-"""`ingest lag` as a person runs it, beside a supervisor and after one."""
+"""`ingest lag` as a process on a real Kafka, while a supervisor runs and after it."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,16 +16,7 @@ HOUR_MS = 3_600_000
 
 
 def lag(main: Rig, *arguments: str, code: int = ExitCode.DONE) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "lag", "--json", *arguments],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
+    done = main.command.run("lag", "--json", *arguments, code=code)
     found: dict[str, Any] = json.loads(done.stdout) if code == ExitCode.DONE else {"error": done.stderr}
     return found
 
@@ -54,47 +43,40 @@ def test_lag_and_the_age_of_the_oldest_uncommitted_message(rig: Callable[..., Ri
     found = lag(main)
     rows = found["partitions"]
     assert [row["lag"] for row in rows] == [0, 2, 1]
-    assert [row["next_offset"] for row in rows] == [100, 100, 100]
-    assert [row["oldest_ms"] for row in rows] == [None, an_hour_ago, an_hour_ago + 90_000]
-    assert rows[1]["age_s"] >= 3_600
-    assert found["oldest_age_s"] == rows[1]["age_s"]
+    assert [row["committed_next_offset"] for row in rows] == [100, 100, 100]
+    assert [row["oldest_timestamp_ms"] for row in rows] == [None, an_hour_ago, an_hour_ago + 90_000]
+    assert rows[1]["oldest_age_s"] >= 3_600
+    assert found["oldest_age_s"] == rows[1]["oldest_age_s"]
     assert found["lag"] == 3
     assert sum(row["dead_lettered"] for row in rows) == len(main.truth.bad)
     assert sum(row["acknowledged"] for row in rows) == 300 - len(main.truth.bad)
 
 
-def test_it_joins_no_group_and_shows_what_is_settled_ahead_of_the_commit(rig: Callable[..., Rig]) -> None:
+def test_lag_joins_no_group_and_shows_what_is_settled_ahead_of_the_commit(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(2_000)
-    main.endpoint.misbehave("status", status=503, column="seq", value=0)  # the first batch is held up
+    main.endpoint.inject_faults("status", status=503, column="seq", value=0)  # the first batch is held up
     run = main.start(until_end=False)
     run.until(lambda: main.stored > 0 and ahead(main) > 0)
-    watching = subprocess.Popen(
-        [sys.executable, "-m", "ingest", "lag", "--watch", "--json"],
-        cwd=main.directory,
-        env=main.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert watching.stdout is not None
-    looks = [json.loads(watching.stdout.readline()) for _ in range(2)]
-    admin = AdminClient({"bootstrap.servers": main.kafka.brokers})
-    group = admin.describe_consumer_groups([main.kafka.group])
-    assert group[main.kafka.group].result(WITHIN_S).members == []
-    watching.terminate()
-    watching.wait(WITHIN_S)
-    watching.stdout.close()
+    with main.command.started("lag", "--watch", "--json") as watching:
+        assert watching.stdout is not None
+        looks = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        admin = AdminClient({"bootstrap.servers": main.kafka.brokers})
+        group = admin.describe_consumer_groups([main.kafka.group])
+        assert group[main.kafka.group].result(WITHIN_S).members == []
+        watching.terminate()
+        watching.wait(WITHIN_S)
     for (row,) in (look["partitions"] for look in looks):
-        assert (row["next_offset"], row["lag"], row["acknowledged"]) == (0, 2_000, 0)
-        assert row["ahead"] >= 500
-    main.endpoint.behave()
+        assert (row["committed_next_offset"], row["lag"], row["acknowledged"]) == (0, 2_000, 0)
+        assert row["settled_above"] >= 500
+    main.endpoint.clear_faults()
     run.until(lambda: main.committed_at(0) == 2_000)
     (row,) = lag(main)["partitions"]
-    assert (row["lag"], row["ahead"], row["acknowledged"], row["age_s"]) == (0, 0, 2_000, None)
+    assert (row["lag"], row["settled_above"], row["acknowledged"], row["oldest_age_s"]) == (0, 0, 2_000, None)
     assert main.findings() == []
 
 
-def test_partitions_never_committed_expired_and_recreated(rig: Callable[..., Rig]) -> None:
+def test_lag_of_partitions_never_committed_expired_and_committed_beyond_the_end(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=3)
     main.produce(300)
     main.write_settings({})
@@ -105,32 +87,24 @@ def test_partitions_never_committed_expired_and_recreated(rig: Callable[..., Rig
     )
     consumer.close()
     main.delete_records(1, 30)
-    never, expired, beyond = lag(main)["partitions"]
-    assert (never["next_offset"], never["lag"]) == (None, 100)
-    assert (expired["expired"], expired["lag"]) == (20, 70)
-    assert beyond["beyond"] is True
-    assert beyond["lag"] == 0
+    never, expired, invalid = lag(main)["partitions"]
+    assert (never["committed_next_offset"], never["lag"]) == (None, 100)
+    assert (expired["expired_offsets"], expired["lag"]) == (20, 70)
+    assert invalid["commit_invalid"] is True
+    assert invalid["lag"] == 0
 
 
-def test_the_table_for_people(rig: Callable[..., Rig]) -> None:
+def test_the_table_of_lag_shows_topic_and_count_without_colours(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(1_500)
     main.write_settings({})
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "lag"],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=True,
-    )
+    done = main.command.run("lag")
     assert main.kafka.topic in done.stdout
     assert "1,500" in done.stdout
     assert "\x1b" not in done.stdout
 
 
-def test_what_can_not_work_says_so(rig: Callable[..., Rig]) -> None:
+def test_an_unknown_topic_and_unreachable_brokers_exit_with_the_code_for_kafka(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({})
     assert "no-such-topic" in lag(main, "--topic", "no-such-topic", code=ExitCode.KAFKA)["error"]

@@ -1,4 +1,4 @@
-"""Dead letters that hold no more than what may leave, replayed: hashed once, never a tombstone that nobody wrote."""
+"""Replay of redacted dead letters: values are hashed once, and a withheld value never becomes a tombstone."""
 
 import json
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from ingest.errors import ExitCode
 from ingest.pipeline.decoding.privacy import Privacy
+from tests.harness.dead_letters import NO_LIMIT, dead_letters
 from tests.harness.rig import Rig
-from tests.integration.test_dead_letters import OFF, dead_letters
 
 KEY = "a key"
 COUNT = 50
@@ -43,12 +43,12 @@ def failed(rig: Callable[..., Rig], topic: Callable[..., str], request: pytest.F
     key_file = main.directory / "key"
     key_file.write_text(KEY)
     place = {"topic": topic(1)} if request.param == "topic" else {"directory": str(main.dead_letters)}
-    letters = {**OFF, **place}
+    letters = {**NO_LIMIT, **place}
     schema = {"hash": ["mail"], "hash_key_file": str(key_file), "exclude": ["secret"], "tags": []}
     main.put([json.dumps(row).encode() for row in ROWS] + [b'{"mail": "a@b'])
     assert main.start(schema={**schema, "prediction_id": "none"}, dead_letters=letters).wait() == ExitCode.DONE
     main.write_settings({"schema": schema, "dead_letters": letters})
-    assert dead_letters(main, "list")["letters"] == COUNT + 1
+    assert dead_letters(main, "list")["dead_letters"] == COUNT + 1
     return main
 
 
@@ -60,31 +60,33 @@ EVERYWHERE = pytest.mark.parametrize("failed", ["directory", "topic"], indirect=
 
 
 @EVERYWHERE
-def test_what_is_hashed_is_not_hashed_again(failed: Rig) -> None:
+def test_a_replay_does_not_hash_a_hashed_value_again(failed: Rig) -> None:
     assert dead_letters(failed, "replay", "--dry-run", code=ExitCode.TOO_MANY_DEAD)["replayed"] == COUNT
     done = dead_letters(failed, "replay", code=ExitCode.TOO_MANY_DEAD)
     # The withheld one was read from its topic again: it is still no JSON, and no tombstone.
-    assert (done["replayed"], done["failed"], done["gone"]) == (COUNT, {"not_json": 1}, 0)
+    assert (done["replayed"], done["failed"], done["originals_missing"]) == (COUNT, {"not_json": 1}, 0)
     assert stored(failed) == kept_rows()
     (left,) = dead_letters(failed, "show", "--value")
     assert (left["reason"], left["value"]) == ("not_json", None)
 
 
 @EVERYWHERE
-def test_back_to_the_topic_go_originals(failed: Rig) -> None:
+def test_a_replay_to_the_topic_sends_the_original_messages(failed: Rig) -> None:
     before = failed.read_topic()
     done = dead_letters(failed, "replay", "--to", "topic")
-    assert (done["replayed"], done["gone"]) == (COUNT + 1, 0)
+    assert (done["replayed"], done["originals_missing"]) == (COUNT + 1, 0)
     again = {place: value for place, value in failed.read_topic().items() if place not in before}
     assert sorted(value or b"" for value in again.values()) == sorted(value or b"" for value in before.values())
 
 
 @EVERYWHERE
-def test_what_is_gone_from_the_topic_is_told_and_never_sent(failed: Rig) -> None:
+def test_a_message_that_is_gone_from_the_topic_is_reported_and_never_sent(failed: Rig) -> None:
     failed.delete_records(0, COUNT + 1)
-    assert dead_letters(failed, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)["gone"] == COUNT + 1
+    assert (
+        dead_letters(failed, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)["originals_missing"] == COUNT + 1
+    )
     assert failed.read_topic() == {}
     done = dead_letters(failed, "replay", code=ExitCode.TOO_MANY_DEAD)
-    assert (done["replayed"], done["failed"], done["gone"]) == (COUNT, {}, 1)
+    assert (done["replayed"], done["failed"], done["originals_missing"]) == (COUNT, {}, 1)
     assert stored(failed) == kept_rows()
-    assert dead_letters(failed, "list")["letters"] == 1
+    assert dead_letters(failed, "list")["dead_letters"] == 1

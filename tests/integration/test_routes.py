@@ -2,8 +2,6 @@
 
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -98,13 +96,13 @@ def test_each_row_reaches_its_own_model_and_version_and_the_rest_is_accounted_fo
     ]
 
 
-def test_a_failing_model_is_left_behind_and_catches_up_with_nothing_twice(rig: Callable[..., Rig]) -> None:
+def test_a_failing_model_is_suspended_and_catches_up_with_nothing_twice(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=3)
     main.produce(12_000, bad_share=0.002)
     wanted = region_of(main)
     europe = {place for place, region in wanted.items() if region.startswith("eu")}
     america = {place for place, region in wanted.items() if region == "us-east"}
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main)
     # All of the one model is there while the other has nothing.
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
@@ -115,7 +113,7 @@ def test_a_failing_model_is_left_behind_and_catches_up_with_nothing_twice(rig: C
         mark is None or mark.next_offset < end
         for mark, end in zip(main.committed().values(), main.ends().values(), strict=True)
     )
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert run.wait() == ExitCode.DONE
     assert run.all("route_caught_up")
     there = stored(main)
@@ -125,11 +123,11 @@ def test_a_failing_model_is_left_behind_and_catches_up_with_nothing_twice(rig: C
     assert settled(main).total == 12_000
 
 
-def test_killed_while_a_model_is_behind_the_others_rows_are_not_sent_again(rig: Callable[..., Rig]) -> None:
+def test_a_kill_while_a_model_is_suspended_does_not_resend_the_others_rows(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=3)
     main.produce(12_000, bad_share=0.002)
     wanted = region_of(main)
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main, supervisor={"max_crashes": 50})
     america = {place for place, region in wanted.items() if region == "us-east"}
     kills = 4
@@ -138,7 +136,7 @@ def test_killed_while_a_model_is_behind_the_others_rows_are_not_sent_again(rig: 
         run.until(lambda before=before: len(run.all("route_suspended")) > before)  # type: ignore[misc]
         run.workers()[0].kill()
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert run.wait() == ExitCode.DONE
     there = stored(main)
     assert set(there[EUROPE]) == {place for place, region in wanted.items() if region.startswith("eu")}
@@ -149,20 +147,20 @@ def test_killed_while_a_model_is_behind_the_others_rows_are_not_sent_again(rig: 
     assert settled(main).total == 12_000
 
 
-def test_a_drain_while_a_model_is_behind_leaves_its_messages_uncommitted_and_repeats_nothing(
+def test_a_drain_while_a_model_is_suspended_leaves_its_messages_uncommitted_and_repeats_nothing(
     rig: Callable[..., Rig],
 ) -> None:
     main = rig(partitions=2)
     main.produce(8_000)
     wanted = region_of(main)
     america = {place for place, region in wanted.items() if region == "us-east"}
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main, until_end=False, supervisor={"drain_s": 2.0})
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
     run.signal(signal.SIGTERM)
     assert run.wait() == ExitCode.DRAIN_DEADLINE
     assert settled(main).acknowledged == len(america)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert start(main).wait() == ExitCode.DONE
     there = stored(main)
     assert there[EUROPE] == Counter(place for place, region in wanted.items() if region.startswith("eu"))
@@ -171,17 +169,19 @@ def test_a_drain_while_a_model_is_behind_leaves_its_messages_uncommitted_and_rep
 
 
 @pytest.mark.parametrize("on_expired", ["stop", "continue"])
-def test_what_retention_takes_of_a_model_that_is_behind_is_said(rig: Callable[..., Rig], on_expired: str) -> None:
+def test_messages_of_a_suspended_model_that_retention_removes_are_reported(
+    rig: Callable[..., Rig], on_expired: str
+) -> None:
     main = rig(partitions=1)
     main.produce(8_000)
     wanted = region_of(main)
     america = {place for place, region in wanted.items() if region == "us-east"}
     europe = {place for place, region in wanted.items() if region.startswith("eu")}
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main, kafka={"on_expired": on_expired})
     run.until(lambda: set(stored(main).get(AMERICA, ())) == america)
     main.delete_records(0, 6_000)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     code = run.wait()
     there = stored(main)
     assert there[AMERICA] == Counter(america)
@@ -199,17 +199,17 @@ def test_what_retention_takes_of_a_model_that_is_behind_is_said(rig: Callable[..
     assert main.committed_at(0) == main.ends()[0]
 
 
-def test_other_rules_make_a_commit_s_open_routes_mean_nothing(rig: Callable[..., Rig]) -> None:
+def test_changed_routes_void_the_open_ranges_in_a_commit(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(6_000)
     wanted = region_of(main)
-    main.endpoint.misbehave(FAILING)
+    main.endpoint.inject_faults(FAILING)
     run = start(main)
     run.until(lambda: len(run.all("route_suspended")) == 1)
     run.until(lambda: any(each.open for mark in main.committed().values() if mark for each in mark.ranges))
     run.kill()
     run.wait()
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert start(main, routes={"routes.all": {}, "routes.all.arize": {"model_name": EUROPE}}).wait() == ExitCode.DONE
     there = stored(main)
     assert set(there[EUROPE]) | set(there[AMERICA]) == set(wanted)
@@ -221,15 +221,7 @@ def test_debug_shows_the_route_of_each_message(rig: Callable[..., Rig]) -> None:
     main.produce(20)
     settings: dict[str, dict[str, Any]] = {"schema": {"tags": ["tag_region", "tag_release"]}}
     main.write_settings(settings | ROUTES)
-    shown = subprocess.run(
-        [sys.executable, "-m", "ingest", "debug", "--partition", "0", "--limit", "20"],
-        cwd=main.directory,
-        env=main.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout
+    shown = main.command.run("debug", "--partition", "0", "--limit", "20").stdout
     assert Counter(re.findall(r"  route +(\w+)", shown)) == Counter(
         "eu" if region.startswith("eu") else "us" for region in region_of(main).values() if region != "ap-south"
     )

@@ -1,4 +1,4 @@
-"""Where reading begins, and what stops it before it has begun."""
+"""The offset where reading starts, and the faults that halt a run before it reads."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ from tests.harness.rig import Rig
 def test_latest_reads_all_since_the_start_even_if_killed_before_the_first_answer(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(200)
-    main.endpoint.misbehave("status", status=503)
+    main.endpoint.inject_faults("status", status=503)
     first = main.start(until_end=False, kafka={"start": "latest"})
     first.until(lambda: None not in main.committed().values())
     main.produce(200)  # between the start and the first answer: a newer `latest` would lose them
     first.until_event("upload_retried")
     first.kill()
     main.produce(200)
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert main.start(kafka={"start": "latest"}).wait() == ExitCode.DONE
     for partition in main.partitions:
         main.truth.offsets[partition][:100] = -1
@@ -27,7 +27,7 @@ def test_latest_reads_all_since_the_start_even_if_killed_before_the_first_answer
     assert main.evidence.stored_rows == 400
 
 
-def test_a_run_goes_on_where_the_one_before_has_ended(rig: Callable[..., Rig]) -> None:
+def test_a_run_continues_where_the_previous_one_ended(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(300)
     assert main.start().wait() == ExitCode.DONE
@@ -42,7 +42,7 @@ def test_a_run_goes_on_where_the_one_before_has_ended(rig: Callable[..., Rig]) -
     assert main.findings() == []
 
 
-def test_what_retention_took_stops_its_partition_and_names_the_range(rig: Callable[..., Rig]) -> None:
+def test_messages_removed_by_retention_halt_their_partition_and_the_range_is_named(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(400)
     assert main.start().wait() == ExitCode.DONE
@@ -56,7 +56,7 @@ def test_what_retention_took_stops_its_partition_and_names_the_range(rig: Callab
     assert main.committed_at(1) == 400  # the other worker has gone on to its end
 
 
-def test_what_retention_took_is_reported_and_passed_when_configured(rig: Callable[..., Rig]) -> None:
+def test_messages_removed_by_retention_are_reported_and_skipped_when_configured(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(400)
     assert main.start().wait() == ExitCode.DONE
@@ -71,14 +71,14 @@ def test_what_retention_took_is_reported_and_passed_when_configured(rig: Callabl
     assert main.evidence.stored[0].tolist() == [1] * 200 + [0] * 121 + [1] * 79
 
 
-def test_retention_overtakes_a_reader_that_is_held_up(rig: Callable[..., Rig]) -> None:
+def test_a_slow_reader_that_retention_overtakes_halts(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(40_000)
-    main.endpoint.misbehave("status", status=503)
+    main.endpoint.inject_faults("status", status=503)
     run = main.start(until_end=False)
     run.until_event("progress", state="paused")
     main.delete_records(0, 40_000)
-    main.endpoint.misbehave("latency", seconds=1.0)  # something is still on its way when it finds out
+    main.endpoint.inject_faults("latency", seconds=1.0)  # something is still on its way when it finds out
     assert run.wait() == ExitCode.EXPIRED
     committed = main.committed_at(0)
     assert committed is not None
@@ -103,7 +103,7 @@ def test_a_committed_offset_past_the_end_is_never_used(rig: Callable[..., Rig]) 
 
 
 @pytest.mark.parametrize("how", ["topic", "brokers"])
-def test_an_unknown_topic_or_broker_ends_with_4_and_says_so(how: str, rig: Callable[..., Rig]) -> None:
+def test_an_unknown_topic_or_broker_exits_with_4_and_is_named(how: str, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     wrong = {"topic": "no-such-topic"} if how == "topic" else {"brokers": "127.0.0.1:1"}
     run = main.start(kafka=wrong)

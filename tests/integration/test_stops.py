@@ -1,4 +1,4 @@
-"""Stops: a drain loses and repeats nothing, a second stop leaves at once, a deadline is a deadline."""
+"""Stops: a drain loses and repeats nothing, a second stop exits immediately, and a deadline is kept."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.harness.rig import Rig
 def test_a_drain_waits_for_a_slow_endpoint_and_repeats_nothing(stop: signal.Signals, rig: Callable[..., Rig]) -> None:
     main = rig(partitions=4)
     main.produce(20_000, bad_share=0.001)
-    main.endpoint.misbehave("latency", seconds=0.3)
+    main.endpoint.inject_faults("latency", seconds=0.3)
     with main.sampled():
         run = main.start(workers=2, until_end=False)
         main.until_stored(2_000, run)
@@ -25,15 +25,15 @@ def test_a_drain_waits_for_a_slow_endpoint_and_repeats_nothing(stop: signal.Sign
     assert 2_000 <= main.evidence.stored_rows < 20_000
     committed = sum(mark.counts.acknowledged for mark in main.committed().values() if mark is not None)
     assert committed == main.evidence.stored_rows
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert main.start(workers=2).wait() == ExitCode.DONE
     assert main.findings() == []
 
 
-def test_a_second_stop_leaves_at_once_and_what_is_open_stays_in_kafka(rig: Callable[..., Rig]) -> None:
+def test_a_second_stop_exits_immediately_and_leaves_open_messages_uncommitted(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(5_000)
-    main.endpoint.misbehave("stall")
+    main.endpoint.inject_faults("stall")
     run = main.start(until_end=False)
     run.until(lambda: main.endpoint.stats()["requests"] >= 2)
     run.signal(signal.SIGTERM)
@@ -48,15 +48,15 @@ def test_a_second_stop_leaves_at_once_and_what_is_open_stays_in_kafka(rig: Calla
     told_at = time.monotonic()
     assert run.wait() == ExitCode.DRAIN_DEADLINE
     assert time.monotonic() - told_at < 3.0
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert main.start().wait() == ExitCode.DONE
     assert main.findings(most_duplicates=1_000) == []
 
 
-def test_a_drain_that_can_not_end_leaves_with_7_at_its_deadline(rig: Callable[..., Rig]) -> None:
+def test_a_drain_that_can_not_end_exits_with_7_at_its_deadline(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     main.produce(5_000)
-    main.endpoint.misbehave("status", status=503, skip=3)
+    main.endpoint.inject_faults("status", status=503, skip=3)
     run = main.start(until_end=False, supervisor={"drain_s": 3.0})
     run.until_event("upload_retried")
     run.signal(signal.SIGTERM)
@@ -65,7 +65,7 @@ def test_a_drain_that_can_not_end_leaves_with_7_at_its_deadline(rig: Callable[..
     assert main.findings(done=False) == []
     acknowledged = sum(mark.counts.acknowledged for mark in main.committed().values() if mark is not None)
     assert acknowledged == main.stored  # what was stored before the trouble is committed
-    main.endpoint.behave()
+    main.endpoint.clear_faults()
     assert main.start().wait() == ExitCode.DONE
     assert main.findings() == []
 

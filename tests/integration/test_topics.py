@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -68,17 +66,7 @@ class Both:
     def run(self, *command: str) -> list[dict[str, Any]]:
         """Another command with the same settings; its JSON."""
         self.predictions.write_settings(self.settings)
-        done = subprocess.run(
-            [sys.executable, "-m", "ingest", *command, "--json"],
-            cwd=self.predictions.directory,
-            env=self.predictions.environment(),
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return self.predictions.command.json_lines(*command)
 
 
 @pytest.fixture
@@ -121,7 +109,7 @@ def test_each_topic_reaches_its_model_through_its_mapping_though_a_worker_is_kil
 
 def test_a_drain_of_several_topics_repeats_nothing(both: Both) -> None:
     both.produce(12_000, 12_000, bad_share=0.001)
-    both.predictions.endpoint.misbehave("latency", seconds=0.3)
+    both.predictions.endpoint.inject_faults("latency", seconds=0.3)
     run = both.start(workers=2, until_end=False)
     for one in both.rigs:
         one.until_stored(1_000, run)
@@ -130,7 +118,7 @@ def test_a_drain_of_several_topics_repeats_nothing(both: Both) -> None:
     for one in both.rigs:
         assert one.findings(done=False) == []
         assert 1_000 <= one.evidence.stored_rows < 12_000
-    both.predictions.endpoint.behave()
+    both.predictions.endpoint.clear_faults()
     assert both.start(workers=2).wait() == ExitCode.DONE
     for one in both.rigs:
         assert one.findings() == []
@@ -147,7 +135,7 @@ def test_one_topic_of_several_is_chosen_by_a_flag(both: Both) -> None:
     assert both.outcomes.committed_at(1) == both.outcomes.ends()[1] == both.outcomes.stored
 
 
-def test_debug_looks_at_a_topic_with_its_own_settings(both: Both) -> None:
+def test_debug_reads_a_topic_with_its_own_settings(both: Both) -> None:
     both.produce(40, 40, bad_share=0.0)
     for one, model in zip(both.rigs, ("fraud", "fraud-late"), strict=True):
         found = both.run("debug", "--topic", one.kafka.topic, "--partition", "1", "--limit", "5")
@@ -199,7 +187,7 @@ def test_every_topic_is_checked_measured_and_audited(both: Both) -> None:
 
 def test_a_key_that_is_refused_for_one_topic_stops_that_one_alone(both: Both) -> None:
     both.produce(6_000, 1_000, bad_share=0.0)
-    both.predictions.endpoint.misbehave("latency", seconds=0.2)
+    both.predictions.endpoint.inject_faults("latency", seconds=0.2)
     (both.predictions.directory / "key").write_text("nobody's")
     both.late["api_key_file"] = "key"
     run = both.start(workers=2)

@@ -1,30 +1,28 @@
-import os
+"""The command line shows help with real examples, loads little, and exits with the documented codes."""
+
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.harness.command import Command, clean_environment
+
 HEAVY = ("arize", "pyarrow", "pandas", "numpy", "confluent_kafka")
 
 
 def ingest(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(("INGEST_", "ARIZE_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "ingest", *arguments],
-        cwd=cwd,
-        env={**mine, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return Command(cwd, clean_environment(**environment)).run(*arguments, code=None)
 
 
 @pytest.mark.parametrize(
     "command",
     [
         ("supervise",),
+        ("debug",),
+        ("check",),
+        ("lag",),
+        ("audit",),
         ("schema", "infer"),
         ("dead-letters", "list"),
         ("dead-letters", "show"),
@@ -97,7 +95,7 @@ def test_several_topics_need_a_choice_or_workers_before_kafka_is_asked(tmp_path:
     done = ingest("debug", "--partition", "0", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         3,
-        "--partition is one of which topic? Choose it with --topic; there are rides, fares\n",
+        "--partition: of which topic? Select one with --topic; the configured topics are rides, fares\n",
     )
     done = ingest("debug", "--partition", "0", "--topic", "ride", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (3, "--topic ride: no such [topics.*]; did you mean rides?\n")

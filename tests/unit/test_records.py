@@ -1,39 +1,18 @@
+"""Chunks are cut at offsets, counts are summed field by field, lag is a distance of offsets."""
+
+import dataclasses
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.records import Chunk, Counts, PartitionProgress
-
-
-class Message:
-    def __init__(self, partition: int, offset: int) -> None:
-        self.place = (partition, offset)
-
-    def topic(self) -> str:
-        return "t"
-
-    def partition(self) -> int:
-        return self.place[0]
-
-    def offset(self) -> int:
-        return self.place[1]
-
-    def value(self) -> bytes:
-        return b"{}"
-
-    def key(self) -> None:
-        return None
-
-    def headers(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return (0, -1)
+from tests.harness.messages import FakeMessage
 
 
 def chunk(*places: tuple[int, int]) -> Chunk:
     return Chunk(
-        [Message(*place) for place in places],
+        [FakeMessage(partition=partition, offset=offset) for partition, offset in places],
         np.array([p for p, _ in places], dtype=np.int32),
         np.array([o for _, o in places], dtype=np.int64),
         2 * len(places),
@@ -70,3 +49,25 @@ def test_lag_is_what_lies_between_commit_and_end() -> None:
     assert lag(25, 25) == 0
     assert lag(25, 10) == 0
     assert lag(25, -1) == 0
+
+
+COUNTS = st.builds(Counts, *[st.integers(0, 100)] * len(dataclasses.fields(Counts)))
+
+
+@given(COUNTS, COUNTS)
+def test_counts_add_and_subtract_field_by_field(one: Counts, other: Counts) -> None:
+    added = one + other
+    assert [getattr(added, each.name) for each in dataclasses.fields(Counts)] == [
+        getattr(one, each.name) + getattr(other, each.name) for each in dataclasses.fields(Counts)
+    ]
+    assert added - other == one
+    assert added.total == one.total + other.total
+
+
+@given(COUNTS, st.integers(0, 500))
+def test_a_part_of_counts_takes_the_rare_outcomes_first(counts: Counts, count: int) -> None:
+    part = counts.part(count)
+    assert part.total == min(count, counts.total)
+    assert min((counts - part).values()) >= 0
+    if part.acknowledged:
+        assert part.values()[1:] == counts.values()[1:]

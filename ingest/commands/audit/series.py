@@ -1,25 +1,26 @@
-"""What the account's rows say when they are followed one after the other.
+"""Follows the account's rows of one partition from one to the next.
 
 Rules
-1. A row follows another when its offset is no smaller, none of its counts is smaller, and no more messages were counted
-   than there are offsets between them. That is a step; what of its offsets is no counted message is its gap.
-2. A gap is no fault: transactions, control records and compaction leave offsets without a message. Whether there are
-   messages in it that nobody counted, only Kafka can tell.
-3. Counts that begin anew, or an offset that goes back, between two runs: somebody has moved the group (another tool
-   commits without our metadata). From there on it is a new series, and sums go on with it. Offsets that were passed
-   over so are no step: nobody has counted them.
-4. Within a run nothing moves back, and at one offset there is one count. What breaks that does not add up.
-5. A topic with another id is another topic: from there on it is a new series.
-6. A row in which nothing is committed says nothing of offsets; the first one with an offset is where counting begins.
+1. A row follows another when its offset is not smaller, none of its counts is smaller, and no more messages were
+   counted than there are offsets between the two. Such a pair is a step; its offsets without a counted message are its
+   gap.
+2. A gap is not a fault: transactions, control records and compaction leave offsets without a message. Only Kafka can
+   tell whether a gap holds messages that were never counted.
+3. If between two runs the counts begin again or the offset goes back, somebody has moved the group: another tool
+   commits without our metadata. A new series begins there, and the sums continue with it. Offsets that were passed over
+   in this way are not a step, because nobody counted them.
+4. Within a run offsets never go back, and one offset has one count. A pair of rows that breaks this does not add up.
+5. Another topic id is another topic: a new series begins there.
+6. A row without a commit has no offset; counting begins at the first row that has one.
 
-Theory: rows are cumulative, so any two of a series can be compared, and what is lost between them is in the next one.
+Theory: rows are cumulative, so any two rows of a series can be compared, and a lost row's counts are in the next one.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ingest.accounting.rows import State, foreign
+from ingest.accounting.rows import CommittedState, recreated_between
 from ingest.records import Counts
 
 Level = Literal["alarm", "note"]
@@ -27,7 +28,7 @@ Level = Literal["alarm", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something to be known of a partition (None: of the account as a whole). An alarm does not add up."""
+    """A finding about a partition, or with None about the whole account. An alarm means that it does not add up."""
 
     level: Level
     code: str
@@ -36,120 +37,119 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A state, and where it stands."""
+class LocatedState:
+    """A row's state, and where it was read: a file and line, or Kafka."""
 
-    state: State
-    place: str
+    state: CommittedState
+    location: str
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From one row to the next: `counts` messages at offsets from `first` to before `next_offset`."""
+    """From one row to the next: `counts` messages in the offsets `first_offset` <= offset < `next_offset`."""
 
-    before: Seen
-    after: Seen
-    first: int
+    before: LocatedState
+    after: LocatedState
+    first_offset: int
     next_offset: int
     counts: Counts
 
     @property
     def gap(self) -> int:
-        """Offsets that are no counted message."""
-        return self.next_offset - self.first - self.counts.total
+        """The number of offsets without a counted message."""
+        return self.next_offset - self.first_offset - self.counts.total
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Somebody moved the group from offset `before` to `after`; None is no commit at all.
+    """Somebody moved the group's commit from offset `before` to `after`; None means that nothing is committed.
 
-    `recreated`: the topic was deleted and created again, and what is `after` it belongs to the new one.
+    `recreated`: the topic was deleted and created again, so `after` is an offset of the new topic.
     """
 
     before: int | None
     after: int | None
-    place: str
+    location: str
     recreated: bool = False
 
     @property
     def skipped(self) -> tuple[int, int] | None:
-        """The offsets that were passed over."""
+        """The offsets that were passed over, as first and next offset; None if there are none."""
         if self.recreated or self.before is None or self.after is None or self.after <= self.before:
             return None
         return self.before, self.after
 
 
 @dataclass(slots=True)
-class Story:
-    """A partition's rows, followed. `base` is where the newest series begins."""
+class PartitionHistory:
+    """The steps and moves of one partition. `base` is the row at which the newest series begins."""
 
-    base: State | None = None
+    base: CommittedState | None = None
     steps: list[Step] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
-def follow(rows: Sequence[Seen]) -> Story:
-    """Follow the rows of one partition, in the order they were written; what Kafka says now may be the last."""
-    story = Story()
-    last: Seen | None = None
-    for seen in rows:
-        if last is None or last.state.next_offset is None:
-            if last is not None and seen.state.next_offset is None:
+def follow(rows: Sequence[LocatedState]) -> PartitionHistory:
+    """Follow the rows of one partition in the order they were written; the last may be Kafka's present state."""
+    history = PartitionHistory()
+    previous: LocatedState | None = None
+    for row in rows:
+        if previous is None or previous.state.next_offset is None:
+            if previous is not None and row.state.next_offset is None:
                 continue
-            story.base = seen.state if seen.state.next_offset is not None else None
+            history.base = row.state if row.state.next_offset is not None else None
         else:
-            _pair(last, seen, story)
-        last = seen
-    return story
+            _add_pair(previous, row, history)
+        previous = row
+    return history
 
 
-def _pair(before: Seen, after: Seen, story: Story) -> None:
+def _add_pair(before: LocatedState, after: LocatedState, history: PartitionHistory) -> None:
     old, new = before.state, after.state
     partition = new.key.partition
     if old.next_offset is None:
         raise ValueError("a step begins at an offset")
-    if new.next_offset is None or foreign(old, new):
-        story.moves.append(Move(old.next_offset, new.next_offset, after.place, recreated=foreign(old, new)))
-        story.base = None if new.next_offset is None else new
+    if new.next_offset is None or recreated_between(old, new):
+        history.moves.append(
+            Move(old.next_offset, new.next_offset, after.location, recreated=recreated_between(old, new))
+        )
+        history.base = None if new.next_offset is None else new
         return
     counts = new.counts - old.counts
     offsets = new.next_offset - old.next_offset
-    if offsets >= 0 and min(_each(counts)) >= 0 and counts.total <= offsets:
+    if offsets >= 0 and min(counts.values()) >= 0 and counts.total <= offsets:
         if offsets:
-            story.steps.append(Step(before, after, old.next_offset, new.next_offset, counts))
+            history.steps.append(Step(before, after, old.next_offset, new.next_offset, counts))
         return
-    anew = not new.counts.total or (offsets < 0 and max(_each(counts)) <= 0)
-    if anew and old.run != new.run:
-        story.moves.append(Move(old.next_offset, new.next_offset, after.place))
-        story.base = new
+    begins_again = not new.counts.total or (offsets < 0 and max(counts.values()) <= 0)
+    if begins_again and old.run != new.run:
+        history.moves.append(Move(old.next_offset, new.next_offset, after.location))
+        history.base = new
         return
-    story.findings.append(
+    history.findings.append(
         Finding(
             "alarm",
             "does_not_follow",
             partition,
-            f"{after.place} does not follow from {before.place}: from offset {old.next_offset} to {new.next_offset}, "
-            f"counted {_spelled(old.counts)}, then {_spelled(new.counts)}",
+            f"{after.location} does not follow from {before.location}: from offset {old.next_offset} to "
+            f"{new.next_offset}, counts {_as_text(old.counts)}, then {_as_text(new.counts)} "
+            "(acknowledged/dead-lettered/tombstones/filtered)",
         )
     )
-    story.base = new
+    history.base = new
 
 
-def _each(counts: Counts) -> tuple[int, int, int, int]:
-    return counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered
+def _as_text(counts: Counts) -> str:
+    return "/".join(map(str, counts.values()))
 
 
-def _spelled(counts: Counts) -> str:
-    return "/".join(map(str, _each(counts)))
-
-
-def within(rows: Iterable[Seen], since: float | None) -> list[Seen]:
-    """The rows since a time (epoch seconds), and the one before them, from which they count."""
-    found: list[Seen] = []
-    for seen in rows:
-        if since is not None and seen.state.at.timestamp() < since:
-            found = [seen]
+def within(rows: Iterable[LocatedState], since: float | None) -> list[LocatedState]:
+    """The rows since `since` (epoch seconds), and the one before them, from which their counts are measured."""
+    found: list[LocatedState] = []
+    for row in rows:
+        if since is not None and row.state.at.timestamp() < since:
+            found = [row]
         else:
-            found.append(seen)
+            found.append(row)
     return found

@@ -1,4 +1,4 @@
-"""The audit as people and programs read it."""
+"""The audit as a table and sentences, and as JSON."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -7,20 +7,20 @@ from typing import Any
 
 from rich.table import Table
 
-from ingest.commands.audit.run import PartitionAudit, Sum, TopicAudit
+from ingest.commands.audit.topic_audit import OffsetTotals, PartitionAudit, TopicAudit
 from ingest.status import formatting, lines
 
-_SAID = {"exact": "exact", "gone": "can't be checked any more", "alarm": "DOES NOT ADD UP"}
+_STATUS = {"exact": "exact", "unverifiable": "can't be verified any more", "mismatch": "DOES NOT ADD UP"}
 _CAUSES = {
     "worker_lost": "a worker was lost",
     "supervisor_lost": "the supervisor was lost",
-    "unknown_run": "another run than those in this account",
+    "unknown_run": "a run that is not in this account",
     "moved_back": "the group was moved back",
 }
 
 
 def as_json(topics: Sequence[TopicAudit], at: datetime) -> dict[str, Any]:
-    """All of it as one JSON object; the names are stable."""
+    """The audit of all topics as one JSON object; the field names are stable."""
     return {
         "time": lines.timestamp(at),
         "exact": not any(topic.alarms for topic in topics),
@@ -39,37 +39,37 @@ def as_json(topics: Sequence[TopicAudit], at: datetime) -> dict[str, Any]:
 def _partition(found: PartitionAudit) -> dict[str, Any]:
     return {
         "partition": found.partition,
-        "committed": found.committed,
+        "committed_next_offset": found.committed_next_offset,
         "low_offset": found.low_offset,
         "end_offset": found.end_offset,
-        "total": None if found.total is None else _sum(found.total),
-        "hours": [{"hour": name, **_sum(each)} for name, each in found.hours.items()],
+        "total": None if found.total is None else _totals(found.total),
+        "hours": [{"hour": name, **_totals(each)} for name, each in found.hours.items()],
         "possible_duplicates": [
             {
-                "first": row.span.first,
+                "first_offset": row.span.first,
                 "next_offset": row.span.next_offset,
                 "count": row.span.count,
                 "cause": row.cause,
                 "at": lines.timestamp(row.at),
             }
-            for row in found.twice
+            for row in found.possible_duplicates
         ],
     }
 
 
-def _sum(found: Sum) -> dict[str, Any]:
+def _totals(found: OffsetTotals) -> dict[str, Any]:
     return {
-        "first": found.first,
+        "first_offset": found.first_offset,
         "next_offset": found.next_offset,
         "consumed": found.counts.total,
         **dataclasses.asdict(found.counts),
         "gap": found.gap,
-        "verdict": found.verdict,
+        "status": found.status,
     }
 
 
 def as_table(topic: TopicAudit, *, by_hour: bool) -> Table:
-    """One topic for a terminal."""
+    """One topic as a table."""
     table = Table(title=f"{topic.topic} (group {topic.group})", title_justify="left")
     for name in (
         "partition",
@@ -86,37 +86,37 @@ def as_table(topic: TopicAudit, *, by_hour: bool) -> Table:
         table.add_column(name, justify="right")
     table.add_column("")
     for found in topic.partitions:
-        sums = list(found.hours.items()) if by_hour else [("", found.total)]
-        for name, each in sums:
+        totals = list(found.hours.items()) if by_hour else [("", found.total)]
+        for name, each in totals:
             table.add_row(str(found.partition), *([name] if by_hour else []), *_cells(each))
     return table
 
 
-def _cells(found: Sum | None) -> list[str]:
+def _cells(found: OffsetTotals | None) -> list[str]:
     if found is None:
         return [*[""] * 8, "no account"]
     counts = found.counts
     numbers = (counts.total, counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered)
     return [
         *map(formatting.count, numbers),
-        str(found.first),
+        str(found.first_offset),
         str(found.next_offset),
         formatting.count(found.gap),
-        _SAID[found.verdict],
+        _STATUS[found.status],
     ]
 
 
 def sentences(topic: TopicAudit) -> Iterator[str]:
-    """What was found, and what may be at Arize twice."""
+    """The findings, the messages that Arize may hold twice, and whether the topic adds up."""
     for finding in topic.findings:
         where = "" if finding.partition is None else f"{topic.topic} partition {finding.partition}: "
         yield f"{'ALARM' if finding.level == 'alarm' else 'note '}  {where}{finding.text}"
     for found in topic.partitions:
-        for row in found.twice:
+        for row in found.possible_duplicates:
             span = row.span
             yield (
-                f"twice  {topic.topic} partition {found.partition}: offsets {span.first} to {span.next_offset - 1}, at "
-                f"most {formatting.amount(span.count, 'message')} at Arize twice; {_CAUSES[row.cause]} at "
+                f"twice  {topic.topic} partition {found.partition}: of offsets {span.first} to {span.next_offset - 1}, "
+                f"Arize may hold up to {formatting.amount(span.count, 'message')} twice; {_CAUSES[row.cause]} at "
                 f"{lines.timestamp(row.at)}"
             )
-    yield f"{topic.topic}: does not add up" if topic.alarms else f"{topic.topic}: all of it adds up"
+    yield f"{topic.topic}: does not add up" if topic.alarms else f"{topic.topic}: everything adds up"

@@ -1,14 +1,14 @@
-"""What can be wrong in Kafka before a start, one topic at a time. Nothing is written, no group is joined.
+"""Checks Kafka, one topic at a time. Nothing is written, and no group is joined.
 
-A message is really read from every partition that has one, which proves the leaders' addresses and the right to READ;
-what the group may do is asked, as only a commit would prove it.
+A message is read from every partition that has one, which proves the leaders' addresses and the right to READ. The
+rights of the group are only asked, because only a commit would prove them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from ingest.accounting.files import Files
-from ingest.commands.check.text import Line, failed, ok, unchecked, warning
+from ingest.accounting.files import AccountStore, recorded_progress
+from ingest.commands.check.result import CheckResult, failed, ok, unchecked, warning
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -23,8 +23,7 @@ from ingest.pipeline.kafka.start_offset import choose_starts, resume_after_gap
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import TopicShape
 from ingest.status import formatting
-from ingest.supervisor import partitions as sets
-from ingest.supervisor import plan
+from ingest.supervisor import partition_sets, plan
 
 _T = TypeVar("_T")
 
@@ -32,36 +31,39 @@ _REQUEST_S = 10.0
 _READ_S = 20.0
 
 
-def check_options(kafka: Kafka) -> Line:
-    """Librdkafka takes the options."""
+def check_options(kafka: Kafka) -> CheckResult:
+    """Whether librdkafka accepts [kafka.options]."""
     try:
         client.consumer(kafka, 1).close()
     except ConfigError as unusable:
         return failed("kafka options", str(unusable), ExitCode.CONFIGURATION)
-    said = formatting.amount(len(kafka.options), "option")
-    return ok("kafka options", f"librdkafka takes {said}" if kafka.options else "none, plain text without a login")
+    if not kafka.options:
+        return ok("kafka options", "none: plain text without a login")
+    return ok("kafka options", f"librdkafka accepts {formatting.amount(len(kafka.options), 'option')}")
 
 
-def check_topic(settings: TopicConfig, setting: str, files: Files) -> Iterator[Line]:
-    """Everything about one topic; what depends on a failure is unchecked.
+def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Iterator[CheckResult]:
+    """Check one topic; checks that depend on a failed one are unchecked.
 
-    `setting` is where partitions are said, `files` is the account.
+    `setting` names the setting of its partitions, `files` is the account.
     """
     kafka = settings.kafka
     try:
-        existing = plan.existing(kafka, files)
+        existing = plan.existing_partitions(kafka, files)
     except FatalError as refused:
         yield failed("topic", str(refused), refused.exit_code, kafka.topic)
-        yield unchecked("read, group and start", "Kafka must be reached, and the topic be there", kafka.topic)
+        yield unchecked("read, group and start", "Kafka must be reachable and the topic must exist first", kafka.topic)
         return
     try:
-        chosen = sets.choose(sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting)
+        chosen = partition_sets.choose(
+            partition_sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting
+        )
     except ConfigError as wrong:
         yield failed("topic", str(wrong), ExitCode.CONFIGURATION, kafka.topic)
         chosen = existing
     else:
         there = formatting.amount(len(existing), "partition")
-        text = f"{there} at {kafka.brokers}, to be read: {formatting.partitions(chosen)}"
+        text = f"{there} at {kafka.brokers}; to read: {formatting.partitions(chosen)}"
         yield ok("topic", text, kafka.topic)
     yield from _workers(settings, chosen)
     bounds: Mapping[int, tuple[int, int]] = {}
@@ -81,20 +83,20 @@ def check_topic(settings: TopicConfig, setting: str, files: Files) -> Iterator[L
         yield from _starts(kafka, TopicShape(metadata.topic_id(kafka), existing), committed, bounds, files)
 
 
-def _workers(settings: TopicConfig, chosen: Sequence[int]) -> Iterator[Line]:
+def _workers(settings: TopicConfig, chosen: Sequence[int]) -> Iterator[CheckResult]:
     asked = settings.supervisor.workers
     if asked > len(chosen):
-        text = f"{asked} workers are asked for, and there are only {formatting.amount(len(chosen), 'partition')}"
+        text = (
+            f"{asked} workers are configured, but there are only {formatting.amount(len(chosen), 'partition')} to read"
+        )
         yield warning("workers", text, settings.kafka.topic)
 
 
-def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> Line:
-    """Really read, from the first message of each partition."""
+def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> CheckResult:
+    """Read the first message of each partition."""
     filled = {partition: low for partition, (low, end) in bounds.items() if low < end}
     if not filled:
-        return unchecked(
-            "read", "the partitions are empty: the first message shows whether it may be read", kafka.topic
-        )
+        return unchecked("read", "the partitions are empty: only a message would prove the right to READ", kafka.topic)
     reader = consumer.PartitionConsumer(kafka, tuple(filled), on_trouble=lambda _: None, on_committed=lambda *_: None)
     try:
         answers = first_messages(reader, filled, _READ_S)
@@ -107,15 +109,15 @@ def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> Line:
     if silent:
         text = (
             f"partitions {formatting.partitions(silent)} sent nothing within {_READ_S:g} s: can this machine reach "
-            "their leaders under the addresses that the brokers advertise (advertised.listeners)?"
+            "their leaders at the addresses that the brokers advertise (advertised.listeners)?"
         )
         return failed("read", text, ExitCode.KAFKA, kafka.topic)
-    return ok("read", f"read a message of each of {formatting.amount(len(filled), 'partition')}", kafka.topic)
+    return ok("read", f"read one message from each of {formatting.amount(len(filled), 'partition')}", kafka.topic)
 
 
-def _rights(kafka: Kafka, *, known: bool) -> Iterator[Line]:
+def _rights(kafka: Kafka, *, known: bool) -> Iterator[CheckResult]:
     admin = client.admin(kafka)
-    topic = _asked(
+    topic = _ask(
         lambda: (
             admin.describe_topics(
                 TopicCollection([kafka.topic]), include_authorized_operations=True, request_timeout=_REQUEST_S
@@ -125,9 +127,9 @@ def _rights(kafka: Kafka, *, known: bool) -> Iterator[Line]:
         )
     )
     if topic and AclOperation.READ not in topic:
-        text = f"this user may not READ it: kafka-acls --add --operation Read --topic {kafka.topic}"
+        text = f"this user may not READ the topic: kafka-acls --add --operation Read --topic {kafka.topic}"
         yield failed("rights", text, ExitCode.KAFKA, kafka.topic)
-    described = _asked(
+    described = _ask(
         lambda: admin.describe_consumer_groups(
             [kafka.group], include_authorized_operations=True, request_timeout=_REQUEST_S
         )[kafka.group].result(2 * _REQUEST_S)
@@ -135,26 +137,26 @@ def _rights(kafka: Kafka, *, known: bool) -> Iterator[Line]:
     if described is None:
         if known:
             yield unchecked(
-                "group", f"whether group {kafka.group} may commit: Kafka doesn't tell this user", kafka.topic
+                "group", f"Kafka doesn't tell this user whether group {kafka.group} may commit", kafka.topic
             )
         return
     allowed = described.authorized_operations
     if allowed and AclOperation.READ not in allowed:
-        text = f"this user may not commit: kafka-acls --add --operation Read --group {kafka.group}"
+        text = f"this user may not commit for the group: kafka-acls --add --operation Read --group {kafka.group}"
         yield failed("group", text, ExitCode.KAFKA, kafka.topic)
     elif described.members:
         members = formatting.amount(len(described.members), "consumer")
         text = (
-            f"{members} subscribed under group {kafka.group}: Kafka will refuse our commits. Stop them, or choose "
-            "another [kafka] group"
+            f"{members} subscribed under group {kafka.group}: Kafka will refuse the commits of ingest. Stop them, or "
+            "set another [kafka] group"
         )
         yield failed("group", text, ExitCode.KAFKA, kafka.topic)
     elif known:
-        yield ok("group", f"{kafka.group} can be read and has no other members", kafka.topic)
+        yield ok("group", f"the commits of group {kafka.group} can be read, and it has no other members", kafka.topic)
 
 
-def _asked(ask: Callable[[], _T]) -> _T | None:
-    """None where this user may not ask, or the brokers are too old."""
+def _ask(ask: Callable[[], _T]) -> _T | None:
+    """The answer; None if this user may not ask, or the brokers are too old."""
     try:
         return ask()
     except KafkaException:
@@ -166,10 +168,10 @@ def _starts(
     shape: TopicShape,
     committed: Mapping[int, Checkpoint | None],
     bounds: Mapping[int, tuple[int, int]],
-    files: Files,
-) -> Iterator[Line]:
+    files: AccountStore,
+) -> Iterator[CheckResult]:
     try:
-        record, then = plan.of_account(files, kafka, shape, committed)
+        record, then = recorded_progress(files, kafka, shape, committed)
         begins = choose_starts(kafka, shape, committed, recorded=record, watermarks=bounds, partitions_before=then)
     except ConfigError as unreadable:
         yield failed("start", str(unreadable), ExitCode.CONFIGURATION, kafka.topic)
@@ -183,22 +185,24 @@ def _starts(
         mark = begins.get(partition, found)
         offset = bounds[partition][0] if mark is None else mark.next_offset
         try:
-            go_on = resume_after_gap(kafka, partition, offset, bounds[partition])
+            resume_at = resume_after_gap(kafka, partition, offset, bounds[partition])
         except FatalError as halt:
             wrong = True
             yield failed("start", str(halt), halt.exit_code, kafka.topic)
             continue
-        behind += bounds[partition][1] - go_on
-        if go_on > offset:
-            text = f"retention removed offsets {offset} to {go_on - 1} of partition {partition} before they were read"
+        behind += bounds[partition][1] - resume_at
+        if resume_at > offset:
+            text = (
+                f"retention removed offsets {offset} to {resume_at - 1} of partition {partition} before they were read"
+            )
             yield warning("start", text, kafka.topic)
     if not wrong:
-        text = f"{formatting.count(behind)} offsets to go"
+        text = f"{formatting.count(behind)} offsets to read"
         if fresh:
             added = sum(begins[p] is None for p in begins) if kafka.start == "latest" else 0
             text += (
-                f", {formatting.amount(fresh, 'partition')} without a commit, read from the {kafka.start} message on"
+                f"; {formatting.amount(fresh, 'partition')} without a commit, to read from the {kafka.start} message on"
             )
             if added:
-                text += f" but for {added} that were added since, read from the first one"
+                text += f" except {added} that were added since, to read from the first message"
         yield ok("start", text, kafka.topic)

@@ -1,4 +1,4 @@
-"""What can be wrong on this machine: where files are kept, and what memory there is."""
+"""Checks of this machine: the directories of dead letters and the account, and the memory."""
 
 import os
 import secrets
@@ -7,20 +7,20 @@ from pathlib import Path
 
 import psutil
 
-from ingest.commands.check.text import Line, failed, ok, warning
+from ingest.commands.check.result import CheckResult, failed, ok, warning
 from ingest.config.sections import Account
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.kafka.metadata import check_topic
 from ingest.status import formatting
 
-_LITTLE_DISK_BYTES = 256 * 2**20
-_WORKER_BYTES = 150 * 2**20  # a worker with all its imports, and what decoding takes; measured, see benchmarks
+_LOW_DISK_BYTES = 256 * 2**20
+_WORKER_BYTES = 150 * 2**20  # a worker with its imports and what decoding needs; measured, see benchmarks
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def check_dead_letters(settings: Config) -> Line:
-    """A dead letter could be written now."""
+def check_dead_letters(settings: Config) -> CheckResult:
+    """Whether a dead letter could be written now."""
     topic = settings.dead_letters.topic
     if not topic:
         return _directory("dead letters", settings.dead_letters.directory, ExitCode.CONFIGURATION)
@@ -30,22 +30,25 @@ def check_dead_letters(settings: Config) -> Line:
         return failed("dead letters", str(wrong), ExitCode.CONFIGURATION)
     except FatalError as refused:
         return failed("dead letters", str(refused), refused.exit_code)
-    return ok("dead letters", f"topic {topic} is there, as far as this user is told; the first letter proves WRITE")
+    return ok(
+        "dead letters",
+        f"topic {topic} exists, as far as this user can see; only a dead letter would prove the right to WRITE",
+    )
 
 
-def check_account(account: Account) -> Line:
-    """A row could be written now; without it everything is delivered all the same."""
+def check_account(account: Account) -> CheckResult:
+    """Whether a row of the account could be written now. Delivery works without it, so a failure is a warning."""
     directory = account.directory
     if not directory:
-        return ok("account", "none is kept ([account] directory)")
+        return ok("account", "disabled by [account] directory")
     line = _directory("account", Path(directory), ExitCode.CONFIGURATION)
     if line.status == "failed":
-        return warning("account", f"{line.text}. Delivery would go on without an account")
+        return warning("account", f"{line.text}. Delivery works without an account")
     return line
 
 
-def check_memory(settings: Config) -> Iterator[Line]:
-    """What the workers may come to hold at once, and what this machine has."""
+def check_memory(settings: Config) -> Iterator[CheckResult]:
+    """Whether the memory of this machine is enough for full batches in all workers."""
     batch, arize = settings.batch, settings.arize
     batches = (arize.in_flight + 1) * batch.max_bytes
     need = settings.supervisor.workers * (_WORKER_BYTES + settings.kafka.queue_bytes + batches)
@@ -53,17 +56,15 @@ def check_memory(settings: Config) -> Iterator[Line]:
     limit = _cgroup_limit()
     have = have if limit is None else min(have, limit)
     workers = formatting.amount(settings.supervisor.workers, "worker")
-    text = (
-        f"{workers} may come to hold about {formatting.size(need)} at full batches; {formatting.size(have)} are there"
-    )
+    text = f"{workers} with full batches may need about {formatting.size(need)}; {formatting.size(have)} are available"
     if need > have:
         yield warning("memory", f"{text}. Lower [batch] max_bytes, [arize] in_flight or [supervisor] workers")
     else:
         yield ok("memory", text)
 
 
-def _directory(check: str, directory: Path, code: ExitCode) -> Line:
-    """Really write a file, wait for the disk, and remove it; and the directories that had to be made."""
+def _directory(check: str, directory: Path, code: ExitCode) -> CheckResult:
+    """Write and sync a file, then remove it and the directories that had to be made."""
     made = [path for path in (directory, *directory.parents) if not path.exists()]
     probe = directory / f".check-{secrets.token_hex(4)}"
     try:
@@ -77,14 +78,14 @@ def _directory(check: str, directory: Path, code: ExitCode) -> Line:
             probe.unlink()
         free = psutil.disk_usage(str(directory)).free
     except OSError as error:
-        text = f"{directory} can't be written: {error.strerror}. Check its rights and the disk, or name another"
+        text = f"{directory} can't be written: {error.strerror}. Check permissions and disk, or set another directory"
         return failed(check, f"[{check.replace(' ', '_')}] directory = {text}", code)
     finally:
         for path in made:
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
-    text = f"{directory} can be written, {formatting.size(free)} are free"
-    return warning(check, f"{text}: that is little") if free < _LITTLE_DISK_BYTES else ok(check, text)
+    text = f"{directory} is writable, {formatting.size(free)} are free"
+    return warning(check, f"{text}, which is little") if free < _LOW_DISK_BYTES else ok(check, text)
 
 
 def _cgroup_limit() -> int | None:

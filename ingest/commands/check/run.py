@@ -1,18 +1,20 @@
-"""`ingest check`: everything that can be wrong before a start, in one go.
+"""`ingest check`: validate configuration, Kafka, disk and Arize before starting.
 
-1. Every check that can be made is made, whatever has failed before it; what depends on a failure is unchecked.
-2. Nothing is sent, committed or left behind: a file is written and removed again, messages are read and dropped, Arize
-   gets a request that holds no row.
-3. The exit code is what a start would leave with.
+Rules
+1. A failed check does not stop the others; only checks that depend on it are reported as unchecked.
+2. No row is sent, no offset is committed and no file stays: a file is written and removed, messages are read and
+   discarded, and Arize gets a request without rows.
+3. The exit code is the one that `supervise` would return.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TextIO
 
-from ingest.accounting.files import account_of
+from ingest.accounting.files import account_store
 from ingest.commands.check import endpoint, kafka, local_checks
-from ingest.commands.check.text import Line, as_json, as_text, exit_code, failed, ok, unchecked
+from ingest.commands.check.result import CheckResult, exit_code, failed, ok, unchecked
+from ingest.commands.check.text import as_json, as_text
 from ingest.config.checks import check_delivery
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode
@@ -20,35 +22,35 @@ from ingest.supervisor import plan
 
 
 def run(load: Callable[[], Config], *, json: bool, stream: TextIO) -> ExitCode:
-    """Check what `load` gives, and write a line for each check as it is made."""
-    found: list[Line] = []
-    for line in check(load):
-        found.append(line)
+    """Check the configuration that `load` returns. Text is written check by check, JSON at the end."""
+    results: list[CheckResult] = []
+    for result in check(load):
+        results.append(result)
         if not json:
-            stream.write(as_text(line) + "\n")
+            stream.write(as_text(result) + "\n")
             stream.flush()
     if json:
-        stream.write(as_json(found, datetime.now(UTC)) + "\n")
-    return exit_code(found)
+        stream.write(as_json(results, datetime.now(UTC)) + "\n")
+    return exit_code(results)
 
 
-def check(load: Callable[[], Config]) -> Iterator[Line]:
-    """Each check in its turn."""
+def check(load: Callable[[], Config]) -> Iterator[CheckResult]:
+    """The result of each check, as soon as it is known."""
     try:
         settings = load()
     except ConfigError as wrong:
         yield from (failed("configuration", fault, ExitCode.CONFIGURATION) for fault in wrong.faults)
-        yield unchecked("everything else", "the configuration must be readable first")
+        yield unchecked("everything else", "the configuration must be valid first")
         return
     yield from _configuration(settings)
     options = kafka.check_options(settings.kafka)
     yield options
     if options.status == "failed":
-        yield unchecked("topics, group and start", "librdkafka must take the options")
+        yield unchecked("topics, group and start", "librdkafka must accept [kafka.options] first")
     else:
         for each in settings.topics:
             if each.kafka.topic:
-                yield from kafka.check_topic(each, plan.setting_of(each), account_of(settings.account))
+                yield from kafka.check_topic(each, plan.setting_of(each), account_store(settings.account))
     if options.status == "ok" or not settings.dead_letters.topic:
         yield local_checks.check_dead_letters(settings)
     yield local_checks.check_account(settings.account)
@@ -56,11 +58,11 @@ def check(load: Callable[[], Config]) -> Iterator[Line]:
     yield from local_checks.check_memory(settings)
 
 
-def _configuration(settings: Config) -> Iterator[Line]:
+def _configuration(settings: Config) -> Iterator[CheckResult]:
     faults: list[str] = []
-    for look in (check_delivery, plan.wanted):
+    for validate in (check_delivery, plan.configured_topics):
         try:
-            look(settings)
+            validate(settings)
         except ConfigError as wrong:
             faults += [fault for fault in wrong.faults if fault not in faults]
     yield from (failed("configuration", fault, ExitCode.CONFIGURATION) for fault in faults)

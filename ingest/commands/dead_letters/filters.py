@@ -1,8 +1,9 @@
-"""Which dead letters are meant, and how they are counted.
+"""Selects dead letters, and counts them.
 
-1. Filters are joined by "and"; one that is not given lets everything pass.
-2. What was replayed is left out unless all are asked for.
-3. Times are those of writing, not of the message: `since` <= written < `until`.
+Rules
+1. A dead letter must match all filters that are given.
+2. Replayed dead letters are excluded unless they are asked for.
+3. Times are those at which dead letters were written, not those of the messages: `since` <= written < `until`.
 """
 
 import re
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ingest.commands.dead_letters.letter import Entry
+from ingest.commands.dead_letters.stored import IndexEntry
 from ingest.errors import ExitCode, FatalError
 
 _AGO = re.compile(r"-(\d+)([smhd])")
@@ -21,7 +22,7 @@ _NO_COLUMN = "(none)"
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`offsets` is a half-open range; `since` and `until` are ISO 8601 in UTC, as letters have it."""
+    """`offsets` is a half-open range; `since` and `until` are ISO 8601 in UTC, in the format of `written_at`."""
 
     reasons: frozenset[str] = frozenset()
     topic: str | None = None
@@ -30,13 +31,13 @@ class Filter:
     offsets: range | None = None
     since: str | None = None
     until: str | None = None
-    everything: bool = False
+    include_replayed: bool = False
 
-    def takes(self, entry: Entry) -> bool:
-        """The letter is meant."""
+    def matches(self, entry: IndexEntry) -> bool:
+        """Whether the dead letter is selected."""
         origin = entry.origin
         return (
-            (self.everything or entry.replayed_to is None)
+            (self.include_replayed or entry.replayed_to is None)
             and (not self.reasons or entry.reason in self.reasons)
             and (self.topic is None or origin.topic == self.topic)
             and (not self.partitions or origin.partition in self.partitions)
@@ -49,9 +50,9 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many letters there are by what. `by_hour` begins with the first hour that has any."""
+    """Numbers of dead letters. `by_hour` begins with the first hour that has any."""
 
-    letters: int
+    dead_letters: int
     replayed: int
     by_reason: Mapping[str, int] = field(default_factory=dict)
     by_column: Mapping[str, int] = field(default_factory=dict)
@@ -59,8 +60,33 @@ class Histogram:
     by_hour: Mapping[str, int] = field(default_factory=dict)
 
 
-def histogram(entries: Iterable[Entry]) -> Histogram:
-    """Count `entries`, the most frequent first, partitions and hours in their order."""
+def parse_filter(
+    *,
+    reasons: Sequence[str] | None,
+    columns: Sequence[str] | None,
+    topic: str | None,
+    partitions: Sequence[str] | None,
+    offsets: str | None,
+    since: str | None,
+    until: str | None,
+    include_replayed: bool = False,
+) -> Filter:
+    """The filter for the options of the command line. Raises FatalError (exit code USAGE)."""
+    now = datetime.now(UTC)
+    return Filter(
+        reasons=frozenset(reasons or ()),
+        topic=topic,
+        partitions=parse_partitions(partitions or ()),
+        columns=frozenset(columns or ()),
+        offsets=None if offsets is None else parse_offsets(offsets),
+        since=None if since is None else parse_time("--since", since, now),
+        until=None if until is None else parse_time("--until", until, now),
+        include_replayed=include_replayed,
+    )
+
+
+def histogram(entries: Iterable[IndexEntry]) -> Histogram:
+    """Count `entries`: reasons and columns with the most frequent first, partitions and hours in order."""
     reasons: Counter[str] = Counter()
     columns: Counter[str] = Counter()
     partitions: Counter[tuple[str, int]] = Counter()
@@ -73,7 +99,7 @@ def histogram(entries: Iterable[Entry]) -> Histogram:
         hours[entry.written_at[:13] + "Z"] += 1
         replayed += entry.replayed_to is not None
     return Histogram(
-        letters=reasons.total(),
+        dead_letters=reasons.total(),
         replayed=replayed,
         by_reason=dict(reasons.most_common()),
         by_column=dict(columns.most_common()),
@@ -82,10 +108,10 @@ def histogram(entries: Iterable[Entry]) -> Histogram:
     )
 
 
-def moment(option: str, text: str, now: datetime) -> str:
-    """A time from the command line (ISO 8601, or -15m, -2h, -1d), as letters have it.
+def parse_time(option: str, text: str, now: datetime) -> str:
+    """A time from the command line (ISO 8601, or -15m, -2h, -1d) in the format of `written_at`.
 
-    Without a zone it is UTC. Raises FatalError (exit code USAGE) for what is no time.
+    Without a zone it is UTC. Raises FatalError (exit code USAGE) for text that is not a time.
     """
     ago = _AGO.fullmatch(text)
     try:
@@ -101,7 +127,7 @@ def moment(option: str, text: str, now: datetime) -> str:
         ) from None
 
 
-def offset_range(text: str) -> range:
+def parse_offsets(text: str) -> range:
     """`17` or `100-199`, both ends included. Raises FatalError (exit code USAGE)."""
     match = re.fullmatch(r"(\d{1,19})(?:-(\d{1,19}))?", text)
     if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
@@ -109,8 +135,8 @@ def offset_range(text: str) -> range:
     return range(int(match[1]), int(match[2] or match[1]) + 1)
 
 
-def partition_set(texts: Sequence[str]) -> frozenset[int]:
-    """`0-3,7`, given any number of times. Raises FatalError (exit code USAGE)."""
+def parse_partitions(texts: Sequence[str]) -> frozenset[int]:
+    """The partitions in texts like `0-3,7`. Raises FatalError (exit code USAGE)."""
     found: set[int] = set()
     for text in texts:
         for part in text.split(","):

@@ -1,19 +1,20 @@
-"""Letters that hold no more than what may leave: what of them can be replayed, and from where.
+"""Replaying redacted dead letters: which of them need their original message from Kafka, and which can't be replayed.
 
 Rules
-1. A redacted letter has hashes in its value, or no value at all. Back to the topic go originals only: hashes would be
-   hashed again, and a message without a value would be a tombstone that nobody wrote.
-2. Through the pipeline a letter with hashes goes as it is, and nothing is hashed again. One without a value needs its
-   original.
-3. An original is the message at the letter's topic, partition and offset, if its timestamp is the letter's: a topic may
-   have been made anew. One that is gone is not replayed, and stays a dead letter.
+1. A redacted dead letter has hashes in its value, or no value at all. Only originals are replayed to a topic: hashes
+   would be hashed again, and a message without a value would be a tombstone that nobody wrote.
+2. A dead letter with hashes is replayed to the pipeline as it is, and nothing is hashed again. One without a value
+   needs its original.
+3. The original is the message at the dead letter's topic, partition and offset, if it has the same timestamp: the topic
+   may have been recreated. If the original is missing, the dead letter is not replayed and stays a dead letter.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ingest.commands.dead_letters.letter import Entry, Letter, Origin, Store
-from ingest.commands.dead_letters.outcome import TOPIC
+from ingest.commands.dead_letters.replay_result import TOPIC
+from ingest.commands.dead_letters.store import Store
+from ingest.commands.dead_letters.stored import IndexEntry, Origin, StoredDeadLetter
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.dead_letters.queue import pairs
@@ -21,35 +22,38 @@ from ingest.pipeline.dead_letters.redact import is_redacted
 from ingest.pipeline.kafka.reread import refetch
 from ingest.records import KafkaMessage
 
-_LOT = 2_000
+_CHUNK = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
-    """`whole` can be replayed as they are or by their originals, `hashed` without hashing again; `gone` can't be."""
+class Replayable:
+    """`complete` can be replayed, some from their originals; `hashed` too, without hashing again.
 
-    whole: Sequence[Entry]
-    hashed: Sequence[Entry]
-    gone: int
+    `originals_missing` counts those that can't be replayed.
+    """
+
+    complete: Sequence[IndexEntry]
+    hashed: Sequence[IndexEntry]
+    originals_missing: int
 
 
-def sort(kafka: Kafka, entries: Sequence[Entry], to: str) -> Sorted:
-    """What can be done with each of `entries`. Raises FatalError (exit code KAFKA) when Kafka can't be asked."""
-    wanting = [entry for entry in entries if _needs_original(entry, to)]
-    there: set[Origin] = set()
-    for first in range(0, len(wanting), _LOT):
-        there.update(_originals(kafka, wanting[first : first + _LOT]))
-    gone = {entry.origin for entry in wanting} - there
-    kept = [entry for entry in entries if entry.origin not in gone]
-    return Sorted(
-        [entry for entry in kept if not entry.redacted or entry.origin in there],
-        [entry for entry in kept if entry.redacted and entry.origin not in there],
-        len(gone),
+def classify(kafka: Kafka, entries: Sequence[IndexEntry], to: str) -> Replayable:
+    """How each of `entries` can be replayed. Raises FatalError (exit code KAFKA) when Kafka can't be asked."""
+    need_original = [entry for entry in entries if _needs_original(entry, to)]
+    available: set[Origin] = set()
+    for first in range(0, len(need_original), _CHUNK):
+        available.update(_originals(kafka, need_original[first : first + _CHUNK]))
+    missing = {entry.origin for entry in need_original} - available
+    kept = [entry for entry in entries if entry.origin not in missing]
+    return Replayable(
+        [entry for entry in kept if not entry.redacted or entry.origin in available],
+        [entry for entry in kept if entry.redacted and entry.origin not in available],
+        len(missing),
     )
 
 
-class Originals:
-    """A store whose letters are whole: those that need it are read from their own topic."""
+class OriginalsStore:
+    """A store whose dead letters are complete: if one needs its original, that is read from its own topic."""
 
     def __init__(self, store: Store, kafka: Kafka, to: str) -> None:
         self._store = store
@@ -57,16 +61,16 @@ class Originals:
         self._to = to
 
     @property
-    def place(self) -> str:
-        """The store's."""
-        return self._store.place
+    def name(self) -> str:
+        """The store's name."""
+        return self._store.name
 
-    def index(self) -> list[Entry]:
-        """The store's."""
+    def index(self) -> list[IndexEntry]:
+        """The store's index."""
         return self._store.index()
 
-    def read(self, entries: Sequence[Entry]) -> list[Letter]:
-        """These letters, whole. Raises FatalError (exit code KAFKA) when an original is gone by now."""
+    def read(self, entries: Sequence[IndexEntry]) -> list[StoredDeadLetter]:
+        """These dead letters, complete. Raises FatalError (exit code KAFKA) when an original was removed meanwhile."""
         found = _originals(self._kafka, [entry for entry in entries if _needs_original(entry, self._to)])
         letters = []
         for letter in self._store.read(entries):
@@ -77,36 +81,36 @@ class Originals:
             if (message := found.get(entry.origin)) is None:
                 raise FatalError(
                     f"topic {entry.origin.topic} does not hold partition {entry.origin.partition} offset "
-                    f"{entry.origin.offset} any more; start again to leave such letters out",
+                    f"{entry.origin.offset} any more; run the command again to skip such dead letters",
                     exit_code=ExitCode.KAFKA,
                 )
             headers = [(name, value.encode() if isinstance(value, str) else value) for name, value in _pairs(message)]
             letters.append(
-                replace(letter, raw_key=message.key(), raw_headers=headers, raw_value=message.value()).replayed(
+                replace(letter, raw_key=message.key(), raw_headers=headers, raw_value=message.value()).with_replays(
                     entry.replays
                 )
             )
         return letters
 
     def lock(self) -> None:
-        """The store's."""
+        """Lock the store."""
         self._store.lock()
 
-    def mark(self, entries: Sequence[Entry], to: str) -> None:
-        """The store's."""
+    def mark(self, entries: Sequence[IndexEntry], to: str) -> None:
+        """Mark in the store."""
         self._store.mark(entries, to)
 
     def close(self) -> None:
-        """The store's."""
+        """Close the store."""
         self._store.close()
 
 
-def _needs_original(entry: Entry, to: str) -> bool:
+def _needs_original(entry: IndexEntry, to: str) -> bool:
     return entry.redacted and (entry.withheld or to == TOPIC)
 
 
-def _originals(kafka: Kafka, entries: Sequence[Entry]) -> dict[Origin, KafkaMessage]:
-    """The messages that these letters stand for, those that are still there."""
+def _originals(kafka: Kafka, entries: Sequence[IndexEntry]) -> dict[Origin, KafkaMessage]:
+    """The original messages of these dead letters that Kafka still has."""
     wanted: dict[str, dict[int, list[int]]] = {}
     origins = {entry.origin for entry in entries}
     for origin in origins:

@@ -1,36 +1,39 @@
-"""Replaying dead letters to the topic they came from, where a running worker reads them again.
+"""Replays dead letters to the topic they came from, where a running worker reads them again.
 
-Each goes to its own partition with its own key, value, timestamp and headers, and with `ingest.replayed`, which counts
-its replays: a message that comes back as a dead letter brings that count along, so a loop is seen and ends.
+Each message is produced to its own partition with its own key, value, timestamp and headers. The header
+`ingest.replayed` counts its replays: a message that becomes a dead letter again keeps that count, so that a loop ends.
 
-Letters are marked lot by lot, when Kafka has confirmed the lot: a kill may repeat one lot.
+Dead letters are marked in chunks, after Kafka has confirmed the chunk: after a kill, one chunk may be produced twice.
 """
 
 from collections.abc import Sequence
 
-from ingest.commands.dead_letters.letter import Entry, Letter, Store
-from ingest.commands.dead_letters.outcome import TOPIC, Outcome, Progress
+from ingest.commands.dead_letters.replay_result import TOPIC, Advance, ReplayResult
+from ingest.commands.dead_letters.store import Store
+from ingest.commands.dead_letters.stored import IndexEntry, StoredDeadLetter
 from ingest.config.sections import Kafka
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record, confirmed
 
-_LOT = 1_000
+_CHUNK = 1_000
 
 
-def send_back(kafka: Kafka, store: Store, entries: Sequence[Entry], outcome: Outcome, progress: Progress) -> None:
-    """Replay `entries`. Raises FatalError (exit code KAFKA) when Kafka does not take them; `outcome` is up to date."""
-    writer = ConfirmedProducer(kafka)
+def republish(
+    kafka: Kafka, store: Store, entries: Sequence[IndexEntry], result: ReplayResult, advance: Advance
+) -> None:
+    """Replay `entries` and add them to `result`. Raises FatalError (exit code KAFKA) when Kafka doesn't accept them."""
+    producer = ConfirmedProducer(kafka)
     try:
-        for first in range(0, len(entries), _LOT):
-            lot = entries[first : first + _LOT]
-            confirmed(writer, [_record(letter) for letter in store.read(lot)])
-            store.mark(lot, TOPIC)
-            outcome.replayed += len(lot)
-            progress(len(lot))
+        for first in range(0, len(entries), _CHUNK):
+            chunk = entries[first : first + _CHUNK]
+            confirmed(producer, [_record(letter) for letter in store.read(chunk)])
+            store.mark(chunk, TOPIC)
+            result.replayed += len(chunk)
+            advance(len(chunk))
     finally:
-        writer.close()
+        producer.close()
 
 
-def _record(letter: Letter) -> Record:
+def _record(letter: StoredDeadLetter) -> Record:
     origin = letter.entry.origin
     return Record(
         topic=origin.topic,

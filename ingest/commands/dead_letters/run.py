@@ -1,128 +1,136 @@
-"""`ingest dead-letters replay`: one replay from the letters that are meant to the account of it."""
+"""`ingest dead-letters list`, `show` and `replay`: select dead letters, print them or deliver them again."""
 
-import time
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from dataclasses import replace
 
 from ingest.commands.dead_letters import originals, text
-from ingest.commands.dead_letters.filters import Filter
-from ingest.commands.dead_letters.letter import Entry, Store
-from ingest.commands.dead_letters.outcome import PIPELINE, Outcome, hold_back
-from ingest.commands.dead_letters.outcome import Progress as Advance
-from ingest.commands.dead_letters.replay import PipelineReplay
-from ingest.commands.dead_letters.republish import send_back
-from ingest.commands.dead_letters.session import open_store
+from ingest.commands.dead_letters.filters import Filter, histogram
+from ingest.commands.dead_letters.pipeline_replay import PipelineReplay
+from ingest.commands.dead_letters.progress import progress_bar
+from ingest.commands.dead_letters.replay_result import PIPELINE, ReplayResult, split_by_replays
+from ingest.commands.dead_letters.republish import republish
+from ingest.commands.dead_letters.store import Store, open_store
+from ingest.commands.dead_letters.stored import IndexEntry
 from ingest.config.checks import check_delivery
 from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode
-from ingest.events import Emit, Event
-from ingest.status import formatting, lines
+from ingest.events import Emit
+from ingest.status import formatting
 
-_REFRESH_A_SECOND = 4
+_READ_AT_ONCE = 500
 
 
-def replay(config: Config, wanted: Filter, *, to: str, max_replays: int, dry_run: bool, json: bool) -> ExitCode:
-    """Replay the letters that are meant, and print the account.
+def list_dead_letters(config: Config, selection: Filter, *, json: bool) -> ExitCode:
+    """Print the histogram of the selected dead letters. Raises ConfigError, and FatalError (exit code KAFKA)."""
+    store = open_store(config.dead_letters, config.kafka)
+    found = histogram(filter(selection.matches, store.index()))
+    if json:
+        _print(text.histogram_json(found, store.name))
+    else:
+        _print(*text.histogram_lines(found, store.name))
+    return ExitCode.DONE
 
-    Raises ConfigError or FatalError for what makes a replay impossible; what was acknowledged by then is marked.
+
+def show_dead_letters(config: Config, selection: Filter, *, limit: int, value: bool, json: bool) -> ExitCode:
+    """Print the newest `limit` of the selected dead letters. Raises ConfigError, and FatalError (exit code KAFKA)."""
+    store = open_store(config.dead_letters, config.kafka)
+    entries = [entry for entry in store.index() if selection.matches(entry)]
+    shown = entries[-limit:]
+    for first in range(0, len(shown), _READ_AT_ONCE):
+        # Only the index knows what was replayed.
+        indexed = {entry.location: entry for entry in shown[first : first + _READ_AT_ONCE]}
+        for letter in store.read(list(indexed.values())):
+            known = replace(letter, entry=indexed[letter.entry.location])
+            if json:
+                _print(text.dead_letter_json(known, value=value))
+            else:
+                _print(*text.dead_letter_lines(known, value=value))
+    if len(entries) > len(shown):
+        sys.stderr.write(f"the newest {len(shown):,} of {len(entries):,}; --limit N shows more\n")
+    elif not entries:
+        sys.stderr.write(f"{store.name} holds no dead letter that matches\n")
+    return ExitCode.DONE
+
+
+def replay(config: Config, selection: Filter, *, to: str, max_replays: int, dry_run: bool, json: bool) -> ExitCode:
+    """Replay the selected dead letters, and print the result.
+
+    Raises ConfigError or FatalError when the replay can't start or can't go on; what was acknowledged by then is
+    marked.
     """
     if to == PIPELINE and not dry_run:
         check_delivery(config)
     store = open_store(config.dead_letters, config.kafka)
     if not dry_run:
         store.lock()
-    entries = [entry for entry in store.index() if wanted.takes(entry)]
-    free, held_back = hold_back(entries, max_replays)
-    found = originals.sort(config.kafka, free, to)
-    whole = originals.Originals(store, config.kafka, to)
-    outcome = Outcome(len(entries), held_back=held_back, gone=found.gone, to=to, dry_run=dry_run)
+    entries = [entry for entry in store.index() if selection.matches(entry)]
+    allowed, max_replays_reached = split_by_replays(entries, max_replays)
+    found = originals.classify(config.kafka, allowed, to)
+    complete_store = originals.OriginalsStore(store, config.kafka, to)
+    result = ReplayResult(
+        len(entries),
+        max_replays_reached=max_replays_reached,
+        originals_missing=found.originals_missing,
+        to=to,
+        dry_run=dry_run,
+    )
     try:
         if dry_run:
-            _dry_run(config, whole, found, outcome)
-            return outcome.exit_code
-        with _bar(len(free) - found.gone) as (advance, emit):
+            _dry_run(config, complete_store, found, result)
+            return result.exit_code
+        with progress_bar(len(allowed) - found.originals_missing) as (advance, emit):
             if to == PIPELINE:
-                for each in _replays(config, whole, found, emit, advance):
-                    each.run(outcome)
+                for each in _replays(config, complete_store, found, emit, advance):
+                    each.run(result)
             else:
-                send_back(config.kafka, whole, found.whole, outcome, advance)
+                republish(config.kafka, complete_store, found.complete, result, advance)
     except KeyboardInterrupt:
-        outcome.interrupted = True
+        result.interrupted = True
     finally:
         store.close()
         if json:
-            print(text.outcome_json(outcome, store.place))  # noqa: T201
+            _print(text.result_json(result, store.name))
         else:
-            print("\n".join(text.outcome_lines(outcome, store.place)))  # noqa: T201
-    return outcome.exit_code
+            _print(*text.result_lines(result, store.name))
+    return result.exit_code
 
 
-def by_topic(config: Config, entries: Sequence[Entry]) -> list[tuple[TopicConfig, Sequence[Entry]]]:
-    """The letters with what holds for the topic they come from; without [topics.*] one configuration is for all.
+def by_topic(config: Config, entries: Sequence[IndexEntry]) -> list[tuple[TopicConfig, Sequence[IndexEntry]]]:
+    """The dead letters with the configuration of the topic they come from; without [topics.*] there is only one.
 
-    Raises ConfigError for letters of a topic that [topics.*] says nothing of.
+    Raises ConfigError for dead letters of a topic that has no [topics.*].
     """
     if not config.topic_overlays:
         return [(config.topics[0], entries)]
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[IndexEntry]] = {}
     for entry in entries:
         found.setdefault(entry.origin.topic, []).append(entry)
-    if strangers := sorted(found.keys() - config.topic_overlays.keys()):
+    if unknown := sorted(found.keys() - config.topic_overlays.keys()):
         raise ConfigError(
-            f"dead letters of {formatting.names('topic', strangers)}: no [topics.*] says how they are delivered. Add "
-            "one, or choose others with --topic"
+            f"dead letters of {formatting.names('topic', unknown)}: [topics.*] does not configure their delivery. Add "
+            "a section for each, or select other dead letters with --topic"
         )
     return [(each, found[each.kafka.topic]) for each in config.topics if each.kafka.topic in found]
 
 
 def _replays(
-    config: Config, store: Store, found: originals.Sorted, emit: Emit, advance: Advance
+    config: Config, store: Store, found: originals.Replayable, emit: Emit, advance: Callable[[int], None]
 ) -> Iterator[PipelineReplay]:
-    for letters, hashed in ((found.whole, False), (found.hashed, True)):
+    for letters, hashed in ((found.complete, False), (found.hashed, True)):
         for settings, own in by_topic(config, letters):
             if own:
                 yield PipelineReplay(settings, store, own, emit, advance, hashed=hashed)
 
 
-def _dry_run(config: Config, store: Store, found: originals.Sorted, outcome: Outcome) -> None:
-    if outcome.to == PIPELINE:
+def _dry_run(config: Config, store: Store, found: originals.Replayable, result: ReplayResult) -> None:
+    if result.to == PIPELINE:
         for each in _replays(config, store, found, lambda _: None, lambda _: None):
-            each.try_out(outcome)
+            each.dry_run(result)
     else:
-        outcome.replayed = len(found.whole)
+        result.replayed = len(found.complete)
 
 
-@contextmanager
-def _bar(total: int) -> Iterator[tuple[Callable[[int], None], Callable[[Event], None]]]:
-    """A progress bar on a terminal, nothing elsewhere; and where warnings go meanwhile."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("replaying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    began = time.monotonic()
-    with Progress(
-        *columns, console=console, disable=not console.is_terminal, refresh_per_second=_REFRESH_A_SECOND
-    ) as bar:
-        task = bar.add_task("replay", total=total, rate="")
-        done = 0
-
-        def advance(letters: int) -> None:
-            nonlocal done
-            done += letters
-            rate = done / max(time.monotonic() - began, 0.001)
-            bar.update(task, advance=letters, rate=f"{rate:,.0f}/s")
-
-        def emit(event: Event) -> None:
-            if event.level in {"warning", "error"}:
-                console.print(lines.text_line(event, datetime.now(UTC)), markup=False, highlight=False)
-
-        yield advance, emit
+def _print(*printed: str) -> None:
+    sys.stdout.write("\n".join([*printed, ""]))

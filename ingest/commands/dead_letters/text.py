@@ -1,4 +1,4 @@
-"""What people and programs read of dead letters."""
+"""Dead letters, their histogram and the result of a replay, as text and as JSON."""
 
 import base64
 import dataclasses
@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterator, Mapping
 
 from ingest.commands.dead_letters.filters import Histogram
-from ingest.commands.dead_letters.letter import Letter
-from ingest.commands.dead_letters.outcome import TOPIC, Outcome
+from ingest.commands.dead_letters.replay_result import TOPIC, ReplayResult
+from ingest.commands.dead_letters.stored import StoredDeadLetter
 from ingest.status import formatting
 
 _ROWS = 40
 _BAR = 24
 
 
-def histogram_lines(found: Histogram, place: str) -> Iterator[str]:
+def histogram_lines(found: Histogram, store: str) -> Iterator[str]:
     """The histogram as a few small tables."""
     replayed = f", {found.replayed:,} of them replayed" if found.replayed else ""
-    yield f"{formatting.amount(found.letters, 'dead letter')} in {place}{replayed}"
+    yield f"{formatting.amount(found.dead_letters, 'dead letter')} in {store}{replayed}"
     for title, counts in (
         ("reason", found.by_reason),
         ("column", found.by_column),
@@ -33,21 +33,21 @@ def _table(title: str, counts: Mapping[str, int]) -> Iterator[str]:
     shown = dict(list(counts.items())[:_ROWS])
     width = max(len(title), *map(len, shown))
     most = max(counts.values())
-    yield f"{title:<{width}}  {'letters':>11}"
+    yield f"{title:<{width}}  {'number':>11}"
     for name, number in shown.items():
         yield f"{name:<{width}}  {number:>11,}  {'#' * max(number * _BAR // most, 1)}"
     if len(counts) > len(shown):
         yield f"and {len(counts) - len(shown):,} more (--json shows all)"
 
 
-def histogram_json(found: Histogram, place: str) -> str:
-    """The same as one JSON object."""
-    return json.dumps({"place": place, **dataclasses.asdict(found)}, ensure_ascii=False)
+def histogram_json(found: Histogram, store: str) -> str:
+    """The histogram as one JSON object."""
+    return json.dumps({"store": store, **dataclasses.asdict(found)}, ensure_ascii=False)
 
 
-def letter_lines(letter: Letter, *, value: bool) -> Iterator[str]:
-    """One letter; key, headers and value only on request, as they are payload."""
-    entry = letter.entry
+def dead_letter_lines(dead_letter: StoredDeadLetter, *, value: bool) -> Iterator[str]:
+    """One dead letter; key, headers and value only with `value`, because they are payload."""
+    entry = dead_letter.entry
     origin = entry.origin
     yield f"{origin.topic} partition {origin.partition} offset {origin.offset}: {entry.reason}"
     yield f"  detail      {entry.detail}"
@@ -60,18 +60,22 @@ def letter_lines(letter: Letter, *, value: bool) -> Iterator[str]:
     if entry.replayed_to is not None:
         yield f"  replayed to {entry.replayed_to}"
     if value:
-        yield f"  key         {_readable(letter.raw_key)}"
-        for name, raw in letter.raw_headers:
+        yield f"  key         {_readable(dead_letter.raw_key)}"
+        for name, raw in dead_letter.raw_headers:
             yield f"  header      {name}: {_readable(raw)}"
-        yield f"  value       {_readable(letter.raw_value)}"
+        yield f"  value       {_readable(dead_letter.raw_value)}"
     else:
-        size = "none (a tombstone)" if letter.raw_value is None else f"{len(letter.raw_value):,} bytes; --value shows"
+        size = (
+            "none (a tombstone)"
+            if dead_letter.raw_value is None
+            else f"{len(dead_letter.raw_value):,} bytes; --value shows"
+        )
         yield f"  value       {size}"
 
 
-def letter_json(letter: Letter, *, value: bool) -> str:
-    """One letter as a JSON object; what is not UTF-8 stands under `..._base64`."""
-    entry = letter.entry
+def dead_letter_json(dead_letter: StoredDeadLetter, *, value: bool) -> str:
+    """One dead letter as a JSON object; bytes that are not UTF-8 are in `..._base64`."""
+    entry = dead_letter.entry
     found: dict[str, object] = {
         **entry.origin._asdict(),
         "reason": entry.reason,
@@ -80,46 +84,50 @@ def letter_json(letter: Letter, *, value: bool) -> str:
         "written_at": entry.written_at,
         "replays": entry.replays,
         "replayed_to": entry.replayed_to,
-        "value_bytes": None if letter.raw_value is None else len(letter.raw_value),
+        "value_bytes": None if dead_letter.raw_value is None else len(dead_letter.raw_value),
     }
     if value:
-        found |= _coded("key", letter.raw_key) | _coded("value", letter.raw_value)
-        found["headers"] = [_coded(name, raw) for name, raw in letter.raw_headers]
+        found |= _coded("key", dead_letter.raw_key) | _coded("value", dead_letter.raw_value)
+        found["headers"] = [_coded(name, raw) for name, raw in dead_letter.raw_headers]
     return json.dumps(found, ensure_ascii=False)
 
 
-def outcome_lines(outcome: Outcome, place: str) -> Iterator[str]:
-    """The account of a replay."""
-    where = "their topic" if outcome.to == TOPIC else "Arize"
-    if outcome.dry_run:
-        yield f"a dry run, nothing was sent: of {outcome.meant:,} dead letters in {place}"
-        yield f"  {outcome.replayed:>11,}  would go to {where}"
+def result_lines(result: ReplayResult, store: str) -> Iterator[str]:
+    """The result of a replay as lines."""
+    target = "their topic" if result.to == TOPIC else "Arize"
+    selected = formatting.amount(result.selected, "dead letter")
+    if result.dry_run:
+        yield f"dry run, nothing was sent: {selected} selected in {store}"
+        yield f"  {result.replayed:>11,}  would be delivered to {target}"
     else:
-        yield f"of {outcome.meant:,} dead letters in {place}"
-        yield f"  {outcome.replayed:>11,}  went to {where}, and are no longer listed"
-    for reason, number in outcome.failed.most_common():
-        yield f"  {number:>11,}  {'would fail' if outcome.dry_run else 'failed'} again: {reason}"
-    if outcome.held_back:
-        yield f"  {outcome.held_back:>11,}  were replayed too often already and left alone (--max-replays)"
-    if outcome.gone:
-        yield f"  {outcome.gone:>11,}  are redacted ([schema] exclude, hash), and gone from their topic: not for replay"
-    if outcome.left:
-        yield f"  {outcome.left:>11,}  are left; run the same command again to go on"
+        yield f"{selected} selected in {store}"
+        yield f"  {result.replayed:>11,}  delivered to {target}, and no longer listed"
+    for reason, number in result.failed.most_common():
+        yield f"  {number:>11,}  {'would fail' if result.dry_run else 'failed'} again: {reason}"
+    if result.max_replays_reached:
+        yield f"  {result.max_replays_reached:>11,}  skipped: already replayed as often as --max-replays allows"
+    if result.originals_missing:
+        yield (
+            f"  {result.originals_missing:>11,}  skipped: redacted ([schema] exclude, hash), and the original is no "
+            "longer in its topic"
+        )
+    if result.remaining:
+        yield f"  {result.remaining:>11,}  remaining; run the same command again to continue"
 
 
-def outcome_json(outcome: Outcome, place: str) -> str:
-    """The same as one JSON object."""
+def result_json(result: ReplayResult, store: str) -> str:
+    """The result of a replay as one JSON object."""
     found = {
-        "place": place,
-        "to": outcome.to,
-        "dry_run": outcome.dry_run,
-        "meant": outcome.meant,
-        "replayed": outcome.replayed,
-        "failed": dict(outcome.failed),
-        "held_back": outcome.held_back,
-        "gone": outcome.gone,
-        "left": outcome.left,
-        "exit_code": int(outcome.exit_code),
+        "store": store,
+        "to": result.to,
+        "dry_run": result.dry_run,
+        "selected": result.selected,
+        "replayed": result.replayed,
+        "failed": dict(result.failed),
+        "max_replays_reached": result.max_replays_reached,
+        "originals_missing": result.originals_missing,
+        "remaining": result.remaining,
+        "exit_code": int(result.exit_code),
     }
     return json.dumps(found)
 

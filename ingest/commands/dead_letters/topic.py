@@ -1,8 +1,8 @@
-"""The dead letters of a Kafka topic. What was replayed is marked in the topic itself.
+"""The dead letters in a Kafka topic, and the marks of those that were replayed.
 
-A mark is a message without a value whose headers name the letter's origin and, in `ingest.replayed_to`, where it went.
-So any machine sees it, and it lives as long as its letter does. There is no lock: two replays at once would both
-deliver.
+A mark is a message without a value in the same topic. Its headers name the origin of the dead letter and, in
+`ingest.replayed_to`, where it was replayed to. So every machine sees it, and it is kept as long as its dead letter.
+There is no lock: two concurrent replays would both deliver.
 """
 
 import secrets
@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ingest.commands.dead_letters.letter import Entry, Letter, Mark, newest, of_message
+from ingest.commands.dead_letters.stored import IndexEntry, ReplayMark, StoredDeadLetter, from_message, newest
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.dead_letters import topic as names
@@ -28,42 +28,42 @@ class TopicStore:
 
     def __init__(self, kafka: Kafka, topic: str) -> None:
         self._kafka = kafka.with_topic(topic).with_group(f"ingest-dead-letters-{secrets.token_hex(4)}")
-        self._writer = ConfirmedProducer(kafka)
+        self._producer = ConfirmedProducer(kafka)
 
     @property
-    def place(self) -> str:
-        """The topic, in words."""
+    def name(self) -> str:
+        """The topic's name in printed text."""
         return f"dead-letter topic {self._kafka.topic}"
 
-    def index(self) -> list[Entry]:
-        """Every dead letter up to the ends as they are now. Raises FatalError (exit code KAFKA)."""
+    def index(self) -> list[IndexEntry]:
+        """Every dead letter up to the current end offsets. Raises FatalError (exit code KAFKA)."""
         bounds = metadata.watermarks(self._kafka, metadata.topic_partitions(self._kafka))
         open_ends = {partition: end for partition, (low, end) in bounds.items() if low < end}
-        entries: list[Entry] = []
-        marks: list[Mark] = []
+        entries: list[IndexEntry] = []
+        marks: list[ReplayMark] = []
         reader = consumer.PartitionConsumer(
             self._kafka, tuple(open_ends), on_trouble=lambda _: None, on_committed=lambda *_: None
         )
         try:
             reader.assign({partition: bounds[partition][0] for partition in open_ends})
-            heard = time.monotonic()
+            last_answer = time.monotonic()
             while open_ends:
                 polled = reader.poll(_MESSAGES, _POLL_S)
                 reached = dict(polled.ends)
                 for message in polled.chunk.messages if polled.chunk is not None else ():
-                    found = of_message(message)
-                    if isinstance(found, Letter):
+                    found = from_message(message)
+                    if isinstance(found, StoredDeadLetter):
                         entries.append(found.entry)
                     elif found is not None:
                         marks.append(found)
                     reached[message.partition() or 0] = (message.offset() or 0) + 1
                 for partition, next_offset in reached.items():
-                    heard = time.monotonic()
+                    last_answer = time.monotonic()
                     if next_offset >= open_ends.get(partition, next_offset + 1):
                         del open_ends[partition]
-                if time.monotonic() - heard > _SILENCE_S:
+                if time.monotonic() - last_answer > _SILENCE_S:
                     raise FatalError(
-                        f"{self.place} at {self._kafka.brokers} has sent nothing for {_SILENCE_S:g} s; check the "
+                        f"{self.name} at {self._kafka.brokers} has sent nothing for {_SILENCE_S:g} s; check the "
                         "brokers and the right to READ it",
                         exit_code=ExitCode.KAFKA,
                     )
@@ -71,39 +71,39 @@ class TopicStore:
             reader.close()
         return newest(entries, marks)
 
-    def read(self, entries: Sequence[Entry]) -> list[Letter]:
-        """These letters with their messages, in this order. Raises FatalError (exit code KAFKA)."""
+    def read(self, entries: Sequence[IndexEntry]) -> list[StoredDeadLetter]:
+        """These dead letters with their messages, in this order. Raises FatalError (exit code KAFKA)."""
         wanted: dict[int, list[int]] = {}
-        for partition, offset in sorted(entry.place for entry in entries):
+        for partition, offset in sorted(entry.location for entry in entries):
             wanted.setdefault(partition, []).append(offset)
         try:
             messages = refetch(self._kafka, wanted)
         except RetryableError as failed:
-            raise FatalError(f"{self.place}: {failed}", exit_code=ExitCode.KAFKA) from None
-        letters = [of_message(message) for message in messages]
-        found = {letter.entry.place: letter for letter in letters if isinstance(letter, Letter)}
-        missing = sum(entry.place not in found for entry in entries)
+            raise FatalError(f"{self.name}: {failed}", exit_code=ExitCode.KAFKA) from None
+        letters = [from_message(message) for message in messages]
+        found = {letter.entry.location: letter for letter in letters if isinstance(letter, StoredDeadLetter)}
+        missing = sum(entry.location not in found for entry in entries)
         if missing:
             raise FatalError(
-                f"{self.place}: {missing:,} letters can't be read any more; has retention removed them?",
+                f"{self.name}: {missing:,} dead letters can't be read any more; has retention removed them?",
                 exit_code=ExitCode.KAFKA,
             )
-        return [found[entry.place] for entry in entries]
+        return [found[entry.location] for entry in entries]
 
     def lock(self) -> None:
-        """Nothing to lock: see above."""
+        """Do nothing: a topic has no lock."""
 
-    def mark(self, entries: Sequence[Entry], to: str) -> None:
-        """Confirmed by Kafka when this returns. Raises FatalError (exit code KAFKA) when it isn't."""
+    def mark(self, entries: Sequence[IndexEntry], to: str) -> None:
+        """Record that these were replayed. Raises FatalError (exit code KAFKA) when Kafka doesn't confirm it."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        confirmed(self._writer, [self._mark(entry, to, now) for entry in entries])
+        confirmed(self._producer, [self._mark(entry, to, now) for entry in entries])
 
     def close(self) -> None:
-        """Let go of the producer."""
-        self._writer.close()
+        """Close the producer."""
+        self._producer.close()
 
-    def _mark(self, entry: Entry, to: str, now: str) -> Record:
-        said = {
+    def _mark(self, entry: IndexEntry, to: str, now: str) -> Record:
+        headers = {
             names.TOPIC: entry.origin.topic,
             names.PARTITION: entry.origin.partition,
             names.OFFSET: entry.origin.offset,
@@ -114,6 +114,6 @@ class TopicStore:
         return Record(
             topic=self._kafka.topic,
             value=None,
-            headers=[(name, str(value).encode()) for name, value in said.items()],
-            partition=entry.place[0],
+            headers=[(name, str(value).encode()) for name, value in headers.items()],
+            partition=entry.location[0],
         )

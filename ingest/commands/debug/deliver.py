@@ -1,10 +1,11 @@
-"""`--send` and `--commit`: what a worker would do, once and in the open.
+"""`--send` and `--commit`: the upload and the commit of a worker, in one attempt.
 
-1. One attempt a batch. A worker sends again for as long as it takes; here its answer is shown, and that is all.
-2. Only what Arize acknowledged is committed, its rejected neighbours having become durable dead letters before.
-3. The group's commit is read again before a batch is sent and before it is committed. If somebody else has moved it, a
-   supervisor is at work: nothing more is sent, nothing is committed.
-4. The commit is a worker's: the ack tracker's watermark, with the counts and ranges of the commits before it.
+Rules
+1. A batch gets one attempt. A worker would send it again until Arize answers; here the answer is shown instead.
+2. Only acknowledged rows are committed, and only after the dead letters among their neighbours are durable.
+3. The group's commit is read again before a batch is sent and before it is committed. If it was moved by another
+   process, a supervisor is running: nothing more is sent, and nothing is committed.
+4. The commit is the one that a worker would make: the tracker's checkpoint, with counts and ranges of earlier commits.
 """
 
 import threading
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from ingest.commands.debug.findings import Sent, Settled
+from ingest.commands.debug.trace import CommitTrace, UploadTrace
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
@@ -28,52 +29,58 @@ from ingest.pipeline.offsets.committer import Stored
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Destination
 
-_GRACE_S = 1.0  # the request's own timeout is given this much to speak first
+_GRACE_S = 1.0  # lets the request's own timeout report first
 _COMMIT_S = 30.0
-_DEAD_LETTERS_S = 40.0  # the client itself gives up sooner
-_LOOK_S = 0.02
+_DEAD_LETTERS_S = 40.0  # the Kafka client gives up earlier
+_DURABLE_POLL_S = 0.02
 
 
-class Sender:
-    """Hands batches to Arize, one attempt each."""
+class SingleAttemptUploader:
+    """Sends each batch to Arize in one attempt."""
 
     def __init__(self, config: TopicConfig) -> None:
         """Raises ConfigError when the space or the key of a route is missing."""
-        self._logs = {route.name: ArizeUploader(route) for route in config.routes if route.deliver}
+        self._uploaders = {route.name: ArizeUploader(route) for route in config.routes if route.deliver}
 
-    def send(self, route: RouteConfig, table: pa.Table, destination: Destination | None) -> tuple[Sent, ExitCode]:
-        """Send all rows in one request, as `route` says.
+    def send(
+        self, route: RouteConfig, table: pa.Table, destination: Destination | None
+    ) -> tuple[UploadTrace, ExitCode]:
+        """Send all rows of `table` in one request to the destination of `route`.
 
-        Returns what Arize answered, and the exit code that it calls for.
+        Returns Arize's answer, and the exit code for it.
         """
         attempt = Attempt()
         deadline = threading.Timer(route.arize.timeout_s + _GRACE_S, attempt.cut)
         deadline.daemon = True
         deadline.start()
-        began = time.monotonic()
-        answer, text, now_what, code = "acknowledged", "", "", ExitCode.DONE
+        started = time.monotonic()
+        answer, detail, worker_action, code = "acknowledged", "", "", ExitCode.DONE
         try:
-            self._logs[route.name].send(table, attempt, destination)
+            self._uploaders[route.name].send(table, attempt, destination)
         except RetryableError as fault:
-            answer, text, code = "RetryableError", str(fault), ExitCode.DRAIN_DEADLINE
-            asked = f" (not before {fault.retry_after_s:g} s have passed)" if fault.retry_after_s else ""
-            now_what = f"A worker would send the identical rows again{asked}, for as long as it takes."
+            answer, detail, code = "RetryableError", str(fault), ExitCode.DRAIN_DEADLINE
+            wait = f" after at least {fault.retry_after_s:g} s" if fault.retry_after_s else ""
+            worker_action = f"A worker would send the identical rows again{wait}, until Arize answers."
         except RejectedError as fault:
-            answer, text, code = "RejectedError", str(fault), ExitCode.DRAIN_DEADLINE
-            now_what = "A worker would search for the rows that Arize refuses: only those become dead letters."
+            answer, detail, code = "RejectedError", str(fault), ExitCode.DRAIN_DEADLINE
+            worker_action = (
+                "A worker would bisect the batch to find the rejected rows; only those would become dead letters."
+            )
         except FatalError as fault:
-            answer, text, code = "FatalError", str(fault), fault.exit_code
-            now_what = (
-                f"A worker would halt with exit code {int(fault.exit_code)}, everything unacknowledged uncommitted."
+            answer, detail, code = "FatalError", str(fault), fault.exit_code
+            worker_action = (
+                f"A worker would halt with exit code {int(fault.exit_code)}; unacknowledged rows stay uncommitted."
             )
         finally:
             deadline.cancel()
         rows = table.num_rows
-        return Sent(rows=rows, answer=answer, text=text, now_what=now_what, seconds=time.monotonic() - began), code
+        return UploadTrace(
+            rows=rows, answer=answer, detail=detail, worker_action=worker_action, seconds=time.monotonic() - started
+        ), code
 
 
-class Commits:
-    """The group's commit of one partition, moved only from where it was found."""
+class GuardedCommits:
+    """Commits one partition for the group, but only if nobody else has moved the group's commit since it was read."""
 
     def __init__(
         self, config: TopicConfig, partition: int, tracker: PartitionTracker, found: Checkpoint | None, topic_id: str
@@ -87,22 +94,22 @@ class Commits:
         self._letters: list[DeadLetterBatch] = []
 
     def put(self, letters: DeadLetterBatch) -> None:
-        """Dead letters of a chunk, to be written before the next commit."""
+        """Keep the dead letters of a chunk; they are written before the next commit."""
         self._letters.append(letters)
 
     @property
     def waiting(self) -> bool:
-        """Something is read that no commit covers yet."""
+        """Messages were read that no commit covers yet."""
         if self._expected is None:
             return bool(self._letters)
         return bool(self._letters) or self._tracker.checkpoint().next_offset > self._expected.next_offset
 
     def moved_by_others(self) -> str:
-        """Rule 3: why nothing may be committed any more, empty when all is as it was left."""
+        """Rule 3: the reason why nothing may be committed any more; empty if the commit is unchanged."""
         topic_id = metadata.topic_id(self._kafka)
         if self._topic_id and topic_id != self._topic_id:
             return (
-                f"topic {self._kafka.topic} is not the one that was read: its id was {self._topic_id}, now it is "
+                f"topic {self._kafka.topic} is not the topic that was read: its id was {self._topic_id}, and now it is "
                 f"{topic_id or 'unknown'}"
             )
         now = metadata.committed_progress(self._kafka, [self._partition])[self._partition]
@@ -111,20 +118,20 @@ class Commits:
         before = "nothing" if self._expected is None else f"offset {self._expected.next_offset}"
         after = "nothing" if now is None else f"offset {now.next_offset}"
         return (
-            f"group {self._kafka.group} was committed at {before} and is now at {after}: somebody else commits for "
-            "it. Stop the supervisor that reads this partition first"
+            f"the committed offset of group {self._kafka.group} changed from {before} to {after}: another process "
+            "commits for it. Stop the supervisor that reads this partition first"
         )
 
-    def settle(self, batches: Sequence[Batch]) -> Settled:
-        """Dead letters first, then the commit of everything that is settled now, `batches` being acknowledged.
+    def settle(self, batches: Sequence[Batch]) -> CommitTrace:
+        """Write dead letters, then commit everything that is settled; `batches` are acknowledged.
 
         Raises FatalError (exit code KAFKA) when Kafka can't be asked.
         """
         letters = [letter for each in self._letters for letter in each.letters]
-        if why := self.moved_by_others():
-            return self._settled(0, why)
-        if why := self._not_durable(letters):
-            return self._settled(0, f"dead letters can't be written to {self._sink.place}: {why}")
+        if reason := self.moved_by_others():
+            return self._refused(0, reason)
+        if reason := self._write_dead_letters(letters):
+            return self._refused(0, f"dead letters can't be written to {self._sink.place}: {reason}")
         for each in self._letters:
             for ticket, dead in each.tickets:
                 ticket.release(dead=dead)
@@ -135,8 +142,8 @@ class Commits:
                     ticket.release()
         return self._commit(len(letters))
 
-    def _not_durable(self, letters: Sequence[DeadLetter]) -> str:
-        """Write `letters`, once; why they are not safe, empty when they are."""
+    def _write_dead_letters(self, letters: Sequence[DeadLetter]) -> str:
+        """Write `letters` in one attempt; returns the reason why they are not durable, empty if they are."""
         if not letters:
             return ""
         deadline = time.monotonic() + _DEAD_LETTERS_S
@@ -145,7 +152,7 @@ class Commits:
             while not self._sink.durable():
                 if time.monotonic() >= deadline:
                     return f"not confirmed within {_DEAD_LETTERS_S:g} s"
-                time.sleep(_LOOK_S)
+                time.sleep(_DURABLE_POLL_S)
         except OSError as error:
             return error.strerror or str(error)
         except RetryableError as error:
@@ -154,16 +161,16 @@ class Commits:
             self._sink.close()
         return ""
 
-    def _commit(self, dead_letters: int) -> Settled:
+    def _commit(self, dead_letters: int) -> CommitTrace:
         mark = self._tracker.checkpoint()
         if self._expected is not None and mark.next_offset < self._expected.next_offset:
-            return self._settled(dead_letters, "it would rewind the group")
+            return self._refused(dead_letters, "the commit would rewind the group")
         answers: list[tuple[Stored, Sequence[str]]] = []
-        trouble: list[str] = []
+        problems: list[str] = []
         reader = consumer.PartitionConsumer(
             self._kafka,
             (self._partition,),
-            on_trouble=trouble.append,
+            on_trouble=problems.append,
             on_committed=lambda stored, faults: answers.append((stored, faults)),
         )
         try:
@@ -173,23 +180,23 @@ class Commits:
                 reader.poll(1, 0.1)
         finally:
             reader.close()
-        stored, faults = answers[0] if answers else ({}, trouble[-1:] or [f"no answer within {_COMMIT_S:g} s"])
+        stored, faults = answers[0] if answers else ({}, problems[-1:] or [f"no answer within {_COMMIT_S:g} s"])
         if stored.get(self._partition, (None, ""))[0] != mark.next_offset:
-            return self._settled(dead_letters, f"Kafka did not take the commit: {'; '.join(faults)}")
+            return self._refused(dead_letters, f"Kafka did not accept the commit: {'; '.join(faults)}")
         self._expected = decode(mark.next_offset, encode(mark))
-        return Settled(
+        return CommitTrace(
             dead_letters=dead_letters,
-            directory=self._sink.place,
+            dead_letter_store=self._sink.place,
             next_offset=mark.next_offset,
             committed=True,
-            text="",
+            detail="",
         )
 
-    def _settled(self, dead_letters: int, why: str) -> Settled:
-        return Settled(
+    def _refused(self, dead_letters: int, reason: str) -> CommitTrace:
+        return CommitTrace(
             dead_letters=dead_letters,
-            directory=self._sink.place,
+            dead_letter_store=self._sink.place,
             next_offset=self._tracker.checkpoint().next_offset,
             committed=False,
-            text=why,
+            detail=reason,
         )

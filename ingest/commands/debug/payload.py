@@ -1,8 +1,9 @@
-"""Payloads spelled for people: readable, never longer than a screen bears, and harmless to a terminal.
+"""Formats payloads for a terminal: readable, of limited length, and harmless.
 
-1. What is not printable is escaped: a payload must not move the cursor, colour the screen or turn its text around.
-2. What is cut off is told, with the whole length.
-3. JSON is laid out by its text, not by its values: digits, duplicate keys and escapes stay as they were sent.
+Rules
+1. Characters that are not printable are escaped: a payload must not move the cursor, change colours or reverse text.
+2. Where text is cut off, its full length is shown.
+3. JSON is laid out from its text, not from its values: digits, duplicate keys and escapes stay as they were sent.
 """
 
 import json
@@ -65,7 +66,7 @@ def moment(at_ms: int) -> str:
 
 
 def value_lines(raw: bytes, *, is_json: bool) -> list[str]:
-    r"""A message's value: JSON with a line for each key, anything else as it is; what is not UTF-8 stands as \xNN."""
+    r"""A message's value: JSON with a line for each key, other text unchanged; bytes that are not UTF-8 as \xNN."""
     whole = raw.decode(errors="backslashreplace")
     shown = whole[:VALUE_CHARACTERS]
     lines = _laid_out(shown) if is_json else shown.split("\n")

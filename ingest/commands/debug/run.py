@@ -1,10 +1,12 @@
-"""`ingest debug`: one partition, one process, every step in the open.
+"""`ingest debug`: traces the messages of one partition through the steps of a worker.
 
-1. Nothing is sent and nothing is committed unless asked for. Messages are read under a group of its own that commits
-   nothing; the configured group's commits are only looked at, and the group is never joined.
-2. The steps are a worker's own: tracker, decoder, batches, and with --send its log step.
+Rules
+1. Nothing is sent or committed without --send or --commit. Messages are read under a group of their own that commits
+   nothing; the configured group's commits are only read, and the group is not joined.
+2. The steps are those of a worker: tracker, decoder, batches, and with --send the upload.
 3. Reading ends after `limit` messages or at the end of the partition; with `follow` it waits there for more.
-4. With --commit reading starts exactly where a worker would start, and ends at the first batch that Arize did not take.
+4. With --commit, reading starts exactly where a worker would start, and ends at the first batch that is not
+   acknowledged.
 5. A batch is shown (and sent) when it is full, when a column changes its type, and at the end.
 """
 
@@ -13,14 +15,15 @@ import time
 from datetime import datetime
 from typing import TextIO
 
-from ingest.accounting.files import account_of, recorded
+from ingest.accounting.files import account_store, recorded_checkpoints
 from ingest.commands.debug import debugger, start_offset
-from ingest.commands.debug.deliver import Commits, Sender
-from ingest.commands.debug.findings import Begin, End, Note, Show, Timing
-from ingest.commands.debug.lines import JsonShow
-from ingest.commands.debug.steps import Steps, Stop
-from ingest.commands.debug.text import TextShow
+from ingest.commands.debug.deliver import GuardedCommits, SingleAttemptUploader
+from ingest.commands.debug.json_lines import JsonOutput
+from ingest.commands.debug.steps import Steps, StopReading
+from ingest.commands.debug.text import TextOutput
+from ingest.commands.debug.trace import Note, Timing, TraceOutput, TraceStart, TraceSummary
 from ingest.commands.debug.traced_intake import TracedIntake, decode_error
+from ingest.commands.options import topic_missing
 from ingest.config.checks import check_delivery
 from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
@@ -48,26 +51,26 @@ def run(
     commit: bool = False,
     follow: bool = False,
     debugger: bool = False,
-    show: Show,
+    output: TraceOutput,
 ) -> ExitCode:
-    """Read up to `limit` messages of `partition` from `start` on, and show each step.
+    """Read up to `limit` messages of `partition` from `start` on, and write each step to `output`.
 
     Returns DONE; with `send` CREDENTIALS when Arize refused the key, DRAIN_DEADLINE when rows stay unacknowledged or
-    uncommitted. Raises FatalError: USAGE for arguments that contradict each other or the log, KAFKA, EXPIRED when the
-    committed offset is no longer in the log. Raises ConfigError for settings that can't work.
+    uncommitted. Raises FatalError with exit code USAGE for arguments that contradict each other or the log, KAFKA, or
+    EXPIRED when the committed offset is no longer in the log. Raises ConfigError for settings that can't work.
     """
     if commit and not send:
-        raise start_offset.usage(
-            "--commit goes with --send only: committing messages that were not sent would lose them. To step over bad "
-            "messages use --send --commit too: they go to the dead letters"
+        raise start_offset.usage_error(
+            "--commit requires --send: committing messages that were not sent would lose them. To skip bad messages, "
+            "use --send --commit: they become dead letters"
         )
     wanted = start_offset.parse(start, datetime.now().astimezone())
     topic = _only_topic(settings)
     if send:
         check_delivery(settings)
     elif not topic.kafka.topic:
-        raise ConfigError("[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC")
-    session = _Session(topic, partition, limit, show, follow=follow, debugger=debugger)
+        raise topic_missing()
+    session = _DebugSession(topic, partition, limit, output, follow=follow, debugger=debugger)
     start_at, carried = session.begin(wanted, send=send, commit=commit)
     return session.read(start_at, carried, send=send, commit=commit)
 
@@ -75,36 +78,38 @@ def run(
 def _only_topic(settings: Config) -> TopicConfig:
     if len(settings.topics) > 1:
         names = ", ".join(topic.kafka.topic for topic in settings.topics)
-        raise ConfigError(f"--partition is one of which topic? Choose it with --topic; there are {names}")
+        raise ConfigError(f"--partition: of which topic? Select one with --topic; the configured topics are {names}")
     return settings.topics[0]
 
 
-def screen(stream: TextIO, *, json: bool, debugger: bool) -> Show:
-    """Where findings are written. Raises FatalError (exit code USAGE) for a debugger amid JSON lines."""
+def open_output(stream: TextIO, *, json: bool, debugger: bool) -> TraceOutput:
+    """The output for `stream`. Raises FatalError (exit code USAGE) for a debugger together with JSON."""
     if json and debugger:
-        raise start_offset.usage("--json and --pdb don't go together: the debugger's words are no JSON lines")
-    return JsonShow(stream) if json else TextShow(stream)
+        raise start_offset.usage_error("--json and --pdb can't be combined: the debugger does not print JSON")
+    return JsonOutput(stream) if json else TextOutput(stream)
 
 
-class _Session:
+class _DebugSession:
     def __init__(
-        self, settings: TopicConfig, partition: int, limit: int, show: Show, *, follow: bool, debugger: bool
+        self, settings: TopicConfig, partition: int, limit: int, output: TraceOutput, *, follow: bool, debugger: bool
     ) -> None:
         self._settings = settings
         self._kafka = settings.kafka.with_group(f"ingest-debug-{secrets.token_hex(4)}")
         self._partition = partition
         self._limit = limit
-        self._show = show
+        self._output = output
         self._follow = follow
         self._debugger = debugger
         self._shape = TopicShape("", ())
 
-    # --- where it starts -----------------------------------------------------------------------
+    # --- the start -----------------------------------------------------------------------------
 
-    def begin(self, wanted: start_offset.From, *, send: bool, commit: bool) -> tuple[int, Checkpoint | None]:
-        """Find the start and say why it is there; with what the group's commit carries if reading goes on from it."""
+    def begin(self, wanted: start_offset.RequestedStart, *, send: bool, commit: bool) -> tuple[int, Checkpoint | None]:
+        """Find the offset to start from; returned with the group's checkpoint if reading continues from it."""
         kafka, partition = self._settings.kafka, self._partition
-        self._show.show(Note(text=f"asking Kafka at {kafka.brokers}; if it is away, that takes a minute to be sure of"))
+        self._output.write(
+            Note(text=f"asking Kafka at {kafka.brokers}; if it can't be reached, this takes up to a minute")
+        )
         existing = metadata.topic_partitions(self._kafka)
         if partition not in existing:
             raise ConfigError(
@@ -117,9 +122,8 @@ class _Session:
         at_time = metadata.offset_at(self._kafka, partition, wanted.number) if wanted.kind == "time" else None
         worker, by = first_offset(kafka, found, bounds)
         self._shape = TopicShape(metadata.topic_id(kafka), existing)
-        record = recorded(
-            account_of(self._settings.account), kafka.topic, kafka.group, [partition] if found is None else []
-        )
+        missing = [partition] if found is None else []
+        record = recorded_checkpoints(account_store(self._settings.account), kafka.topic, kafka.group, missing)
         lost: FatalError | None = None
         try:
             begins = choose_starts(
@@ -136,30 +140,30 @@ class _Session:
             worker = resume_after_gap(kafka, partition, worker, bounds)
         except FatalError as expired:
             lost = expired
-        chosen = start_offset.choose(wanted, kafka, partition, worker=worker, bounds=bounds, at_time=at_time)
-        why = chosen.why
+        chosen = start_offset.resolve(wanted, kafka, partition, worker=worker, bounds=bounds, at_time=at_time)
+        reason = chosen.reason
         if wanted.kind == "committed":
-            why = f"where group {kafka.group} goes on"
+            reason = f"where group {kafka.group} continues"
             if found is None:
-                why = f"nothing is committed, so a worker would start at the {by} message ([kafka] start)"
+                reason = f"nothing is committed, so a worker would start at the {by} message ([kafka] start)"
         if commit:
             start_offset.check_commit(chosen.offset, worker, kafka.group)
-        self._show.show(
-            Begin(
+        self._output.write(
+            TraceStart(
                 brokers=kafka.brokers,
                 topic=kafka.topic,
                 partition=partition,
-                partitions=len(existing),
-                low=bounds[0],
-                end=bounds[1],
+                partition_count=len(existing),
+                low_offset=bounds[0],
+                end_offset=bounds[1],
                 group=kafka.group,
-                committed=None if found is None else found.next_offset,
+                committed_next_offset=None if found is None else found.next_offset,
                 lag=None if found is None else max(bounds[1] - found.next_offset, 0),
                 acknowledged=0 if found is None else found.counts.acknowledged,
                 dead_lettered=0 if found is None else found.counts.dead_lettered,
                 settled_above=0 if found is None else sum(settled.counts.total for settled in found.ranges),
-                start=chosen.offset,
-                why=why,
+                start_offset=chosen.offset,
+                start_reason=reason,
                 limit=self._limit,
                 reading_group=self._kafka.group,
                 send=send,
@@ -168,14 +172,16 @@ class _Session:
         )
         if lost is not None:
             if wanted.kind == "committed" or commit:
-                raise FatalError(f"{lost}. To look at what is there: --from earliest", exit_code=lost.exit_code)
-            self._show.show(Note(text=f"a worker would halt here: {lost}", bad=True))
+                raise FatalError(
+                    f"{lost}. To read the messages that remain, use --from earliest", exit_code=lost.exit_code
+                )
+            self._output.write(Note(text=f"a worker would halt here: {lost}", problem=True))
         return chosen.offset, found if chosen.offset == worker and lost is None else None
 
-    # --- the loop ------------------------------------------------------------------------------
+    # --- reading -------------------------------------------------------------------------------
 
     def read(self, start: int, carried: Checkpoint | None, *, send: bool, commit: bool) -> ExitCode:
-        """Turn until the limit, the end, or somebody wants to leave."""
+        """Read until the limit, the end of the partition, Ctrl-C, or the debugger's quit."""
         tracker = PartitionTracker(
             self._partition,
             start if carried is None else carried.next_offset,
@@ -185,59 +191,62 @@ class _Session:
         )
         tracker.advance(start)
         settled = () if carried is None else carried.ranges
-        watch = TracedIntake(self._settings, tracker, settled, self._show, limit=self._limit, at_bad=self._stop_at_bad)
-        sender = Sender(self._settings) if send else None
+        intake = TracedIntake(
+            self._settings, tracker, settled, self._output, limit=self._limit, at_bad=self._stop_at_bad
+        )
+        sender = SingleAttemptUploader(self._settings) if send else None
         topic_id = self._shape.topic_id
-        commits = Commits(self._settings, self._partition, tracker, carried, topic_id) if commit else None
+        commits = GuardedCommits(self._settings, self._partition, tracker, carried, topic_id) if commit else None
         reader = consumer.PartitionConsumer(
             self._kafka,
             (self._partition,),
-            on_trouble=lambda text: self._show.show(Note(text=f"Kafka: {text}", bad=True)),
+            on_trouble=lambda text: self._output.write(Note(text=f"Kafka: {text}", problem=True)),
             on_committed=lambda *_: None,
         )
-        steps = Steps(watch, sender, commits, self._show)
+        steps = Steps(intake, sender, commits, self._output)
         try:
             reader.assign({self._partition: tracker.position})
-            steps.stopped = self._turn(reader, tracker, watch, steps)
+            steps.stop_reason = self._read(reader, tracker, intake, steps)
             steps.flush(leaving=True)
             code = ExitCode.DONE
         except KeyboardInterrupt:
-            steps.stopped, code = "interrupted; what Arize has not acknowledged by now stays uncommitted", ExitCode.DONE
-        except Stop as stopped:
-            steps.stopped, code = str(stopped), stopped.code
+            steps.stop_reason = "interrupted; rows that Arize has not acknowledged stay uncommitted"
+            code = ExitCode.DONE
+        except StopReading as stopped:
+            steps.stop_reason, code = str(stopped), stopped.code
         finally:
             reader.close()
-        self._end(tracker, watch, steps)
+        self._end(tracker, intake, steps)
         return code
 
-    def _turn(
-        self, reader: consumer.PartitionConsumer, tracker: PartitionTracker, watch: TracedIntake, steps: Steps
+    def _read(
+        self, reader: consumer.PartitionConsumer, tracker: PartitionTracker, intake: TracedIntake, steps: Steps
     ) -> str:
-        """Read and decode to the limit or the end; which of them it was."""
-        asked = heard = time.monotonic()
-        while (left := self._limit - watch.messages) > 0:
-            if self._show.gone:
-                raise Stop("nobody reads what is shown")
-            room = min(left, self._settings.batch.chunk_events, watch.intake.room())
+        """Read and decode until the limit or the end of the partition; returns why reading ended."""
+        asked = last_answer = time.monotonic()
+        while (left := self._limit - intake.messages) > 0:
+            if self._output.closed:
+                raise StopReading("the reader of the output has gone away")
+            room = min(left, self._settings.batch.chunk_events, intake.intake.room())
             polled = reader.poll(room, _POLL_S)
             now = time.monotonic()
             if polled.out_of_range:
                 raise FatalError(
                     f"topic {self._settings.kafka.topic} partition {self._partition}: the log no longer holds offset "
-                    f"{tracker.position}; retention has just removed it. Start again",
+                    f"{tracker.position}, because retention has just removed it. Run the command again",
                     exit_code=ExitCode.EXPIRED,
                 )
             if polled.chunk is not None:
                 steps.polled(len(polled.chunk.messages), now - asked)
-                steps.taken(watch.take(polled.chunk, now - asked))
+                steps.taken(intake.take(polled.chunk, now - asked))
                 steps.flush(leaving=False)
-                asked = heard = time.monotonic()
+                asked = last_answer = time.monotonic()
             for end in polled.ends.values():
                 tracker.advance(end)
-                heard = float("inf")  # from now on silence is only the end
+                last_answer = float("inf")  # from now on silence only means that there are no new messages
                 if not self._follow:
-                    return f"offset {end} is the end of the partition; --follow waits there for more"
-            if now - heard >= _SILENCE_S:
+                    return f"offset {end} is the end of the partition; --follow waits for new messages"
+            if now - last_answer >= _SILENCE_S:
                 raise FatalError(
                     f"Kafka at {self._settings.kafka.brokers} has sent nothing of topic {self._settings.kafka.topic} "
                     f"partition {self._partition} for {_SILENCE_S:g} s; check the brokers and the partition's leader",
@@ -250,30 +259,30 @@ class _Session:
             return
         self._debugger = False  # the first one only
         if not debugger.at_bad_message(letter.message, decode_error(letter)):
-            raise Stop(
-                f"left from the debugger at offset {letter.message.offset()}; what was not sent before is not sent"
+            raise StopReading(
+                f"the debugger was quit at offset {letter.message.offset()}; rows not sent by then are not sent"
             )
 
-    def _end(self, tracker: PartitionTracker, watch: TracedIntake, steps: Steps) -> None:
+    def _end(self, tracker: PartitionTracker, intake: TracedIntake, steps: Steps) -> None:
         kafka = self._settings.kafka
         found = metadata.committed_progress(kafka, [self._partition])[self._partition]
         _, end = metadata.watermarks(self._kafka, [self._partition])[self._partition]
         timings = [Timing(step=step, count=count, seconds=seconds) for step, (count, seconds) in steps.timings.items()]
-        timings.insert(1, Timing(step="decode", count=watch.messages, seconds=watch.decode_s))
-        self._show.show(
-            End(
-                messages=watch.messages,
-                accepted=watch.accepted,
-                settled=watch.settled,
-                rejected=watch.rejected,
+        timings.insert(1, Timing(step="decode", count=intake.messages, seconds=intake.decode_s))
+        self._output.write(
+            TraceSummary(
+                messages=intake.messages,
+                accepted=intake.accepted,
+                settled=intake.settled,
+                rejected=intake.rejected,
                 acknowledged=steps.acknowledged,
-                next_offset=tracker.position,
+                position=tracker.position,
                 group=kafka.group,
-                committed=None if found is None else found.next_offset,
+                committed_next_offset=None if found is None else found.next_offset,
                 lag=None if found is None else max(end - found.next_offset, 0),
                 timings=timings,
-                stopped=steps.stopped,
-                nulled=watch.nulled,
-                ignored=watch.ignored,
+                stop_reason=steps.stop_reason,
+                nulled=intake.nulled,
+                ignored=intake.ignored,
             )
         )

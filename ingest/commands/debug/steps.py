@@ -1,10 +1,10 @@
-"""What follows decoding: each batch is shown, sent if that was asked for, and committed if that was asked for too."""
+"""The steps after decoding: each batch is shown, sent with --send, and committed with --commit."""
 
 import time
 
-from ingest.commands.debug.deliver import Commits, Sender
-from ingest.commands.debug.findings import Show
-from ingest.commands.debug.traced_intake import TracedIntake, seen_batch
+from ingest.commands.debug.deliver import GuardedCommits, SingleAttemptUploader
+from ingest.commands.debug.trace import TraceOutput
+from ingest.commands.debug.traced_intake import TracedIntake, trace_batch
 from ingest.config.resolve import RouteConfig
 from ingest.errors import ExitCode
 from ingest.pipeline.arize import uploader
@@ -12,8 +12,8 @@ from ingest.pipeline.delivery.batch import Batch
 from ingest.pipeline.intake import Taken
 
 
-class Stop(Exception):  # noqa: N818  not always an error
-    """Read no further; the text says why, `code` is the exit code."""
+class StopReading(Exception):  # noqa: N818  not always an error
+    """Ends reading; the text is the reason, `code` the exit code."""
 
     def __init__(self, text: str, code: ExitCode = ExitCode.DONE) -> None:
         self.code = code
@@ -21,62 +21,75 @@ class Stop(Exception):  # noqa: N818  not always an error
 
 
 class Steps:
-    """Carries batches on; `timings` maps a step to its rows and wall seconds, `stopped` says why it ended."""
+    """Takes batches from the intake to the commit.
 
-    def __init__(self, watch: TracedIntake, sender: Sender | None, commits: Commits | None, show: Show) -> None:
-        self._watch = watch
+    `timings` maps a step to its rows and wall seconds, `stop_reason` says why reading ended. `sender` is None without
+    --send, `commits` is None without --commit.
+    """
+
+    def __init__(
+        self,
+        intake: TracedIntake,
+        sender: SingleAttemptUploader | None,
+        commits: GuardedCommits | None,
+        output: TraceOutput,
+    ) -> None:
+        self._intake = intake
         self._sender = sender
         self._commits = commits
-        self._show = show
+        self._output = output
         self.timings = {"poll": (0, 0.0), "to DataFrame": (0, 0.0)}
         self.acknowledged = 0
-        self.stopped = ""
+        self.stop_reason = ""
 
     def polled(self, messages: int, seconds: float) -> None:
-        """A poll brought messages."""
-        self._took("poll", messages, seconds)
+        """Record the time of a poll that returned messages."""
+        self._add_time("poll", messages, seconds)
 
     def taken(self, taken: Taken) -> None:
-        """A chunk was decoded; its dead letters wait for the next commit."""
+        """Keep the dead letters of a decoded chunk for the next commit."""
         if self._commits is not None:
             self._commits.put(taken.letters)
 
     def flush(self, *, leaving: bool) -> None:
-        """Show, send and commit the batches that are due. Raises Stop when one is not acknowledged or committed."""
-        for route, batch in self._watch.batches(leaving=leaving):
+        """Show, send and commit the batches that are due; when `leaving`, all of them.
+
+        Raises StopReading when a batch is not acknowledged or not committed.
+        """
+        for route, batch in self._intake.batches(leaving=leaving):
             self._batch(route, batch)
         if leaving and self._commits is not None and self._commits.waiting:
-            self._settle([])
+            self._commit([])
 
     def _batch(self, route: RouteConfig, batch: Batch) -> None:
         table = batch.table()
-        began = time.monotonic()
+        started = time.monotonic()
         uploader.to_frame(table)
-        frame_s = time.monotonic() - began
-        self._took("to DataFrame", batch.rows, frame_s)
-        self._show.show(seen_batch(route, batch, table, frame_s))
+        to_dataframe_s = time.monotonic() - started
+        self._add_time("to DataFrame", batch.rows, to_dataframe_s)
+        self._output.write(trace_batch(route, batch, table, to_dataframe_s))
         if self._sender is None:
             return
-        if self._commits is not None and (why := self._commits.moved_by_others()):
-            raise Stop(f"nothing more is sent: {why}", ExitCode.DRAIN_DEADLINE)
-        sent, code = self._sender.send(route, table, batch.destination)
-        self._show.show(sent)
-        self._took("log", batch.rows, sent.seconds)
+        if self._commits is not None and (reason := self._commits.moved_by_others()):
+            raise StopReading(f"nothing more is sent: {reason}", ExitCode.DRAIN_DEADLINE)
+        upload, code = self._sender.send(route, table, batch.destination)
+        self._output.write(upload)
+        self._add_time("upload", batch.rows, upload.seconds)
         if code is not ExitCode.DONE:
-            raise Stop("Arize did not acknowledge the rows; nothing of this batch is committed", code)
+            raise StopReading("Arize did not acknowledge the rows; nothing of this batch is committed", code)
         self.acknowledged += batch.rows
         if self._commits is not None:
-            self._settle([batch])
+            self._commit([batch])
 
-    def _settle(self, batches: list[Batch]) -> None:
+    def _commit(self, batches: list[Batch]) -> None:
         if self._commits is None:
             return
-        settled = self._commits.settle(batches)
-        self._show.show(settled)
-        if not settled.committed:
-            sent = "; rows that were sent will be sent again by a worker" if batches else ""
-            raise Stop(f"nothing is committed{sent}", ExitCode.DRAIN_DEADLINE)
+        commit = self._commits.settle(batches)
+        self._output.write(commit)
+        if not commit.committed:
+            repeated = "; a worker will send the rows of this batch again" if batches else ""
+            raise StopReading(f"nothing is committed{repeated}", ExitCode.DRAIN_DEADLINE)
 
-    def _took(self, step: str, count: int, seconds: float) -> None:
-        before, spent = self.timings.get(step, (0, 0.0))
-        self.timings[step] = (before + count, spent + seconds)
+    def _add_time(self, step: str, count: int, seconds: float) -> None:
+        earlier_count, earlier_seconds = self.timings.get(step, (0, 0.0))
+        self.timings[step] = (earlier_count + count, earlier_seconds + seconds)

@@ -1,7 +1,7 @@
-"""Findings as text, to be read at three in the morning by somebody who doesn't know the code.
+"""The trace as text, for a person on call who doesn't know the code.
 
-Colours on a terminal; plain text without a single escape code everywhere else, and with NO_COLOR or TERM=dumb.
-Offsets stand without separators: they are there to be copied into the next command.
+It has colours on a terminal, and no escape codes anywhere else or with NO_COLOR or TERM=dumb. Offsets are printed
+without separators, so that they can be copied into the next command.
 """
 
 import io
@@ -14,36 +14,37 @@ from rich.console import Console
 from rich.text import Text
 
 from ingest.commands.debug import payload
-from ingest.commands.debug.findings import (
-    BatchSeen,
-    Begin,
-    ChunkSeen,
-    End,
-    Finding,
-    MessageSeen,
+from ingest.commands.debug.output import OutputStream
+from ingest.commands.debug.trace import (
+    BatchTrace,
+    ChunkTrace,
+    CommitTrace,
+    MessageTrace,
     Note,
-    Sent,
-    Settled,
+    TraceRecord,
+    TraceStart,
+    TraceSummary,
+    UploadTrace,
 )
-from ingest.commands.debug.output import Output
 from ingest.records import KafkaMessage
 from ingest.status.formatting import amount, count
 
-_NO_JSON = {"not_json", "tombstone"}
+_NOT_JSON_REASONS = {"not_json", "tombstone"}
 _TIMESTAMPS = {1: "set by the producer", 2: "set by the broker"}
 
 
-class TextShow:
-    """Writes each finding as a paragraph."""
+class TextOutput:
+    """Writes each record as a paragraph."""
 
     def __init__(self, stream: TextIO) -> None:
-        seen = Console(file=stream)
-        coloured = stream.isatty() and seen.is_terminal and not seen.no_color and not seen.is_dumb_terminal
-        # Laid out in memory first: a stream that breaks is the paper's business, and rich would end the process.
-        self._page = io.StringIO()
+        detected = Console(file=stream)
+        plain = detected.no_color or detected.is_dumb_terminal
+        coloured = stream.isatty() and detected.is_terminal and not plain
+        # Formatted in memory first: on a broken stream rich would end the process, OutputStream does not.
+        self._buffer = io.StringIO()
         # Without a colour system rich writes no escape code at all, not even for bold.
         self._console = Console(
-            file=self._page,
+            file=self._buffer,
             color_system="standard" if coloured else None,
             force_terminal=coloured,
             soft_wrap=True,
@@ -51,56 +52,63 @@ class TextShow:
             markup=False,
         )
 
-        self._paper = Output(stream)
+        self._output = OutputStream(stream)
 
     @property
-    def gone(self) -> bool:
-        """Nobody reads any more."""
-        return self._paper.gone
+    def closed(self) -> bool:
+        """The reader of the output has gone away."""
+        return self._output.closed
 
-    def show(self, finding: Finding) -> None:
-        """Write it, now."""
-        self._show(finding)
-        self._paper.write(self._page.getvalue())
-        self._page.seek(0)
-        self._page.truncate()
+    def write(self, record: TraceRecord) -> None:
+        """Write one record immediately."""
+        self._format(record)
+        self._output.write(self._buffer.getvalue())
+        self._buffer.seek(0)
+        self._buffer.truncate()
 
     @singledispatchmethod
-    def _show(self, finding: Finding) -> None:
-        raise TypeError(f"{type(finding).__name__} can't be shown")
+    def _format(self, record: TraceRecord) -> None:
+        raise TypeError(f"{type(record).__name__} can't be formatted")
 
-    @_show.register
-    def _begin(self, begin: Begin) -> None:
-        self._head(f"topic {begin.topic}, partition {begin.partition} of {begin.partitions}, Kafka at {begin.brokers}")
-        log = f"offsets {begin.low} to {begin.end - 1}" if begin.end > begin.low else "empty"
-        if begin.committed is None:
-            group = "nothing committed for this partition yet"
+    @_format.register
+    def _start(self, start: TraceStart) -> None:
+        self._head(
+            f"topic {start.topic}, partition {start.partition} of {start.partition_count}, Kafka at {start.brokers}"
+        )
+        log = (
+            f"offsets {start.low_offset} to {start.end_offset - 1}" if start.end_offset > start.low_offset else "empty"
+        )
+        if start.committed_next_offset is None:
+            group = "nothing is committed for this partition yet"
         else:
             group = (
-                f"committed next offset {begin.committed}, lag {count(begin.lag or 0)}; so far "
-                f"{count(begin.acknowledged)} acknowledged, {count(begin.dead_lettered)} dead-lettered"
+                f"committed next offset {start.committed_next_offset}, lag {count(start.lag or 0)}; so far "
+                f"{count(start.acknowledged)} acknowledged, {count(start.dead_lettered)} dead-lettered"
             )
-        if begin.settled_above:
-            group += f"; {amount(begin.settled_above, 'message')} above it already settled"
-        if begin.commit:
-            effects = "--send --commit: accepted rows go to Arize, rejected messages to the dead letters, then commit"
-        elif begin.send:
-            effects = "--send: accepted rows go to Arize; nothing is committed, so a worker will send them again"
+        if start.settled_above:
+            group += f"; {amount(start.settled_above, 'message')} above it already settled"
+        if start.commit:
+            effects = (
+                "--send --commit: accepted rows are sent to Arize, rejected messages become dead letters, then all are "
+                "committed"
+            )
+        elif start.send:
+            effects = "--send: accepted rows are sent to Arize; nothing is committed, so a worker will send them again"
         else:
             effects = "nothing is sent, nothing is committed"
         self._fields(
             {
-                "log": f"{log} (low watermark {begin.low}, end {begin.end})",
-                f"group {begin.group}": group,
-                "reading from": f"{begin.start}: {begin.why}; at most {amount(begin.limit, 'message')}",
-                "reading as": f"group {begin.reading_group}, which commits nothing; group {begin.group} is not joined",
-                "columns": "types are learned from what is read here; a worker that has read more knows more",
+                "log": f"{log} (low watermark {start.low_offset}, end {start.end_offset})",
+                f"group {start.group}": group,
+                "reading from": f"{start.start_offset}: {start.start_reason}; at most {amount(start.limit, 'message')}",
+                "reading as": f"group {start.reading_group}, which commits nothing; group {start.group} is not joined",
+                "columns": "types are learned from the messages read here; a worker that read more may know others",
                 "effects": effects,
             }
         )
 
-    @_show.register
-    def _message(self, seen: MessageSeen) -> None:
+    @_format.register
+    def _message(self, seen: MessageTrace) -> None:
         message = seen.message
         value = message.value()
         size = "no value" if value is None else amount(len(value), "byte")
@@ -111,11 +119,11 @@ class TextShow:
             (f"offset {message.offset()}", "bold"), (f"  {size}  {_when(message)}  ", ""), (seen.verdict.upper(), style)
         )
         if seen.verdict == "rejected":
-            self._print((f"  why      {seen.code}: {payload.escape(seen.reason)}", "red"))
+            self._print((f"  reason   {seen.reason}: {payload.escape(seen.detail)}", "red"))
         elif seen.verdict == "settled":
-            self._print(("  why      an earlier process delivered it already; it is skipped, as a worker would", ""))
+            self._print(("  reason   an earlier process delivered it; it is skipped, as a worker would", ""))
         elif seen.verdict == "filtered":
-            self._print(("  why      the configuration leaves it out; it is counted, and passed over", ""))
+            self._print(("  reason   the configuration filters it out; it is counted and skipped", ""))
         elif seen.route:
             self._print((f"  route    {payload.escape(seen.route)}", ""))
         self._print((f"  key      {payload.line(message.key())}", ""))
@@ -125,33 +133,33 @@ class TextShow:
             self._print(("  value    (none: a tombstone)", ""))
         else:
             self._print(("  value", ""))
-            for line in payload.value_lines(value, is_json=seen.code not in _NO_JSON):
+            for line in payload.value_lines(value, is_json=seen.reason not in _NOT_JSON_REASONS):
                 self._print((f"    {line}", "dim" if seen.cells else ""))
         if seen.cells:
             self._print(("  decoded", ""))
             self._table([[cell.name, cell.type, payload.cell(cell.value)] for cell in seen.cells], "    ")
 
-    @_show.register
-    def _chunk(self, chunk: ChunkSeen) -> None:
+    @_format.register
+    def _chunk(self, chunk: ChunkTrace) -> None:
         self._print()
-        self._head(f"polled {amount(chunk.messages, 'message')}, offsets {chunk.first} to {chunk.last}")
+        self._head(f"polled {amount(chunk.messages, 'message')}, offsets {chunk.first_offset} to {chunk.last_offset}")
         self._fields(
             {
                 "size": amount(chunk.raw_bytes, "byte"),
                 "accepted": count(chunk.accepted),
                 "rejected": _codes(chunk.rejected),
                 **({"settled": f"{count(chunk.settled)} by an earlier process, skipped"} if chunk.settled else {}),
-                **_lost(chunk),
+                **_dropped_values(chunk),
                 **{
-                    f"column {payload.cell(name)}": f"was {old}, is {new} from here on; older rows leave first"
+                    f"column {payload.cell(name)}": f"was {old}, is {new} from here on; a new batch begins"
                     for name, old, new in chunk.widened
                 },
                 "took": f"poll {_ms(chunk.poll_s)}, decode {_ms(chunk.decode_s)}",
             }
         )
 
-    @_show.register
-    def _batch(self, batch: BatchSeen) -> None:
+    @_format.register
+    def _batch(self, batch: BatchTrace) -> None:
         self._print()
         self._head(
             f"batch {batch.number}: {amount(batch.rows, 'row')}, {amount(len(batch.columns), 'column')}, "
@@ -167,50 +175,51 @@ class TextShow:
         self._print(("  upload", "bold"))
         self._fields(batch.upload, "    ")
 
-    @_show.register
-    def _sent(self, sent: Sent) -> None:
+    @_format.register
+    def _upload(self, upload: UploadTrace) -> None:
         self._print()
-        good = sent.answer == "acknowledged"
-        said = f"Arize acknowledged {amount(sent.rows, 'row')}" if good else f"NOT DELIVERED: {sent.answer}"
-        self._print((said, "bold green" if good else "bold red"), (f" after {_ms(sent.seconds)}", ""))
-        for text in (sent.text, sent.now_what):
+        good = upload.answer == "acknowledged"
+        text = f"Arize acknowledged {amount(upload.rows, 'row')}" if good else f"NOT DELIVERED: {upload.answer}"
+        self._print((text, "bold green" if good else "bold red"), (f" after {_ms(upload.seconds)}", ""))
+        for text in (upload.detail, upload.worker_action):
             if text:
                 self._print((f"  {payload.escape(text)}", "" if good else "red"))
 
-    @_show.register
-    def _settled(self, settled: Settled) -> None:
-        if settled.dead_letters:
-            self._print((f"wrote {amount(settled.dead_letters, 'dead letter')} to {settled.directory}", "yellow"))
-        if settled.committed:
-            self._print((f"committed next offset {settled.next_offset}", "bold green"))
+    @_format.register
+    def _commit(self, commit: CommitTrace) -> None:
+        if commit.dead_letters:
+            self._print((f"wrote {amount(commit.dead_letters, 'dead letter')} to {commit.dead_letter_store}", "yellow"))
+        if commit.committed:
+            self._print((f"committed next offset {commit.next_offset}", "bold green"))
         else:
-            self._print((f"NOTHING COMMITTED: {settled.text}", "bold red"))
+            self._print((f"NOTHING COMMITTED: {commit.detail}", "bold red"))
 
-    @_show.register
+    @_format.register
     def _note(self, note: Note) -> None:
-        self._print((note.text, "bold red" if note.bad else "yellow"))
+        self._print((note.text, "bold red" if note.problem else "yellow"))
 
-    @_show.register
-    def _end(self, end: End) -> None:
+    @_format.register
+    def _summary(self, summary: TraceSummary) -> None:
         self._print()
-        self._head(f"{amount(end.messages, 'message')} read: {end.stopped}")
-        committed = "nothing committed" if end.committed is None else f"committed next offset {end.committed}"
+        self._head(f"{amount(summary.messages, 'message')} read: {summary.stop_reason}")
+        next_offset = summary.committed_next_offset
+        committed = "nothing committed" if next_offset is None else f"committed next offset {next_offset}"
         self._fields(
             {
-                "accepted": count(end.accepted),
-                "rejected": _codes(end.rejected),
-                **({"settled": f"{count(end.settled)} by an earlier process, skipped"} if end.settled else {}),
-                **_lost(end),
-                "acknowledged": f"{count(end.acknowledged)} by Arize",
-                "next to read": str(end.next_offset),
-                f"group {end.group}": committed + ("" if end.lag is None else f", lag {count(end.lag)}"),
+                "accepted": count(summary.accepted),
+                "rejected": _codes(summary.rejected),
+                **({"settled": f"{count(summary.settled)} by an earlier process, skipped"} if summary.settled else {}),
+                **_dropped_values(summary),
+                "acknowledged": f"{count(summary.acknowledged)} by Arize",
+                "next to read": str(summary.position),
+                f"group {summary.group}": committed + ("" if summary.lag is None else f", lag {count(summary.lag)}"),
             }
         )
-        rows = [[timing.step, count(timing.count), _ms(timing.seconds)] for timing in end.timings if timing.count]
+        rows = [[timing.step, count(timing.count), _ms(timing.seconds)] for timing in summary.timings if timing.count]
         if rows:
             self._table([["step", "rows", "took"], *rows], "  ", head=True)
 
-    # --- how it is laid out --------------------------------------------------------------------
+    # --- layout --------------------------------------------------------------------------------
 
     def _head(self, text: str) -> None:
         self._print((text, "bold"))
@@ -242,12 +251,12 @@ def _codes(rejected: Mapping[str, int]) -> str:
     return f"{count(sum(rejected.values()))} ({parts})"
 
 
-def _lost(seen: ChunkSeen | End) -> dict[str, str]:
-    """What [schema] takes from the rows, if it does."""
-    said = {"made null": ("[schema.conflicts]", seen.nulled), "not sent": ("[schema] unknown", seen.ignored)}
+def _dropped_values(seen: ChunkTrace | TraceSummary) -> dict[str, str]:
+    """The values that [schema] removes from the rows, if it removes any."""
+    settings = {"made null": ("[schema.conflicts]", seen.nulled), "not sent": ("[schema] unknown", seen.ignored)}
     return {
         name: f"{_codes({payload.escape(column): number for column, number in columns.items()})} by {key}"
-        for name, (key, columns) in said.items()
+        for name, (key, columns) in settings.items()
         if columns
     }
 

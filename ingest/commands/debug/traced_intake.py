@@ -1,7 +1,6 @@
-"""The steps from a chunk to a batch, watched.
+"""A worker's intake that shows what happens to each message, from the chunk to the batch.
 
-A worker's own intake does the work. What it decodes is caught on the way, so that each message can be shown with its
-verdict, its decoded values and their types.
+It records the decoded rows on the way, so that each message can be shown with its verdict, its values and their types.
 """
 
 import dataclasses
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.commands.debug.findings import BatchSeen, Cell, ChunkSeen, ColumnSeen, MessageSeen, Note, Show
+from ingest.commands.debug.trace import BatchTrace, Cell, ChunkTrace, ColumnTrace, MessageTrace, Note, TraceOutput
 from ingest.config.arize_access import api_key, space_id
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.errors import ConfigError, DecodeError
@@ -29,28 +28,28 @@ from ingest.pipeline.routing import RoutedChunk
 from ingest.pipeline.rows import ProcessedRows, RowProcessors
 from ingest.records import Chunk, Destination, KafkaMessage
 
-EACH = 50  # up to so many messages are shown one by one
-BAD_ONES = 20  # past that, so many of the bad ones, and the first good one
+SHOW_EACH_UP_TO = 50  # messages; up to this limit each one is shown
+MOST_BAD_SHOWN = 20  # above that limit, this many rejected messages are shown, and the first accepted one
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the row of a message is, and what route it took."""
+class _RowLocation:
+    """The decoded row of a message, and the route it took."""
 
     table: pa.RecordBatch
     row: int
     route: str
 
 
-class _Caught(RowProcessors):
-    """Judges that keep where each message's row is, and how long they took."""
+class _RecordingProcessors(RowProcessors):
+    """Row processors that record the decoded row of each message, and how long decoding took."""
 
     def __init__(self, config: TopicConfig) -> None:
         super().__init__(config, time.time)
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        self.rows: dict[int, _Place] = {}
+    def reset(self) -> None:
+        self.rows: dict[int, _RowLocation] = {}
         self.nulled: Counter[str] = Counter()
         self.ignored: Counter[str] = Counter()
         self.seconds = 0.0
@@ -69,7 +68,7 @@ class _Caught(RowProcessors):
             self.seconds += time.monotonic() - began
             name = self.routes[route].name if route < len(self.routes) else ""
             for row, index in enumerate(judged.decoded.accepted.tolist()):
-                self.rows[index] = _Place(judged.decoded.table, row, name)
+                self.rows[index] = _RowLocation(judged.decoded.table, row, name)
             self.nulled.update(judged.decoded.nulled)
             self.ignored.update(judged.decoded.ignored)
             yield judged
@@ -77,10 +76,10 @@ class _Caught(RowProcessors):
 
 
 class TracedIntake:
-    """Takes chunks in, shows what becomes of each message, and closes batches as a worker does.
+    """Takes in chunks, shows what happens to each message, and closes batches as a worker does.
 
     `settled` are the ranges that an earlier process has delivered; `limit` decides how much is shown; `at_bad` is
-    called with each bad message when its turn to be shown has come.
+    called with each rejected message after it was shown.
     """
 
     def __init__(
@@ -88,21 +87,21 @@ class TracedIntake:
         config: TopicConfig,
         tracker: PartitionTracker,
         settled: Sequence[SettledRange],
-        show: Show,
+        output: TraceOutput,
         *,
         limit: int,
         at_bad: Callable[[DeadLetter], None],
     ) -> None:
         self._config = config
-        self._decoder = _Caught(config)
+        self._decoder = _RecordingProcessors(config)
         limits = BatchLimits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
         self.intake = Intake(
             {tracker.partition: tracker}, self._decoder, limits, tombstones=config.schema.tombstones == "dead_letter"
         )
         self._settled = settled
-        self._show = show
+        self._output = output
         self._at_bad = at_bad
-        self._each = limit <= EACH
+        self._each = limit <= SHOW_EACH_UP_TO
         self._good_shown = False
         self._bad_shown = 0
         self.messages = 0
@@ -114,13 +113,13 @@ class TracedIntake:
         self.decode_s = 0.0
 
     def take(self, chunk: Chunk, poll_s: float) -> Taken:
-        """Decode `chunk`, which took `poll_s` seconds to come, and show it."""
+        """Decode and show `chunk`, which was polled in `poll_s` seconds."""
         settled = [self._is_settled(offset) for offset in chunk.offsets.tolist()]
-        self._decoder.forget()
+        self._decoder.reset()
         try:
             taken = self.intake.take(chunk, time.monotonic())
         except Exception:
-            self._name_culprit(chunk.messages)
+            self._show_crashing_message(chunk.messages)
             raise
         rows = self._decoder.rows
         bad = {letter.message.offset(): letter for letter in taken.letters.letters}
@@ -134,11 +133,11 @@ class TracedIntake:
         self.ignored.update(self._decoder.ignored)
         self.decode_s += self._decoder.seconds
         self._show_messages(chunk, settled, bad)
-        self._show.show(
-            ChunkSeen(
+        self._output.write(
+            ChunkTrace(
                 messages=len(chunk.messages),
-                first=int(chunk.offsets[0]),
-                last=int(chunk.offsets[-1]),
+                first_offset=int(chunk.offsets[0]),
+                last_offset=int(chunk.offsets[-1]),
                 raw_bytes=chunk.raw_bytes,
                 accepted=accepted,
                 settled=sum(settled),
@@ -153,7 +152,7 @@ class TracedIntake:
         return taken
 
     def batches(self, *, leaving: bool) -> list[tuple[RouteConfig, Batch]]:
-        """The batches that are to leave now, each with its route; when `leaving`, whatever there is."""
+        """The batches that are due, each with its route; when `leaving`, all batches."""
         found = []
         for route, batches in zip(self._decoder.routes, self.intake.batches, strict=True):
             closed = -1
@@ -172,32 +171,37 @@ class TracedIntake:
             letter = bad.get(message.offset())
             if letter is not None:
                 self._bad_shown += 1
-                if self._each or self._bad_shown <= BAD_ONES:
-                    why = letter.reason
-                    seen = MessageSeen(message=message, verdict="rejected", code=why.code, reason=why.detail)
-                    self._show.show(seen)
-                elif self._bad_shown == BAD_ONES + 1:
-                    self._show.show(Note(text=f"{BAD_ONES} bad messages shown; the others are only counted"))
+                if self._each or self._bad_shown <= MOST_BAD_SHOWN:
+                    seen = MessageTrace(
+                        message=message, verdict="rejected", reason=letter.reason.code, detail=letter.reason.detail
+                    )
+                    self._output.write(seen)
+                elif self._bad_shown == MOST_BAD_SHOWN + 1:
+                    self._output.write(
+                        Note(text=f"{MOST_BAD_SHOWN} rejected messages are shown; further ones are only counted")
+                    )
                 self._at_bad(letter)
-            elif (place := self._decoder.rows.get(index)) is not None:
+            elif (decoded := self._decoder.rows.get(index)) is not None:
                 if self._each or not self._good_shown:
                     self._good_shown = True
-                    cells = _cells(place.table, place.row)
-                    self._show.show(MessageSeen(message=message, verdict="accepted", route=place.route, cells=cells))
+                    cells = _cells(decoded.table, decoded.row)
+                    self._output.write(
+                        MessageTrace(message=message, verdict="accepted", route=decoded.route, cells=cells)
+                    )
             elif self._each:
-                self._show.show(MessageSeen(message=message, verdict="settled" if skipped else "filtered"))
+                self._output.write(MessageTrace(message=message, verdict="settled" if skipped else "filtered"))
 
-    def _name_culprit(self, messages: Sequence[KafkaMessage]) -> None:
-        """A message that decoding itself fails on crashes every worker: find it, message by message."""
+    def _show_crashing_message(self, messages: Sequence[KafkaMessage]) -> None:
+        """Find the message on which decoding raised an unexpected error: it would crash every worker."""
         for message in messages:
             try:
-                self._try(message)
-            except Exception as defect:  # noqa: BLE001  whatever it is, it is told, and raised by the caller
+                self._decode_alone(message)
+            except Exception as defect:  # noqa: BLE001  it is shown here and raised by the caller
                 name = type(defect).__name__
                 text = f"offset {message.offset()}: decoding fails with {name}; a worker crashes on this message"
-                self._show.show(Note(text=f"{text}. That is a defect of ingest: please report it", bad=True))
+                self._output.write(Note(text=f"{text}. This is a bug in ingest: please report it", problem=True))
 
-    def _try(self, message: KafkaMessage) -> None:
+    def _decode_alone(self, message: KafkaMessage) -> None:
         judges = RowProcessors(self._config, time.time)
         found = judges.sort([message])
         route = int(found.routes[0])
@@ -205,23 +209,23 @@ class TracedIntake:
             list(judges.judge(route, found, [message], np.zeros(1, dtype=np.int64)))
 
 
-def seen_batch(config: RouteConfig, batch: Batch, table: pa.Table, frame_s: float) -> BatchSeen:
-    """What Arize would be sent: the columns, the SDK's schema, and whom it goes to. The key is never part of it."""
-    meant = uploader.meanings(config, table)
-    schema = dataclasses.asdict(uploader.arize_schema(meant))
-    return BatchSeen(
+def trace_batch(config: RouteConfig, batch: Batch, table: pa.Table, to_dataframe_s: float) -> BatchTrace:
+    """The batch as it would be sent: columns, the SDK's schema and the destination, without the API key."""
+    roles = uploader.meanings(config, table)
+    schema = dataclasses.asdict(uploader.arize_schema(roles))
+    return BatchTrace(
         number=batch.number,
         rows=batch.rows,
         raw_bytes=batch.raw_bytes,
-        columns=[_column(name, table.column(name), meant) for name in table.column_names],
+        columns=[_column(name, table.column(name), roles) for name in table.column_names],
         schema={name: value for name, value in schema.items() if value},
         upload=_upload(config, batch.destination),
-        frame_s=frame_s,
+        to_dataframe_s=to_dataframe_s,
     )
 
 
 def decode_error(letter: DeadLetter) -> DecodeError:
-    """Why this message was refused, as the error that stands for it."""
+    """The error for the reason with which this message was rejected."""
     return DecodeError(letter.reason)
 
 
@@ -232,13 +236,13 @@ def _cells(table: pa.RecordBatch, row: int) -> list[Cell]:
     ]
 
 
-def _column(name: str, column: pa.ChunkedArray, meant: Roles) -> ColumnSeen:
+def _column(name: str, column: pa.ChunkedArray, roles: Roles) -> ColumnTrace:
     present = column.drop_null() if column.null_count else column
     example: Any = present[0].as_py() if len(present) else None
-    return ColumnSeen(
+    return ColumnTrace(
         name=name,
         type=str(column.type),
-        role=meant.of(name) or "(not in the schema)",
+        role=roles.of(name) or "(not in the schema)",
         nulls=column.null_count,
         example=example,
     )

@@ -1,23 +1,23 @@
-"""`ingest lag`: arguments -> exit code. As in `ingest.cli`, what it needs is imported when it is asked for."""
+"""`ingest lag`: arguments, help and exit code."""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from ingest.commands.options import Brokers, ConfigFile, Group, Topic, without_none
+from ingest.commands.options import Brokers, ConfigFile, Group, Topic, load_topics
 
 
 def lag(
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Again every 2 s, until Ctrl-C.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object per topic instead of a table.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat every 2 s, until Ctrl-C.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per topic instead of a table.")] = False,
     config: ConfigFile = None,
     brokers: Brokers = None,
     topic: Topic = None,
     group: Group = None,
 ) -> None:
-    """Show what is left to do: lag per partition, and how old the oldest uncommitted message is.
+    """Show lag per partition and the age of the oldest message.
 
     \b
     Examples:
@@ -25,14 +25,13 @@ def lag(
       ingest lag --watch
       ingest lag --json | jq .oldest_age_s
 
-    It asks Kafka alone, joins no group and disturbs no supervisor. Lag counts offsets. "ahead" is what is settled
-    already above the committed offset, "passed over" are tombstones and filtered messages.
+    The command asks only Kafka. It does not join the group and does not disturb a running supervisor. Lag is counted in
+    offsets. "oldest" is the age of the oldest uncommitted message, "settled above" counts messages above the committed
+    offset that are already delivered, and "skipped" counts tombstones and filtered messages.
 
-    \b
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka.
-    """  # noqa: D301  click reads \b as "keep these lines"
-    from ingest.commands.lag.run import run  # noqa: PLC0415
-    from ingest.config.load import load  # noqa: PLC0415  see above
+    """
+    from ingest.commands.lag.run import run
 
-    settings = load(config, {"kafka": without_none(brokers=brokers, topic=topic, group=group)})
-    raise typer.Exit(run(settings.topics, json=json, watch=watch, stream=sys.stdout))
+    settings = load_topics(config, brokers=brokers, topic=topic, group=group)
+    raise typer.Exit(run(settings, json=json, watch=watch, stream=sys.stdout))

@@ -1,11 +1,12 @@
-"""What is left to do, asked of Kafka alone: works whether a supervisor runs or not, and disturbs none.
+"""Measures lag by asking only Kafka, so it works with and without a running supervisor, and disturbs none.
 
-1. The committed offsets are asked first, the ends after them: lag is never too small.
-2. Lag is counted in offsets, as in Kafka's own tools. With gaps (compaction, transactions) it is an upper bound of
-   messages, and what is settled above the committed offset lies within it.
-3. The age is that of the first message at or past the committed offset, by its own timestamp. That message is not
-   settled: else the commit would be past it.
-4. Where nothing is committed, lag counts from where a worker would start ([kafka] start).
+Rules
+1. Committed offsets are asked before end offsets: lag is never too small.
+2. Lag is counted in offsets, as in Kafka's own tools. With gaps (compaction, transactions) it is an upper bound on
+   messages. Messages that are settled above the committed offset are included.
+3. The age is that of the first message at or above the committed offset, by its own timestamp. That message is not
+   settled, because otherwise the commit would be above it.
+4. Without a commit, lag counts from where a worker would start ([kafka] start).
 """
 
 import time
@@ -20,42 +21,43 @@ from ingest.pipeline.kafka.topic_watch import TopicWatch
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import NOTHING, TopicShape
 
-_AGES_S = 5.0
-_TIMESTAMP_KNOWN = 1  # librdkafka's TIMESTAMP_CREATE_TIME; every higher one is a time, too
-_QUEUE_BYTES = 1  # the least that a reader takes: one message of each partition is wanted
+_OLDEST_S = 5.0
+_TIMESTAMP_KNOWN = 1  # librdkafka's TIMESTAMP_CREATE_TIME; higher kinds are times too
+_QUEUE_BYTES = 1  # the minimum: one message of each partition is enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionLag:
-    """One partition. Counts are of messages since the group's first commit, offsets and `lag` are offsets.
+    """One partition. `acknowledged` to `filtered` count messages since the group's first commit; `lag` counts offsets.
 
-    `next_offset` is None where nothing is committed. `ahead` counts messages that are settled above it. The oldest
-    uncommitted message is from `oldest_ms` (epoch milliseconds; None when there is none, or it says no time), `age_s`
-    ago. `expired` counts the offsets that retention has removed before they were committed. `beyond`: the committed
-    offset is past the end or belongs to another topic id, so the topic was recreated or truncated.
+    `committed_next_offset` is None without a commit; `settled_above` counts messages that are settled above it. The
+    oldest uncommitted message is from `oldest_timestamp_ms` (since the epoch; None if there is no such message, or it
+    has no timestamp), `oldest_age_s` ago. `expired_offsets` counts the offsets that retention removed before they were
+    committed. `commit_invalid`: the committed offset is above the end offset or belongs to another topic id, as
+    after the topic was recreated or truncated.
     """
 
     partition: int
-    next_offset: int | None
+    committed_next_offset: int | None
     low_offset: int
     end_offset: int
     lag: int
-    ahead: int
+    settled_above: int
     acknowledged: int
     dead_lettered: int
     tombstones: int
     filtered: int
-    oldest_ms: int | None
-    age_s: float | None
-    expired: int
-    beyond: bool
+    oldest_timestamp_ms: int | None
+    oldest_age_s: float | None
+    expired_offsets: int
+    commit_invalid: bool
 
 
-class Measure:
-    """Asks about one topic, as often as wanted, over one connection."""
+class LagMeter:
+    """Measures the lag of one topic repeatedly, over one connection."""
 
     def __init__(self, kafka: Kafka, now: Callable[[], float] = time.time) -> None:
-        """Raises FatalError (exit code KAFKA) when Kafka is unreachable or has no such topic."""
+        """Raises FatalError (exit code KAFKA) when Kafka is unreachable or the topic does not exist."""
         self._kafka = kafka
         self._now = now
         self._partitions = metadata.topic_partitions(kafka)
@@ -67,8 +69,8 @@ class Measure:
             on_committed=lambda *_: None,
         )
 
-    def take(self) -> list[PartitionLag]:
-        """All partitions as they are now. Raises FatalError (exit code KAFKA)."""
+    def measure(self) -> list[PartitionLag]:
+        """The lag of all partitions now. Raises FatalError (exit code KAFKA)."""
         answer = self._topic.describe()  # partitions may have been added since
         shape = answer if isinstance(answer, TopicShape) else TopicShape("", self._partitions)
         self._partitions = shape.partitions
@@ -77,22 +79,22 @@ class Measure:
         former = {
             partition for partition, mark in committed.items() if mark is not None and from_former_topic(mark, shape)
         }
-        places = {
+        start_offsets = {
             partition: max(first_offset(self._kafka, mark, bounds[partition])[0], bounds[partition][0])
             for partition, mark in committed.items()
         } | {partition: bounds[partition][0] for partition in former}
-        if then := partitions_at_last_commit(committed):  # what was added since is read from its first message
+        if then := partitions_at_last_commit(committed):  # partitions added since are read from their first message
             added = [partition for partition, mark in committed.items() if mark is None and partition >= then]
-            places |= {partition: bounds[partition][0] for partition in added}
-        behind = {partition: place for partition, place in places.items() if place < bounds[partition][1]}
-        glances = first_messages(self._reader, behind, _AGES_S) if behind else {}
+            start_offsets |= {partition: bounds[partition][0] for partition in added}
+        behind = {partition: offset for partition, offset in start_offsets.items() if offset < bounds[partition][1]}
+        oldest = first_messages(self._reader, behind, _OLDEST_S) if behind else {}
         return [
             partition_lag(
                 partition,
                 mark,
                 bounds=bounds[partition],
-                place=places[partition],
-                glance=glances.get(partition, Peeked()),
+                start_offset=start_offsets[partition],
+                oldest=oldest.get(partition, Peeked()),
                 now=self._now(),
                 former=partition in former,
             )
@@ -100,7 +102,7 @@ class Measure:
         ]
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._reader.close()
 
 
@@ -109,39 +111,39 @@ def partition_lag(
     mark: Checkpoint | None,
     *,
     bounds: tuple[int, int],
-    place: int,
-    glance: Peeked,
+    start_offset: int,
+    oldest: Peeked,
     now: float,
     former: bool = False,
 ) -> PartitionLag:
-    """One partition, from what Kafka said.
+    """The lag of one partition, from Kafka's answers.
 
-    `bounds` are low watermark and end, `place` is where a worker would go on, `glance` what lies there, `now` is in
-    epoch seconds. `former`: the commit belongs to a former topic of the same name.
+    `bounds` are low watermark and end offset, `start_offset` is where a worker would continue, `oldest` the message
+    there, `now` is in epoch seconds. `former`: the commit belongs to a former topic of the same name.
     """
     low, end = bounds
     counts = NOTHING if mark is None else mark.counts
-    oldest_ms = _time_of(glance)
+    oldest_timestamp_ms = _timestamp_ms(oldest)
     return PartitionLag(
         partition=partition,
-        next_offset=None if mark is None else mark.next_offset,
+        committed_next_offset=None if mark is None else mark.next_offset,
         low_offset=low,
         end_offset=end,
-        lag=max(end - place, 0),
-        ahead=0 if mark is None else (mark.settled() - mark.counts).total,
+        lag=max(end - start_offset, 0),
+        settled_above=0 if mark is None else (mark.settled() - mark.counts).total,
         acknowledged=counts.acknowledged,
         dead_lettered=counts.dead_lettered,
         tombstones=counts.tombstones,
         filtered=counts.filtered,
-        oldest_ms=oldest_ms,
-        age_s=None if oldest_ms is None else max(now - oldest_ms / 1000, 0.0),
-        expired=0 if mark is None else max(low - mark.next_offset, 0),
-        beyond=mark is not None and (former or mark.next_offset > end),
+        oldest_timestamp_ms=oldest_timestamp_ms,
+        oldest_age_s=None if oldest_timestamp_ms is None else max(now - oldest_timestamp_ms / 1000, 0.0),
+        expired_offsets=0 if mark is None else max(low - mark.next_offset, 0),
+        commit_invalid=mark is not None and (former or mark.next_offset > end),
     )
 
 
-def _time_of(glance: Peeked) -> int | None:
-    if glance.message is None:
+def _timestamp_ms(oldest: Peeked) -> int | None:
+    if oldest.message is None:
         return None
-    kind, timestamp_ms = glance.message.timestamp()
+    kind, timestamp_ms = oldest.message.timestamp()
     return timestamp_ms if kind >= _TIMESTAMP_KNOWN and timestamp_ms >= 0 else None

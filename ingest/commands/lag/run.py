@@ -1,4 +1,4 @@
-"""`ingest lag`: one look, or one every few seconds until Ctrl-C."""
+"""`ingest lag`: measure and print the lag once, or every few seconds until Ctrl-C."""
 
 import time
 from collections.abc import Sequence
@@ -9,46 +9,44 @@ from typing import TextIO
 from rich.console import Group
 from rich.live import Live
 
-from ingest.commands.lag.measure import Measure, PartitionLag
+from ingest.commands.lag.measure import LagMeter, PartitionLag
 from ingest.commands.lag.text import as_json, as_table
 from ingest.config.resolve import TopicConfig
-from ingest.errors import ConfigError, ExitCode
+from ingest.errors import ExitCode
 from ingest.status.console import BrokenPipeConsole
 
-WIDTH = 140  # of a table in a file or a pipe
-EVERY_S = 2.0
+WIDTH = 140  # characters of a table in a file or a pipe
+REFRESH_S = 2.0
 
 
 def run(settings: Sequence[TopicConfig], *, json: bool, watch: bool, stream: TextIO) -> ExitCode:
-    """Show the lag of each topic of `settings`; with `watch` again and again.
+    """Print the lag of each topic of `settings`; with `watch` until Ctrl-C or until nobody reads the output.
 
-    Raises ConfigError without a topic, FatalError (exit code KAFKA) when Kafka doesn't answer.
+    Raises FatalError (exit code KAFKA) when Kafka doesn't answer.
     """
-    if not all(each.kafka.topic for each in settings):
-        raise ConfigError("[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC")
     with ExitStack() as opened:
-        measures = []
+        meters = []
         for each in settings:
-            measures.append((each, Measure(each.kafka)))
-            opened.callback(measures[-1][1].close)
+            meters.append((each, LagMeter(each.kafka)))
+            opened.callback(meters[-1][1].close)
         console = BrokenPipeConsole(file=stream, width=None if stream.isatty() else WIDTH)
         live = (
             opened.enter_context(Live(console=console, auto_refresh=False))
-            if watch and not json and _alive(console)
+            if watch and not json and _can_redraw(console)
             else None
         )
         try:
             while True:
-                found = [(each, measure.take()) for each, measure in measures]
+                found = [(each, meter.measure()) for each, meter in meters]
                 _show(found, console, live, json=json, stream=stream)
                 if not watch or console.quiet:
                     return ExitCode.DONE
-                time.sleep(EVERY_S)
+                time.sleep(REFRESH_S)
         except (KeyboardInterrupt, BrokenPipeError):
             return ExitCode.DONE
 
 
-def _alive(console: BrokenPipeConsole) -> bool:
+def _can_redraw(console: BrokenPipeConsole) -> bool:
     return console.is_terminal and not console.is_dumb_terminal and not console.no_color
 
 

@@ -1,4 +1,4 @@
-"""Lag as people and programs read it."""
+"""Lag as a table and as JSON."""
 
 import dataclasses
 import json
@@ -13,8 +13,8 @@ from ingest.status import formatting, lines
 
 
 def as_json(kafka: Kafka, rows: Sequence[PartitionLag], at: datetime) -> str:
-    """One topic as one JSON object; the names are stable."""
-    ages = [row.age_s for row in rows if row.age_s is not None]
+    """One topic as one JSON object; the field names are stable."""
+    ages = [row.oldest_age_s for row in rows if row.oldest_age_s is not None]
     return json.dumps(
         {
             "time": lines.timestamp(at),
@@ -29,7 +29,7 @@ def as_json(kafka: Kafka, rows: Sequence[PartitionLag], at: datetime) -> str:
 
 
 def as_table(kafka: Kafka, rows: Sequence[PartitionLag]) -> Table:
-    """One topic for a terminal."""
+    """One topic as a table."""
     table = Table(title=f"{kafka.topic} (group {kafka.group})", title_justify="left")
     for name in (
         "partition",
@@ -37,21 +37,21 @@ def as_table(kafka: Kafka, rows: Sequence[PartitionLag]) -> Table:
         "end",
         "lag",
         "oldest",
-        "ahead",
+        "settled above",
         "acknowledged",
         "dead-lettered",
-        "passed over",
+        "skipped",
     ):
         table.add_column(name, justify="right")
     table.add_column("")
     for row in rows:
         table.add_row(
             str(row.partition),
-            "-" if row.next_offset is None else str(row.next_offset),
+            "-" if row.committed_next_offset is None else str(row.committed_next_offset),
             str(row.end_offset),
             formatting.count(row.lag),
-            _age(row.age_s),
-            formatting.count(row.ahead),
+            _age(row.oldest_age_s),
+            formatting.count(row.settled_above),
             formatting.count(row.acknowledged),
             formatting.count(row.dead_lettered),
             formatting.count(row.tombstones + row.filtered),
@@ -63,8 +63,8 @@ def as_table(kafka: Kafka, rows: Sequence[PartitionLag]) -> Table:
         "",
         "",
         formatting.count(sum(row.lag for row in rows)),
-        _age(max((row.age_s for row in rows if row.age_s is not None), default=None)),
-        formatting.count(sum(row.ahead for row in rows)),
+        _age(max((row.oldest_age_s for row in rows if row.oldest_age_s is not None), default=None)),
+        formatting.count(sum(row.settled_above for row in rows)),
         formatting.count(sum(row.acknowledged for row in rows)),
         formatting.count(sum(row.dead_lettered for row in rows)),
         formatting.count(sum(row.tombstones + row.filtered for row in rows)),
@@ -78,10 +78,10 @@ def _age(age_s: float | None) -> str:
 
 
 def _trouble(row: PartitionLag) -> str:
-    if row.beyond:
-        return "committed past the end: was the topic recreated?"
-    if row.expired:
-        return f"retention removed {formatting.amount(row.expired, 'offset')} unread"
-    if row.lag and row.age_s is None:
-        return "the oldest message's age is not known"
+    if row.commit_invalid:
+        return "the committed offset is past the end: was the topic recreated?"
+    if row.expired_offsets:
+        return f"retention removed {formatting.amount(row.expired_offsets, 'offset')} before they were read"
+    if row.lag and row.oldest_age_s is None:
+        return "the age of the oldest message is unknown"
     return ""

@@ -1,11 +1,11 @@
-"""What was seen of each column of a sample: kinds of values, nulls, ranges, lengths, and which type keeps most of it.
+"""Statistics of each column in a sample: types of values, nulls, ranges, lengths, and the type that fits most values.
 
 Rules
-1. Values are looked at as a worker would: flattened, renamed, without the excluded ones, hashed.
-2. A column's type is the one that keeps most of its values, of those that Arize and the configuration allow there.
-   Nulls have no say. A column of nulls only, or without an allowed type, has none.
-3. At most `MOST_COLUMNS` columns are told apart, the first ones that come; keys may be data. The others are counted.
-4. Few values of each column are kept: to recognise what it means, and as examples where they are asked for.
+1. Values are taken as a worker takes them: flattened, renamed, without excluded ones, hashed.
+2. A column's type is the one that keeps most of its values, among those that Arize and the configuration allow there.
+   Nulls don't count. A column that has only nulls, or no allowed type, has no type.
+3. At most `MOST_COLUMNS` columns have statistics, the first to appear, because keys may be data. Others are counted.
+4. Few values of each column are kept: to detect its role, and as examples if they are asked for.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ MOST_COLUMNS = 10_000
 MOST_DISTINCT = 1_000
 EXAMPLES = 3
 _PAST_INT64 = 2.0**63
-# On a tie float wins over integer, because it takes both.
+# On a tie float is preferred to integer, because it holds both.
 _ORDER = ("float", "integer", "boolean", "string", "list of strings")
 
 
@@ -31,11 +31,11 @@ _ORDER = ("float", "integer", "boolean", "string", "list of strings")
 class ColumnStatistics:
     """One column.
 
-    `votes` counts its values by kind; `low` and `high` are of numbers, `shortest` and `longest` of strings (characters)
-    and lists (items). `distinct` holds up to `MOST_DISTINCT` values that aren't lists.
+    `type_counts` counts its values by type; `low` and `high` are of numbers, `shortest` and `longest` of strings
+    (characters) and lists (items). `distinct` holds up to `MOST_DISTINCT` values that aren't lists.
     """
 
-    votes: Counter[str] = field(default_factory=Counter)
+    type_counts: Counter[str] = field(default_factory=Counter)
     low: float | None = None
     high: float | None = None
     shortest: int | None = None
@@ -45,12 +45,12 @@ class ColumnStatistics:
 
     @property
     def values(self) -> int:
-        """How many messages have a value."""
-        return self.votes.total()
+        """The number of messages that have a value."""
+        return self.type_counts.total()
 
     def add(self, value: Any, kind: str) -> None:
-        """One value that is not null."""
-        self.votes[kind] += 1
+        """Add one value that is not null."""
+        self.type_counts[kind] += 1
         if type(value) in (int, float):
             self.low = value if self.low is None else min(self.low, value)
             self.high = value if self.high is None else max(self.high, value)
@@ -65,38 +65,41 @@ class ColumnStatistics:
             self.lists.append(value)
 
     def examples(self) -> list[Any]:
-        """A few values."""
+        """Up to `EXAMPLES` values."""
         return [*list(self.distinct)[:EXAMPLES], *self.lists][:EXAMPLES]
 
-    def type_under(self, rule: Rule | None) -> str | None:
-        """The type that keeps most values, None where no allowed one keeps any."""
+    def type_for(self, rule: Rule | None) -> str | None:
+        """The type that keeps most values; None if no allowed type keeps any."""
         if rule is not None and rule.pinned:
             return rule.pinned
         allowed = [kind for kind in _ORDER if rule is None or kind in rule.kinds]
-        best = max(allowed, key=lambda kind: keeps(self.votes, kind), default=None)
-        return best if best is not None and keeps(self.votes, best) else None
+        best = max(allowed, key=lambda kind: keeps(self.type_counts, kind), default=None)
+        return best if best is not None and keeps(self.type_counts, best) else None
 
     def misfits(self, kind: str, rule: Rule | None) -> int:
-        """How many values a column of this type can't hold."""
+        """The number of values that a column of this type can't hold."""
         if rule is not None and rule.on_conflict == "text":
             return 0
-        kept = keeps(self.votes, kind)
-        if kind == "float" and not self.votes["float"]:
-            kept = self.votes["integer"]  # pinned to float without having any
+        kept = keeps(self.type_counts, kind)
+        if kind == "float" and not self.type_counts["float"]:
+            kept = self.type_counts["integer"]  # pinned to float, but the sample has no float
         return self.values - kept
 
 
-class Observed:
-    """The columns of a sample under their names, in order of appearance, and what no row could be made of."""
+class SampleStatistics:
+    """The columns of a sample by name, in order of appearance.
 
-    def __init__(self, contract: LearnedSchema) -> None:
-        self._contract = contract
+    `rows` counts the messages that are objects, `more_columns` has names of columns without statistics.
+    """
+
+    def __init__(self, learned: LearnedSchema) -> None:
+        self._learned = learned
         self.columns: dict[str, ColumnStatistics] = {}
         self.rows = 0
         self.more_columns: set[str] = set()
 
     def add(self, parsed: Parsed) -> None:
-        """The messages of one chunk; those that are no objects don't count."""
+        """Add the messages of one chunk; those that are not objects don't count."""
         self.rows += len(parsed.rows)
         source = RawText(lambda row: parsed.values[parsed.indices[row]] or b"")
         for index, row in enumerate(parsed.rows):
@@ -105,8 +108,8 @@ class Observed:
                     self._add(key, value, source, index)
 
     def _add(self, key: str, value: Any, source: RawText, index: int) -> None:
-        contract = self._contract
-        name = contract.names.of(key)
+        learned = self._learned
+        name = learned.names.of(key)
         if name is None:
             return
         column = self.columns.get(name)
@@ -116,10 +119,10 @@ class Observed:
                     self.more_columns.add(name)
                 return
             column = self.columns[name] = ColumnStatistics()
-        if contract.privacy.replaces(key):
-            column.add(contract.privacy.digest(value), "string")
+        if learned.privacy.replaces(key):
+            column.add(learned.privacy.digest(value), "string")
             return
-        rule = contract.rules.get(name)
+        rule = learned.rules.get(name)
         kind = kind_of(value, KINDS if rule is None else rule.kinds) or "object"
         if kind == "float" and abs(value) >= _PAST_INT64 and _is_past_64_bits(source, index, key):
             kind = PAST_64_BITS
@@ -130,20 +133,20 @@ def _is_past_64_bits(source: RawText, index: int, key: str) -> bool:
     try:
         return key in source.past_64_bits(index)
     except DecodeError:
-        return True  # what can't be looked into is refused by the worker, too
+        return True  # the worker rejects a message that it can't search, too
 
 
-def share(part: int, whole: int) -> str:
+def percentage(part: int, whole: int) -> str:
     """A percentage that is 0% or 100% only when it is exactly that."""
     if part in (0, whole) or not whole:
         return "100%" if part and part == whole else "0%"
     return f"{min(max(part / whole, 0.0001), 0.9999):.2%}"
 
 
-def kinds(votes: Counter[str]) -> str:
-    """The kinds of a column's values with their shares, most first."""
-    whole = votes.total()
-    parts: Sequence[tuple[str, int]] = votes.most_common()
+def describe_types(type_counts: Counter[str]) -> str:
+    """The types of a column's values with their shares, the most frequent first."""
+    whole = type_counts.total()
+    parts: Sequence[tuple[str, int]] = type_counts.most_common()
     if len(parts) == 1:
         return parts[0][0]
-    return ", ".join(f"{kind} {share(number, whole)}" for kind, number in parts)
+    return ", ".join(f"{kind} {percentage(number, whole)}" for kind, number in parts)

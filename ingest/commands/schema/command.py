@@ -1,17 +1,14 @@
-"""`ingest schema infer`: arguments -> what is meant -> exit code.
-
-As in `ingest.cli`, what it needs is imported when it is asked for.
-"""
+"""`ingest schema infer`: arguments, help and exit code."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ingest.commands.options import Brokers, ConfigFile, Topic, without_none
+from ingest.commands.options import Brokers, ConfigFile, Partitions, Topic, load_topics
 
 app = typer.Typer(
-    help="The contract of a topic's columns: their types, and which of them mean what.",
+    help="Infer the types and roles of a topic's columns.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -19,25 +16,25 @@ app = typer.Typer(
 
 @app.callback()
 def schema() -> None:
-    """Make `infer` a command of its own name, the only one as it is."""
+    """Keep `infer` a subcommand: Typer would merge an app's only command into the app."""
 
 
 @app.command()
 def infer(
     *,
-    sample: Annotated[int, typer.Option(min=1, max=1_000_000, metavar="N", help="Read at most so many messages.")] = (
-        10_000
-    ),
-    partitions: Annotated[str | None, typer.Option(metavar="SET", help='"0-31", "0,3,5-7" or "all".')] = None,
+    sample: Annotated[int, typer.Option(min=1, max=1_000_000, metavar="N", help="Maximum messages to read.")] = 10_000,
+    partitions: Partitions = None,
     examples: Annotated[
-        bool, typer.Option("--examples", help="Write a few values of each column, too: SHOWS PAYLOADS.")
+        bool, typer.Option("--examples", help="Also write a few values of each column: PRINTS PAYLOADS.")
     ] = False,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="A new file; default: standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="New file to write. Default: standard output.")
+    ] = None,
     config: ConfigFile = None,
     brokers: Brokers = None,
     topic: Topic = None,
 ) -> None:
-    """Read some of a live topic and write the types of its columns as a configuration that pins them.
+    """Write a configuration that pins the types of a topic's columns.
 
     \b
     Examples:
@@ -45,16 +42,15 @@ def infer(
       ingest schema infer --topic predictions --partitions 0-3 --output contract.toml
       ingest debug --partition 0 --config contract.toml
 
-    The newest messages of each partition are read, under a group of its own that commits nothing: no supervisor is
-    disturbed, nothing is sent. The file pins what most values of a column are; its comments say what was seen: types,
-    nulls, ranges of numbers, lengths of strings, and what would become of the same messages. Values themselves are only
-    written with --examples. [schema] of the configuration is applied and repeated in the file.
+    The command reads the newest messages of each partition under a consumer group of its own that commits nothing.
+    Nothing is sent, and a running supervisor is not disturbed. Each column is pinned to the type of most of its values.
+    The comments show types, nulls, ranges of numbers and lengths of strings in the sample, and how many messages of the
+    sample would be delivered under the pinned types. Values themselves are only written with --examples. [schema] of
+    the configuration is applied and repeated in the file.
 
-    \b
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka.
-    """  # noqa: D301  click reads \b as "keep these lines"
-    from ingest.commands.schema.run import run  # noqa: PLC0415
-    from ingest.config.load import load  # noqa: PLC0415  see above
+    """
+    from ingest.commands.schema.run import run
 
-    found = load(config, {"kafka": without_none(brokers=brokers, topic=topic)}).topics
-    raise typer.Exit(run(found, partitions=partitions, sample=sample, examples=examples, output=output))
+    settings = load_topics(config, brokers=brokers, topic=topic)
+    raise typer.Exit(run(settings, partitions=partitions, sample=sample, examples=examples, output=output))

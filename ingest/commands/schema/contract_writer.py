@@ -1,11 +1,11 @@
-"""The contract as a TOML file: what is pinned, and in comments what was seen and what would become of it.
+"""Writes the contract as a TOML file: the pinned types, and in comments the statistics and the result for the sample.
 
 Rules
-1. The file loads by itself: [kafka] brokers and topic, the model's type, and all of the [schema] that was in effect;
-   what was recognised is added to it. `[kafka.options]` is left out: it may hold secrets.
-2. A comment never holds a value of the messages unless examples are asked for; names of columns, counts, ranges of
-   numbers and lengths are no values.
-3. What can't be pinned stands in a comment with the reason.
+1. The file is a complete configuration: [kafka] brokers and topic, the model's type, and the [schema] in effect with
+   the detected roles added. `[kafka.options]` is omitted, because it may hold secrets.
+2. A comment holds values of messages only if examples are asked for. Names of columns, counts, ranges of numbers and
+   lengths are not values.
+3. A column that can't be pinned is a comment with the reason.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.commands.schema import toml
-from ingest.commands.schema.column_statistics import ColumnStatistics, Observed, kinds, share
+from ingest.commands.schema.column_statistics import ColumnStatistics, SampleStatistics, describe_types, percentage
 from ingest.config.messages import toml_key
 from ingest.config.resolve import TopicConfig
 from ingest.config.schema import Schema
@@ -23,12 +23,12 @@ from ingest.status.formatting import amount, count
 
 _WIDTH = 116
 _EXAMPLE = 60
-_SPECIAL = {"timestamp": "timestamp_from_kafka = true takes the one of the message in Kafka"}
+_ALTERNATIVES = {"timestamp": "timestamp_from_kafka = true uses the timestamp of the Kafka message"}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a worker would make of the sample: dead letters by reason, values made null or ignored by column."""
+class SampleResult:
+    """The sample decoded under the contract: dead letters by reason, values made null or ignored by column."""
 
     messages: int
     rejected: Mapping[str, int]
@@ -37,25 +37,25 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Inferred:
-    """A contract: `schema` with the types and what was `recognised`."""
+class InferredContract:
+    """A contract: `schema` with the pinned types and the `detected_roles`, which map [schema] keys to columns."""
 
     schema: Schema
-    recognised: Mapping[str, str]
+    detected_roles: Mapping[str, str]
     rules: Rules
 
 
-def inferred(config: TopicConfig, observed: Observed, found: Mapping[str, str]) -> Inferred:
-    """The contract for what was observed, with the columns `found` for the reserved keys."""
-    arranged = config.schema.with_columns(found)
+def infer(config: TopicConfig, sample: SampleStatistics, roles: Mapping[str, str]) -> InferredContract:
+    """The contract for `sample`, with `roles` mapping [schema] keys to columns."""
+    arranged = config.schema.with_columns(roles)
     rules = Rules(arranged, config.arize.model_type)
     types: dict[str, str] = dict(arranged.types)
-    for name, seen in observed.columns.items():
-        kind = seen.type_under(rules.get(name))
+    for name, seen in sample.columns.items():
+        kind = seen.type_for(rules.get(name))
         if kind is not None and kind not in STRUCTURED and _pinnable(arranged, name):
             types.setdefault(name, kind)
-    schema = Schema.model_validate({**arranged.model_dump(exclude_unset=True), **found, "types": types})
-    return Inferred(schema, found, rules)
+    schema = Schema.model_validate({**arranged.model_dump(exclude_unset=True), **roles, "types": types})
+    return InferredContract(schema, roles, rules)
 
 
 def _pinnable(schema: Schema, name: str) -> bool:
@@ -65,63 +65,65 @@ def _pinnable(schema: Schema, name: str) -> bool:
 class ContractWriter:
     """Writes one contract."""
 
-    def __init__(self, config: TopicConfig, observed: Observed, contract: Inferred, *, examples: bool) -> None:
+    def __init__(
+        self, config: TopicConfig, sample: SampleStatistics, contract: InferredContract, *, examples: bool
+    ) -> None:
         self._config = config
-        self._observed = observed
+        self._sample = sample
         self._contract = contract
         self._examples = examples
 
-    def lines(self, head: Sequence[str], outcome: Outcome) -> Iterator[str]:
-        """The file; `head` says where the sample comes from."""
+    def lines(self, head: Sequence[str], result: SampleResult) -> Iterator[str]:
+        """The lines of the file; `head` describes the sample."""
         yield from (f"# {line}" for line in head)
-        yield from (f"# {line}" for line in self._outcome(outcome))
+        yield from (f"# {line}" for line in self._result_lines(result))
         yield "#"
-        yield "# A column that held only integers is pinned to integer: write float where fractions may come. A value"
-        yield "# that doesn't fit makes a dead letter, unless [schema.conflicts] says null or text."
+        yield "# A column that held only integers is pinned to integer: write float where fractions may come. A message"
+        yield "# with a value that doesn't fit becomes a dead letter, unless [schema.conflicts] is null or text."
         kafka, arize = self._config.kafka, self._config.arize
         yield from toml.table("kafka", {"brokers": kafka.brokers, "topic": kafka.topic})
         yield from toml.table("arize", {"model_type": arize.model_type})
         yield from self._schema()
         yield ""
         yield "[schema.types]"
-        for name, seen in self._observed.columns.items():
+        for name, seen in self._sample.columns.items():
             yield from self._column(name, seen)
             yield ""
-        unseen = self._contract.schema.types.keys() - self._observed.columns.keys()
+        unseen = self._contract.schema.types.keys() - self._sample.columns.keys()
         for name in sorted(unseen):
             yield "# not in the sample; pinned in the configuration"
             yield f"{toml_key(name)} = {toml.text(self._contract.schema.types[name])}"
-        if more := len(self._observed.more_columns):
-            yield f"# {count(more)} columns or more are left out; are the keys data? exclude and unknown drop such"
+        if more := len(self._sample.more_columns):
+            yield f"# {count(more)} columns or more are left out; are the keys data? Drop them with exclude or unknown"
 
-    def _outcome(self, outcome: Outcome) -> Iterator[str]:
-        rejected = sum(outcome.rejected.values())
+    def _result_lines(self, result: SampleResult) -> Iterator[str]:
+        rejected = sum(result.rejected.values())
         yield (
-            f"Under this contract {count(outcome.messages - rejected)} of {amount(outcome.messages, 'message')} would "
+            f"Under this contract {count(result.messages - rejected)} of {amount(result.messages, 'message')} would "
             f"be delivered, {count(rejected)} would be dead letters{':' if rejected else '.'}"
         )
-        for code, number in sorted(outcome.rejected.items(), key=lambda item: (-item[1], item[0])):
+        for code, number in sorted(result.rejected.items(), key=lambda item: (-item[1], item[0])):
             yield f"  {code} {count(number)}"
-        for said, columns in (("become null", outcome.nulled), ("not be sent (unknown)", outcome.ignored)):
+        for effect, columns in (("become null", result.nulled), ("not be sent (unknown)", result.ignored)):
             if columns:
-                yield f"Values that would {said}: {count(sum(columns.values()))}"
+                yield f"Values that would {effect}: {count(sum(columns.values()))}"
 
     def _schema(self) -> Iterator[str]:
-        schema, found = self._contract.schema, self._contract.recognised
-        said = schema.model_dump(mode="json", exclude_defaults=True, exclude={"types"})
-        said |= {key: getattr(schema, key) for key in found}
-        tables = {key: inner for key, inner in said.items() if isinstance(inner, Mapping) and inner}
+        schema, found = self._contract.schema, self._contract.detected_roles
+        settings = schema.model_dump(mode="json", exclude_defaults=True, exclude={"types"})
+        settings |= {key: getattr(schema, key) for key in found}
+        tables = {key: inner for key, inner in settings.items() if isinstance(inner, Mapping) and inner}
         yield ""
         yield "[schema]"
         for key in ("prediction_id", "timestamp"):
             if getattr(schema, key) and key not in found:
-                other = f"; {_SPECIAL[key]}" if key in _SPECIAL else ""
-                yield f'# {key} = "..."  # not recognised, and required{other}'
-        for key, inner in said.items():
+                other = f"; {_ALTERNATIVES[key]}" if key in _ALTERNATIVES else ""
+                yield f'# {key} = "..."  # not detected, but required{other}'
+        for key, inner in settings.items():
             if key not in tables:
                 line = f"{toml_key(key)} = {toml.value(inner)}"
                 guessed = key in found and found[key] != getattr(self._config.schema, key)
-                yield f"{line}  # recognised by its name and its values" if guessed else line
+                yield f"{line}  # detected by its name and values" if guessed else line
         for key, inner in tables.items():
             yield from toml.table(f"schema.{key}", inner)
 
@@ -130,20 +132,22 @@ class ContractWriter:
     def _column(self, name: str, seen: ColumnStatistics) -> Iterator[str]:
         rule = self._contract.rules.get(name)
         kind = self._contract.schema.types.get(name)
-        yield from _wrapped(self._said(seen))
+        yield from _wrapped(self._describe(seen))
         if self._examples and seen.examples():
             yield from _wrapped(f"for example {', '.join(map(_example, seen.examples()))}")
         if kind is None:
-            yield f"# {toml_key(name)}: not pinned, {_why(name, seen, rule)}"
+            yield f"# {toml_key(name)}: not pinned, {_why_not_pinned(name, seen, rule)}"
             return
         if misfits := seen.misfits(kind, rule):
-            word = "null" if rule is not None and rule.on_conflict == "null" else "dead letters"
-            yield f"# CONFLICTS: {count(misfits)} values ({share(misfits, seen.values)}) don't fit: {word}"
+            become_null = rule is not None and rule.on_conflict == "null"
+            effect = "becomes null" if become_null else "makes its message a dead letter"
+            values = f"{count(misfits)} ({percentage(misfits, seen.values)})"
+            yield f"# CONFLICTS: values of other types: {values}; each {effect}"
         yield f"{toml_key(name)} = {toml.text(kind)}"
 
-    def _said(self, seen: ColumnStatistics) -> str:
-        rows = self._observed.rows
-        parts = [kinds(seen.votes), f"null or absent {share(rows - seen.values, rows)}"]
+    def _describe(self, seen: ColumnStatistics) -> str:
+        rows = self._sample.rows
+        parts = [describe_types(seen.type_counts), f"null or absent {percentage(rows - seen.values, rows)}"]
         if seen.low is not None and seen.high is not None:
             parts.append(f"{seen.low!r} to {seen.high!r}")
         if seen.shortest is not None:
@@ -152,25 +156,23 @@ class ContractWriter:
         return "; ".join(parts)
 
 
-def _why(name: str, seen: ColumnStatistics, rule: Rule | None) -> str:
+def _why_not_pinned(name: str, seen: ColumnStatistics, rule: Rule | None) -> str:
     if "*" in name:
-        return "as its name holds a *, which is a wildcard here"
+        return "because its name contains *, which is a wildcard here"
     if rule is not None and rule.kinds & STRUCTURED:
-        return f"as [schema] {rule.setting} gives it its type"
-    if rule is not None and not seen.type_under(rule):
-        return f"as [schema] {rule.setting} takes {' or '.join(sorted(rule.kinds))}"
-    return (
-        "as no type of a column holds any of its values" if not seen.type_under(rule) else "as [schema] adds it itself"
-    )
+        return f"because [schema] {rule.setting} determines its type"
+    if rule is not None and not seen.type_for(rule):
+        return f"because [schema] {rule.setting} requires {' or '.join(sorted(rule.kinds))}"
+    return "because no column type holds any of its values" if not seen.type_for(rule) else "because [schema] adds it"
 
 
 def _example(value: Any) -> str:
-    spelled = toml.text(value)
-    return spelled if len(spelled) <= _EXAMPLE else f"{spelled[:_EXAMPLE]}..."
+    text = toml.text(value)
+    return text if len(text) <= _EXAMPLE else f"{text[:_EXAMPLE]}..."
 
 
 def _wrapped(line: str) -> Iterator[str]:
-    """A comment, broken at commas and blanks where it is too long."""
+    """A comment, broken at spaces if it is too long."""
     while len(line) > _WIDTH:
         at = line.rfind(" ", 0, _WIDTH)
         at = at if at > 0 else _WIDTH

@@ -1,18 +1,18 @@
-"""Which column is the id, the timestamp, a label, a score: told by names, and by values that could be it.
+"""Detects which column is the id, the timestamp, a label or a score, by its name and its values.
 
 Rules
-1. The column that the configuration names is taken if the sample has it.
-2. Else one whose name says it (`prediction.id` and `predictionId` are read as `prediction_id`), the likeliest name
-   first; and its values must bear it out: an id and a timestamp are there in 99% of the messages or more, an id never
-   comes twice, a timestamp lies within what Arize takes, a score is a number.
-3. A column has one meaning here. What isn't recognised is left to the person who reads the file.
+1. If the sample has the column that the configuration names, it has the role.
+2. Otherwise a column with a known name (`prediction.id` and `predictionId` are read as `prediction_id`) has the role,
+   the likeliest name first, if its values fit: an id and a timestamp are present in at least 99% of the messages, ids
+   are unique, timestamps are in the range that Arize accepts, scores are numbers.
+3. A column gets one role. Roles that aren't detected are left to the person who reads the file.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from ingest.commands.schema.column_statistics import MOST_DISTINCT, ColumnStatistics, Observed
+from ingest.commands.schema.column_statistics import MOST_DISTINCT, ColumnStatistics, SampleStatistics
 from ingest.config.schema import Schema
 
 YEAR_S = 365 * 86_400
@@ -40,22 +40,22 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def recognised(observed: Observed, schema: Schema, model_type: str, now_epoch_s: float) -> dict[str, str]:
-    """The column of each reserved key that the sample seems to have. `now_epoch_s`: seconds since 1970."""
-    bears_out = _checks(observed, model_type, now_epoch_s)
+def detect_roles(sample: SampleStatistics, schema: Schema, model_type: str, now_epoch_s: float) -> dict[str, str]:
+    """The detected column of each [schema] key in `NAMES`. `now_epoch_s`: seconds since 1970."""
+    fits = _checks(sample, model_type, now_epoch_s)
     found: dict[str, str] = {}
-    taken = {getattr(schema, key) for key in NAMES} & observed.columns.keys()
+    taken = {getattr(schema, key) for key in NAMES} & sample.columns.keys()
     for key, names in NAMES.items():
-        said = getattr(schema, key)
-        if said in observed.columns or (not said and key in schema.model_fields_set):
-            if said:
-                found[key] = said
+        configured = getattr(schema, key)
+        if configured in sample.columns or (not configured and key in schema.model_fields_set):
+            if configured:
+                found[key] = configured
             continue
         for wanted in names:
             fitting = [
                 name
-                for name, seen in observed.columns.items()
-                if name not in taken and _plain(name) == wanted and bears_out[key](seen)
+                for name, seen in sample.columns.items()
+                if name not in taken and _snake_case(name) == wanted and fits[key](seen)
             ]
             if fitting:
                 found[key] = fitting[0]
@@ -64,31 +64,31 @@ def recognised(observed: Observed, schema: Schema, model_type: str, now_epoch_s:
     return found
 
 
-def _plain(name: str) -> str:
+def _snake_case(name: str) -> str:
     return re.sub(r"\W+", "_", _HUMP.sub("_", name)).lower()
 
 
 def _checks(
-    observed: Observed, model_type: str, now_epoch_s: float
+    sample: SampleStatistics, model_type: str, now_epoch_s: float
 ) -> Mapping[str, Callable[[ColumnStatistics], bool]]:
     numeric = model_type in {"regression", "numeric"}
 
     def everywhere(seen: ColumnStatistics) -> bool:
-        return bool(seen.values) and seen.values >= observed.rows * 0.99
+        return bool(seen.values) and seen.values >= sample.rows * 0.99
 
     def is_id(seen: ColumnStatistics) -> bool:
         unique = len(seen.distinct) >= min(seen.values, MOST_DISTINCT)
-        return everywhere(seen) and unique and set(seen.votes) <= {"string", "integer"}
+        return everywhere(seen) and unique and set(seen.type_counts) <= {"string", "integer"}
 
     def is_time(seen: ColumnStatistics) -> bool:
         return everywhere(seen) and all(_within(value, now_epoch_s) for value in seen.examples())
 
     def is_label(seen: ColumnStatistics) -> bool:
-        kinds = {"integer", "float"} if numeric else {"string", "boolean", "integer", "float"}
-        return bool(seen.values) and set(seen.votes) <= kinds
+        allowed = {"integer", "float"} if numeric else {"string", "boolean", "integer", "float"}
+        return bool(seen.values) and set(seen.type_counts) <= allowed
 
     def is_score(seen: ColumnStatistics) -> bool:
-        return bool(seen.values) and set(seen.votes) <= {"integer", "float"}
+        return bool(seen.values) and set(seen.type_counts) <= {"integer", "float"}
 
     return {
         "prediction_id": is_id,
@@ -101,7 +101,7 @@ def _checks(
 
 
 def _within(value: object, now_epoch_s: float) -> bool:
-    """The value is a time within 5 years back and a year ahead, in a unit that its size tells."""
+    """Whether the value is a time from 5 years ago to a year ahead; the unit follows from its magnitude."""
     if isinstance(value, str):
         try:
             at = datetime.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""`ingest schema infer`: read a sample, look at it, write the contract, and say what it would make of the sample."""
+"""`ingest schema infer`: read a sample, infer the contract, and write it with the result for the sample."""
 
 import os
 import sys
@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.commands.schema.column_statistics import Observed
-from ingest.commands.schema.contract_writer import ContractWriter, Inferred, Outcome, inferred
-from ingest.commands.schema.detect_roles import recognised
-from ingest.commands.schema.sample import MOST_BYTES, Sample, take
+from ingest.commands.schema.column_statistics import SampleStatistics
+from ingest.commands.schema.contract_writer import ContractWriter, InferredContract, SampleResult, infer
+from ingest.commands.schema.detect_roles import detect_roles
+from ingest.commands.schema.sample import MOST_BYTES, Sample, read_sample
 from ingest.config import consistency
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode
@@ -24,7 +24,7 @@ from ingest.pipeline.kafka import metadata
 from ingest.pipeline.rows import RowProcessor
 from ingest.records import KafkaMessage
 from ingest.status import formatting
-from ingest.supervisor import partitions as sets
+from ingest.supervisor import partition_sets
 
 _CHUNK = 5_000
 
@@ -34,29 +34,27 @@ def run(
 ) -> ExitCode:
     """Write the contract of the one topic of `settings` to `output`, None for standard output.
 
-    Raises ConfigError without a topic, for several, for partitions that don't exist, and where `output` can't be
+    Raises ConfigError for several topics, for partitions that don't exist, and where `output` can't be
     written; FatalError (exit code KAFKA) when Kafka doesn't answer.
     """
     if len(settings) != 1:
         names = ", ".join(each.kafka.topic for each in settings)
-        raise ConfigError(f"--topic is missing: a contract is that of one topic, and there are {names}")
+        raise ConfigError(f"--topic is missing: a contract is for one topic, and the configured topics are {names}")
     config = settings[0]
-    if not config.kafka.topic:
-        raise ConfigError("[kafka] topic is missing: name the topic to read with --topic, or in [kafka]")
     if output is not None and output.exists():
-        raise ConfigError(f"--output {output}: it is there already; name a new file, or remove it")
-    _tell(f"asking Kafka at {config.kafka.brokers}; if it is away, that takes a minute to be sure of")
+        raise ConfigError(f"--output {output}: the file exists; name a new file, or remove it")
+    _report(f"asking Kafka at {config.kafka.brokers}; if it can't be reached, this takes up to a minute")
     existing = metadata.topic_partitions(config.kafka)
-    chosen = sets.choose(sets.parse(partitions or sets.ALL), existing, config.kafka.topic)
-    taken = take(config.kafka, chosen, sample, _tell)
+    chosen = partition_sets.choose(partition_sets.parse(partitions or partition_sets.ALL), existing, config.kafka.topic)
+    taken = read_sample(config.kafka, chosen, sample, _report)
     text = contract(config, taken, examples=examples)
     _write(text, output)
     return ExitCode.DONE
 
 
 def contract(config: TopicConfig, sample: Sample, *, examples: bool) -> str:
-    """The file for `sample`. Raises ConfigError when the configuration can't be applied."""
-    observed = Observed(
+    """The text of the file for `sample`. Raises ConfigError when the configuration can't be applied."""
+    statistics = SampleStatistics(
         LearnedSchema(
             rules(config.schema, config.arize.model_type),
             names=ColumnRenamer(config.schema.rename, config.schema.exclude),
@@ -64,16 +62,16 @@ def contract(config: TopicConfig, sample: Sample, *, examples: bool) -> str:
         )
     )
     for chunk in _chunks(sample.messages):
-        observed.add(parse([message.value() for message in chunk]))
-    found = recognised(observed, config.schema, config.arize.model_type, time.time())
-    if consistency.faults(config.schema.with_columns(found), config.arize):
-        found = {}  # what was recognised contradicts what is configured
-    pinned = inferred(config, observed, found)
-    paper = ContractWriter(config, observed, pinned, examples=examples)
-    return "\n".join([*paper.lines([*_head(config, sample)], _outcome(config, pinned, sample.messages)), ""])
+        statistics.add(parse([message.value() for message in chunk]))
+    roles = detect_roles(statistics, config.schema, config.arize.model_type, time.time())
+    if consistency.faults(config.schema.with_columns(roles), config.arize):
+        roles = {}  # the detected roles contradict the configuration
+    pinned = infer(config, statistics, roles)
+    writer = ContractWriter(config, statistics, pinned, examples=examples)
+    return "\n".join([*writer.lines([*_head(config, sample)], _decode_under(config, pinned, sample.messages)), ""])
 
 
-def _outcome(config: TopicConfig, pinned: Inferred, messages: Sequence[KafkaMessage]) -> Outcome:
+def _decode_under(config: TopicConfig, pinned: InferredContract, messages: Sequence[KafkaMessage]) -> SampleResult:
     judge = RowProcessor(config.single_route().with_schema(pinned.schema), time.time)
     rejected, nulled, ignored = Counter[str](), Counter[str](), Counter[str]()
     for chunk in _chunks(messages):
@@ -81,7 +79,7 @@ def _outcome(config: TopicConfig, pinned: Inferred, messages: Sequence[KafkaMess
         rejected.update(fault.reason.code for fault in decoded.rejected)
         nulled.update(decoded.nulled)
         ignored.update(decoded.ignored)
-    return Outcome(len(messages), rejected, nulled, ignored)
+    return SampleResult(len(messages), rejected, nulled, ignored)
 
 
 def _head(config: TopicConfig, sample: Sample) -> Iterable[str]:
@@ -92,9 +90,9 @@ def _head(config: TopicConfig, sample: Sample) -> Iterable[str]:
     for partition, (first, end) in sample.ranges.items():
         yield f"  partition {partition}: offsets {first} to {end - 1}"
     if any(route.section for route in config.routes):
-        yield "[routes] say which model a message is for; here all of them were taken under [schema] alone."
-    if sample.cut:
-        yield f"The sample was cut short at {MOST_BYTES // 2**20} MiB; a smaller --sample is spread evenly."
+        yield "[routes] assign messages to models; here all messages were decoded under [schema] alone."
+    if sample.truncated:
+        yield f"The sample was truncated at {MOST_BYTES // 2**20} MiB; a smaller --sample covers all partitions evenly."
 
 
 def _chunks(messages: Sequence[KafkaMessage]) -> Iterable[Sequence[KafkaMessage]]:
@@ -106,13 +104,13 @@ def _write(text: str, output: Path | None) -> None:
         sys.stdout.write(text)
         return
     try:
-        # It may hold examples; and no file that has come to be meanwhile is overwritten.
+        # O_EXCL: a file created in the meantime is not overwritten. 0o600: the text may hold examples.
         with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise ConfigError(f"--output {output}: can't be written: {error.strerror}") from None
-    _tell(f"{output} is written; try it with ingest debug --partition N --config {output}")
+    _report(f"{output} is written; test it with: ingest debug --partition N --config {output}")
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     sys.stderr.write(f"{text}\n")

@@ -1,4 +1,4 @@
-"""Writing TOML that `tomllib` reads back as it was; the standard library only reads it."""
+"""Writes TOML that `tomllib` reads back unchanged; the standard library can only read it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,9 +8,9 @@ from ingest.config.messages import toml_key
 
 
 def text(found: Any) -> str:
-    """A string as a basic string, any other value as JSON that may stand in a comment.
+    """A string as a TOML basic string, any other value as JSON for a comment.
 
-    JSON's escapes are TOML's; but DEL must not stand bare.
+    JSON's escapes are valid in TOML, but TOML also requires DEL to be escaped.
     """
     return json.dumps(found, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -27,7 +27,7 @@ def value(found: Any) -> str:
 
 
 def table(name: str, found: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of a table and of those in it; each begins with an empty line. Empty ones are left out."""
+    """The lines of a table and of its subtables, each after an empty line. Empty tables are omitted."""
     own = {each: inner for each, inner in found.items() if not isinstance(inner, Mapping)}
     if own:
         yield ""

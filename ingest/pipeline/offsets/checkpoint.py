@@ -13,7 +13,7 @@ even if any process is killed at any time.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ingest.records import NOTHING, Counts
 
@@ -21,7 +21,7 @@ MAX_METADATA_BYTES = 4_095
 
 _ALWAYS_FIT = 20  # as many ranges fit even with the largest numbers
 
-_COUNTS = r"\d+(?::\d+){0,3}"
+_COUNTS = rf"\d+(?::\d+){{0,{len(fields(Counts)) - 1}}}"
 _FORMAT = re.compile(rf"ingest/2 ({_COUNTS})((?: [a-z]+=[0-9A-Za-z_-]+)*)((?: \d+\+\d+:{_COUNTS}(?:/[0-9a-f]+)?)*)")
 _RANGE = re.compile(rf"(\d+)\+(\d+):({_COUNTS})(?:/([0-9a-f]+))?")
 _FORMAT_1 = re.compile(r"ingest/1 (\d+) (\d+)((?: \d+\+\d+:\d+:\d+)*)")
@@ -130,7 +130,7 @@ def decode(next_offset: int, metadata: str | None) -> Checkpoint:
 
 
 def _format_counts(counts: Counts) -> str:
-    numbers = [counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered]
+    numbers = list(counts.values())
     while len(numbers) > 1 and not numbers[-1]:
         numbers.pop()
     return ":".join(map(str, numbers))

@@ -23,10 +23,10 @@ from arize.exceptions.http import APIError
 from arize.ml.types import Environments, ModelTypes, Schema
 
 from ingest.sandbox.arize import ArizeEndpoint
-from ingest.sandbox.child import SandboxError
 from ingest.sandbox.compare import compare
 from ingest.sandbox.fault_injection import Fault
 from ingest.sandbox.generate import Generator
+from ingest.sandbox.service_process import SandboxError
 
 MADE_BY = Generator(seed=11)
 ROWS = 300
@@ -163,11 +163,11 @@ def test_unknown_keys_and_spaces_are_refused(arize_endpoint: ArizeEndpoint, log:
     assert arize_endpoint.stats()["stored_rows"] == 0
 
 
-# --- misbehaviour ---------------------------------------------------------------------------------
+# --- faults ---------------------------------------------------------------------------------------
 
 
 def test_a_status_for_so_many_requests_then_as_usual(arize_endpoint: ArizeEndpoint, log: Log) -> None:
-    arize_endpoint.misbehave("status", status=503, count=2)
+    arize_endpoint.inject_faults("status", status=503, count=2)
     for _ in range(2):
         with pytest.raises(APIError, match="503"):
             log(frame())
@@ -179,7 +179,7 @@ def test_a_status_for_so_many_requests_then_as_usual(arize_endpoint: ArizeEndpoi
 def test_a_redirect_looks_like_success_to_the_sdk_and_nothing_is_stored(
     arize_endpoint: ArizeEndpoint, log: Log, status: int
 ) -> None:
-    arize_endpoint.misbehave("redirect", status=status)
+    arize_endpoint.inject_faults("redirect", status=status)
     response = log(frame())
     assert (response.status_code, [step.status_code for step in response.history]) == (200, [status])
     stats = arize_endpoint.stats()
@@ -188,7 +188,7 @@ def test_a_redirect_looks_like_success_to_the_sdk_and_nothing_is_stored(
 
 @pytest.mark.parametrize("stored", [False, True])
 def test_a_reset_before_and_after_storing(arize_endpoint: ArizeEndpoint, log: Log, stored: bool) -> None:  # noqa: FBT001
-    arize_endpoint.misbehave("reset", stored=stored)
+    arize_endpoint.inject_faults("reset", stored=stored)
     # Reset, broken pipe or closed, as it hits the client's write or its read: urllib3 passes over a broken pipe.
     with pytest.raises(requests.ConnectionError, match="Connection aborted"):
         log(frame())
@@ -196,7 +196,7 @@ def test_a_reset_before_and_after_storing(arize_endpoint: ArizeEndpoint, log: Lo
 
 
 def test_a_truncated_answer_comes_after_storing(arize_endpoint: ArizeEndpoint, log: Log) -> None:
-    arize_endpoint.misbehave("truncate")
+    arize_endpoint.inject_faults("truncate")
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         log(frame())
     assert arize_endpoint.stats()["stored_rows"] == ROWS
@@ -208,7 +208,7 @@ def test_a_stall_without_end_lasts_until_the_client_leaves(
     log: Log,
     stored: bool,  # noqa: FBT001
 ) -> None:
-    arize_endpoint.misbehave("stall", stored=stored)
+    arize_endpoint.inject_faults("stall", stored=stored)
     with pytest.raises(requests.ReadTimeout):
         log(frame(), timeout=0.3)
     wait_until(lambda: arize_endpoint.stats()["faults"][0]["played"] == 1)
@@ -217,7 +217,7 @@ def test_a_stall_without_end_lasts_until_the_client_leaves(
 
 @pytest.mark.parametrize("kind", ["stall", "latency"])
 def test_a_late_answer(arize_endpoint: ArizeEndpoint, log: Log, kind: Any) -> None:
-    arize_endpoint.misbehave(kind, seconds=0.4)
+    arize_endpoint.inject_faults(kind, seconds=0.4)
     began_s = time.monotonic()
     assert log(frame()).status_code == 200
     assert time.monotonic() - began_s >= 0.4
@@ -225,14 +225,14 @@ def test_a_late_answer(arize_endpoint: ArizeEndpoint, log: Log, kind: Any) -> No
 
 
 def test_a_dripping_answer_outlasts_the_clients_timeout(arize_endpoint: ArizeEndpoint, log: Log) -> None:
-    arize_endpoint.misbehave("drip", seconds=0.1)
+    arize_endpoint.inject_faults("drip", seconds=0.1)
     began_s = time.monotonic()
     assert log(frame(), timeout=2).status_code == 200
     assert time.monotonic() - began_s > 2
 
 
 def test_rows_refused_by_content(arize_endpoint: ArizeEndpoint, log: Log) -> None:
-    arize_endpoint.misbehave("status", status=422, text="seq 7 is cursed", column="seq", value=7)
+    arize_endpoint.inject_faults("status", status=422, text="seq 7 is cursed", column="seq", value=7)
     with pytest.raises(APIError, match=r"422.*cursed"):
         log(frame(0, 10))
     assert log(frame(10, 10)).status_code == 200
@@ -240,14 +240,14 @@ def test_rows_refused_by_content(arize_endpoint: ArizeEndpoint, log: Log) -> Non
 
 
 def test_uploads_refused_by_size(arize_endpoint: ArizeEndpoint, log: Log) -> None:
-    arize_endpoint.misbehave("status", status=413, min_rows=100)
+    arize_endpoint.inject_faults("status", status=413, min_rows=100)
     with pytest.raises(APIError, match="413"):
         log(frame(0, 100))
     assert log(frame(0, 99)).status_code == 200
 
 
 def test_the_first_fault_that_applies_and_behaving_again(arize_endpoint: ArizeEndpoint, log: Log) -> None:
-    arize_endpoint.misbehave(
+    arize_endpoint.inject_faults(
         [Fault(kind="status", status=500, count=1), Fault(kind="status", status=429, retry_after_s=3)]
     )
     with pytest.raises(APIError, match="500"):
@@ -255,12 +255,12 @@ def test_the_first_fault_that_applies_and_behaving_again(arize_endpoint: ArizeEn
     with pytest.raises(APIError, match="429"):
         log(frame())
     assert [fault["played"] for fault in arize_endpoint.stats()["faults"]] == [1, 1]
-    arize_endpoint.behave()
+    arize_endpoint.clear_faults()
     assert log(frame()).status_code == 200
 
 
 def test_an_unknown_fault_is_refused_and_changes_nothing(arize_endpoint: ArizeEndpoint, log: Log) -> None:
-    arize_endpoint.misbehave("status", status=503)
+    arize_endpoint.inject_faults("status", status=503)
     wrongs: list[dict[str, Any]] = [{"faults": [{"kind": "explode"}]}, {"faults": [{"kind": "reset", "odd": 1}]}]
     for wrong in [*wrongs, {"fault": []}]:
         with pytest.raises(SandboxError, match=r"explode|odd|fault"):
@@ -280,7 +280,7 @@ def recorded(log: Log, endpoint: ArizeEndpoint) -> tuple[bytes, Mapping[str, str
 
 def test_retry_after_is_sent(arize_endpoint: ArizeEndpoint, log: Log) -> None:
     body, headers = recorded(log, arize_endpoint)
-    arize_endpoint.misbehave("status", status=429, retry_after_s=2.5)
+    arize_endpoint.inject_faults("status", status=429, retry_after_s=2.5)
     url = f"http://127.0.0.1:{arize_endpoint.port}/v1/pandas_arrow"
     response = requests.post(url, data=body, headers=headers, timeout=5)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "2.5")
@@ -317,7 +317,7 @@ def test_odd_answers_on_the_wire(
     body, headers = recorded(log, arize_endpoint)
     kept = {name: value for name, value in headers.items() if name.lower() not in ("content-length", "connection")}
     lines = [f"{name}: {value}" for name, value in {**kept, "Content-Length": len(body), "Connection": "close"}.items()]
-    arize_endpoint.misbehave(fault)
+    arize_endpoint.inject_faults(fault)
     with socket.create_connection(("127.0.0.1", arize_endpoint.port), 10.0) as client:
         client.sendall("\r\n".join(["POST /v1/pandas_arrow HTTP/1.1", *lines, "", ""]).encode() + body)
         got = b"".join(iter(lambda: client.recv(65_536), b""))
@@ -352,7 +352,7 @@ def test_a_client_that_leaves_in_mid_upload_stores_nothing(arize_endpoint: Arize
 
 
 def test_a_reset_is_one_on_the_wire(arize_endpoint: ArizeEndpoint) -> None:
-    arize_endpoint.misbehave("reset", after_bytes=1000)
+    arize_endpoint.inject_faults("reset", after_bytes=1000)
     with socket.create_connection(("127.0.0.1", arize_endpoint.port)) as client:
         client.sendall(b"POST /v1/pandas_arrow HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + b"x" * 1000)
         with pytest.raises(ConnectionResetError):

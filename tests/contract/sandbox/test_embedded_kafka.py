@@ -8,10 +8,10 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from ingest.sandbox.child import SandboxError
 from ingest.sandbox.generate import Generator
 from ingest.sandbox.kafka import ApiKey, EmbeddedKafka, KafkaProcess
 from ingest.sandbox.produce import ProduceError, produce, topic_partitions
+from ingest.sandbox.service_process import SandboxError
 
 WITHIN_S = 20.0
 
@@ -83,7 +83,7 @@ def test_a_reader_can_hold_the_producer_and_a_rate_too(embedded_kafka: EmbeddedK
 
 
 def test_a_topic_that_is_not_there_is_named(embedded_kafka: EmbeddedKafka) -> None:
-    with pytest.raises(ProduceError, match="there is no topic nothing"):
+    with pytest.raises(ProduceError, match="topic nothing does not exist"):
         topic_partitions(embedded_kafka.bootstrap, "nothing")
 
 

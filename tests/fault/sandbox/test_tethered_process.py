@@ -1,4 +1,4 @@
-"""A held process never outlives its starter, however the starter ends."""
+"""A tethered process never outlives its starter, however the starter ends."""
 
 import signal
 import subprocess
@@ -13,14 +13,14 @@ from ingest.sandbox.tethered_process import TetheredProcess
 DEADLINE_S = 10.0
 STARTER = """
 import sys
-from ingest.sandbox.tethered_process import Held
-held = Held(sys.argv[2:], output=sys.stderr, directory=sys.argv[1])
+from ingest.sandbox.tethered_process import TetheredProcess
+held = TetheredProcess(sys.argv[2:], output=sys.stderr, directory=sys.argv[1])
 print(held.pid, flush=True)
 held.wait()
 """
 
 
-def test_killing_the_starter_kills_the_held_and_removes_its_directory(tmp_path: Path) -> None:
+def test_killing_the_starter_kills_the_tethered_process_and_removes_its_directory(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     with subprocess.Popen(
@@ -38,7 +38,7 @@ def test_killing_the_starter_kills_the_held_and_removes_its_directory(tmp_path: 
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, 137), (signal.SIGTERM, 143)])
-def test_a_held_process_that_ends_by_itself_leaves_its_directory(
+def test_a_tethered_process_that_ends_by_itself_keeps_its_directory(
     how: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     held = TetheredProcess(["sleep", "600"], output=subprocess.DEVNULL, directory=tmp_path)
@@ -48,12 +48,12 @@ def test_a_held_process_that_ends_by_itself_leaves_its_directory(
     assert tmp_path.is_dir()
 
 
-def test_closing_kills_the_held_and_its_children_and_leaves_the_directory(tmp_path: Path) -> None:
+def test_closing_kills_the_tethered_process_and_its_children_and_keeps_the_directory(tmp_path: Path) -> None:
     held = TetheredProcess(["sh", "-c", "sleep 600 & echo $!; wait"], output=subprocess.PIPE, directory=tmp_path)
-    assert held.said is not None
-    child = psutil.Process(int(held.said.readline()))
+    assert held.output is not None
+    child = psutil.Process(int(held.output.readline()))
     held.close()
     assert held.code is not None
-    held.said.close()
+    held.output.close()
     assert not psutil.wait_procs([child], timeout=DEADLINE_S)[1]
     assert tmp_path.is_dir()

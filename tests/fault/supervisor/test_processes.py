@@ -1,4 +1,4 @@
-"""Real processes, real signals: nobody outlives the supervisor, the hung are replaced, stops are kept."""
+"""Real processes and signals: no worker outlives the supervisor, hung workers are replaced, stops take effect."""
 
 import contextlib
 import json
@@ -15,18 +15,18 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.fault.supervisor.bodies import CANARY
+from tests.harness.supervisor.bodies import CANARY
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60.0
 
 
 class Program:
-    """`tests.fault.supervisor.program` in a process group of its own."""
+    """`tests.harness.supervisor.program` in a process group of its own."""
 
     def __init__(self, body: str, workers: int = 2, **settings: float) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fault.supervisor.program", str(workers), json.dumps(settings)],
+            [sys.executable, "-m", "tests.harness.supervisor.program", str(workers), json.dumps(settings)],
             cwd=ROOT,
             env={**os.environ, "BODY": body},
             stdout=subprocess.PIPE,
@@ -113,7 +113,7 @@ def gone(member: psutil.Process) -> bool:
 
 
 @pytest.mark.parametrize("body", ["idle", "stuck"])
-def test_nobody_outlives_a_killed_supervisor(program: Callable[..., Program], body: str) -> None:
+def test_no_worker_outlives_a_killed_supervisor(program: Callable[..., Program], body: str) -> None:
     running = program(body)
     running.until_started(2)
     family = running.family()
@@ -156,7 +156,7 @@ def test_a_stop_of_the_whole_group_drains(program: Callable[..., Program], stop:
     assert running.errors == ""
 
 
-def test_a_second_stop_leaves_at_once(program: Callable[..., Program]) -> None:
+def test_a_second_stop_exits_immediately(program: Callable[..., Program]) -> None:
     running = program("stubborn")
     running.until_started(2)
     running.process.send_signal(signal.SIGTERM)
@@ -178,7 +178,7 @@ def test_a_drain_ends_at_its_deadline(program: Callable[..., Program]) -> None:
     assert running.end(within_s=15.0) == 7
 
 
-def test_a_worker_told_twice_to_leave_leaves_at_once(program: Callable[..., Program]) -> None:
+def test_a_worker_that_gets_two_signals_exits_immediately(program: Callable[..., Program]) -> None:
     running = program("stubborn", workers=1, base_backoff_s=0.01)
     (pid,) = running.until_started(1)
 
@@ -204,7 +204,7 @@ def test_a_killed_forkserver_is_replaced_with_its_workers(program: Callable[...,
 
 
 @pytest.mark.parametrize("body", ["broken", "broken_thread"])
-def test_what_fails_is_told_without_an_events_values(program: Callable[..., Program], body: str) -> None:
+def test_a_failure_is_reported_without_the_values_of_an_event(program: Callable[..., Program], body: str) -> None:
     running = program(body, workers=1, max_crashes=1, base_backoff_s=0.01)
     assert running.end() == 6
     failures = running.all("WorkerFailed")

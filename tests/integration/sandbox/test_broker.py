@@ -1,4 +1,4 @@
-"""The real broker as a tool: on its own ports, back after a kill with everything it had, gone when let go."""
+"""The real broker of the sandbox: it has ports of its own, keeps its data over a kill and is removed when closed."""
 
 import json
 import socket
@@ -41,19 +41,19 @@ def test_a_killed_broker_comes_back_with_its_messages_and_commits() -> None:
     assert not data.exists()
 
 
-def test_settings_of_the_test_reach_the_broker_and_a_bad_one_is_told() -> None:
+def test_settings_of_the_test_reach_the_broker_and_a_bad_one_is_reported() -> None:
     with pytest.raises(BrokerError, match=r"num\.io\.threads"), RealKafka(settings={"num.io.threads": "none"}):
         pass
 
 
-def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_reported_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(BrokerError, match=f"port {port} is taken"), RealKafka(tmp_path / "node", port):
             pass
 
 
-def test_the_command_leaves_a_broker_and_finds_it_again(tmp_path: Path) -> None:
+def test_the_command_starts_a_broker_that_outlives_it_and_finds_it_again(tmp_path: Path) -> None:
     def kafka(*arguments: str) -> tuple[int, str]:
         done = subprocess.run(
             [sys.executable, "-m", "ingest.sandbox.broker", "--data", str(tmp_path / "node"), *arguments],

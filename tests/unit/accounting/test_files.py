@@ -1,3 +1,5 @@
+"""The account's lines and files are read as they were written, over tears, changes and compaction."""
+
 import json
 import zlib
 from datetime import UTC, datetime, timedelta
@@ -6,24 +8,24 @@ from pathlib import Path
 import pytest
 
 from ingest.accounting.files import AccountFiles, last_states
-from ingest.accounting.rows import Duplicates, Key, Row, State, of_line, to_line
+from ingest.accounting.rows import CommittedState, PartitionKey, PossibleDuplicates, Row, from_line, to_line
 from ingest.records import Counts, Span
 
 AT = datetime(2026, 7, 20, 3, 10, 0, 123_000, tzinfo=UTC)
-KEY = Key("predictions", "ingest", 7)
-TWICE = Duplicates(KEY, AT, Span(7, 100, 200, 90), "worker_lost", "ab12")
+KEY = PartitionKey("predictions", "ingest", 7)
+TWICE = PossibleDuplicates(KEY, AT, Span(7, 100, 200, 90), "worker_lost", "ab12")
 
 
-def state(next_offset: int, kind: str = "committed", at: datetime = AT, key: Key = KEY) -> State:
+def state(next_offset: int, kind: str = "committed", at: datetime = AT, key: PartitionKey = KEY) -> CommittedState:
     in_flight = 60 if kind == "started" else None
-    return State(kind, key, at, next_offset, Counts(next_offset - 3, 1, 1, 1), "ab12", in_flight)  # type: ignore[arg-type]
+    return CommittedState(kind, key, at, next_offset, Counts(next_offset - 3, 1, 1, 1), "ab12", in_flight)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("row", [state(10), state(10, "started"), TWICE], ids=["committed", "started", "twice"])
 def test_a_row_is_read_as_it_was_written(row: Row) -> None:
     line = to_line(row)
     assert line.endswith("\n")
-    assert of_line(line) == row
+    assert from_line(line) == row
 
 
 def test_a_row_says_its_sums_for_other_programs() -> None:
@@ -38,13 +40,13 @@ def test_every_single_changed_character_is_told() -> None:
     line = to_line(state(1_234)).rstrip("\n")
     for index, old in enumerate(line):
         new = "1" if old != "1" else "2"
-        assert not isinstance(of_line(line[:index] + new + line[index + 1 :]), State)
+        assert not isinstance(from_line(line[:index] + new + line[index + 1 :]), CommittedState)
 
 
 def test_a_row_signed_anew_whose_sum_is_wrong_is_told() -> None:
     text = to_line(state(10)).replace('"acknowledged":7', '"acknowledged":8')
     unsigned = text[: text.index(',"crc32"')] + "}"
-    found = of_line(f'{unsigned[:-1]},"crc32":"{zlib.crc32(unsigned.encode()):08x}"}}')
+    found = from_line(f'{unsigned[:-1]},"crc32":"{zlib.crc32(unsigned.encode()):08x}"}}')
     assert isinstance(found, str)
     assert "acknowledged 8" in found
 
@@ -68,7 +70,7 @@ def test_rows_written_again_after_a_failure_are_read_once(tmp_path: Path) -> Non
 
 def test_old_days_keep_the_last_commit_of_each_hour_and_all_else(tmp_path: Path) -> None:
     files = AccountFiles(tmp_path)
-    other = Key("predictions", "ingest", 8)
+    other = PartitionKey("predictions", "ingest", 8)
     hours = [AT + timedelta(minutes=minutes) for minutes in (0, 10, 60, 70)]
     files.append([state(0, "started"), state(5, "started", key=other)], AT, durable=False)
     for number, at in enumerate(hours):
@@ -100,7 +102,7 @@ def test_old_days_keep_the_last_commit_of_each_hour_and_all_else(tmp_path: Path)
 
 def test_the_last_state_of_each_partition_is_found_over_the_files(tmp_path: Path) -> None:
     files = AccountFiles(tmp_path)
-    other, unknown = Key("predictions", "ingest", 8), Key("predictions", "ingest", 9)
+    other, unknown = PartitionKey("predictions", "ingest", 8), PartitionKey("predictions", "ingest", 9)
     files.append([state(0, "started"), state(5, "ended", key=other)], AT, durable=False)
     files.append([state(10), state(20)], AT + timedelta(days=1), durable=False)
     states, in_flight = last_states(files, [KEY, other, unknown])

@@ -1,68 +1,76 @@
+"""When rows of the account are written, and what a former run may have sent twice."""
+
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from ingest.accounting.rows import Duplicates, Key, State
-from ingest.accounting.schedule import Former, RowSchedule, left_behind
+from ingest.accounting.rows import CommittedState, PartitionKey, PossibleDuplicates
+from ingest.accounting.schedule import FormerRun, RowSchedule, duplicates_of_former_run
 from ingest.records import NOTHING, Counts, Span
 
 AT = datetime(2026, 7, 20, 3, 10, tzinfo=UTC)
-KEY = Key("predictions", "ingest", 7)
+KEY = PartitionKey("predictions", "ingest", 7)
 
 
-def state(next_offset: int | None, counts: Counts = NOTHING, kind: str = "committed", at: datetime = AT) -> State:
-    return State(kind, KEY, at, next_offset, counts, "run")  # type: ignore[arg-type]
+def state(
+    next_offset: int | None, counts: Counts = NOTHING, kind: str = "committed", at: datetime = AT
+) -> CommittedState:
+    return CommittedState(kind, KEY, at, next_offset, counts, "run")  # type: ignore[arg-type]
 
 
-def commit(book: RowSchedule, next_offset: int, at: datetime = AT, now: float = 0.0) -> list[State | Duplicates]:
-    book.committed(state(next_offset, Counts(next_offset), at=at))
-    rows = book.due(now)
-    book.written(rows)
+def commit(
+    schedule: RowSchedule, next_offset: int, at: datetime = AT, now: float = 0.0
+) -> list[CommittedState | PossibleDuplicates]:
+    schedule.committed(state(next_offset, Counts(next_offset), at=at))
+    rows = schedule.due(now)
+    schedule.written(rows)
     return rows
 
 
 def test_the_first_commit_is_a_row_and_later_ones_at_most_one_a_minute() -> None:
-    book = RowSchedule("run")
-    assert commit(book, 0) == [state(0)]
-    assert commit(book, 10) == [state(10, Counts(10))]
-    assert commit(book, 20, now=59.0) == []
-    assert commit(book, 30, now=60.0) == [state(30, Counts(30))]
-    assert book.due(1_000.0) == []  # nothing new
+    schedule = RowSchedule()
+    assert commit(schedule, 0) == [state(0)]
+    assert commit(schedule, 10) == [state(10, Counts(10))]
+    assert commit(schedule, 20, now=59.0) == []
+    assert commit(schedule, 30, now=60.0) == [state(30, Counts(30))]
+    assert schedule.due(1_000.0) == []  # nothing new
 
 
 def test_the_last_commit_of_an_hour_is_a_row_of_that_hour() -> None:
-    book = RowSchedule("run")
-    commit(book, 0)
-    commit(book, 10)
-    commit(book, 20, AT + timedelta(minutes=49), now=1.0)
-    rows = commit(book, 30, AT + timedelta(minutes=51), now=2.0)
+    schedule = RowSchedule()
+    commit(schedule, 0)
+    commit(schedule, 10)
+    commit(schedule, 20, AT + timedelta(minutes=49), now=1.0)
+    rows = commit(schedule, 30, AT + timedelta(minutes=51), now=2.0)
     assert rows == [state(20, Counts(20), at=AT + timedelta(minutes=49))]
 
 
-def test_leaving_writes_what_is_known() -> None:
-    book = RowSchedule("run")
-    commit(book, 0)
-    commit(book, 10)
-    assert commit(book, 20, now=1.0) == []
-    assert book.due(1.0, leaving=True) == [state(20, Counts(20))]
+def test_closing_writes_the_newest_commit() -> None:
+    schedule = RowSchedule()
+    commit(schedule, 0)
+    commit(schedule, 10)
+    assert commit(schedule, 20, now=1.0) == []
+    assert schedule.due(1.0, closing=True) == [state(20, Counts(20))]
 
 
 def test_what_could_not_be_written_waits_and_only_commits_are_forgotten() -> None:
-    book = RowSchedule("run", most=3)
-    twice = Duplicates(KEY, AT, Span(7, 0, 5, 5), "worker_lost", "run")
-    book.put([twice])
-    book.put([state(offset) for offset in range(5)])
-    assert book.due(0.0) == [twice, state(3), state(4)]
-    assert book.due(0.0) == [twice, state(3), state(4)]
-    book.written(book.due(0.0))
-    assert book.due(0.0) == []
+    schedule = RowSchedule(most=3)
+    twice = PossibleDuplicates(KEY, AT, Span(7, 0, 5, 5), "worker_lost", "run")
+    schedule.put([twice])
+    schedule.put([state(offset) for offset in range(5)])
+    assert schedule.due(0.0) == [twice, state(3), state(4)]
+    assert schedule.due(0.0) == [twice, state(3), state(4)]
+    schedule.written(schedule.due(0.0))
+    assert schedule.due(0.0) == []
 
 
 STARTED = replace(state(100, Counts(100), "started"), run="new")
 
 
-def told(start: State, former: State | None, begin: int = 100, end: int = 500) -> list[tuple[str, Span]]:
-    known = None if former is None else Former(former, in_flight=60)
-    return [(row.cause, row.span) for row in left_behind(start, begin, end, known)]
+def told(
+    start: CommittedState, former: CommittedState | None, begin: int = 100, end: int = 500
+) -> list[tuple[str, Span]]:
+    known = None if former is None else FormerRun(former, in_flight=60)
+    return [(row.cause, row.span) for row in duplicates_of_former_run(start, begin, end, known)]
 
 
 def test_a_run_that_ended_in_order_has_left_nothing() -> None:

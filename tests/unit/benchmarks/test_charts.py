@@ -7,7 +7,7 @@ import pytest
 from benchmarks.blocks import blocks, parts
 from benchmarks.charts import MOST_SERIES, Bars, Chart, Curves, Lines, Stack, charts
 from benchmarks.figures import Curve, Figure
-from tests.unit.benchmarks.outcomes import outcome
+from tests.harness.outcomes import outcome
 
 
 def figure(case: str, name: str, unit: str = "s", *samples: float, ratio: bool = False) -> Figure:

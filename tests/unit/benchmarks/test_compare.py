@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import compare
 from benchmarks.figures import Results
-from tests.unit.benchmarks.outcomes import ABOUT, results
+from tests.harness.outcomes import ABOUT, results
 
 
 def called(capsys: pytest.CaptureFixture[str], *paths: Path) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.figures import Outcome, load
-from tests.unit.benchmarks.outcomes import outcome, results
+from tests.harness.outcomes import outcome, results
 
 
 def test_a_run_is_read_as_it_was_saved(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from benchmarks import report, tables
 from benchmarks.figures import Curve, Figure, Outcome, Results
 from benchmarks.spelling import spell, unit
-from tests.unit.benchmarks.outcomes import ABOUT, outcome
+from tests.harness.outcomes import ABOUT, outcome
 
 
 @pytest.fixture(scope="module")

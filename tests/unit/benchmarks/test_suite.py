@@ -9,7 +9,7 @@ from benchmarks import suite
 from benchmarks.figures import Outcome
 from benchmarks.suite import PARTS, Part
 from ingest.errors import IngestError
-from tests.unit.benchmarks.outcomes import outcome
+from tests.harness.outcomes import outcome
 
 
 def silent(_: str) -> None:

@@ -135,7 +135,53 @@ def test_faults_in_topics_and_routes_name_their_whole_section() -> None:
         assert [fault for fault in found if fault.startswith(beginning) and fault.endswith(end)], (beginning, found)
 
 
-def test_files_that_are_not_a_configuration_are_faults() -> None:
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("INGEST_KAFK__BROKERS", "INGEST_KAFKA__BROKERS"),
+        ("INGEST_KAFKA_BROKERS", "INGEST_KAFKA__BROKERS"),
+        ("INGEST_BROKERS", "INGEST_KAFKA__BROKERS"),
+        ("INGEST_COLUMNS__TAGS", "INGEST_SCHEMA__TAGS"),
+        ("INGEST_SCHEMA_TAGS", "INGEST_SCHEMA__TAGS"),
+        ("INGEST_NONSENSE", "did you mean one like INGEST_"),
+    ],
+)
+def test_a_misspelled_variable_is_not_silently_ignored(name: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, SECRET)
+    (fault,) = faults()
+    assert fault.startswith(f"{name}: ")
+    assert hint in fault
+
+
+def test_variables_of_the_tests_and_scripts_are_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INGEST_REQUIRE_REAL", "1")
+    monkeypatch.setenv("INGEST_SANDBOX_EXIT_WITH_STDIN", "1")
+    assert load() == Config()
+
+
+@pytest.mark.parametrize("service", ["INGEST", "INGEST_KAFKA_PROXY"])
+def test_nor_are_those_that_kubernetes_sets_for_a_service_of_that_name(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR"):
+        monkeypatch.setenv(f"{service}_{name}", "tcp://10.0.0.1:80")
+    assert load() == Config()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("INGEST_KAFKA", SECRET), ("INGEST_SCHEMA__TAGS", f"{SECRET},b"), ("INGEST_KAFKA__OPTIONS", f'{{"{SECRET}')],
+)
+def test_a_variable_that_should_be_json_is_a_fault_not_a_crash(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    (fault,) = faults()
+    assert "JSON" in fault
+    assert fault.startswith(f"{name}: ")
+
+
+def test_files_that_are_no_configuration() -> None:
     assert "not valid TOML" in faults(toml("[kafka\n"))[0]
     assert "UTF-8" in faults(toml(b'[kafka]\ntopic = "\xff"\n'))[0]
     assert faults(Path("missing.toml")) == ["missing.toml: no such file; --config names a TOML file"]

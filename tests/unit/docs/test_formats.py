@@ -2,54 +2,32 @@
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ingest.commands.dead_letters.files import MARKS
-from ingest.commands.dead_letters.letter import REPLAYED, of_line
-from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterFiles
+from ingest.commands.dead_letters.stored import REPLAYED, from_line
+from ingest.pipeline.dead_letters.files import DeadLetterFiles
+from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.redact import REDACTED
 from ingest.pipeline.dead_letters.topic import PROVENANCE, REPLAYED_TO
 from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, SettledRange, decode, encode
+from ingest.reasons import Reason
 from ingest.records import Counts
+from tests.harness.messages import FakeMessage
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 DEAD_LETTER = (REFERENCE / "dead-letter-format.md").read_text(encoding="utf-8")
 METADATA = (REFERENCE / "commit-metadata.md").read_text(encoding="utf-8")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    raw: bytes | None
-
-    def topic(self) -> str:
-        return "predictions"
-
-    def partition(self) -> int:
-        return 7
-
-    def offset(self) -> int:
-        return 1217
-
-    def value(self) -> bytes | None:
-        return self.raw
-
-    def key(self) -> bytes | None:
-        return self.raw
-
-    def headers(self) -> list[tuple[str, str | bytes | None]]:
-        return [("trace", self.raw)]
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, 1_784_517_300_000
-
-
 @pytest.mark.parametrize("raw", [b"text", b"\xff", None])
 def test_every_field_of_a_dead_letters_line_is_described(raw: bytes | None, tmp_path: Path) -> None:
     files = DeadLetterFiles(tmp_path, "predictions")
-    files.write([DeadLetter(Message(raw), "type_conflict", "a sentence", "age")])
+    files.write(
+        [DeadLetter(FakeMessage(raw, key=raw, headers=[("trace", raw)]), Reason("type_conflict", "a sentence"), "age")]
+    )
     files.close()
     (file,) = tmp_path.iterdir()
     assert re.fullmatch(r"predictions\.\d{8}T\d{6}Z\.\d+\.1\.jsonl", file.name)
@@ -59,7 +37,7 @@ def test_every_field_of_a_dead_letters_line_is_described(raw: bytes | None, tmp_
 def test_example_of_a_line_is_read_as_a_dead_letter() -> None:
     example = re.search(r"```json\n(.*?)```", DEAD_LETTER, re.DOTALL)
     assert example is not None
-    letter = of_line(json.dumps(json.loads(example[1])).encode(), (0, 0))
+    letter = from_line(json.dumps(json.loads(example[1])).encode(), (0, 0))
     assert letter is not None
     assert (letter.entry.reason, letter.entry.column, letter.offset()) == ("type_conflict", "age", 1217)
 

@@ -21,37 +21,12 @@ from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.routing import RoutedChunk
 from ingest.pipeline.rows import ProcessedRows, RowGroup
 from ingest.records import Chunk, Counts, Destination, KafkaMessage
+from tests.harness.messages import FakeMessage
 
 TO = Destination("space", "model", "1", "production", "")
 
 
-class Message:
-    def __init__(self, partition: int, offset: int, value: bytes | None) -> None:
-        self._place, self._value = (partition, offset), value
-
-    def topic(self) -> str:
-        return "t"
-
-    def partition(self) -> int:
-        return self._place[0]
-
-    def offset(self) -> int:
-        return self._place[1]
-
-    def value(self) -> bytes | None:
-        return self._value
-
-    def key(self) -> None:
-        return None
-
-    def headers(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return (0, -1)
-
-
-def chunk(messages: Sequence[Message]) -> Chunk:
+def chunk(messages: Sequence[FakeMessage]) -> Chunk:
     return Chunk(
         messages,
         np.array([m.partition() for m in messages], dtype=np.int32),
@@ -60,8 +35,12 @@ def chunk(messages: Sequence[Message]) -> Chunk:
     )
 
 
-def good(partition: int, offset: int) -> Message:
-    return Message(partition, offset, json.dumps({"at": f"{partition}/{offset}"}).encode())
+def message_at(partition: int, offset: int, value: bytes | None) -> FakeMessage:
+    return FakeMessage(value, partition=partition, offset=offset)
+
+
+def good(partition: int, offset: int) -> FakeMessage:
+    return message_at(partition, offset, json.dumps({"at": f"{partition}/{offset}"}).encode())
 
 
 class Decoding:
@@ -131,7 +110,7 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
         for partition, kind in step:
             offset, ends[partition] = ends[partition], ends[partition] + 2
             value = {"broken": b"{", "tombstone": None, "other type": b'{"at":1}'}.get(kind, b"")
-            messages.append(Message(partition, offset, value) if kind != "good" else good(partition, offset))
+            messages.append(message_at(partition, offset, value) if kind != "good" else good(partition, offset))
             if not (partition == 0 and offset in carried):
                 expected.append((partition, offset))
         taken = one.take(chunk(messages), 0.0)
@@ -164,7 +143,7 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
 def test_rows_name_their_own_partition_and_offset() -> None:
     trackers = {p: PartitionTracker(p, 0) for p in (0, 1)}
     one = intake(trackers)
-    one.take(chunk([good(1, 7), Message(0, 3, b"["), good(0, 5), Message(1, 9, None), good(1, 11)]), 0.0)
+    one.take(chunk([good(1, 7), message_at(0, 3, b"["), good(0, 5), message_at(1, 9, None), good(1, 11)]), 0.0)
     one.batches[0].close(0.0, leaving=True)
     (part,) = one.batches[0].ready[0].parts
     places = [f"{p}/{o}" for p, o in zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)]
@@ -174,7 +153,7 @@ def test_rows_name_their_own_partition_and_offset() -> None:
 def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() -> None:
     trackers = {0: PartitionTracker(0, 0)}
     one = intake(trackers)
-    letters = one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0).letters
+    letters = one.take(chunk([good(0, 0), message_at(0, 1, b"{"), good(0, 2)]), 0.0).letters
     one.batches[0].close(0.0, leaving=True)
     assert trackers[0].checkpoint() == Checkpoint(0)
     settle_batch(one.batches[0].ready[0])
@@ -186,7 +165,7 @@ def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() ->
 def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> None:
     trackers = {0: PartitionTracker(0, 0, Checkpoint(0, Counts(), (SettledRange(1, 3, Counts(1, 1)),)))}
     one = intake(trackers)
-    taken = one.take(chunk([good(0, 0), good(0, 1), Message(0, 2, b"{"), good(0, 3)]), 0.0)
+    taken = one.take(chunk([good(0, 0), good(0, 1), message_at(0, 2, b"{"), good(0, 3)]), 0.0)
     one.batches[0].close(0.0, leaving=True)
     assert taken.letters.letters == ()
     assert one.batches[0].ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
@@ -206,8 +185,8 @@ def test_a_chunk_that_a_former_process_settled_whole_leaves_nothing_open() -> No
 def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:
     trackers = {0: PartitionTracker(0, 0)}
     one = intake(trackers)
-    one.take(chunk([Message(0, 0, b'{"n":1}')]), 0.0)
-    taken = one.take(chunk([Message(0, 1, b'{"n":2.5}')]), 1.0)
+    one.take(chunk([message_at(0, 0, b'{"n":1}')]), 0.0)
+    taken = one.take(chunk([message_at(0, 1, b'{"n":2.5}')]), 1.0)
     assert [(column, old) for column, old, _ in taken.widened] == [("n", "integer")]
     assert one.room() == 0, "no poll while a closed batch waits"
     one.batches[0].close(1.0, leaving=True)
@@ -217,7 +196,7 @@ def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:
 def test_the_room_shrinks_with_the_rows() -> None:
     one = intake({0: PartitionTracker(0, 0)}, max_events=5)
     assert one.room() == 5
-    one.take(chunk([good(0, 0), Message(0, 1, b"{"), good(0, 2)]), 0.0)
+    one.take(chunk([good(0, 0), message_at(0, 1, b"{"), good(0, 2)]), 0.0)
     assert (one.room(), one.rows) == (3, 2)
     one.batches[0].close(9.0, leaving=False)
     assert not one.batches[0].ready
@@ -255,7 +234,7 @@ def test_shapes_never_share_a_batch_and_together_keep_the_limit(sizes: list[int]
     for size in sizes:
         count = min(size, taking.room())
         assert count > 0
-        rows = [Message(0, offset + n, json.dumps({"at": "x" * (offset + n)}).encode()) for n in range(count)]
+        rows = [message_at(0, offset + n, json.dumps({"at": "x" * (offset + n)}).encode()) for n in range(count)]
         offset += count
         settle_letters(taking.take(chunk(rows), 0.0).letters)
         assert taking.rows <= max_events

@@ -12,36 +12,14 @@ from ingest.config.sections import Arize
 from ingest.config.settings import Config
 from ingest.pipeline import routing
 from ingest.pipeline.routing import RoutedChunk, Router
-from ingest.records import Headers
+from tests.harness.messages import FakeMessage
 
 BASE = Arize(space_id="space", model_name="base", model_version="7")
 
 
-class Message:
-    def __init__(self, value: object, key: bytes | None = None, headers: Headers = None, partition: int = 0) -> None:
-        self._value = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
-        self._key, self._headers, self._partition = key, headers, partition
-
-    def topic(self) -> str:
-        return "t"
-
-    def partition(self) -> int:
-        return self._partition
-
-    def offset(self) -> int:
-        return 0
-
-    def value(self) -> bytes | None:
-        return self._value
-
-    def key(self) -> bytes | None:
-        return self._key
-
-    def headers(self) -> Headers:
-        return self._headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return (0, -1)
+def sent(value: object, **fields: Any) -> FakeMessage:
+    """A message with this value: bytes as they are, all else as JSON; `fields` are FakeMessage's."""
+    return FakeMessage(value if isinstance(value, bytes) or value is None else json.dumps(value).encode(), **fields)
 
 
 def route(**arize: Any) -> RouteConfig:
@@ -58,14 +36,14 @@ def codes(found: RoutedChunk) -> dict[int, str]:
     return {index: fault.reason.code for index, fault in found.rejected.items()}
 
 
-def taken(routes: Sequence[RouteConfig], *messages: Message) -> list[int]:
+def taken(routes: Sequence[RouteConfig], *messages: FakeMessage) -> list[int]:
     found: list[int] = Router(routes).sort(messages).routes.tolist()
     return found
 
 
 def test_a_single_route_for_everything_looks_into_nothing() -> None:
     router = Router([route()])
-    found = router.sort([Message(b"{"), Message(None), Message({"a": 1})])
+    found = router.sort([sent(b"{"), sent(None), sent({"a": 1})])
     assert (found.routes.tolist(), found.parsed, found.rejected) == ([0, 0, 0], None, {})
     assert [(to.model_name, to.model_version) for to in router.destinations] == [("base", "7")]
     assert router.identity == ""
@@ -73,8 +51,8 @@ def test_a_single_route_for_everything_looks_into_nothing() -> None:
 
 def test_the_first_route_that_holds_takes_a_message_and_the_rest_has_none() -> None:
     routes = [when({"m": "a"}), when({"m": ["a", "b"]}), when({"m": "x-*", "n": 1})]
-    messages = [Message({"m": m, "n": n}) for m, n in [("a", 1), ("b", 1), ("x-", 1), ("x-y", 2), ("c", 1), (None, 1)]]
-    found = Router(routes).sort([*messages, Message(b"{"), Message(None)])
+    messages = [sent({"m": m, "n": n}) for m, n in [("a", 1), ("b", 1), ("x-", 1), ("x-y", 2), ("c", 1), (None, 1)]]
+    found = Router(routes).sort([*messages, sent(b"{"), sent(None)])
     assert found.routes.tolist() == [0, 1, 2, 3, 3, 3, 3, 3]
     assert codes(found) == {3: "no_route", 4: "no_route", 5: "no_route", 6: "not_json", 7: "tombstone"}
 
@@ -102,7 +80,7 @@ def test_the_first_route_that_holds_takes_a_message_and_the_rest_has_none() -> N
     ids=repr,
 )
 def test_values_are_compared_with_their_type(wanted: Any, value: Any, holds: bool) -> None:  # noqa: FBT001
-    assert taken([when({"m": wanted})], Message({"m": value})) == [0 if holds else 1]
+    assert taken([when({"m": wanted})], sent({"m": value})) == [0 if holds else 1]
 
 
 def test_kafka_s_own_and_nested_fields_are_looked_at_too() -> None:
@@ -114,13 +92,13 @@ def test_kafka_s_own_and_nested_fields_are_looked_at_too() -> None:
     ]
     assert taken(
         routes,
-        Message({"a": 1}, key=b"k"),
-        Message({"a": 1}, partition=3),
-        Message({"a": 1}, headers=[("env", b"test"), ("env", b"prod")]),
-        Message({"user": {"kind": "robot"}}),
-        Message({"user.kind": "robot"}),
-        Message({"a": 1}, key=b"\xff", headers=[("env", b"\xff")]),
-        Message({"key": "k", "partition": 3, "headers.env": "prod"}),
+        sent({"a": 1}, key=b"k"),
+        sent({"a": 1}, partition=3),
+        sent({"a": 1}, headers=[("env", b"test"), ("env", b"prod")]),
+        sent({"user": {"kind": "robot"}}),
+        sent({"user.kind": "robot"}),
+        sent({"a": 1}, key=b"\xff", headers=[("env", b"\xff")]),
+        sent({"key": "k", "partition": 3, "headers.env": "prod"}),
     ) == [0, 1, 2, 3, 3, 4, 4]
 
 
@@ -129,14 +107,14 @@ def test_destinations_are_filled_by_each_message() -> None:
     header = [("v", b"2")]
     found = router.sort(
         [
-            Message({"name": "a", "n": 1}, headers=header),
-            Message({"name": "a", "n": True}, headers=header),
-            Message({"name": "a", "n": 1}, headers=header),
-            Message({"name": "a", "n": 1.5}, headers=header),
-            Message({"name": "", "n": 1}, headers=header),
-            Message({"name": "a", "n": None}, headers=header),
-            Message({"name": "a", "n": [1]}, headers=header),
-            Message({"name": "a", "n": 1}),
+            sent({"name": "a", "n": 1}, headers=header),
+            sent({"name": "a", "n": True}, headers=header),
+            sent({"name": "a", "n": 1}, headers=header),
+            sent({"name": "a", "n": 1.5}, headers=header),
+            sent({"name": "", "n": 1}, headers=header),
+            sent({"name": "a", "n": None}, headers=header),
+            sent({"name": "a", "n": [1]}, headers=header),
+            sent({"name": "a", "n": 1}),
         ]
     )
     to = [router.destinations[number] for number in found.destinations[:4].tolist()]
@@ -162,7 +140,7 @@ def test_destinations_are_filled_by_each_message() -> None:
 )
 def test_what_can_be_no_space_is_a_dead_letter_and_harms_no_neighbour(value: str, fault: str) -> None:
     router = Router([route(space_id="s-{headers.space}{n}")])
-    messages = [Message({"n": 1}, headers=[("space", each.encode())]) for each in ("a", value, "b", "")]
+    messages = [sent({"n": 1}, headers=[("space", each.encode())]) for each in ("a", value, "b", "")]
     found = router.sort(messages)
     assert codes(found) == {1: "bad_space_id", 3: "no_destination"}
     assert fault in found.rejected[1].reason.detail
@@ -174,7 +152,7 @@ def test_what_can_be_no_space_is_a_dead_letter_and_harms_no_neighbour(value: str
 def test_an_environment_is_one_of_arize_s_and_fits_the_schema() -> None:
     router = Router([route(environment="{env}", batch_id="{batch}")])
     found = router.sort(
-        [Message({"env": env, "batch": "b"}) for env in ("production", "validation", "training", "staging")]
+        [sent({"env": env, "batch": "b"}) for env in ("production", "validation", "training", "staging")]
     )
     to = [router.destinations[number] for number in found.destinations[:3].tolist()]
     assert [(one.environment, one.batch_id) for one in to] == [
@@ -188,8 +166,8 @@ def test_an_environment_is_one_of_arize_s_and_fits_the_schema() -> None:
 def test_data_in_the_place_of_a_model_is_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routing, "MAX_DESTINATIONS", 3)
     router = Router([route(model_version="{n}")])
-    assert codes(router.sort([Message({"n": n}) for n in range(3)])) == {}
-    found = router.sort([Message({"n": n}) for n in (1, 9, 2)])
+    assert codes(router.sort([sent({"n": n}) for n in range(3)])) == {}
+    found = router.sort([sent({"n": n}) for n in (1, 9, 2)])
     assert codes(found) == {1: "too_many_destinations"}
     assert found.routes.tolist() == [0, 0, 0], "another process may still have room for it"
     assert len(router.destinations) == 3
@@ -197,7 +175,7 @@ def test_data_in_the_place_of_a_model_is_refused_in_the_end(monkeypatch: pytest.
 
 def test_what_is_left_out_on_purpose_needs_no_destination() -> None:
     routes = [when({"kind": "beat"}, deliver=False, model_name="{nothing}"), when({})]
-    found = Router(routes).sort([Message({"kind": "beat"}), Message({"kind": "x"})])
+    found = Router(routes).sort([sent({"kind": "beat"}), sent({"kind": "x"})])
     assert (found.routes.tolist(), codes(found)) == ([0, 1], {})
 
 
@@ -234,5 +212,5 @@ def test_routes_are_as_one_looks_at_message_after_message(
 
     wanted = [next((n for n, rule in enumerate(rules) if holds(rule, row)), None) for row in rows]
     last = [len(rules) if row.get("z") == "last" else len(routes) for row in rows]
-    found = taken(routes, *(Message(row) for row in rows)) if rows else []
+    found = taken(routes, *(sent(row) for row in rows)) if rows else []
     assert found == [number if number is not None else other for number, other in zip(wanted, last, strict=True)]

@@ -17,38 +17,25 @@ from ingest.pipeline.decoding.privacy import privacy_of
 from ingest.pipeline.rows import RowProcessor
 from ingest.reasons import Reason
 from ingest.records import KafkaMessage
+from tests.harness.messages import FakeMessage
 
 NOW_S = 1_763_900_000.0
 
 
-class Message:
-    def __init__(self, value: bytes | None, offset: int = 0) -> None:
-        self._value, self._offset = value, offset
-
-    def topic(self) -> str:
-        return "t"
-
-    def partition(self) -> int:
-        return 5
-
-    def offset(self) -> int:
-        return self._offset
-
-    def value(self) -> bytes | None:
-        return self._value
-
-    def key(self) -> bytes:
-        return b"k"
-
-    def headers(self) -> list[tuple[str, str | bytes | None]]:
-        return [("trace", b"abc")]
-
-    def timestamp(self) -> tuple[int, int]:
-        return (1, 1_763_850_000_123)
+def sent(value: bytes | None, offset: int = 0) -> FakeMessage:
+    return FakeMessage(
+        value,
+        topic="t",
+        partition=5,
+        offset=offset,
+        key=b"k",
+        headers=[("trace", b"abc")],
+        timestamp=(1, 1_763_850_000_123),
+    )
 
 
-def messages(*rows: dict[str, Any]) -> list[Message]:
-    return [Message(json.dumps(row).encode(), offset) for offset, row in enumerate(rows)]
+def messages(*rows: dict[str, Any]) -> list[FakeMessage]:
+    return [sent(json.dumps(row).encode(), offset) for offset, row in enumerate(rows)]
 
 
 def config(arize: dict[str, Any] | None = None, **schema: Any) -> RouteConfig:
@@ -111,7 +98,7 @@ def test_a_nested_message_with_everything_said_of_it(key_file: str) -> None:
 def test_rows_are_rejected_by_their_index_at_every_stage() -> None:
     good = {"prediction_id": "1", "prediction_ts": 1_763_850_000, "prediction_score": 0.5}
     rows = messages(good, good | {"prediction_ts": 7}, good | {"p": 1}, good | {"prediction_id": ""}, good)
-    rows.insert(1, Message(b"{"))
+    rows.insert(1, sent(b"{"))
     decoded = RowProcessor(config(kafka={"partition": "p"}), lambda: NOW_S).judge(rows)
     assert decoded.accepted.tolist() == [0, 5]
     assert [(fault.index, fault.reason.code) for fault in decoded.rejected] == [
@@ -126,8 +113,8 @@ def test_rows_are_rejected_by_their_index_at_every_stage() -> None:
 def test_a_hash_does_not_hide_that_a_number_was_rounded(key_file: str) -> None:
     good = {"prediction_id": "1", "prediction_ts": 1_763_850_000, "prediction_score": 0.5}
     rows = messages(*(good | {"card": card} for card in (2**64, 2**64 + 1, 2.0**64, 2**64 - 1, [{"a": [2**65]}])))
-    rows.append(Message(json.dumps(good)[:-1].encode() + b', "card": ' + b"[" * 1_000 + b"1e20" + b"]" * 1_000 + b"}"))
-    rows.append(Message(json.dumps(good)[:-1].encode() + b', "card": 1e20, "n": ' + b"9" * 25 + b"}"))
+    rows.append(sent(json.dumps(good)[:-1].encode() + b', "card": ' + b"[" * 1_000 + b"1e20" + b"]" * 1_000 + b"}"))
+    rows.append(sent(json.dumps(good)[:-1].encode() + b', "card": 1e20, "n": ' + b"9" * 25 + b"}"))
     decoded = RowProcessor(config(hash=["card"], hash_key_file=key_file, exclude=["n"]), lambda: NOW_S).judge(rows)
     assert {fault.index: fault.reason.code for fault in decoded.rejected} == {
         0: "integer_past_64_bits",
@@ -178,7 +165,7 @@ def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
     kept = Kept()
     sink = RedactingSink(kept, privacy)
     raw = b'{"ssn": "123", "user": {"mail": "a@b", "age": 3}, "list": [{"ssn": 1}]}'
-    bad: list[KafkaMessage] = [Message(raw), Message(b'{"ssn": "123"'), Message(None)]
+    bad: list[KafkaMessage] = [sent(raw), sent(b'{"ssn": "123"'), sent(None)]
     sink.write([DeadLetter(message, Reason("not_json", "reason")) for message in bad])
     treated, withheld, tombstone = kept.letters
     assert json.loads(treated.message.value() or b"") == {

@@ -1,3 +1,5 @@
+"""An upload is accepted or rejected as Arize would do it, and a rejection names the column."""
+
 import base64
 from typing import Any
 

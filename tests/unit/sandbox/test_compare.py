@@ -1,3 +1,5 @@
+"""Lost, unexpected, changed and duplicated rows are found, and equal ones are not reported."""
+
 import base64
 from collections.abc import Iterable
 from pathlib import Path
@@ -42,10 +44,10 @@ def stored(path: Path, rows: Iterable[Row]) -> Journal:
 
 def both(journal: Journal) -> Comparison:
     by_values, by_counts = compare(journal, MADE_BY, END), compare_counts(journal, MADE_BY, END)
-    assert (by_values.lost, by_values.duplicates, by_values.strangers) == (
+    assert (by_values.lost, by_values.duplicates, by_values.unexpected) == (
         by_counts.lost,
         by_counts.duplicates,
-        by_counts.strangers,
+        by_counts.unexpected,
     )
     return by_values
 
@@ -78,14 +80,14 @@ def test_a_repeated_event_is_a_duplicate_and_nothing_worse(tmp_path: Path) -> No
 def test_a_bad_event_that_is_stored_is_a_stranger(tmp_path: Path) -> None:
     place = next((0, sequence) for sequence in range(400) if MADE_BY.bad(0, sequence) is not None)
     found = both(stored(tmp_path, [*good_rows(), MADE_BY.row(*place)]))
-    assert (found.strangers, found.nothing_lost) == (1, False)
-    assert found.examples["strangers"] == [place]
+    assert (found.unexpected, found.nothing_lost) == (1, False)
+    assert found.examples["unexpected"] == [place]
 
 
 def test_an_event_that_was_never_produced_is_a_stranger(tmp_path: Path) -> None:
     beyond = next(sequence for sequence in range(300, 400) if MADE_BY.bad(1, sequence) is None)
     found = both(stored(tmp_path, [*good_rows(), MADE_BY.row(1, beyond)]))
-    assert found.examples["strangers"] == [(1, beyond)]
+    assert found.examples["unexpected"] == [(1, beyond)]
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,19 @@
+"""A fault is played for exactly the requests that meet its conditions."""
+
 import pytest
 
-from ingest.sandbox.fault_injection import Fault, Measures, Misbehaviour, Value
+from ingest.sandbox.fault_injection import Fault, FaultPlan, Measures, Value
 
 SMALL = Measures(rows=10, nbytes=1000)
 
 
 def played(fault: Fault, requests: int, *, now_s: float = 0.0, dice: float = 0.0) -> list[bool]:
-    misbehaviour = Misbehaviour([fault])
-    return [misbehaviour.at_head(SMALL, now_s, dice) is fault for _ in range(requests)]
+    plan = FaultPlan([fault])
+    return [plan.at_head(SMALL, now_s, dice) is fault for _ in range(requests)]
 
 
 def test_without_faults_it_behaves() -> None:
-    assert Misbehaviour().at_head(SMALL, 0.0, 0.0) is None
+    assert FaultPlan().at_head(SMALL, 0.0, 0.0) is None
 
 
 def test_a_fault_without_conditions_is_always_played() -> None:
@@ -34,25 +36,25 @@ def test_probability(dice: float, expected: bool) -> None:  # noqa: FBT001  what
 @pytest.mark.parametrize(("now_s", "expected"), [(100.0, True), (104.9, True), (105.0, False)])
 def test_it_lasts_for_so_many_seconds(now_s: float, expected: bool) -> None:  # noqa: FBT001  what is expected
     fault = Fault(kind="reset", for_s=5)
-    assert (Misbehaviour([fault], since_s=100.0).at_head(SMALL, now_s, 0.0) is fault) is expected
+    assert (FaultPlan([fault], since_s=100.0).at_head(SMALL, now_s, 0.0) is fault) is expected
 
 
 @pytest.mark.parametrize(("measures", "expected"), [(Measures(50, 0), True), (Measures(49, 10**9), False)])
 def test_only_requests_with_enough_rows(measures: Measures, expected: bool) -> None:  # noqa: FBT001  as above
     fault = Fault(kind="status", status=413, min_rows=50)
-    assert (Misbehaviour([fault]).at_head(measures, 0.0, 0.0) is fault) is expected
+    assert (FaultPlan([fault]).at_head(measures, 0.0, 0.0) is fault) is expected
 
 
 def test_only_requests_with_enough_bytes() -> None:
     fault = Fault(kind="status", status=413, min_bytes=1001)
-    assert Misbehaviour([fault]).at_head(SMALL, 0.0, 0.0) is None
-    assert Misbehaviour([fault]).at_head(Measures(1, 1001), 0.0, 0.0) is fault
+    assert FaultPlan([fault]).at_head(SMALL, 0.0, 0.0) is None
+    assert FaultPlan([fault]).at_head(Measures(1, 1001), 0.0, 0.0) is fault
 
 
 def test_only_with_enough_requests_at_once() -> None:
-    fault = Fault(kind="status", status=429, min_at_once=3)
-    assert Misbehaviour([fault]).at_head(Measures(1, 1, 2), 0.0, 0.0) is None
-    assert Misbehaviour([fault]).at_head(Measures(1, 1, 3), 0.0, 0.0) is fault
+    fault = Fault(kind="status", status=429, min_concurrent=3)
+    assert FaultPlan([fault]).at_head(Measures(1, 1, 2), 0.0, 0.0) is None
+    assert FaultPlan([fault]).at_head(Measures(1, 1, 3), 0.0, 0.0) is fault
 
 
 @pytest.mark.parametrize(
@@ -77,21 +79,21 @@ def test_an_unknown_ending_is_refused() -> None:
 
 def test_the_first_fault_that_applies_is_played() -> None:
     faults = [Fault(kind="status", status=503, count=1), Fault(kind="reset", count=1)]
-    misbehaviour = Misbehaviour(faults)
-    assert [misbehaviour.at_head(SMALL, 0.0, 0.0) for _ in range(3)] == [*faults, None]
-    assert misbehaviour.played == [1, 1]
+    plan = FaultPlan(faults)
+    assert [plan.at_head(SMALL, 0.0, 0.0) for _ in range(3)] == [*faults, None]
+    assert plan.played == [1, 1]
 
 
 def test_a_fault_by_content_waits_for_the_rows() -> None:
     fault = Fault(kind="status", status=400, column="seq", value=7)
-    misbehaviour = Misbehaviour([fault])
+    plan = FaultPlan([fault])
 
     def holds_seven(column: str, value: Value) -> bool:
         return (column, value) == ("seq", 7)
 
-    assert misbehaviour.at_head(SMALL, 0.0, 0.0) is None
-    assert misbehaviour.by_content(holds_seven, SMALL, 0.0, 0.0) is fault
-    assert misbehaviour.by_content(lambda _column, _value: False, SMALL, 0.0, 0.0) is None
+    assert plan.at_head(SMALL, 0.0, 0.0) is None
+    assert plan.by_content(holds_seven, SMALL, 0.0, 0.0) is fault
+    assert plan.by_content(lambda _column, _value: False, SMALL, 0.0, 0.0) is None
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""Generated events depend only on the seed, and are what `row` and `bad` say."""
+
 import json
 import math
 from collections import Counter

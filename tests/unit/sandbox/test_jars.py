@@ -1,4 +1,4 @@
-"""Which Java is taken, and what is said when there is none."""
+"""The first suitable Java is used, and an error says how to get one."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_an_old_java_is_passed_over(version: str, says: str, monkeypatch: pytest
 
 
 def test_no_java_says_how_to_get_one() -> None:
-    with pytest.raises(ToolMissingError, match=r"there is none\. Install one .*openjdk-17"):
+    with pytest.raises(ToolMissingError, match=r"none was found\. Install one .*openjdk-17"):
         find_java()
 
 

@@ -1,3 +1,5 @@
+"""A stored request survives a crash unchanged, and its rows are counted once each."""
+
 import base64
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 from ingest.sandbox.arize_schema import _PB2, METADATA_KEY
 from ingest.sandbox.journal import Journal, JournalWriter
-from ingest.sandbox.tally import Tally
+from ingest.sandbox.row_counter import RowCounter
 
 
 def table_of(partitions: list[int], sequences: list[int]) -> pa.Table:
@@ -67,38 +69,38 @@ def test_a_torn_request_is_swept_by_the_next_endpoint_and_never_read(tmp_path: P
     assert Journal(tmp_path).received() == {(0, 0): 1, (0, 1): 1}
 
 
-def test_the_tally_tells_new_rows_from_repeated_ones() -> None:
-    tally = Tally()
-    tally.add(table_of([0, 0, 0, 1], [5, 5, 6, 5]))
-    tally.add(table_of([0, 1, 1], [6, 5, 9000]))
-    assert (tally.batches, tally.rows, tally.distinct, tally.duplicates, tally.untracked) == (2, 7, 4, 3, 0)
+def test_the_counter_tells_new_rows_from_repeated_ones() -> None:
+    counter = RowCounter()
+    counter.add(table_of([0, 0, 0, 1], [5, 5, 6, 5]))
+    counter.add(table_of([0, 1, 1], [6, 5, 9000]))
+    assert (counter.batches, counter.rows, counter.distinct, counter.duplicates, counter.untracked) == (2, 7, 4, 3, 0)
 
 
 def test_rows_without_place_are_untracked() -> None:
-    tally = Tally()
-    tally.add(pa.table({"a": [1, 2]}))
-    tally.add(table_of([0, 0], [-1, 3]))
-    assert (tally.rows, tally.distinct, tally.untracked) == (4, 1, 3)
+    counter = RowCounter()
+    counter.add(pa.table({"a": [1, 2]}))
+    counter.add(table_of([0, 0], [-1, 3]))
+    assert (counter.rows, counter.distinct, counter.untracked) == (4, 1, 3)
 
 
-def test_the_tally_agrees_with_counting_by_hand() -> None:
+def test_the_counter_agrees_with_counting_by_hand() -> None:
     dice = np.random.default_rng(1)
-    tally = Tally()
+    counter = RowCounter()
     seen: set[tuple[int, int]] = set()
     rows = 0
     for _ in range(30):
         partitions, sequences = dice.integers(0, 3, 200).tolist(), dice.integers(0, 4000, 200).tolist()
-        tally.add(table_of(partitions, sequences))
+        counter.add(table_of(partitions, sequences))
         seen.update(zip(partitions, sequences, strict=True))
         rows += 200
-    assert (tally.distinct, tally.duplicates) == (len(seen), rows - len(seen))
+    assert (counter.distinct, counter.duplicates) == (len(seen), rows - len(seen))
 
 
-def test_a_tally_starts_with_what_the_journal_holds(tmp_path: Path) -> None:
+def test_a_counter_starts_with_what_the_journal_holds(tmp_path: Path) -> None:
     store(JournalWriter(tmp_path), table_of([0, 0], [0, 1]))
-    tally = Tally.of(tmp_path)
-    tally.add(table_of([0], [1]))
-    assert (tally.rows, tally.duplicates) == (3, 1)
+    counter = RowCounter.of(tmp_path)
+    counter.add(table_of([0], [1]))
+    assert (counter.rows, counter.duplicates) == (3, 1)
 
 
 def test_an_unreadable_directory_says_so(tmp_path: Path) -> None:

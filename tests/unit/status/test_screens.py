@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from ingest import events
-from ingest.records import Counts, PartitionProgress
-from ingest.status.account import PartitionAccount, RunAccount
+from ingest.accounting.run_account import PartitionAccount, RunAccount
+from ingest.records import Counts, PartitionProgress, Span
 from ingest.status.console import BrokenPipeConsole
 from ingest.status.plain import SUMMARY_S, JsonScreen, LineScreen
 from ingest.status.run_state import RunState
@@ -19,14 +19,11 @@ from ingest.status.terminal import TerminalScreen, render
 ROW = PartitionAccount(
     partition=3,
     consumed=1200,
-    acknowledged=1000,
-    dead_lettered=10,
-    tombstones=0,
-    filtered=0,
-    duplicates_possible=190,
+    counts=Counts(acknowledged=1000, dead_lettered=10),
     next_offset=1010,
     end_offset=1010,
     lag=0,
+    possible_duplicates=(Span(3, 800, 1000, 190),),
 )
 ACCOUNT = RunAccount(topic="rides", group="g", exit_code=0, ran_s=5.0, crashes=1, exact=True, partitions=(ROW, ROW))
 

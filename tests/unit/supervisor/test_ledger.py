@@ -1,7 +1,8 @@
+"""The figures of the final account follow from Kafka's counters and the workers' events."""
+
 from ingest.events import Committed, Progress, UploadStarted, WorkerStarted
 from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
 from ingest.records import Counts, PartitionProgress, Span
-from ingest.status.account import PossibleDuplicates
 from ingest.supervisor.ledger import Ledger
 
 
@@ -28,14 +29,14 @@ def test_figures_are_the_counters_at_the_end_minus_those_at_the_start() -> None:
     ledger = Ledger()
     start, end = Checkpoint(100, Counts(90, 10)), Checkpoint(500, Counts(480, 20))
     (row,) = ledger.settle((0,), {0: start}, {0: end}, {0: (0, 510)})
-    assert (row.acknowledged, row.dead_lettered, row.lag, row.next_offset) == (390, 10, 10, 500)
+    assert (row.counts.acknowledged, row.counts.dead_lettered, row.lag, row.next_offset) == (390, 10, 10, 500)
     assert row.consumed == 400
 
 
 def test_what_is_settled_above_the_committed_offset_counts() -> None:
     end = Checkpoint(100, Counts(100), ranges=(SettledRange(first=150, next_offset=200, counts=Counts(45, 5)),))
     (row,) = Ledger().settle((0,), {0: None}, {0: end}, {0: (0, 200)})
-    assert (row.acknowledged, row.dead_lettered, row.lag) == (145, 5, 100)
+    assert (row.counts.acknowledged, row.counts.dead_lettered, row.lag) == (145, 5, 100)
 
 
 def test_what_is_read_again_is_consumed_again() -> None:
@@ -56,7 +57,13 @@ def test_without_kafka_the_last_words_stand() -> None:
     ledger.take(progress(400, consumed=390, acknowledged=380, dead_lettered=10))
     ledger.worker_finished((0,))
     (row,) = ledger.settle((0,), {0: Checkpoint(10, Counts(5, 5))}, None, {})
-    assert (row.acknowledged, row.dead_lettered, row.next_offset, row.end_offset, row.lag) == (375, 5, 400, -1, 0)
+    assert (row.counts.acknowledged, row.counts.dead_lettered, row.next_offset, row.end_offset, row.lag) == (
+        375,
+        5,
+        400,
+        -1,
+        0,
+    )
 
 
 def test_a_partly_committed_span_counts_at_most_what_is_left_of_it() -> None:
@@ -84,8 +91,8 @@ def test_ranges_of_several_crashes_are_in_the_account() -> None:
     sent(ledger, 300, 310)
     ledger.worker_lost((0,))
     (row,) = ledger.settle((0,), {0: None}, {0: None}, {0: (0, 500)})
-    assert row.possible_duplicates == (PossibleDuplicates(40, 150, 130), PossibleDuplicates(300, 310, 10))
-    assert row.duplicates_possible == 140
+    assert row.possible_duplicates == (Span(0, 40, 150, 130), Span(0, 300, 310, 10))
+    assert row.totals.duplicates_possible == 140
 
 
 def test_a_commit_that_is_held_up_for_days_takes_no_memory() -> None:
@@ -93,7 +100,7 @@ def test_a_commit_that_is_held_up_for_days_takes_no_memory() -> None:
     sent(ledger, 0, 10)
     for first in range(20, 200_020, 20):
         sent(ledger, first, first + 15)
-    assert len(ledger._pages[0].open) <= 2_000
+    assert len(ledger._partitions[0].uncommitted) <= 2_000
     ledger.take(Committed(worker=0, next_offsets={0: 100}))
     possible = ledger.worker_lost((0,))
     assert len(possible) <= 100
@@ -122,6 +129,6 @@ def test_where_kafka_has_lost_what_it_confirmed_the_workers_last_word_stands() -
     ledger.take(progress(150, consumed=50, acknowledged=150))
     ledger.take(Committed(worker=0, next_offsets={0: 150}))
     (row,) = ledger.settle((0,), {0: Checkpoint(100, Counts(100))}, {0: None}, {0: (0, 0)})
-    assert (row.acknowledged, row.next_offset) == (50, 150)
+    assert (row.counts.acknowledged, row.next_offset) == (50, 150)
     (other,) = Ledger().settle((0,), {0: None}, {0: None}, {0: (0, 9)})
-    assert (other.acknowledged, other.next_offset, other.lag) == (0, None, 9)
+    assert (other.counts.acknowledged, other.next_offset, other.lag) == (0, None, 9)

@@ -1,3 +1,5 @@
+"""Ranges of offsets are counted exactly, whatever gaps the log has."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,9 +1,11 @@
+"""Each answer of Arize to a request without rows becomes the right check results."""
+
 from datetime import UTC, datetime
 
 import pytest
 
-from ingest.commands.check.endpoint import judge
-from ingest.commands.check.text import exit_code, failed, ok, unchecked, warning
+from ingest.commands.check.endpoint import interpret
+from ingest.commands.check.result import exit_code, failed, ok, unchecked, warning
 from ingest.errors import ExitCode
 from ingest.pipeline.arize.probe import ProbeAnswer
 
@@ -13,7 +15,7 @@ DATE = "Mon, 20 Jul 2026 03:10:02 GMT"
 
 def told(status: int, *, templates: bool = False, date: str | None = DATE) -> list[str]:
     answer = ProbeAnswer("https://arize", status, "https://elsewhere", date)
-    return [line.status for line in judge(answer, NOW, templates=templates)]
+    return [line.status for line in interpret(answer, NOW, templates=templates)]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def test_what_an_answer_means_for_endpoint_key_and_clock(status: int, expected: 
 
 def test_a_2xx_that_acknowledges_nothing_is_not_arizes() -> None:
     answer = ProbeAnswer("https://arize", 200, None, DATE, "HTTP 200 whose body is HTML")
-    lines = list(judge(answer, NOW, templates=False))
+    lines = list(interpret(answer, NOW, templates=False))
     assert [line.status for line in lines] == ["failed", "unchecked", "ok"]
     assert "HTTP 200 whose body is HTML" in lines[0].text
     assert exit_code(lines) is ExitCode.CREDENTIALS

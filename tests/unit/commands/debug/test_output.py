@@ -1,92 +1,79 @@
+"""Each record of a trace is written as plain text and as one JSON line."""
+
 import io
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from ingest.commands.debug.findings import (
-    BatchSeen,
-    Begin,
+from ingest.commands.debug.json_lines import EVENTS, JsonOutput
+from ingest.commands.debug.text import TextOutput
+from ingest.commands.debug.trace import (
+    BatchTrace,
     Cell,
-    ChunkSeen,
-    ColumnSeen,
-    End,
-    Finding,
-    MessageSeen,
+    ChunkTrace,
+    ColumnTrace,
+    CommitTrace,
+    MessageTrace,
     Note,
-    Sent,
-    Settled,
     Timing,
+    TraceRecord,
+    TraceStart,
+    TraceSummary,
+    UploadTrace,
 )
-from ingest.commands.debug.lines import JsonShow
-from ingest.commands.debug.text import TextShow
+from tests.harness.messages import FakeMessage
 
 
-@dataclass(frozen=True)
-class Message:
-    raw: bytes | None
-
-    def topic(self) -> str:
-        return "predictions"
-
-    def partition(self) -> int:
-        return 7
-
-    def offset(self) -> int:
-        return 12345
-
-    def value(self) -> bytes | None:
-        return self.raw
-
-    def key(self) -> bytes:
-        return b"\x00\xff"
-
-    def headers(self) -> list[tuple[str, str | bytes | None]]:
-        return [("trace", b"abc"), ("empty", None)]
-
-    def timestamp(self) -> tuple[int, int]:
-        return (1, 1_784_548_800_000)
+def sent(value: bytes | None) -> FakeMessage:
+    return FakeMessage(
+        value,
+        partition=7,
+        offset=12345,
+        key=b"\x00\xff",
+        headers=[("trace", b"abc"), ("empty", None)],
+        timestamp=(1, 1_784_548_800_000),
+    )
 
 
-BEGIN = Begin(
+START = TraceStart(
     brokers="b:9092",
     topic="predictions",
     partition=7,
-    partitions=32,
-    low=0,
-    end=20_000,
+    partition_count=32,
+    low_offset=0,
+    end_offset=20_000,
     group="ingest",
-    committed=12_345,
+    committed_next_offset=12_345,
     lag=7_655,
     acknowledged=12_000,
     dead_lettered=345,
     settled_above=12,
-    start=12_345,
-    why="where group ingest goes on",
+    start_offset=12_345,
+    start_reason="where group ingest continues",
     limit=10,
     reading_group="ingest-debug-1",
     send=False,
     commit=False,
 )
-FINDINGS: list[tuple[Finding, list[str]]] = [
-    (BEGIN, ["committed next offset 12345, lag 7,655", "12,000 acknowledged, 345 dead-lettered", "12 messages above"]),
+RECORDS: list[tuple[TraceRecord, list[str]]] = [
+    (START, ["committed next offset 12345, lag 7,655", "12,000 acknowledged, 345 dead-lettered", "12 messages above"]),
     (
-        MessageSeen(
-            message=Message(b'{"a": [bold]1}'), verdict="accepted", cells=[Cell(name="a", type="int64", value=1)]
+        MessageTrace(
+            message=sent(b'{"a": [bold]1}'), verdict="accepted", cells=[Cell(name="a", type="int64", value=1)]
         ),
         ["offset 12345  14 bytes", "ACCEPTED", "[bold]1", "a  int64  1", "key      b'\\x00\\xff'"],
     ),
     (
-        MessageSeen(message=Message(None), verdict="rejected", code="tombstone", reason="the message has no value"),
+        MessageTrace(message=sent(None), verdict="rejected", reason="tombstone", detail="the message has no value"),
         ["REJECTED", "tombstone: the message has no value", "(none: a tombstone)"],
     ),
-    (MessageSeen(message=Message(b"{}"), verdict="settled"), ["SETTLED", "skipped"]),
+    (MessageTrace(message=sent(b"{}"), verdict="settled"), ["SETTLED", "skipped"]),
     (
-        ChunkSeen(
+        ChunkTrace(
             messages=3,
-            first=5,
-            last=9,
+            first_offset=5,
+            last_offset=9,
             raw_bytes=100,
             accepted=1,
             settled=1,
@@ -103,10 +90,10 @@ FINDINGS: list[tuple[Finding, list[str]]] = [
         ],
     ),
     (
-        ChunkSeen(
+        ChunkTrace(
             messages=3,
-            first=5,
-            last=9,
+            first_offset=5,
+            last_offset=9,
             raw_bytes=100,
             accepted=1,
             settled=1,
@@ -118,69 +105,71 @@ FINDINGS: list[tuple[Finding, list[str]]] = [
         ["polled 3 messages, offsets 5 to 9", "1 (not_json 1)", "was integer, is float", "poll 250.0 ms"],
     ),
     (
-        BatchSeen(
+        BatchTrace(
             number=1,
             rows=1,
             raw_bytes=10,
-            columns=[ColumnSeen(name="a", type="int64", role="feature", nulls=0, example=1)],
+            columns=[ColumnTrace(name="a", type="int64", role="feature", nulls=0, example=1)],
             schema={"feature_column_names": ["a"]},
             upload={"endpoint": "http://x"},
-            frame_s=0.1,
+            to_dataframe_s=0.1,
         ),
         ["a       int64  feature  0      1", "feature_column_names  1: a", "http://x"],
     ),
     (
-        Sent(rows=2, answer="RetryableError", text="HTTP 503", now_what="A worker would", seconds=1.0),
+        UploadTrace(rows=2, answer="RetryableError", detail="HTTP 503", worker_action="A worker would", seconds=1.0),
         ["NOT DELIVERED: RetryableError", "HTTP 503", "A worker would"],
     ),
-    (Sent(rows=2, answer="acknowledged", text="", now_what="", seconds=1.0), ["Arize acknowledged 2 rows"]),
     (
-        Settled(dead_letters=2, directory="dead", next_offset=9, committed=True, text=""),
+        UploadTrace(rows=2, answer="acknowledged", detail="", worker_action="", seconds=1.0),
+        ["Arize acknowledged 2 rows"],
+    ),
+    (
+        CommitTrace(dead_letters=2, dead_letter_store="dead", next_offset=9, committed=True, detail=""),
         ["wrote 2 dead letters to dead", "committed next offset 9"],
     ),
     (
-        Settled(dead_letters=0, directory="dead", next_offset=9, committed=False, text="somebody else"),
-        ["NOTHING COMMITTED: somebody else"],
+        CommitTrace(dead_letters=0, dead_letter_store="dead", next_offset=9, committed=False, detail="another process"),
+        ["NOTHING COMMITTED: another process"],
     ),
     (Note(text="a sentence"), ["a sentence"]),
     (
-        End(
+        TraceSummary(
             messages=3,
             accepted=2,
             settled=0,
             rejected={},
             acknowledged=0,
-            next_offset=12,
+            position=12,
             group="ingest",
-            committed=None,
+            committed_next_offset=None,
             lag=None,
             timings=[Timing(step="poll", count=3, seconds=0.001)],
-            stopped="--limit is 3",
+            stop_reason="--limit is 3",
         ),
         ["3 messages read: --limit is 3", "nothing committed", "poll  3     1.0 ms"],
     ),
 ]
 
 
-@pytest.mark.parametrize(("finding", "expected"), FINDINGS)
-def test_each_finding_is_plain_text_off_a_terminal(finding: Finding, expected: list[str]) -> None:
+@pytest.mark.parametrize(("record", "expected"), RECORDS)
+def test_each_record_is_plain_text_off_a_terminal(record: TraceRecord, expected: list[str]) -> None:
     stream = io.StringIO()
-    TextShow(stream).show(finding)
+    TextOutput(stream).write(record)
     shown = stream.getvalue()
     assert "\x1b" not in shown
     assert [text for text in expected if text not in shown] == [], shown
 
 
-@pytest.mark.parametrize(("finding", "expected"), FINDINGS)
-def test_each_finding_is_one_json_line(finding: Finding, expected: list[str]) -> None:
+@pytest.mark.parametrize(("record", "expected"), RECORDS)
+def test_each_record_is_one_json_line(record: TraceRecord, expected: list[str]) -> None:
     stream = io.StringIO()
-    JsonShow(stream).show(finding)
+    JsonOutput(stream).write(record)
     (line,) = stream.getvalue().splitlines()
     found: dict[str, Any] = json.loads(line)
     assert expected
-    step = type(finding).__name__
-    assert found["step"] == step.removesuffix("Seen").lower()
-    if isinstance(finding, MessageSeen):
+    assert found["event"] == EVENTS[type(record)]
+    if isinstance(record, MessageTrace):
         assert (found["offset"], found["key"]) == (12345, {"base64": "AP8="})
         assert found["headers"] == [["trace", "abc"], ["empty", None]]
 
@@ -190,10 +179,10 @@ class Broken(io.StringIO):
         raise BrokenPipeError(text)
 
 
-@pytest.mark.parametrize("kind", [TextShow, JsonShow])
-def test_a_reader_who_leaves_is_noticed_and_stops_nothing(kind: type[TextShow] | type[JsonShow]) -> None:
-    show = kind(Broken())
-    assert not show.gone
-    show.show(Note(text="a"))
-    show.show(Note(text="b"))
-    assert show.gone
+@pytest.mark.parametrize("kind", [TextOutput, JsonOutput])
+def test_output_whose_reader_went_away_is_closed_and_raises_nothing(kind: type[TextOutput] | type[JsonOutput]) -> None:
+    output = kind(Broken())
+    assert not output.closed
+    output.write(Note(text="a"))
+    output.write(Note(text="b"))
+    assert output.closed

@@ -1,3 +1,5 @@
+"""Payloads are shown readable, short and harmless to a terminal."""
+
 import json
 
 import pytest

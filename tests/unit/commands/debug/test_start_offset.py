@@ -1,12 +1,14 @@
+"""Every form of --from selects the offset that it names."""
+
 import io
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from ingest.commands.debug import start_offset
-from ingest.commands.debug.findings import Finding
-from ingest.commands.debug.run import run, screen
-from ingest.commands.debug.start_offset import From
+from ingest.commands.debug.run import open_output, run
+from ingest.commands.debug.start_offset import RequestedStart
+from ingest.commands.debug.trace import TraceRecord
 from ingest.config.sections import Kafka
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -44,12 +46,12 @@ def test_where_to_start_is_read(text: str, kind: str, number: int) -> None:
 
 
 def test_a_time_says_how_it_was_understood() -> None:
-    assert start_offset.parse("2026-07-20T14:00", NOW, in_zurich).said == "2026-07-20 14:00:00.000+02:00 (local time)"
-    assert start_offset.parse("-15m", NOW, in_zurich).said == "2026-07-20 11:45:00.000+00:00 (15m ago)"
+    assert start_offset.parse("2026-07-20T14:00", NOW, in_zurich).text == "2026-07-20 14:00:00.000+02:00 (local time)"
+    assert start_offset.parse("-15m", NOW, in_zurich).text == "2026-07-20 11:45:00.000+00:00 (15m ago)"
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "-15", "-15y", "+5", "1e3", "١٢", "2026-13-01", f"-{'9' * 400}d"])
-def test_what_is_no_place_is_a_usage_error_that_names_the_forms(text: str) -> None:
+def test_a_start_of_no_known_form_is_a_usage_error_that_names_the_forms(text: str) -> None:
     with pytest.raises(FatalError, match="write committed, earliest, latest, an offset, a time") as raised:
         start_offset.parse(text, NOW, in_zurich)
     assert raised.value.exit_code is ExitCode.USAGE
@@ -58,17 +60,17 @@ def test_what_is_no_place_is_a_usage_error_that_names_the_forms(text: str) -> No
 @pytest.mark.parametrize(
     ("wanted", "at_time", "offset"),
     [
-        (From("committed"), None, 120),
-        (From("earliest"), None, 100),
-        (From("latest"), None, 200),
-        (From("offset", 100), None, 100),
-        (From("offset", 200), None, 200),
-        (From("time", NOON_MS, "noon"), 150, 150),
-        (From("time", NOON_MS, "noon"), None, 200),
+        (RequestedStart("committed"), None, 120),
+        (RequestedStart("earliest"), None, 100),
+        (RequestedStart("latest"), None, 200),
+        (RequestedStart("offset", 100), None, 100),
+        (RequestedStart("offset", 200), None, 200),
+        (RequestedStart("time", NOON_MS, "noon"), 150, 150),
+        (RequestedStart("time", NOON_MS, "noon"), None, 200),
     ],
 )
-def test_the_place_is_found(wanted: From, at_time: int | None, offset: int) -> None:
-    assert start_offset.choose(wanted, KAFKA, 7, worker=120, bounds=(100, 200), at_time=at_time).offset == offset
+def test_the_requested_start_is_resolved_to_an_offset(wanted: RequestedStart, at_time: int | None, offset: int) -> None:
+    assert start_offset.resolve(wanted, KAFKA, 7, worker=120, bounds=(100, 200), at_time=at_time).offset == offset
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_the_place_is_found(wanted: From, at_time: int | None, offset: int) -> N
 )
 def test_an_offset_outside_the_log_names_the_range(offset: int, bounds: tuple[int, int], said: str) -> None:
     with pytest.raises(FatalError, match=said) as raised:
-        start_offset.choose(From("offset", offset), KAFKA, 7, worker=120, bounds=bounds, at_time=None)
+        start_offset.resolve(RequestedStart("offset", offset), KAFKA, 7, worker=120, bounds=bounds, at_time=None)
     assert raised.value.exit_code is ExitCode.USAGE
 
 
@@ -94,23 +96,23 @@ def test_committing_is_only_for_where_a_worker_would_start() -> None:
     assert ahead.value.exit_code is behind.value.exit_code is ExitCode.USAGE
 
 
-class Nowhere:
-    """Shows nothing: nothing may get as far."""
+class NoOutput:
+    """An output that nothing may be written to."""
 
-    gone = False
+    closed = False
 
-    def show(self, finding: Finding) -> None:
-        raise AssertionError(finding)
+    def write(self, record: TraceRecord) -> None:
+        raise AssertionError(record)
 
 
 def test_arguments_are_checked_before_kafka_is_asked() -> None:
     settings = Config.model_construct(kafka=KAFKA)
-    with pytest.raises(FatalError, match="--commit goes with --send only") as raised:
-        run(settings, partition=0, commit=True, show=Nowhere())
+    with pytest.raises(FatalError, match="--commit requires --send") as raised:
+        run(settings, partition=0, commit=True, output=NoOutput())
     assert raised.value.exit_code is ExitCode.USAGE
     with pytest.raises(FatalError, match="write committed"):
-        run(settings, partition=0, start="yesterday", show=Nowhere())
+        run(settings, partition=0, start="yesterday", output=NoOutput())
     with pytest.raises(ConfigError, match="topic is missing"):
-        run(Config.model_construct(kafka=Kafka()), partition=0, show=Nowhere())
+        run(Config.model_construct(kafka=Kafka()), partition=0, output=NoOutput())
     with pytest.raises(FatalError, match="--json and --pdb"):
-        screen(io.StringIO(), json=True, debugger=True)
+        open_output(io.StringIO(), json=True, debugger=True)

@@ -1,10 +1,9 @@
-"""From messages to a contract: what is pinned, what is told, and that the file holds what it says."""
+"""The contract that is inferred from a sample pins the types it should, and its comments are true."""
 
 import json
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,45 +13,17 @@ from hypothesis import strategies as st
 
 from ingest.commands.schema import toml
 from ingest.commands.schema.run import contract
-from ingest.commands.schema.sample import Sample, shares
+from ingest.commands.schema.sample import Sample, offsets_per_partition
 from ingest.config.load import load
 from ingest.config.settings import Config
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.rows import RowProcessor
-from ingest.records import Headers, KafkaMessage
+from ingest.records import KafkaMessage
 from ingest.sandbox.generate import TAGS, Generator
+from tests.harness.messages import FakeMessage
 
 NOW_S = float(int(time.time()))  # the contract is tried out now
 SECRET = "hunter2-canary"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of topic rides, partition 0."""
-
-    raw: bytes | None
-    number: int = 0
-
-    def topic(self) -> str:
-        return "rides"
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return self.number
-
-    def value(self) -> bytes | None:
-        return self.raw
-
-    def key(self) -> bytes | None:
-        return None
-
-    def headers(self) -> Headers:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, int(NOW_S * 1000)
 
 
 def configured(directory: Path, text: str) -> Config:
@@ -62,7 +33,10 @@ def configured(directory: Path, text: str) -> Config:
 
 
 def sample_of(values: Sequence[bytes | None]) -> Sample:
-    messages: list[KafkaMessage] = [Message(value, number) for number, value in enumerate(values)]
+    messages: list[KafkaMessage] = [
+        FakeMessage(value, topic="rides", offset=number, timestamp=(1, int(NOW_S * 1000)))
+        for number, value in enumerate(values)
+    ]
     return Sample(messages, {0: (0, len(values))})
 
 
@@ -107,14 +81,14 @@ def test_each_column_has_the_type_that_keeps_most_of_its_values(tmp_path: Path) 
         "s": "string", "b": "boolean", "l": "list of strings", "mixed": "integer", "nested.age": "integer",
     }  # fmt: skip
     text = file.read_text()
-    assert "# odd: not pinned, as no type of a column holds any of its values" in text
-    assert "# CONFLICTS: 1 values (33.33%) don't fit: dead letters\nmixed = " in text
+    assert "# odd: not pinned, because no column type holds any of its values" in text
+    assert "# CONFLICTS: values of other types: 1 (33.33%); each makes its message a dead letter\nmixed = " in text
     assert "# integer 66.67%, string 33.33%; null or absent 0%; 1 to 2; 1 to 1 characters\n" in text
     assert "# string; null or absent 66.67%; 1 to 1 characters\ns = " in text
     assert f"# integer 66.67%, integer past 2**53 33.33%; null or absent 0%; 1 to {2**60}\nn = " in text
 
 
-def test_what_would_become_of_the_sample_is_said_and_true(tmp_path: Path) -> None:
+def test_the_result_for_the_sample_is_written_and_true(tmp_path: Path) -> None:
     values = [*rows({"n": 1}, {"n": "a"}, {"n": 2}, {"n": 2**70}, {"n": [1]}), b"{", None]
     file = inferred(tmp_path, values)
     text = file.read_text()
@@ -162,15 +136,15 @@ def test_the_configuration_s_schema_is_kept(tmp_path: Path) -> None:
     types = types_of(file)
     assert (types["unseen"], types["n"], types["z"], types["c"]) == ("float", "float", "string", "integer")
     assert "v" not in types
-    assert "# v: not pinned, as [schema] embeddings.my text.vector gives it its type" in file.read_text()
+    assert "# v: not pinned, because [schema] embeddings.my text.vector determines its type" in file.read_text()
     decoded = judged(file, values)
     assert (list(decoded.rejected), decoded.nulled) == ([], {"n": 1})
 
 
-# --- what is recognised ---------------------------------------------------------------------------
+# --- detected roles -------------------------------------------------------------------------------
 
 
-def test_reserved_columns_are_recognised_by_name_and_values(tmp_path: Path) -> None:
+def test_roles_are_detected_by_name_and_values(tmp_path: Path) -> None:
     values = [
         json.dumps(
             {
@@ -185,14 +159,14 @@ def test_reserved_columns_are_recognised_by_name_and_values(tmp_path: Path) -> N
     assert (schema.prediction_id, schema.timestamp) == ("requestId", "eventTime")
     assert (schema.prediction_label, schema.prediction_score) == ("prediction.class", "prediction.score")
     assert schema.actual_label == "actual.label"
-    assert 'prediction_id = "requestId"  # recognised by its name and its values' in file.read_text()
+    assert 'prediction_id = "requestId"  # detected by its name and values' in file.read_text()
     assert not judged(file, values).rejected
 
 
-def test_what_is_not_recognised_is_left_open(tmp_path: Path) -> None:
+def test_a_role_that_is_not_detected_is_left_open(tmp_path: Path) -> None:
     text = inferred(tmp_path, [b'{"id":"a","x":1}', b'{"id":"a","x":2}']).read_text()
-    assert '# prediction_id = "..."  # not recognised, and required' in text
-    assert '# timestamp = "..."  # not recognised, and required; timestamp_from_kafka = true' in text
+    assert '# prediction_id = "..."  # not detected, but required' in text
+    assert '# timestamp = "..."  # not detected, but required; timestamp_from_kafka = true' in text
     assert "missing_column 2" in text
 
 
@@ -279,7 +253,7 @@ def test_generated_predictions_are_all_delivered(tmp_path: Path) -> None:
 def test_what_one_partition_lacks_the_others_give(
     bounds: dict[int, tuple[int, int]], wanted: int, found: dict[int, int]
 ) -> None:
-    assert shares(bounds, wanted) == found
+    assert offsets_per_partition(bounds, wanted) == found
 
 
 @given(
@@ -288,7 +262,7 @@ def test_what_one_partition_lacks_the_others_give(
 )
 def test_shares_add_up(found: dict[int, tuple[int, int]], wanted: int) -> None:
     bounds = {partition: (low, low + size) for partition, (low, size) in found.items()}
-    given_ = shares(bounds, wanted)
+    given_ = offsets_per_partition(bounds, wanted)
     assert sum(given_.values()) == min(wanted, sum(size for _, size in found.values()))
     assert all(0 < share <= found[partition][1] for partition, share in given_.items())
 

@@ -10,8 +10,9 @@ from ingest.config.load import load
 from ingest.config.resolve import RouteConfig
 from ingest.pipeline.arize.roles import roles
 from ingest.pipeline.rows import RowProcessor
-from tests.unit.pipeline.test_rows import NOW_S, messages
+from tests.harness.messages import json_messages
 
+NOW_S = 1_763_900_000.0
 DAY_S = 86_400
 PREDICTION: dict[str, Any] = {
     "prediction_id": "1",
@@ -32,7 +33,7 @@ def config(model_type: str = "binary_classification", **schema: Any) -> RouteCon
 def batches(settings: RouteConfig, *rows: dict[str, Any]) -> list[tuple[list[Any], Any]]:
     """The rows that share a batch, nulls left out, and what its columns mean."""
     judge = RowProcessor(settings, lambda: NOW_S)
-    decoded = judge.judge(messages(*rows))
+    decoded = judge.judge(json_messages(*rows))
     assert not decoded.rejected
     shapes = judge.shapes(decoded.table)
     found = []
@@ -110,7 +111,7 @@ def test_so_it_is_with_other_models(
 
 def test_a_prediction_without_a_timestamp_is_still_a_dead_letter() -> None:
     rows = [{**PREDICTION, "prediction_ts": None}, {**PREDICTION, **ACTUAL, "prediction_ts": None}, ACTUAL]
-    decoded = RowProcessor(config(), lambda: NOW_S).judge(messages(*rows))
+    decoded = RowProcessor(config(), lambda: NOW_S).judge(json_messages(*rows))
     assert [(fault.index, fault.reason.code) for fault in decoded.rejected] == [
         (0, "missing_column"),
         (1, "missing_column"),
@@ -131,7 +132,7 @@ def test_actuals_past_the_window_are_counted_and_sent(spelled: Callable[[float],
     inside, past = NOW_S - 14 * DAY_S + 60, NOW_S - 14 * DAY_S - 60
     rows = [{**ACTUAL, "prediction_ts": spelled(at)} for at in (inside, past, past, NOW_S)]
     rows.append({**PREDICTION, "prediction_ts": spelled(past)})
-    decoded = RowProcessor(config(), lambda: NOW_S).judge(messages(*rows))
+    decoded = RowProcessor(config(), lambda: NOW_S).judge(json_messages(*rows))
     assert not decoded.rejected
     assert decoded.late == 2
-    assert RowProcessor(config(), lambda: NOW_S).judge(messages(ACTUAL, ACTUAL)).late == 0
+    assert RowProcessor(config(), lambda: NOW_S).judge(json_messages(ACTUAL, ACTUAL)).late == 0

@@ -6,8 +6,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,42 +21,22 @@ from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.reasons import Reason
 from ingest.records import Span
+from tests.harness.messages import FakeMessage, Headers
 from tests.harness.tickets import ticket_for
 
 NO_JITTER = 0.999
 
 
-@dataclass
-class Message:
-    _offset: int = 0
-    _value: bytes | None = b"{}"
-    _key: bytes | None = None
-    _headers: Sequence[tuple[str, bytes | None]] | None = None
-
-    def topic(self) -> str:
-        return "predictions"
-
-    def partition(self) -> int:
-        return 3
-
-    def offset(self) -> int:
-        return self._offset
-
-    def value(self) -> bytes | None:
-        return self._value
-
-    def key(self) -> bytes | None:
-        return self._key
-
-    def headers(self) -> Sequence[tuple[str, bytes | None]] | None:
-        return self._headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return (1, 1_700_000_000_123)
+def sent(
+    offset: int, value: bytes | None, key: bytes | None = None, headers: Headers = None, partition: int = 3
+) -> FakeMessage:
+    return FakeMessage(
+        value, partition=partition, offset=offset, key=key, headers=headers, timestamp=(1, 1_700_000_000_123)
+    )
 
 
 def letter(offset: int = 0, value: bytes | None = b"{}") -> DeadLetter:
-    return DeadLetter(Message(offset, value), Reason("not_json", "not valid JSON at byte 0"))
+    return DeadLetter(sent(offset, value), Reason("not_json", "not valid JSON at byte 0"))
 
 
 def lines(directory: Path) -> list[dict[str, Any]]:
@@ -89,7 +67,7 @@ HEADERS = st.none() | st.lists(
 def test_every_byte_comes_back(tmp_path: Path, parts: list[tuple[Any, Any, Any]]) -> None:
     directory = tmp_path / str(time.monotonic_ns())
     files = DeadLetterFiles(directory, "predictions")
-    files.write([DeadLetter(Message(n, *part), Reason("not_json", "why")) for n, part in enumerate(parts)])
+    files.write([DeadLetter(sent(n, *part), Reason("not_json", "why")) for n, part in enumerate(parts)])
     files.close()
     records = lines(directory)
     assert [record["offset"] for record in records] == list(range(len(parts)))

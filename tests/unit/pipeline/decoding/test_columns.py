@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ingest.pipeline.decoding.columns import MAX_COLUMNS, LearnedSchema
 from ingest.pipeline.decoding.orjson_lane import Decoder
 from ingest.pipeline.decoding.result import Decoded
+from tests.harness.values import BROKEN_VALUES, EDGES, same
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "2000"))
 thorough = settings(
@@ -41,19 +42,6 @@ def rows_of(decoded: Decoded) -> dict[int, Row]:
 
 def codes_of(decoded: Decoded) -> dict[int, str]:
     return {fault.index: fault.reason.code for fault in decoded.rejected}
-
-
-def same(read: Any, wanted: Any) -> bool:
-    """Type for type; an integer may stand in a float column if the float is that integer."""
-    if type(read) is float and type(wanted) is int:
-        return read.is_integer() and int(read) == wanted
-    if type(read) is not type(wanted):
-        return False
-    if type(read) is float:
-        return bool(read.hex() == wanted.hex())  # tells -0.0 from 0.0
-    if type(read) is list:
-        return len(read) == len(wanted) and all(map(same, read, wanted))
-    return bool(read == wanted)
 
 
 class Duplicate(Exception):  # noqa: N818
@@ -134,8 +122,6 @@ def concatenated(chunks: Sequence[Decoded]) -> pa.Table:
 
 # --- random messages ------------------------------------------------------------------------------
 
-EDGES = [0, 1, -1, 2**53 - 1, 2**53, 2**53 + 1, -(2**53), -(2**53) - 1]
-EDGES += [2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64 - 1, 2**64, 10**25]
 INTEGERS = st.sampled_from(EDGES) | st.integers(-5, 5) | st.integers(-(2**66), 2**66)
 FLOATS = st.sampled_from([0.0, -0.0, 0.5, 5e-324, 1.7976931348623157e308, 2.0**53, 2.0**63, -(2.0**63), 2.0**64, 1e25])
 FLOATS |= st.floats(allow_nan=False, allow_infinity=False)
@@ -149,15 +135,6 @@ VALUES = (
 KEYS = st.sampled_from(["a", "b", "c", "d", "a:", "\x00", "é"])
 BLANK = st.sampled_from(["", "", "", " ", "\n", "\t\r ", "  "])
 
-BROKEN_VALUES: list[bytes | None] = [
-    None, b"", b" ", b"{", b"}", b"{}x", b"[]", b"[1]", b"1", b'"a"', b"null", b"true", b"\xef\xbb\xbf{}",
-    b'{"a":NaN}', b'{"a":Infinity}', b'{"a":-Infinity}', b'{"a":1e400}', b'{"a":\xff}', b'{"a":"\xff"}',
-    b'{"a":"\\ud800"}', b'{"\\udfff":1}', b'{"a":01}', b'{"a":1,}', b"{'a':1}", b'{"a":1},{"b":2}',
-    b'{"a":1}{"a":2}',
-    b'{"a":1 "b":2}', b'{"a"}', b'{"a":"\n"}', b'{"a":.5}', b'{"a":+1}', b'{"a":"x"', b"\x00", b'{"a":1}\x00',
-    b'{"a":1,"a":2}', b'{"a":1,"\\u0061":1}', b'{"a":{"b":1,"b":1}}', b'{"a" :1,"a"\n\t:1}', b'{"a":null,"a":1}',
-    b"[" * 1100 + b"]" * 1100, b'{"a":' * 1020 + b"1" + b"}" * 1020, b'{"":1}', b'{"":null,"a":1}',
-]  # fmt: skip
 BROKEN = st.sampled_from(BROKEN_VALUES)
 
 

@@ -9,9 +9,9 @@ import pytest
 from ingest.config.load import load
 from ingest.pipeline.rows import RowProcessor
 from ingest.reasons import REASONS
-from tests.harness.corpus import Message, good, messages
-from tests.unit.pipeline.decoding.test_columns import same
-from tests.unit.pipeline.test_rows import Message as KafkaMessage
+from tests.harness.corpus import CorpusMessage, good, messages
+from tests.harness.messages import FakeMessage
+from tests.harness.values import same
 
 ALL = messages()
 GOOD = [good(number) for number in range(8)]
@@ -22,11 +22,11 @@ def judge() -> RowProcessor:
     return RowProcessor(config.topics[0].routes[0], time.time)
 
 
-def check(sent: list[Message]) -> None:
+def check(sent: list[CorpusMessage]) -> None:
     """Each one's verdict, among neighbours on both sides."""
-    neighbours = [Message(f"good {row['count']}", json.dumps(row).encode(), row=row) for row in GOOD]
+    neighbours = [CorpusMessage(f"good {row['count']}", json.dumps(row).encode(), row=row) for row in GOOD]
     sent = [*neighbours[:4], *sent, *neighbours[4:]]
-    decoded = judge().judge([KafkaMessage(message.value) for message in sent])
+    decoded = judge().judge([FakeMessage(message.value) for message in sent])
     codes = {fault.index: fault.reason.code for fault in decoded.rejected}
     assert {sent[index].name: code for index, code in codes.items()} == {
         message.name: message.reason for message in sent if message.reason
@@ -47,7 +47,7 @@ def test_it_is_large() -> None:
 
 
 @pytest.mark.parametrize("message", ALL, ids=str)
-def test_a_message_of_the_corpus(message: Message) -> None:
+def test_a_message_of_the_corpus(message: CorpusMessage) -> None:
     check([message])
 
 
@@ -55,6 +55,6 @@ def test_a_message_of_the_corpus(message: Message) -> None:
 def test_all_of_them_at_once(seed: int) -> None:
     shuffled = ALL.copy()
     random.Random(seed).shuffle(shuffled)
-    neighbours = [Message(f"{number}", json.dumps(row).encode(), row=row) for number in range(60) for row in GOOD]
+    neighbours = [CorpusMessage(f"{number}", json.dumps(row).encode(), row=row) for number in range(60) for row in GOOD]
     sent = [message for pair in zip(shuffled, neighbours, strict=False) for message in pair]
     check(sent)

@@ -1,42 +1,17 @@
 """Columns that are not in the message."""
 
-from dataclasses import dataclass, field
-
 import pyarrow as pa
 import pytest
 
 from ingest.config.schema import Schema
 from ingest.pipeline.decoding.enrich import enrich
+from tests.harness.messages import NO_TIMESTAMP, FakeMessage, Headers
+
+CREATED = (1, 1_763_850_000_123)
 
 
-@dataclass
-class Message:
-    """A message of Kafka's."""
-
-    at: tuple[int, int] = (1, 1_763_850_000_123)
-    name: bytes | None = b"key"
-    with_headers: list[tuple[str, str | bytes | None]] = field(default_factory=list)
-
-    def topic(self) -> str:
-        return "t"
-
-    def partition(self) -> int:
-        return 3
-
-    def offset(self) -> int:
-        return 2**40
-
-    def value(self) -> bytes:
-        return b"{}"
-
-    def key(self) -> bytes | None:
-        return self.name
-
-    def headers(self) -> list[tuple[str, str | bytes | None]]:
-        return self.with_headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return self.at
+def sent(key: bytes | None = b"key", headers: Headers = (), timestamp: tuple[int, int] = CREATED) -> FakeMessage:
+    return FakeMessage(partition=3, offset=2**40, key=key, headers=headers, timestamp=timestamp)
 
 
 def batch(**columns: list[object]) -> pa.RecordBatch:
@@ -45,7 +20,7 @@ def batch(**columns: list[object]) -> pa.RecordBatch:
 
 def test_nothing_asked_for_changes_nothing() -> None:
     table = batch(a=[1, None], b=["x", "y"])
-    assert enrich(table, [Message(), Message()], Schema()).table.equals(table)
+    assert enrich(table, [sent(), sent()], Schema()).table.equals(table)
 
 
 def test_kafkas_values_and_constants_are_columns() -> None:
@@ -54,7 +29,7 @@ def test_kafkas_values_and_constants_are_columns() -> None:
         constants={"pipeline": "v3", "weight": 0.5, "live": True},
     )
     headers: list[tuple[str, str | bytes | None]] = [("trace", b"1"), ("other", b"x"), ("trace", b"2")]
-    messages = [Message(with_headers=headers), Message(name=b"\xff", at=(0, -1))]
+    messages = [sent(headers=headers), sent(key=b"\xff", timestamp=NO_TIMESTAMP)]
     found = enrich(batch(a=[1, 2]), messages, added)
     assert not found.rejected
     assert found.table.to_pydict() == {
@@ -71,7 +46,7 @@ def test_kafkas_values_and_constants_are_columns() -> None:
 
 
 def test_a_message_may_not_bring_an_added_column_itself() -> None:
-    found = enrich(batch(a=[1, 2], p=[None, 7]), [Message(), Message()], Schema(kafka={"partition": "p"}))
+    found = enrich(batch(a=[1, 2], p=[None, 7]), [sent(), sent()], Schema(kafka={"partition": "p"}))
     assert [(fault.index, fault.reason.code) for fault in found.rejected] == [(1, "reserved_column")]
 
 
@@ -84,27 +59,27 @@ def test_a_message_may_not_bring_an_added_column_itself() -> None:
 )
 def test_kafkas_timestamp_fills_in_seconds(written: list[object], wanted: list[float]) -> None:
     added = Schema(timestamp="ts", timestamp_from_kafka=True)
-    found = enrich(batch(ts=written), [Message(), Message()], added)
+    found = enrich(batch(ts=written), [sent(), sent()], added)
     assert found.table.to_pydict() == {"ts": wanted}
 
 
 def test_kafkas_timestamp_fills_in_exact_units_and_whole_columns() -> None:
     added = Schema(timestamp="ts", timestamp_from_kafka=True)
     nanoseconds = 1_763_850_000_123_456_789
-    found = enrich(batch(ts=[nanoseconds, None]), [Message(), Message()], added)
+    found = enrich(batch(ts=[nanoseconds, None]), [sent(), sent()], added)
     assert found.table.column("ts").cast(pa.int64()).to_pylist() == [nanoseconds, 1_763_850_000_123_000_000]
-    whole = enrich(batch(a=[1]), [Message()], added)
+    whole = enrich(batch(a=[1]), [sent()], added)
     assert whole.table.column("ts").cast(pa.int64()).to_pylist() == [1_763_850_000_123]
 
 
 def test_a_row_without_any_timestamp_is_refused() -> None:
     added = Schema(timestamp="ts", timestamp_from_kafka=True)
-    found = enrich(batch(ts=[1_763_850_000, None]), [Message(), Message(at=(0, -1))], added)
+    found = enrich(batch(ts=[1_763_850_000, None]), [sent(), sent(timestamp=NO_TIMESTAMP)], added)
     assert [(fault.index, fault.reason.code) for fault in found.rejected] == [(1, "missing_column")]
 
 
 def test_what_is_no_timestamp_is_refused_without_its_value() -> None:
-    found = enrich(batch(ts=["secret", "2026-11-23"]), [Message(), Message()], Schema(timestamp="ts"))
+    found = enrich(batch(ts=["secret", "2026-11-23"]), [sent(), sent()], Schema(timestamp="ts"))
     assert [(fault.index, fault.reason.code) for fault in found.rejected] == [(0, "bad_timestamp")]
     assert "secret" not in found.rejected[0].reason.detail
     assert found.unit == "iso8601"
@@ -112,5 +87,5 @@ def test_what_is_no_timestamp_is_refused_without_its_value() -> None:
 
 def test_kafkas_timestamp_fills_gaps_beside_any_number() -> None:
     table = pa.RecordBatch.from_pydict({"at": pa.array([2**63 - 1, None], pa.int64())})
-    found = enrich(table, [Message(), Message()], Schema(timestamp="at", timestamp_unit="s", timestamp_from_kafka=True))
+    found = enrich(table, [sent(), sent()], Schema(timestamp="at", timestamp_unit="s", timestamp_from_kafka=True))
     assert found.table.column("at").to_pylist()[1] == 1_763_850_000.123

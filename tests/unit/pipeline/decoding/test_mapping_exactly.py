@@ -26,8 +26,9 @@ from ingest.config.settings import Config
 from ingest.pipeline.arize.roles import RESERVED, Roles, roles
 from ingest.pipeline.delivery.batch import Batch, Batches, BatchLimits, Part
 from ingest.pipeline.rows import RowProcessor
-from tests.unit.pipeline.decoding.mapping_oracle import NOW_S, Row, Sent, named, role, verdicts
-from tests.unit.pipeline.decoding.test_columns import BROKEN_VALUES, EDGES, same
+from tests.harness.mapping_oracle import NOW_S, Row, named, role, verdicts
+from tests.harness.messages import NO_TIMESTAMP, FakeMessage
+from tests.harness.values import BROKEN_VALUES, EDGES, same
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "200"))
 SEED = os.environ.get("PROPERTY_SEED", "0")
@@ -246,19 +247,21 @@ def spelled(dice: Dice, row: Row) -> bytes:
     return json.dumps(row, ensure_ascii=ascii_only, separators=("," + blank, blank + ":" + blank)).encode()
 
 
-def batch(dice: Dice, made: Schema, model_type: str) -> list[Sent]:
+def batch(dice: Dice, made: Schema, model_type: str) -> list[FakeMessage]:
     messages = []
     for number, row in enumerate(rows(dice, made, model_type, dice.randrange(1, 40))):
         raw: bytes | None = spelled(dice, nested(dice, row))
         if dice.random() < 0.03:
             raw = dice.choice(BROKEN_VALUES)
         messages.append(
-            Sent(
+            FakeMessage(
                 raw,
-                number,
-                raw_key=dice.choice([None, b"k", b"\xff", "ü".encode()]),
-                raw_headers=[("trace", dice.choice([None, b"1", b"\xff"])) for _ in range(dice.randrange(3))],
-                at_ms=-1 if dice.random() < 0.05 else (NOW_S - 60) * 1000 + dice.randrange(1000),
+                topic="t",
+                partition=number % 3,
+                offset=number,
+                key=dice.choice([None, b"k", b"\xff", "ü".encode()]),
+                headers=[("trace", dice.choice([None, b"1", b"\xff"])) for _ in range(dice.randrange(3))],
+                timestamp=NO_TIMESTAMP if dice.random() < 0.05 else (1, (NOW_S - 60) * 1000 + dice.randrange(1000)),
             )
         )
     return messages
@@ -268,7 +271,7 @@ def batch(dice: Dice, made: Schema, model_type: str) -> list[Sent]:
 
 
 def delivered(
-    config: RouteConfig, sent: Sequence[Sent], sizes: Sequence[int]
+    config: RouteConfig, sent: Sequence[FakeMessage], sizes: Sequence[int]
 ) -> tuple[dict[int, Row], dict[int, str], list[pa.Table]]:
     """Rows by number as the batches have them, dead letters' codes by number, and the batches' tables."""
     judge = RowProcessor(config, lambda: NOW_S)
@@ -325,7 +328,7 @@ def readable(table: pa.Table, timestamp: str) -> list[Row]:
     return found
 
 
-def broken(config: RouteConfig, sent: Sequence[Sent], sizes: Sequence[int]) -> str:
+def broken(config: RouteConfig, sent: Sequence[FakeMessage], sizes: Sequence[int]) -> str:
     """What is not as the oracle says, "" if all is."""
     schema, model_type = config.schema, config.arize.model_type
     wanted = verdicts(sent, schema, model_type, KEY)
@@ -420,7 +423,7 @@ def test_random_messages_under_random_settings_arrive_value_for_value_or_are_dea
         why = broken(config, sent, sizes)
         if why:
             left = smallest(config, sent, sizes)
-            text = "\n".join(f"{message.raw!r}, at {message.at_ms}"[:700] for message in left)
+            text = "\n".join(f"{message.value()!r}, at {message.timestamp()[1]}"[:700] for message in left)
             said = {name: getattr(made, name) for name in sorted(made.model_fields_set) if getattr(made, name)}
             pytest.fail(
                 f"batch {SEED}-{example}: {why}\n{broken(config, left, sizes)}\n{sizes} {model_type} {said}\n{text}"
@@ -431,7 +434,7 @@ def test_random_messages_under_random_settings_arrive_value_for_value_or_are_dea
     assert arrived > dead > 0 or len(range(lot, EXAMPLES, LOTS)) < 5
 
 
-def smallest(config: RouteConfig, sent: list[Sent], sizes: Sequence[int]) -> list[Sent]:
+def smallest(config: RouteConfig, sent: list[FakeMessage], sizes: Sequence[int]) -> list[FakeMessage]:
     """Messages without those that the failure doesn't need."""
     at = 0
     while at < len(sent):

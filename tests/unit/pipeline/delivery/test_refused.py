@@ -16,35 +16,10 @@ from ingest.pipeline.delivery.bisect import RefusedRows
 from ingest.pipeline.delivery.refused import RefusedBatches
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import KafkaMessage, Span
+from tests.harness.messages import FakeMessage
 from tests.harness.tickets import ticket_for
 
 PATIENCE_S = 20.0
-
-
-class Raw:
-    def __init__(self, partition: int, offset: int) -> None:
-        self._place = (partition, offset)
-
-    def topic(self) -> str:
-        return "t"
-
-    def partition(self) -> int:
-        return self._place[0]
-
-    def offset(self) -> int:
-        return self._place[1]
-
-    def value(self) -> bytes:
-        return f"raw {self._place[0]}/{self._place[1]}".encode()
-
-    def key(self) -> bytes:
-        return b"key"
-
-    def headers(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return (1, 5)
 
 
 class Log:
@@ -62,7 +37,12 @@ class Log:
             self._news.notify_all()
             if self.failures:
                 raise self.failures.pop(0)
-        return [Raw(p, o) for p, offsets in wanted.items() for o in offsets if (p, o) not in self.gone]
+        return [
+            FakeMessage(f"raw {p}/{o}".encode(), partition=p, offset=o, key=b"key", timestamp=(1, 5))
+            for p, offsets in wanted.items()
+            for o in offsets
+            if (p, o) not in self.gone
+        ]
 
 
 @pytest.fixture

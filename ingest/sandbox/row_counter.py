@@ -1,4 +1,4 @@
-"""Counts what is stored, and what is stored again: a bit for each (partition, sequence) seen."""
+"""Counts stored rows and duplicates among them, with a bit for each (partition, sequence)."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,8 @@ MAX_SEQUENCE = 1 << 28
 
 
 @dataclass(slots=True)
-class Tally:
-    """Rows with the columns `kp` and `seq` (0 <= seq < 2**28) are told apart by them; others are `untracked`."""
+class RowCounter:
+    """Rows with the columns `kp` and `seq` (0 <= seq < 2**28) are identified by them; others are `untracked`."""
 
     batches: int = 0
     rows: int = 0
@@ -24,12 +24,12 @@ class Tally:
     _seen: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, journal: Path) -> "Tally":
-        """The tally of what a journal already holds."""
-        tally = cls()
+    def of(cls, journal: Path) -> "RowCounter":
+        """The counter of the rows that a journal already holds."""
+        counter = cls()
         for request in Journal(journal).requests():
-            tally.add(request.table)
-        return tally
+            counter.add(request.table)
+        return counter
 
     def add(self, table: pa.Table) -> None:
         """Count one stored request."""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -20,7 +19,8 @@ from ingest.pipeline.arize.roles import shapes
 from ingest.pipeline.arize.uploader import arize_schema, meanings
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.rows import RowProcessor
-from tests.contract.validation_cases import NOW_S, Model, Row
+from tests.harness.messages import FakeMessage
+from tests.harness.validation_cases import NOW_S, Model, Row
 
 
 def configured(model: Model, environment: Environment) -> RouteConfig:
@@ -30,36 +30,10 @@ def configured(model: Model, environment: Environment) -> RouteConfig:
     return Config(arize=arize, schema=schema).topics[0].routes[0]
 
 
-@dataclass(frozen=True)
-class Message:
-    """As much of a Kafka message as it takes."""
-
-    text: bytes
-
-    def value(self) -> bytes:
-        return self.text
-
-    def topic(self) -> str:
-        return "predictions"
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return 0
-
-    def key(self) -> None:
-        return None
-
-    def headers(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, int(NOW_S * 1000)
-
-
 def judged(config: RouteConfig, rows: list[Row]) -> Decoded:
-    return RowProcessor(config, lambda: NOW_S).judge([Message(json.dumps(row).encode()) for row in rows])
+    return RowProcessor(config, lambda: NOW_S).judge(
+        [FakeMessage(json.dumps(row).encode(), timestamp=(1, int(NOW_S * 1000))) for row in rows]
+    )
 
 
 def sent(config: RouteConfig, decoded: Decoded) -> Iterator[pa.Table]:

@@ -1,11 +1,14 @@
+"""Dead letters are read back byte for byte, selected by filters, and marked when they are replayed."""
+
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,47 +16,29 @@ from hypothesis import strategies as st
 
 from ingest.commands.dead_letters import text
 from ingest.commands.dead_letters.files import FileStore
-from ingest.commands.dead_letters.filters import Filter, histogram, moment, offset_range, partition_set
-from ingest.commands.dead_letters.letter import Entry, Letter, Mark, Origin, newest, of_message
-from ingest.commands.dead_letters.outcome import Outcome, hold_back
+from ingest.commands.dead_letters.filters import Filter, histogram, parse_offsets, parse_partitions, parse_time
+from ingest.commands.dead_letters.replay_result import ReplayResult, split_by_replays
+from ingest.commands.dead_letters.stored import IndexEntry, Origin, ReplayMark, StoredDeadLetter, from_message, newest
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.topic import record
 from ingest.reasons import Reason
+from tests.harness.messages import FakeMessage
 
 Headers = Sequence[tuple[str, str | bytes | None]]
 
 
-@dataclass
-class Message:
-    _offset: int = 0
-    _value: bytes | None = b"{}"
-    _key: bytes | None = None
-    _headers: Headers | None = None
-    _partition: int = 3
-    _timestamp_ms: int = 5_000
-
-    def topic(self) -> str:
-        return "predictions"
-
-    def partition(self) -> int:
-        return self._partition
-
-    def offset(self) -> int:
-        return self._offset
-
-    def value(self) -> bytes | None:
-        return self._value
-
-    def key(self) -> bytes | None:
-        return self._key
-
-    def headers(self) -> Headers | None:
-        return self._headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return (1, self._timestamp_ms)
+def sent(
+    offset: int,
+    value: bytes | None = b"{}",
+    key: bytes | None = None,
+    headers: Headers | None = None,
+    *,
+    partition: int = 3,
+    timestamp_ms: int = 5_000,
+) -> FakeMessage:
+    return FakeMessage(value, partition=partition, offset=offset, key=key, headers=headers, timestamp=(1, timestamp_ms))
 
 
 def write(directory: Path, *letters: DeadLetter) -> None:
@@ -62,8 +47,8 @@ def write(directory: Path, *letters: DeadLetter) -> None:
     files.close()
 
 
-def bad(offset: int, code: str = "not_json", reason: str = "why", **message: object) -> DeadLetter:
-    return DeadLetter(Message(offset, **message), Reason(code, reason))  # type: ignore[arg-type]
+def bad(offset: int, code: str = "not_json", reason: str = "why", **message: Any) -> DeadLetter:
+    return DeadLetter(sent(offset, **message), Reason(code, reason))
 
 
 RAW = st.none() | st.binary(max_size=12) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(str.encode)
@@ -75,7 +60,7 @@ def test_what_was_written_comes_back_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[bytes | None, bytes | None, Headers]]
 ) -> None:
     directory = tmp_path_factory.mktemp("letters")
-    write(directory, *(DeadLetter(Message(n, *part), Reason("not_json", "why")) for n, part in enumerate(parts)))
+    write(directory, *(DeadLetter(sent(n, *part), Reason("not_json", "why")) for n, part in enumerate(parts)))
     store = FileStore(directory)
     letters = store.read(sorted(store.index(), key=lambda entry: entry.origin.offset))
     assert [(letter.value(), letter.key(), list(letter.headers())) for letter in letters] == [
@@ -87,11 +72,11 @@ def test_what_was_written_comes_back_byte_for_byte(
 def test_what_goes_through_a_topic_comes_back_too(
     value: bytes | None, key: bytes | None, headers: Headers, column: str | None
 ) -> None:
-    written = record(DeadLetter(Message(7, value, key, headers), Reason("not_json", 'x "y"'), column), "letters")
-    found = of_message(Message(1, written.value, written.key, written.headers, 0))
-    assert isinstance(found, Letter)
+    written = record(DeadLetter(sent(7, value, key, headers), Reason("not_json", 'x "y"'), column), "letters")
+    found = from_message(sent(1, written.value, written.key, written.headers, partition=0))
+    assert isinstance(found, StoredDeadLetter)
     assert found.entry.origin == Origin("predictions", 3, 7, 5_000)
-    assert (found.entry.reason, found.entry.detail, found.entry.place) == ("not_json", 'x "y"', (0, 1))
+    assert (found.entry.reason, found.entry.detail, found.entry.location) == ("not_json", 'x "y"', (0, 1))
     assert (found.value(), found.key(), list(found.headers())) == (value, key, list(headers))
     if column is not None:
         assert found.entry.column == column
@@ -99,9 +84,9 @@ def test_what_goes_through_a_topic_comes_back_too(
 
 def test_provenance_of_an_earlier_life_is_replaced() -> None:
     first = record(bad(7, "first"), "letters")
-    again = record(DeadLetter(Message(9, b"{}", None, first.headers), Reason("second", "why")), "letters")
-    found = of_message(Message(1, again.value, again.key, again.headers))
-    assert isinstance(found, Letter)
+    again = record(DeadLetter(sent(9, b"{}", None, first.headers), Reason("second", "why")), "letters")
+    found = from_message(sent(1, again.value, again.key, again.headers))
+    assert isinstance(found, StoredDeadLetter)
     assert (found.entry.reason, found.entry.origin.offset) == ("second", 9)
     assert [name for name, _ in again.headers].count("ingest.offset") == 1
 
@@ -126,7 +111,7 @@ def test_of_a_message_that_was_written_twice_the_latest_counts(tmp_path: Path) -
 
 
 def test_a_recreated_topics_message_does_not_hide_the_one_before(tmp_path: Path) -> None:
-    write(tmp_path, bad(1, _timestamp_ms=5), bad(1, _timestamp_ms=6))
+    write(tmp_path, bad(1, timestamp_ms=5), bad(1, timestamp_ms=6))
     assert len(FileStore(tmp_path).index()) == 2
 
 
@@ -146,13 +131,13 @@ def test_marks_settle_what_was_written_before_them_and_survive_a_torn_line(tmp_p
     assert [entry.replayed_to for entry in FileStore(tmp_path).index()] == ["pipeline", "topic"]
 
 
-def entry(offset: int, at: str, **more: object) -> Entry:
-    plain = Entry(Origin("t", 0, offset, 5), "r", "d", None, at, 0, (0, offset))
+def entry(offset: int, at: str, **more: object) -> IndexEntry:
+    plain = IndexEntry(Origin("t", 0, offset, 5), "r", "d", None, at, 0, (0, offset))
     return replace(plain, **more)  # type: ignore[arg-type]
 
 
 def test_a_letter_written_after_its_mark_is_a_new_one() -> None:
-    mark = Mark(Origin("t", 0, 1, 5), "pipeline", "2026-05-01T00:00:02")
+    mark = ReplayMark(Origin("t", 0, 1, 5), "pipeline", "2026-05-01T00:00:02")
     before, after = entry(1, "2026-05-01T00:00:02"), entry(1, "2026-05-01T00:00:03")
     assert newest([before], [mark])[0].replayed_to == "pipeline"
     assert newest([before, after], [mark]) == [after]
@@ -179,8 +164,8 @@ except FatalError as refused:
     assert done.stdout == ""
 
 
-def test_no_directory_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is none here"):
+def test_a_missing_directory_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
         FileStore(tmp_path / "none")
 
 
@@ -203,9 +188,9 @@ def test_the_column_is_the_one_that_the_reason_names(
 
 def test_filters_are_joined_and_leave_out_what_was_replayed() -> None:
     one = entry(5, "2026-05-01T10:00:00.000+00:00", column="age", reason="type_conflict")
-    assert Filter().takes(one)
-    assert not Filter().takes(replace(one, replayed_to="topic"))
-    assert Filter(everything=True).takes(replace(one, replayed_to="topic"))
+    assert Filter().matches(one)
+    assert not Filter().matches(replace(one, replayed_to="topic"))
+    assert Filter(include_replayed=True).matches(replace(one, replayed_to="topic"))
     wanted = Filter(
         reasons=frozenset({"type_conflict"}),
         topic="t",
@@ -215,7 +200,7 @@ def test_filters_are_joined_and_leave_out_what_was_replayed() -> None:
         since="2026-05-01T10:00:00.000+00:00",
         until="2026-05-01T10:00:00.001+00:00",
     )
-    assert wanted.takes(one)
+    assert wanted.matches(one)
     for other in (
         replace(one, reason="x"),
         replace(one, origin=Origin("u", 0, 5, 5)),
@@ -225,7 +210,7 @@ def test_filters_are_joined_and_leave_out_what_was_replayed() -> None:
         replace(one, written_at="2026-05-01T09:59:59.999+00:00"),
         replace(one, written_at="2026-05-01T10:00:00.001+00:00"),
     ):
-        assert not wanted.takes(other)
+        assert not wanted.matches(other)
 
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -242,25 +227,25 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
     ],
 )
 def test_times(given_text: str, found: str) -> None:
-    assert moment("--since", given_text, NOW) == found
+    assert parse_time("--since", given_text, NOW) == found
 
 
 @pytest.mark.parametrize("wrong", ["yesterday", "-5", "-99999999999999d", "0001-01-01T00:00+09:00"])
-def test_what_is_no_time_is_told(wrong: str) -> None:
+def test_text_that_is_not_a_time_is_a_usage_error(wrong: str) -> None:
     with pytest.raises(FatalError, match=r"--since .*not a time") as told:
-        moment("--since", wrong, NOW)
+        parse_time("--since", wrong, NOW)
     assert told.value.exit_code is ExitCode.USAGE
 
 
 def test_ranges() -> None:
-    assert offset_range("17") == range(17, 18)
-    assert offset_range("100-199") == range(100, 200)
-    assert partition_set(["0-2,7", "9"]) == {0, 1, 2, 7, 9}
+    assert parse_offsets("17") == range(17, 18)
+    assert parse_offsets("100-199") == range(100, 200)
+    assert parse_partitions(["0-2,7", "9"]) == {0, 1, 2, 7, 9}
     for wrong in ("", "9-1", "x", "1-2-3"):
         with pytest.raises(FatalError):
-            offset_range(wrong)
+            parse_offsets(wrong)
         with pytest.raises(FatalError):
-            partition_set([wrong])
+            parse_partitions([wrong])
 
 
 def test_the_histogram_counts_by_everything() -> None:
@@ -271,7 +256,7 @@ def test_the_histogram_counts_by_everything() -> None:
             entry(3, "2026-05-01T11:01:00.000+00:00", reason="s"),
         ]
     )
-    assert (found.letters, found.replayed) == (3, 1)
+    assert (found.dead_letters, found.replayed) == (3, 1)
     assert found.by_reason == {"r": 2, "s": 1}
     assert found.by_column == {"(none)": 2, "age": 1}
     assert found.by_partition == {"t 0": 3}
@@ -282,34 +267,36 @@ def test_the_histogram_counts_by_everything() -> None:
 
 
 def test_payload_is_shown_on_request_only(tmp_path: Path) -> None:
-    write(tmp_path, bad(1, _value=b"\xffcanary", _key=b"canary", _headers=[("h", b"canary")]))
+    write(tmp_path, bad(1, value=b"\xffcanary", key=b"canary", headers=[("h", b"canary")]))
     store = FileStore(tmp_path)
     (letter,) = store.read(store.index())
-    assert "canary" not in "\n".join(text.letter_lines(letter, value=False)) + text.letter_json(letter, value=False)
-    assert "canary" in "\n".join(text.letter_lines(letter, value=True))
-    assert json.loads(text.letter_json(letter, value=True))["value_base64"] == "/2NhbmFyeQ=="
+    assert "canary" not in "\n".join(text.dead_letter_lines(letter, value=False)) + text.dead_letter_json(
+        letter, value=False
+    )
+    assert "canary" in "\n".join(text.dead_letter_lines(letter, value=True))
+    assert json.loads(text.dead_letter_json(letter, value=True))["value_base64"] == "/2NhbmFyeQ=="
 
 
 def test_each_replay_is_counted_in_a_header(tmp_path: Path) -> None:
-    write(tmp_path, bad(1, _headers=[("a", b"1"), ("ingest.replayed", b"2")]))
+    write(tmp_path, bad(1, headers=[("a", b"1"), ("ingest.replayed", b"2")]))
     store = FileStore(tmp_path)
     (letter,) = store.read(store.index())
     assert letter.entry.replays == 2
     assert list(letter.replayed_again().headers()) == [("a", b"1"), ("ingest.replayed", b"3")]
-    assert hold_back([letter.entry], 2) == ([], 1)
-    assert hold_back([letter.entry], 3) == ([letter.entry], 0)
+    assert split_by_replays([letter.entry], 2) == ([], 1)
+    assert split_by_replays([letter.entry], 3) == ([letter.entry], 0)
 
 
 def test_the_exit_code_of_a_replay() -> None:
-    assert Outcome(3, replayed=3).exit_code is ExitCode.DONE
-    assert Outcome(3, replayed=2, held_back=1).exit_code is ExitCode.TOO_MANY_DEAD
-    interrupted = Outcome(3, replayed=1, interrupted=True)
-    assert (interrupted.exit_code, interrupted.left) == (ExitCode.DRAIN_DEADLINE, 2)
-    assert json.loads(text.outcome_json(interrupted, "here"))["left"] == 2
+    assert ReplayResult(3, replayed=3).exit_code is ExitCode.DONE
+    assert ReplayResult(3, replayed=2, max_replays_reached=1).exit_code is ExitCode.TOO_MANY_DEAD
+    interrupted = ReplayResult(3, replayed=1, interrupted=True)
+    assert (interrupted.exit_code, interrupted.remaining) == (ExitCode.DRAIN_DEADLINE, 2)
+    assert json.loads(text.result_json(interrupted, "here"))["remaining"] == 2
 
 
 def test_letters_are_read_by_their_place_and_a_changed_file_is_told(tmp_path: Path) -> None:
-    write(tmp_path, *(bad(offset, _value=b"x" * 200) for offset in range(3_000)))
+    write(tmp_path, *(bad(offset, value=b"x" * 200) for offset in range(3_000)))
     store = FileStore(tmp_path)
     entries = store.index()
     assert len(entries) == 3_000

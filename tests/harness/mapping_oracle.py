@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from ingest.config.schema import Schema
+from tests.harness.messages import FakeMessage
 
 Row = dict[str, Any]
 
@@ -41,43 +42,11 @@ class Verdict:
 
 
 @dataclass
-class Sent:
-    """As much of a Kafka message as it takes."""
-
-    raw: bytes | None
-    number: int
-    raw_key: bytes | None = None
-    raw_headers: Sequence[tuple[str, bytes | None]] = ()
-    at_ms: int = -1
-
-    def value(self) -> bytes | None:
-        return self.raw
-
-    def topic(self) -> str:
-        return "t"
-
-    def partition(self) -> int:
-        return self.number % 3
-
-    def offset(self) -> int:
-        return self.number
-
-    def key(self) -> bytes | None:
-        return self.raw_key
-
-    def headers(self) -> list[tuple[str, str | bytes | None]]:
-        return [(name, value) for name, value in self.raw_headers]
-
-    def timestamp(self) -> tuple[int, int]:
-        return (1, self.at_ms) if self.at_ms >= 0 else (0, -1)
-
-
-@dataclass
 class Mapped:
     """A message as far as it can be judged alone: its columns, and its timestamp's unit as it looks."""
 
     columns: Row
-    message: Sent
+    message: FakeMessage
     faults: set[str] = field(default_factory=set)
 
 
@@ -158,9 +127,9 @@ def digest(value: Any, key: bytes) -> str:
     return hashlib.blake2b(text.encode(), key=key, digest_size=16).hexdigest()
 
 
-def mapped(message: Sent, schema: Schema, key: bytes) -> Mapped:
+def mapped(message: FakeMessage, schema: Schema, key: bytes) -> Mapped:
     """The columns of one message under their names. Raises Broken."""
-    paths = list(leaves(parsed(message.raw)))
+    paths = list(leaves(parsed(message.value())))
     if len(dict(paths)) < len(paths):
         raise Broken("ambiguous_key")
     columns: Row = {}
@@ -249,7 +218,7 @@ def nanoseconds(value: Any, unit: str) -> int | Fraction | None:
 # --- all of them ----------------------------------------------------------------------------------
 
 
-def verdicts(sent: Sequence[Sent], schema: Schema, model_type: str, key: bytes) -> list[Verdict]:
+def verdicts(sent: Sequence[FakeMessage], schema: Schema, model_type: str, key: bytes) -> list[Verdict]:
     """What must or may become of each message; `sent` is all that one worker reads."""
     found: list[Mapped | Broken] = []
     for message in sent:
@@ -369,12 +338,12 @@ def _time(one: Mapped, row: Row, schema: Schema, must: set[str]) -> None:
     value = one.columns.get(schema.timestamp)
     at: int | Fraction | None
     if value is None:
-        if not schema.timestamp_from_kafka or one.message.at_ms < 0:
+        if not schema.timestamp_from_kafka or one.message.timestamp()[1] < 0:
             # An actual alone needs none, unless the configuration says where to take it from.
             if schema.timestamp_from_kafka or one.columns.keys() & {schema.prediction_label, schema.prediction_score}:
                 must.add("missing_column")
             return
-        at = one.message.at_ms * 10**6
+        at = one.message.timestamp()[1] * 10**6
     elif type(value) not in {int, float, str}:
         return
     else:
@@ -388,17 +357,17 @@ def _time(one: Mapped, row: Row, schema: Schema, must: set[str]) -> None:
         must |= {"timestamp_range", "bad_timestamp"}
 
 
-def _of_added(message: Sent, row: Row, schema: Schema) -> set[str]:
+def _of_added(message: FakeMessage, row: Row, schema: Schema) -> set[str]:
     """Put into `row` what no message brings."""
     added: Row = dict(schema.constants)
     for source, name in schema.kafka.items():
         if source == "key":
-            added[name] = _utf8(message.raw_key)
+            added[name] = _utf8(message.key())
         elif source.startswith("headers."):
-            values = [raw for header, raw in message.raw_headers if f"headers.{header}" == source]
+            values = [raw for header, raw in message.headers() or () if f"headers.{header}" == source]
             added[name] = _utf8(values[-1]) if values else None
         elif source == "timestamp":
-            added[name] = message.at_ms if message.at_ms >= 0 else None
+            added[name] = at_ms if (at_ms := message.timestamp()[1]) >= 0 else None
         else:
             added[name] = {"partition": message.partition(), "offset": message.offset()}[source]
     brought = row.keys() & added.keys()
@@ -406,9 +375,9 @@ def _of_added(message: Sent, row: Row, schema: Schema) -> set[str]:
     return {"reserved_column"} if brought else set()
 
 
-def _utf8(raw: bytes | None) -> str | None:
+def _utf8(raw: str | bytes | None) -> str | None:
     try:
-        return None if raw is None else raw.decode()
+        return raw.decode() if isinstance(raw, bytes) else raw
     except UnicodeDecodeError:
         return None
 

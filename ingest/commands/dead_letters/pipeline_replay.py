@@ -1,11 +1,11 @@
-"""Replaying dead letters through the pipeline: decoded, sent to Arize, and marked once Arize has answered.
+"""Replays dead letters through the pipeline: they are decoded, sent to Arize, and marked when Arize acknowledges them.
 
-1. A letter is marked when its row was acknowledged, and only then: what a kill leaves unmarked was in flight at most.
-2. What fails again stays a dead letter, written anew with its new reason, durably, and with one more replay counted.
-3. A letter that was replayed `max_replays` times already is left alone: what can't be healed must not go round for
-   ever.
-4. The steps are a worker's own (intake, uploads with their retries and their search for refused rows); instead of
-   partitions and offsets its rows carry the letters' numbers, instead of a commit there are marks.
+Rules
+1. A dead letter is marked only after its row was acknowledged: after a kill, only rows in flight are sent twice.
+2. A dead letter that fails again is written again, durably, with its new reason and with one more replay counted.
+3. A dead letter that was already replayed `max_replays` times is skipped, so that replays end.
+4. The steps are those of a worker: intake, and uploads with their retries and bisection. Instead of partitions and
+   offsets, rows carry the numbers of the dead letters; instead of commits, there are marks.
 """
 
 import threading
@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ingest.commands.dead_letters.letter import Entry, Letter, Store
-from ingest.commands.dead_letters.outcome import PIPELINE, Outcome, Progress
+from ingest.commands.dead_letters.replay_result import PIPELINE, Advance, ReplayResult
+from ingest.commands.dead_letters.store import Store
+from ingest.commands.dead_letters.stored import IndexEntry, StoredDeadLetter
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.events import Emit, Emitter
@@ -33,49 +34,49 @@ from ingest.pipeline.rows import RowProcessors
 from ingest.reasons import REJECTED, Reason
 from ingest.records import Chunk
 
-_ONE = 0  # all letters stand in one partition, at the offset of their number
+_PARTITION = 0  # all dead letters are in one partition; their offset is their number
 _WAIT_S = 0.1
-_KEEP_S = 60.0
+_WRITE_S = 60.0
 _PAUSE_S = 0.5
 
 
 class PipelineReplay:
-    """One replay of `entries` of `store` through decode and Arize."""
+    """One replay of `entries` of `store`."""
 
     def __init__(
         self,
         config: TopicConfig,
         store: Store,
-        entries: Sequence[Entry],
+        entries: Sequence[IndexEntry],
         emit: Emit,
-        progress: Progress,
+        advance: Advance,
         *,
         hashed: bool = False,
     ) -> None:
-        """`hashed`: the letters hold hashes already."""
+        """`hashed`: the dead letters already contain hashes."""
         self._config = config
         self._store = store
         self._entries = entries
-        self._progress = progress
+        self._advance = advance
         self._emit = emit
-        # Without an end to wait for, only size closes a batch.
+        # Batches are closed by their size only, and at the end.
         limits = BatchLimits(config.batch.max_events, config.batch.max_bytes, linger_s=float("inf"))
         self._judges = RowProcessors(config, time.time, hashed=hashed)
-        self._intake = Intake({_ONE: PartitionTracker(_ONE, 0)}, self._judges, limits)
+        self._intake = Intake({_PARTITION: PartitionTracker(_PARTITION, 0)}, self._judges, limits)
         self._answer = threading.Event()
         self._sink = sink(config)
         self._next = 0
 
-    def try_out(self, outcome: Outcome) -> None:
-        """Decode everything and send nothing."""
+    def dry_run(self, result: ReplayResult) -> None:
+        """Decode everything, send nothing, and add what would happen to `result`."""
         while self._next < len(self._entries):
-            failed = self._take_lot()
-            outcome.failed.update(letter.reason.code for letter in failed)
-            outcome.replayed += self._intake.rows
-            self._forget_rows()
+            failed = self._take_chunk()
+            result.failed.update(letter.reason.code for letter in failed)
+            result.replayed += self._intake.rows
+            self._discard_rows()
 
-    def run(self, outcome: Outcome) -> None:
-        """Replay to the end. `outcome` is kept up to date, also when this raises FatalError."""
+    def run(self, result: ReplayResult) -> None:
+        """Replay to the end. `result` is up to date, also when this raises FatalError."""
         config = self._config
         uploads = {
             number: Uploads(
@@ -90,18 +91,18 @@ class PipelineReplay:
             if route.deliver
         }
         try:
-            while self._turn(uploads, outcome):
+            while self._turn(uploads, result):
                 pass
         finally:
             for each in uploads.values():
                 each.close()
             self._sink.close()
 
-    def _turn(self, uploads: Mapping[int, Uploads], outcome: Outcome) -> bool:
+    def _turn(self, uploads: Mapping[int, Uploads], result: ReplayResult) -> bool:
         now = time.monotonic()
         for number, each in uploads.items():
             for settled in each.poll(now):
-                self._settle(settled, outcome)
+                self._settle(settled, result)
             ready = self._intake.batches[number].ready
             while ready and not each.full:
                 each.start(ready.popleft(), now)
@@ -109,33 +110,33 @@ class PipelineReplay:
                 each.limit_reached()
         left = self._next < len(self._entries)
         if left and self._intake.room():
-            self._fail(self._take_lot(), outcome)
+            self._write_failed(self._take_chunk(), result)
         elif not self._close_batches(now) and any(map(len, uploads.values())):
             self._answer.wait(_WAIT_S)
             self._answer.clear()
         return bool(left or self._intake.rows or any(map(len, uploads.values())))
 
     def _close_batches(self, now: float) -> bool:
-        """Close one batch of each route that has none waiting; True if there was any."""
+        """Close one batch of each route that has no closed one; returns whether there was one."""
         waiting = [batches for batches in self._intake.batches if batches.rows and not batches.ready]
         for batches in waiting:
             batches.close(now, leaving=True)
         return bool(waiting)
 
-    def _forget_rows(self) -> None:
+    def _discard_rows(self) -> None:
         while self._intake.rows:
             for batches in self._intake.batches:
                 batches.close(time.monotonic(), leaving=True)
                 batches.ready.clear()
 
-    def _take_lot(self) -> Sequence[DeadLetter]:
-        """Read and decode the next letters; those that fail."""
+    def _take_chunk(self) -> Sequence[DeadLetter]:
+        """Read and decode the next dead letters; returns those that fail."""
         room = min(self._config.batch.chunk_events, self._intake.room())
         first, self._next = self._next, min(self._next + room, len(self._entries))
         letters = self._store.read(self._entries[first : self._next])
         chunk = Chunk(
             messages=letters,
-            partitions=np.full(len(letters), _ONE, dtype=np.int32),
+            partitions=np.full(len(letters), _PARTITION, dtype=np.int32),
             offsets=np.arange(first, self._next, dtype=np.int64),
             raw_bytes=sum(len(letter.raw_value or b"") for letter in letters),
         )
@@ -145,39 +146,39 @@ class PipelineReplay:
             self._emit(event)
         return taken.letters.letters
 
-    def _settle(self, settled: SettledBatch, outcome: Outcome) -> None:
+    def _settle(self, settled: SettledBatch, result: ReplayResult) -> None:
         ids = _ids(settled.batch)
         done = [self._entries[number] for number in ids[~settled.dead()].tolist()]
         if done:
             self._store.mark(done, PIPELINE)
-            outcome.replayed += len(done)
-            self._progress(len(done))
+            result.replayed += len(done)
+            self._advance(len(done))
         if not settled.refused:
             return
         refused = numbers(settled.refused)
         letters = self._store.read([self._entries[int(ids[row])] for row, _, _ in refused])
-        self._fail(
+        self._write_failed(
             [
                 DeadLetter(letter, Reason(REJECTED[error.status], f"Arize refused the row: {error}"))
                 for letter, (_, error, _) in zip(letters, refused, strict=True)
             ],
-            outcome,
+            result,
         )
 
-    def _fail(self, letters: Sequence[DeadLetter], outcome: Outcome) -> None:
+    def _write_failed(self, letters: Sequence[DeadLetter], result: ReplayResult) -> None:
         if not letters:
             return
         counted = []
         for letter in letters:
-            assert isinstance(letter.message, Letter)
+            assert isinstance(letter.message, StoredDeadLetter)
             counted.append(DeadLetter(letter.message.replayed_again(), letter.reason, letter.column))
-        self._keep(counted)
-        outcome.failed.update(letter.reason.code for letter in letters)
-        self._progress(len(letters))
+        self._write(counted)
+        result.failed.update(letter.reason.code for letter in letters)
+        self._advance(len(letters))
 
-    def _keep(self, letters: Sequence[DeadLetter]) -> None:
-        """Durable when this returns."""
-        deadline = time.monotonic() + _KEEP_S
+    def _write(self, letters: Sequence[DeadLetter]) -> None:
+        """Write dead letters durably."""
+        deadline = time.monotonic() + _WRITE_S
         while True:
             try:
                 self._sink.write(letters)
@@ -186,7 +187,8 @@ class PipelineReplay:
             except (OSError, RetryableError) as error:
                 if time.monotonic() >= deadline:
                     raise FatalError(
-                        f"what failed again can't be written to {self._sink.place}: {error}. It stays as it was",
+                        f"dead letters that failed again can't be written to {self._sink.place}: {error}. The former "
+                        "entries stay",
                         exit_code=ExitCode.DRAIN_DEADLINE,
                     ) from None
                 time.sleep(_PAUSE_S)
@@ -195,6 +197,6 @@ class PipelineReplay:
 
 
 def _ids(batch: Batch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The letters' numbers, row by row."""
+    """The number of the dead letter of each row."""
     found: np.ndarray[tuple[int], np.dtype[np.int64]] = np.concatenate([part.offsets for part in batch.parts])
     return found

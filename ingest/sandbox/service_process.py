@@ -1,8 +1,9 @@
-"""A sandbox service in a process of its own: started, found by its first line, gone with whoever started it.
+"""A sandbox service in a process of its own, which ends together with the process that started it.
 
-1. The child's first line on stdout is a JSON object that says where it listens.
-2. When the child's stdin ends, it leaves: also when its starter was killed. A process started by hand doesn't watch
-   its stdin; `WATCH` in its environment says that it should.
+Rules
+1. The first line that the service prints is a JSON object with its address.
+2. With `EXIT_WITH_STDIN` in its environment, the service exits when its stdin ends, also if its starter was killed.
+   A service that is started by hand ignores its stdin.
 """
 
 import json
@@ -16,7 +17,7 @@ from typing import Any
 
 from ingest.errors import IngestError
 
-WATCH = "INGEST_SANDBOX_LEAVE_WITH_STDIN"
+EXIT_WITH_STDIN = "INGEST_SANDBOX_EXIT_WITH_STDIN"
 START_S = 60.0
 STOP_S = 10.0
 
@@ -25,8 +26,8 @@ class SandboxError(IngestError):
     """A sandbox service didn't start, or isn't running."""
 
 
-class Child:
-    """`python -m module arguments`, running. Raises `SandboxError` when it doesn't say where it listens."""
+class ServiceProcess:
+    """`python -m module arguments`, running. Raises `SandboxError` when it doesn't announce its address."""
 
     def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self._module = module
@@ -34,42 +35,42 @@ class Child:
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **(environment or {}), WATCH: "1"},
-            # A Ctrl-C of the terminal is for its user: Kafka and Arize must still be there while workers drain.
+            env={**os.environ, **(environment or {}), EXIT_WITH_STDIN: "1"},
+            # Not stopped by Ctrl-C at the terminal: Kafka and Arize must run while workers drain.
             start_new_session=True,
         )
-        self.greeting: dict[str, Any] = self._read_greeting()
+        self.announcement: dict[str, Any] = self._read_announcement()
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether it hasn't ended."""
+        """Whether the process runs."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Let it leave, or kill it after 10 s. Safe to call again."""
-        self._let_go()
+        """Close its stdin so that it exits, or kill it after 10 s. May be called again."""
+        self._close_pipes()
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL, and wait for it to be gone."""
+        """Send SIGKILL, and wait for its end."""
         self._process.kill()
         self._process.wait()
-        self._let_go()
+        self._close_pipes()
 
-    def _let_go(self) -> None:
+    def _close_pipes(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
 
-    def _read_greeting(self) -> dict[str, Any]:
+    def _read_announcement(self) -> dict[str, Any]:
         stdout = self._process.stdout
         if stdout is None:
             raise SandboxError(f"{self._module} has no stdout")
@@ -78,21 +79,21 @@ class Child:
         if not line:
             self.kill()
             raise SandboxError(
-                f"{self._module} didn't start (exit code {self._process.returncode}); its stderr says why"
+                f"{self._module} didn't start (exit code {self._process.returncode}); the reason is in its stderr"
             )
         greeting: dict[str, Any] = json.loads(line)
         return greeting
 
 
-def greet(**where: object) -> None:
-    """Called by the service: say where it listens, and from now on leave with stdin if `WATCH` says so."""
-    sys.stdout.write(json.dumps(where) + "\n")
+def announce(**address: object) -> None:
+    """Called by the service: print its address, and from now on exit with stdin if `EXIT_WITH_STDIN` is set."""
+    sys.stdout.write(json.dumps(address) + "\n")
     sys.stdout.flush()
-    if os.environ.get(WATCH):
-        threading.Thread(target=_leave_with_stdin, daemon=True).start()
+    if os.environ.get(EXIT_WITH_STDIN):
+        threading.Thread(target=_exit_with_stdin, daemon=True).start()
 
 
-def _leave_with_stdin() -> None:
+def _exit_with_stdin() -> None:
     while os.read(0, 4096):
         continue
     os._exit(0)

@@ -1,6 +1,6 @@
 """Outcomes as parts hand them over, invented by a seeded generator: for the frame, which draws and compares them.
 
-To look at a report of them: python -m tests.unit.benchmarks.outcomes FILE.html
+To look at a report of them: python -m tests.harness.outcomes FILE.html
 """
 
 import math
