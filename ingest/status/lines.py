@@ -315,13 +315,8 @@ def _(event: events.WorkerHung) -> str:
 @sentence.register
 def _(event: events.WorkerGivenUp) -> str:
     return (
-<<<<<<< HEAD
-        f"GIVEN UP after {event.crashes} crashes within {formatting.seconds(event.crash_window_s)}: partitions "
-        f"{formatting.partitions(event.partitions)} are read by nobody until the next start; the others go on"
-=======
         f"GIVEN UP after {event.crashes} crashes within {formatting.seconds(event.crash_window_s)}: partitions "
         f"{formatting.partitions(event.partitions)} are read by nobody until the next start; the other workers go on"
->>>>>>> r-super
     )
 
 

@@ -156,11 +156,7 @@ def test_a_stop_of_the_whole_group_drains(program: Callable[..., Program], stop:
     assert running.errors == ""
 
 
-<<<<<<< HEAD
-def test_a_second_stop_exits_immediately(program: Callable[..., Program]) -> None:
-=======
 def test_a_second_stop_kills_immediately(program: Callable[..., Program]) -> None:
->>>>>>> r-super
     running = program("stubborn")
     running.until_started(2)
     running.process.send_signal(signal.SIGTERM)
