@@ -10,7 +10,6 @@ import pstats
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 from benchmarks.backlog import TOPIC, Backlog
 from benchmarks.contenders import Contender, Order, environment
@@ -24,8 +23,8 @@ SHOWN = 25
 
 
 class _Always:
-    def wish(self) -> Literal["run", "drain"]:
-        return "run"
+    def drain_requested(self) -> bool:
+        return False
 
     def added(self) -> tuple[int, ...]:
         return ()

@@ -20,7 +20,7 @@ from benchmarks.backlog import Backlog
 from benchmarks.contenders import Contender, Order
 from ingest.sandbox.generate import TAGS, VECTOR
 from ingest.sandbox.tethered_process import TetheredProcess
-from ingest.supervisor.partitions import shares
+from ingest.supervisor.partition_sets import contiguous_shares
 
 STOP_S = 45.0
 
@@ -44,7 +44,7 @@ class Setup:
     @property
     def shares(self) -> tuple[tuple[int, ...], ...]:
         """The partitions of each worker."""
-        return shares(range(self.partitions), self.workers)
+        return contiguous_shares(range(self.partitions), self.workers)
 
     def toml(self, brokers: str, topic: str, group: str, directory: Path) -> str:
         """The configuration file."""

@@ -17,7 +17,7 @@ from ingest.pipeline.delivery.bisect import Bisect
 from ingest.pipeline.delivery.bisect import count as rows_of
 from ingest.pipeline.routing import Router
 from ingest.records import Headers, KafkaMessage
-from ingest.supervisor.restarts import Policy, Restart, decide
+from ingest.supervisor.restarts import Restart, RestartPolicy, after_crash
 
 BATCH = 100_000
 
@@ -47,7 +47,7 @@ def test_backoff(benchmark: BenchmarkFixture) -> None:
 @pytest.mark.benchmark(group="retry and restart")
 def test_restart_after_5_crashes(benchmark: BenchmarkFixture) -> None:
     crashes = (1.0, 2.0, 50.0, 51.0, 52.0)
-    found = benchmark(decide, crashes, 100.0, Policy(10, 60.0, 0.5, 30.0), 0.5)
+    found = benchmark(after_crash, crashes, 100.0, RestartPolicy(10, 60.0, Backoff(0.5, 30.0)), 0.5)
     assert found == Restart(2.0, (50.0, 51.0, 52.0, 100.0))
 
 

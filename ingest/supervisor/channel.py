@@ -1,15 +1,15 @@
 """Events over a pipe, from a worker to its supervisor.
 
-1. A frame is its length (4 bytes, big endian) and one pickled event. A frame that a killed worker left half
-   written is dropped at the end of the pipe; what came before it counts.
-2. `EventSender.send` returns at once for as long as the supervisor reads. When the pipe is full the frames wait in
-   the worker's memory, in order, and only a `Progress` is dropped: the next one says all it said.
-   `Progress` leaves most of the pipe to the rest.
-3. An `UploadStarted` is in the pipe when `send` returns: its batch leaves after it, and a worker killed with the event
-   in its memory would leave duplicates that nobody lists. A supervisor that reads nothing for minutes is waited for.
-4. Past `MAX_WAITING_BYTES` the sender waits: a supervisor that reads nothing for so long is stopped, and
-   a worker that waits loses nothing, while one that forgets an `UploadStarted` would blur the account.
-5. Only a supervisor unpickles, and only what the workers it started wrote.
+1. A frame is its length (4 bytes, big endian) and one pickled event. If a killed worker wrote only a part of a frame,
+   it is dropped at the end of the pipe; the frames before it count.
+2. `EventSender.send` does not block while the supervisor reads. When the pipe is full, the frames wait in the worker's
+   memory, in order, and only a `Progress` is dropped: the next one has everything that it had. `Progress` takes only a
+   part of the pipe, so that the other events have room.
+3. An `UploadStarted` is in the pipe when `send` returns: its batch is sent after it, and a worker killed with the event
+   in its memory would cause duplicates that nobody lists. The sender waits for a supervisor that does not read.
+4. With more than `MAX_WAITING_BYTES` in memory the sender waits, too: a supervisor that does not read for that long is
+   stopped, and a worker that waits loses nothing, while one that drops an `UploadStarted` would falsify the account.
+5. Only a supervisor unpickles, and only what the workers that it started wrote.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ class EventSender:
         self._lock = threading.Lock()
 
     def send(self, event: Event) -> None:
-        """Hand `event` over, or keep it until there is room. Raises `BrokenPipeError` without a supervisor."""
+        """Write `event` to the pipe, or keep it until there is room. Raises `BrokenPipeError` without a supervisor."""
         with self._lock:
             self._write()
             if isinstance(event, Progress) and (self._waiting or _unread(self._fd) > self._room_for_progress):
@@ -54,7 +54,7 @@ class EventSender:
                 self._wait(None)
 
     def flush(self, timeout_s: float) -> bool:
-        """Write what still waits, for `timeout_s` at most per piece; whether all of it left."""
+        """Write the waiting frames, for at most `timeout_s` per piece; returns whether all of them are written."""
         with self._lock:
             self._write()
             while self._waiting and self._wait(timeout_s):
@@ -78,7 +78,7 @@ class EventSender:
 
 
 def _widened(fd: int) -> int:
-    """The size of the pipe, made larger where the kernel lets us."""
+    """The size of the pipe in bytes, enlarged where the kernel allows it."""
     if not hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux has it
         return _PIPE_BYTES_ELSEWHERE
     with contextlib.suppress(OSError):

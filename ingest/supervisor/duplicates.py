@@ -1,8 +1,9 @@
-"""Ranges of messages that may be at Arize twice, merged so that they stay few.
+"""Ranges of messages that Arize may have twice, merged so that they stay few.
 
-1. Ranges that overlap or touch become one. Its count is the sum: what two crashes may have repeated counts twice.
-2. Of more than `most` ranges, those with the least between them become one. A range may so hold messages that were
-   never sent; none that was sent is ever left out.
+1. Ranges that overlap or touch become one. Its count is the sum: a message that two crashes may have repeated counts
+   twice.
+2. Of more than `most` ranges, those with the least distance between them become one. A range may then hold messages
+   that were never sent; every message that was sent lies in a range.
 """
 
 from collections.abc import Iterable

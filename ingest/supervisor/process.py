@@ -1,17 +1,17 @@
 """Processes: the forkserver, and a handle for each worker. The one place that imports multiprocessing.
 
-The forkserver imports the heavy packages once and forks every worker from that. Measured with 8 workers on 2 cores:
-4.9 s and 31 MB each, against 28 s and 110 MB each with `spawn`. It is started before any Kafka client or thread
-exists, and it never has one itself: librdkafka's threads don't survive a fork.
+The forkserver imports the heavy packages once and forks every worker from that.
+It is started before any Kafka client or thread exists, and it never has one itself: librdkafka's threads don't survive
+a fork.
 
-What is not obvious
+Rules
 - multiprocessing hands every child the write end of the pipe that keeps the forkserver alive, so that the forkserver
-  would stay for as long as one hung worker does, and that worker for as long as the forkserver. Each worker
-  closes its copy first of all: then the supervisor alone holds the forkserver, and the forkserver the workers.
+  would live as long as one hung worker does, and that worker as long as the forkserver. Each worker closes its copy
+  first: then the supervisor alone keeps the forkserver alive, and the forkserver the workers.
 - A child runs the supervisor's main module again (the console script, with all it imports). Workers need nothing
   of it, so it is hidden while one is started.
-- File descriptors don't leak into siblings: the forkserver closes its copies after each fork, and everything
-  else of the supervisor's is close-on-exec. A sibling with a copy would hide the supervisor's death.
+- File descriptors don't leak into siblings: the forkserver closes its copies after each fork, and all
+  other descriptors of the supervisor are close-on-exec. A sibling with a copy would hide the supervisor's death.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from ingest.pipeline.kafka.start_offset import StartPlan
 from ingest.supervisor.channel import EventReceiver
 
 PRELOAD = "ingest.supervisor.preload"
-CHILD = "ingest.supervisor.worker_process"
+WORKER_MODULE = "ingest.supervisor.worker_process"
 
 _context = multiprocessing.get_context("forkserver")
 
@@ -53,7 +53,7 @@ def wait_for(fds: list[int], timeout_s: float) -> None:
 class Process:
     """One worker's process, started by the constructor. `close` frees its file descriptors.
 
-    `child` names the module whose `enter` runs in it.
+    `module` is the one whose `run_worker_process` runs in it.
     Raises `OSError` when the machine or the forkserver can't start it.
     """
 
@@ -65,14 +65,14 @@ class Process:
         *,
         until: Mapping[int, int] | None = None,
         plan: StartPlan | None = None,
-        child: str = CHILD,
+        module: str = WORKER_MODULE,
     ) -> None:
         orders_read, self._orders = _context.Pipe(duplex=False)
         self._events, events_write = _context.Pipe(duplex=False)
         start_forkserver()
         self._process = _context.Process(
-            target=_enter,
-            args=(child,),
+            target=_run_in_child,
+            args=(module,),
             kwargs={
                 "worker": worker,
                 "partitions": partitions,
@@ -93,7 +93,7 @@ class Process:
             self._events.close()
             raise OSError("the forkserver ended while it started a worker; its own message is above") from None
         finally:
-            # The worker's ends belong to the worker alone, or its death would go unseen.
+            # Only the worker may hold its ends of the pipes, or its death would not close them.
             orders_read.close()
             events_write.close()
         self._receiver = EventReceiver(self._events.fileno())
@@ -103,28 +103,28 @@ class Process:
         self.started_at = time.monotonic()
 
     def exit_code(self) -> int | None:
-        """None while it runs; negative for the signal that ended it; 255 if nobody could tell."""
+        """None while it runs; negative for the signal that ended it; 255 if it is unknown."""
         return self._process.exitcode
 
     def fds(self) -> list[int]:
-        """What becomes readable when the worker says something or ends."""
+        """The descriptors that become readable when the worker sends an event or ends."""
         return [self._process.sentinel] if self._receiver.ended else [self._process.sentinel, self._events.fileno()]
 
     def events(self) -> list[Event]:
-        """What the worker has said since the last call. Never blocks."""
+        """The events that the worker has sent since the last call. Never blocks."""
         self._write_orders()
         return self._receiver.receive()
 
     def drain(self) -> None:
-        """Ask it to stop polling, deliver what it has, commit and leave."""
+        """Order it to stop polling, deliver what it has read, commit and exit."""
         self._order("drain")
 
     def add(self, partitions: Sequence[int]) -> None:
-        """Have it read these partitions, too."""
+        """Order it to read these partitions, too."""
         self._order(f"add {' '.join(map(str, partitions))}")
 
     def confirmed(self, partitions: int) -> None:
-        """So many partitions of its topic, from 0 on, have a confirmed commit."""
+        """Tell it how many partitions of its topic, from 0 on, have a confirmed commit."""
         self._order(f"confirmed {partitions}")
 
     def _order(self, line: str) -> None:
@@ -132,13 +132,13 @@ class Process:
         self._write_orders()
 
     def _write_orders(self) -> None:
-        """Never waits: a worker that reads nothing must not hold the supervisor up."""
+        """Never blocks: a worker that reads no orders must not hold up the supervisor."""
         try:
             while self._unsent:
                 del self._unsent[: os.write(self._orders.fileno(), self._unsent)]
         except BlockingIOError:
             return
-        except BrokenPipeError:  # it has left already
+        except BrokenPipeError:  # it has exited already
             self._unsent.clear()
 
     def kill(self) -> None:
@@ -146,21 +146,21 @@ class Process:
         self._process.kill()
 
     def close(self) -> None:
-        """Free what an ended worker leaves behind."""
+        """Free the descriptors of an ended worker."""
         self._process.join()
         self._process.close()
         self._orders.close()
         self._events.close()
 
 
-def _enter(child: str, **given: object) -> None:
-    """The first call in the worker's process: `child` is the module whose `enter` goes on."""
-    server = forkserver._forkserver  # noqa: SLF001  there is no public way to let go of it
+def _run_in_child(module: str, **given: object) -> None:
+    """The first call in the worker's process; `module` is the one whose `run_worker_process` goes on."""
+    server = forkserver._forkserver  # noqa: SLF001  there is no public way to close it
     alive_fd = getattr(server, "_forkserver_alive_fd", None)
     if alive_fd is not None:
         os.close(alive_fd)
     # By name: the supervisor must not import what the workers need.
-    importlib.import_module(child).enter(**given)
+    importlib.import_module(module).run_worker_process(**given)
 
 
 def _forkserver_pid() -> int:
@@ -170,7 +170,7 @@ def _forkserver_pid() -> int:
 
 @contextlib.contextmanager
 def _without_secrets() -> Iterator[None]:
-    """For the tracker that multiprocessing runs beside the forkserver: whoever can read it must find no key there."""
+    """Hide the key from the resource tracker, a process of multiprocessing that others may be able to read."""
     ours = {name: value for name, value in os.environ.items() if name.startswith(("ARIZE_", "INGEST_"))}
     for name in ours:
         del os.environ[name]

@@ -1,12 +1,12 @@
 """One run of the supervisor, from the checks before it to the account after it.
 
-1. The forkserver comes first, before any Kafka client: it forks, and a client doesn't survive that.
-2. What is wrong with the partitions, the topics or the brokers stops here, before a worker exists.
-3. The account compares Kafka's own record of the committed progress at the start with that at the end. A run that
-   had an end to reach and left something of it uncommitted is not done, whatever the workers said.
-4. Each topic has an account of its own, and the run one exit code.
-5. What Kafka confirms is noted in the account's files as it comes, and before the first worker what a former run may
-   have left in flight. A run that ends by an exception notes no end: the next one says so.
+1. The forkserver starts first, before any Kafka client: it forks, and a client doesn't survive that.
+2. Faults of the partitions, the topics or the brokers end the run here, before a worker exists.
+3. The account compares what Kafka has committed at the start with what it has at the end. A run that had an end and did
+   not commit up to it is not done, even if its workers exited with 0.
+4. Each topic has an account of its own, and the run has one exit code.
+5. Commits that Kafka confirms are written to the account's files as they come, and the possible duplicates of a former
+   run before the first worker starts. A run that ends by an exception writes no end: the next one recognizes that.
 """
 
 import itertools
@@ -28,10 +28,9 @@ from ingest.pipeline.kafka import metadata
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.status import formatting
-from ingest.supervisor import partitions as sets
-from ingest.supervisor import plan, process
-from ingest.supervisor.growth import Growth
-from ingest.supervisor.plan import TopicPlan
+from ingest.supervisor import partition_sets, process
+from ingest.supervisor.growth import PartitionGrowth
+from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
 from ingest.supervisor.signals import SignalQueue
 from ingest.supervisor.supervisor import Supervisor
 
@@ -44,73 +43,73 @@ def run(
     tick: Callable[[], None],
     resume_from: ResumeFrom | None = None,
 ) -> tuple[RunAccount, ...]:
-    """Supervise the workers of `settings` until they are done or a stop was asked for; only in the main thread.
+    """Supervise the workers of `settings` until they are done or a stop is requested; only in the main thread.
 
-    Everything that happens goes to `emit`; `tick` is called at least twice a second, for screens. There is an account
-    for each topic, all of them with the exit code of the run. `resume_from` is where to go on with partitions whose
-    committed offset Kafka has forgotten, or that belongs to a former topic of the same name.
+    All events go to `emit`; `tick` is called at least twice a second, for screens. Returns an account for each topic,
+    all of them with the exit code of the run. `resume_from` is where to go on with partitions whose committed offset
+    Kafka no longer has, or whose offset belongs to a former topic of the same name.
     Raises `ConfigError` for settings that can't work and `FatalError` if Kafka can't be reached or refuses.
     """
     check_delivery(settings)
-    wanted = plan.wanted(settings)
+    configured = configured_topics(settings)
     process.start_forkserver()
     started = time.monotonic()
-    names = formatting.names("topic", [one.topic for one in wanted])
+    names = formatting.names("topic", [one.topic for one in configured])
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
-    files = account_store(settings.account)
-    found = {
-        reading.topic: reading for reading in plan.find(wanted, files, until_end=until_end, resume_from=resume_from)
-    }
+    store = account_store(settings.account)
+    found = plan_topics(configured, store, until_end=until_end, resume_from=resume_from)
+    plans = {plan.topic: plan for plan in found}
     if settings.dead_letters.topic:
         metadata.check_topic(settings.kafka, settings.dead_letters.topic, "[dead_letters] topic")
-    shares = sets.assign({topic: reading.partitions for topic, reading in found.items()}, settings.supervisor.workers)
+    partitions = {topic: plan.partitions for topic, plan in plans.items()}
+    assignments = partition_sets.assign(partitions, settings.supervisor.workers)
 
-    def start_worker(worker: int, share: sets.Assignment) -> process.Process:
-        reading = found[share.topic]
-        plan = reading.plan_of(share.partitions, supervisor.ledgers[share.topic].confirmed())
-        until = reading.until_of(share.partitions)
-        return process.Process(worker, share.partitions, reading.settings, until=until, plan=plan)
+    def start_worker(worker: int, assignment: partition_sets.Assignment) -> process.Process:
+        plan = plans[assignment.topic]
+        start_plan = plan.start_plan_of(assignment.partitions, supervisor.ledgers[plan.topic].confirmed())
+        until = plan.end_offsets_of(assignment.partitions)
+        return process.Process(worker, assignment.partitions, plan.settings, until=until, plan=start_plan)
 
-    writer = AccountWriter(files, emit)
-    writer.begin([_topic_start(reading) for reading in found.values()])
+    writer = AccountWriter(store, emit)
+    writer.begin([_topic_start(plan) for plan in plans.values()])
 
-    def noting(event: Event) -> None:
+    def emit_and_record(event: Event) -> None:
         emit(event)
         writer.take(event)
 
-    def ticking() -> None:
-        growth.turn(time.monotonic())
+    def tick_all() -> None:
+        growth.poll(time.monotonic())
         writer.tick()
         tick()
 
-    for reading in found.values():
-        for text in _remarks(reading, resume_from):
+    for plan in plans.values():
+        for text in _notices(plan, resume_from):
             emit(Notice(text=text))
-    _tell(found, shares, settings.supervisor.workers, noting)
+    _announce(plans, assignments, settings.supervisor.workers, emit_and_record)
     supervisor = Supervisor(
-        shares,
+        assignments,
         start_worker,
         settings.supervisor,
-        emit=noting,
+        emit=emit_and_record,
         clock=time.monotonic,
         jitter=random.random,
         ends=until_end,
     )
-    growth = Growth(found, supervisor, noting, time.monotonic())
-    loop(supervisor, ticking)
-    accounts = _accounts(found.values(), supervisor, writer, started, emit)
+    growth = PartitionGrowth(plans, supervisor, emit_and_record, time.monotonic())
+    loop(supervisor, tick_all)
+    accounts = _accounts(plans.values(), supervisor, writer, started, emit)
     writer.end()
     return accounts
 
 
 def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
-    """Turn `supervisor` until it is done; `tick` is called at each turn. Only in the main thread."""
+    """Run `supervisor` until it is done; `tick` is called after each step. Only in the main thread."""
     with SignalQueue() as signals:
         try:
             while not supervisor.done:
                 for stop in signals.take():
                     supervisor.stop(stop.name)
-                supervisor.turn()
+                supervisor.step()
                 tick()
                 if not supervisor.done:
                     process.wait_for([*supervisor.fds(), signals.fileno()], supervisor.wait_s())
@@ -118,107 +117,107 @@ def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
             supervisor.abandon()
 
 
-def _remarks(reading: TopicPlan, resume_from: ResumeFrom | None) -> Iterator[str]:
-    """What is to be known of a topic before it is read."""
-    if not reading.plan.topic_id:
+def _notices(plan: TopicPlan, resume_from: ResumeFrom | None) -> Iterator[str]:
+    """Sentences that somebody must know before the topic is read."""
+    if not plan.start_plan.topic_id:
         yield (
-            f"topic {reading.topic}: Kafka tells no id of it (brokers before 2.8 have none), so nobody notices if it "
-            "is deleted and created again with more messages"
+            f"topic {plan.topic}: Kafka reports no id of it (brokers before 2.8 have none), so ingest can't "
+            "notice if it is deleted and created again with more messages"
         )
-    if resume_from is not None and reading.resumed:
+    if resume_from is not None and plan.resumed:
         where = {
             "account": "where the account has them",
             "earliest": "from the first message on",
             "latest": "at the end",
         }
-        partitions = formatting.partitions(reading.resumed)
-        yield f"--resume-from {resume_from}: partitions {partitions} of {reading.topic} go on {where[resume_from]}"
+        partitions = formatting.partitions(plan.resumed)
+        yield f"--resume-from {resume_from}: partitions {partitions} of {plan.topic} go on {where[resume_from]}"
     elif resume_from is not None:
-        yield f"--resume-from {resume_from} is not needed for {reading.topic}: Kafka has its offsets, and they are used"
+        yield f"--resume-from {resume_from} is not needed for {plan.topic}: Kafka has its offsets, and they are used"
 
 
-def _tell(found: Mapping[str, TopicPlan], shares: Sequence[sets.Assignment], asked: int, emit: Emit) -> None:
-    """What is about to run, topic by topic."""
-    if len(shares) < asked:
-        there = formatting.amount(sum(len(reading.partitions) for reading in found.values()), "partition")
-        text = f"{asked} workers were asked for, but there are only {there}"
-        emit(Notice(text=f"{text}: starting {formatting.amount(len(shares), 'worker')}"))
+def _announce(
+    plans: Mapping[str, TopicPlan], assignments: Sequence[partition_sets.Assignment], configured: int, emit: Emit
+) -> None:
+    """Emit what is about to run, topic by topic."""
+    if len(assignments) < configured:
+        there = formatting.amount(sum(len(plan.partitions) for plan in plans.values()), "partition")
+        text = f"{configured} workers are configured, but there are only {there}"
+        emit(Notice(text=f"{text}: starting {formatting.amount(len(assignments), 'worker')}"))
     first = 0
-    for topic, reading in found.items():
-        workers = sum(share.topic == topic for share in shares)
+    for topic, plan in plans.items():
+        workers = sum(assignment.topic == topic for assignment in assignments)
         emit(
             SupervisorStarted(
                 topic=topic,
-                group=reading.settings.kafka.group,
+                group=plan.settings.kafka.group,
                 workers=workers,
                 first_worker=first,
-                partitions=reading.partitions,
-                next_offsets=reading.starting_points(),
-                end_offsets=reading.until,
+                partitions=plan.partitions,
+                next_offsets=plan.start_offsets(),
+                end_offsets=plan.end_offsets,
             )
         )
         first += workers
 
 
-def _topic_start(reading: TopicPlan) -> TopicStart:
-    kafka = reading.settings.kafka
-    ends = {partition: end for partition, (_, end) in reading.marks.items()}
-    begins = reading.starting_points()
+def _topic_start(plan: TopicPlan) -> TopicStart:
+    kafka = plan.settings.kafka
+    ends = {partition: end for partition, (_, end) in plan.watermarks.items()}
+    begins = plan.start_offsets()
     return TopicStart(
         topic=kafka.topic,
         group=kafka.group,
-        committed=reading.start,
+        committed=plan.committed,
         begins=begins,
         ends=ends,
-        in_flight=_most_in_flight(reading.settings),
-        topic_id=reading.plan.topic_id,
-        reads_all=not reading.named_by,
+        in_flight=_most_in_flight(plan.settings),
+        topic_id=plan.start_plan.topic_id,
+        reads_all=not plan.named_by,
     )
 
 
 def _most_in_flight(topic: TopicConfig) -> int | None:
-    """How many messages of a worker may be sent and not committed at once; None if that has no bound known here."""
+    """The most messages of a worker that may be sent and not committed; None if this has no known bound."""
     arizes = [route.arize for route in topic.routes if route.deliver]
     texts = ((one.space_id, one.model_name, one.model_version, one.environment, one.batch_id) for one in arizes)
     if any(map(has_placeholders, itertools.chain.from_iterable(texts))):
         return None
-    # The uploads on their way, and the acknowledged batches whose commit isn't confirmed: see commit, rule 5.
+    # The uploads in flight, and the acknowledged batches whose commit isn't confirmed: rule 5 of offsets.committer.
     return (2 * sum(one.in_flight for one in arizes) - 1) * topic.batch.max_events
 
 
 def _accounts(
-    found: Collection[TopicPlan], supervisor: Supervisor, writer: AccountWriter, started: float, emit: Emit
+    plans: Collection[TopicPlan], supervisor: Supervisor, writer: AccountWriter, started: float, emit: Emit
 ) -> tuple[RunAccount, ...]:
-    accounts = tuple(_account(reading, supervisor, writer, started, emit) for reading in found)
+    accounts = tuple(_account(plan, supervisor, writer, started, emit) for plan in plans)
     code = supervisor.exit_code
     if code is ExitCode.DONE:
-        for reading, account in zip(found, accounts, strict=True):
-            if short := _short(reading, account):
-                where = f"partitions {formatting.partitions(short)} of {reading.topic}"
+        for plan, account in zip(plans, accounts, strict=True):
+            if unfinished := _unfinished(plan, account):
+                where = f"partitions {formatting.partitions(unfinished)} of {plan.topic}"
                 emit(Notice(text=f"{where} are not committed up to their end; start again to go on"))
                 code = ExitCode.DRAIN_DEADLINE
     return tuple(replace(account, exit_code=code) for account in accounts)
 
 
-def _account(
-    reading: TopicPlan, supervisor: Supervisor, writer: AccountWriter, started: float, emit: Emit
-) -> RunAccount:
-    kafka, chosen = reading.settings.kafka, reading.partitions
-    start = dict(reading.start)
+def _account(plan: TopicPlan, supervisor: Supervisor, writer: AccountWriter, started: float, emit: Emit) -> RunAccount:
+    kafka, partitions = plan.settings.kafka, plan.partitions
+    start = dict(plan.committed)
     ledger = supervisor.ledgers[kafka.topic]
     end: Mapping[int, Checkpoint | None] | None = None
     marks: Mapping[int, tuple[int, int]] = {}
     try:
-        if not reading.named_by:  # what was added at the very end is there, too, and nobody has read it
-            chosen = tuple(sorted({*chosen, *metadata.topic_partitions(kafka)}))
-            start |= dict.fromkeys(set(chosen) - set(start))
-        marks = metadata.watermarks(kafka, chosen)
-        end = metadata.committed_progress(kafka, chosen)
+        if not plan.named_by:  # partitions that were added at the very end have a lag, and nobody has read them
+            partitions = tuple(sorted({*partitions, *metadata.topic_partitions(kafka)}))
+            start |= dict.fromkeys(set(partitions) - set(start))
+        marks = metadata.watermarks(kafka, partitions)
+        end = metadata.committed_progress(kafka, partitions)
         writer.committed_at_end(kafka.topic, kafka.group, end, metadata.topic_id(kafka))
     except FatalError as error:
-        emit(Notice(text=f"the account is taken from the workers' last words, as Kafka can't be asked: {error}"))
-    if reading.until is not None:
-        marks = {p: (marks.get(p, (0, 0))[0], reading.until.get(p, marks.get(p, (0, 0))[1])) for p in chosen}
+        emit(Notice(text=f"Kafka can't be asked, so the account has the workers' last reports: {error}"))
+    if plan.end_offsets is not None:
+        marks = {p: (marks.get(p, (0, 0))[0], plan.end_offsets.get(p, marks.get(p, (0, 0))[1])) for p in partitions}
     return RunAccount(
         topic=kafka.topic,
         group=kafka.group,
@@ -226,15 +225,15 @@ def _account(
         ran_s=time.monotonic() - started,
         crashes=supervisor.crashes[kafka.topic],
         exact=end is not None and not any(end[p] is None for p in ledger.confirmed()),
-        partitions=ledger.settle(chosen, start, end, marks),
+        partitions=ledger.settle(partitions, start, end, marks),
     )
 
 
-def _short(reading: TopicPlan, account: RunAccount) -> list[int]:
-    """The partitions that had an end to reach and are not committed up to it, if Kafka could be asked."""
-    if reading.until is None or not account.exact:
+def _unfinished(plan: TopicPlan, account: RunAccount) -> list[int]:
+    """The partitions that had an end and are not committed up to it, if Kafka could be asked."""
+    if plan.end_offsets is None or not account.exact:
         return []
     # A partition without a commit that starts at the latest message had nothing to read.
-    skips = reading.settings.kafka.start == "latest"
-    rows = [row for row in account.partitions if row.partition in reading.until]
+    skips = plan.settings.kafka.start == "latest"
+    rows = [row for row in account.partitions if row.partition in plan.end_offsets]
     return [row.partition for row in rows if row.lag and not (row.next_offset is None and skips)]

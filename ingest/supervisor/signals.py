@@ -1,8 +1,8 @@
 """Signals as values in a queue: the handlers do nothing, the loop decides.
 
-Python runs a handler between any two instructions of the main thread. One that does anything there can
-meet a half-changed state, so the handlers here are empty and the interpreter itself writes each signal's
-number into a pipe (`signal.set_wakeup_fd`), which also ends the loop's wait.
+Python runs a handler between any two instructions of the main thread. A handler that does anything can find a state
+that is only half changed. So the handlers here are empty, and the interpreter itself writes each signal's number into a
+pipe (`signal.set_wakeup_fd`), which also ends the loop's wait.
 """
 
 import os
@@ -10,7 +10,7 @@ import signal
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-# A closed terminal is a stop like any other: drained, not dropped.
+# SIGHUP, a closed terminal, is a stop like any other: the workers drain.
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -25,7 +25,7 @@ class SignalQueue:
         self._previous_fd = -1
 
     def fileno(self) -> int:
-        """Readable when a signal waits."""
+        """The descriptor that is readable when a signal is queued."""
         return self._read
 
     def take(self) -> list[signal.Signals]:

@@ -1,26 +1,26 @@
-"""The supervisor's decisions: one loop that converges on its target, every share has a living worker.
+"""The supervisor's decisions: one loop that converges on its target, a running worker for each assignment.
 
-1. A turn reads what the workers said, kills the hung, reaps the dead and starts the missing, in this order: a worker
-   is judged only after its last word was read.
-2. Life is progress of a worker's loop, told by `Progress`. None for `hang_s` means hung: killed, and its end
-   is a crash like any other. Until it reads it has `start_limit_s`, as imports and Kafka take their time.
-3. Time in which the supervisor itself did not turn (stopped, suspended) is not held against a worker.
-4. The end of a worker is judged by `restarts.verdict`, a crash by `restarts.decide`. A worker that left with 0
-   although nobody told it to and there was no end to reach is started again as well.
-5. The first stop drains: every worker is asked, and killed `grace_s` after the deadline that it keeps itself.
-   The second stop kills at once. A worker that leaves as all of its topic would (its key is refused) takes these with
-   it, after a drain; the other topics go on.
-6. A partition that is added to the topic goes to the worker with the fewest: it is told if it runs, and whoever is
-   started in its place has it in its share.
-7. The exit code is the most telling one: what halted all of it, then what was given up, then what was left open.
+1. A step reads the workers' events, kills hung workers, reaps ended ones and starts missing ones, in this order: a
+   worker is judged only after its last event was read.
+2. A worker is alive if its loop makes progress, as `Progress` reports. No progress for `hang_s` means hung: the worker
+   is killed, and its end is a crash like any other. Before it reads it has `start_limit_s`, as imports and Kafka take
+   their time.
+3. Time in which the supervisor itself did not run (stopped, suspended) does not count against a worker.
+4. `restarts.exit_kind` classifies the end of a worker, and `restarts.after_crash` answers a crash. A worker that exits
+   with 0 although no stop was requested and the run has no end is started again as well.
+5. The first stop drains: each worker is ordered to drain, and killed `GRACE_S` after the deadline that it keeps itself.
+   The second stop kills immediately. If a worker exits for a reason that holds for its whole topic (its key is
+   refused), the other workers of the topic are drained, and the other topics go on.
+6. A partition that is added to the topic goes to the worker with the fewest: the worker is told if it runs, and a
+   worker that is started later in the same slot has the partition in its assignment.
+7. The exit code is the most telling one: first what halted the whole run, then what was given up, then what was not
+   acknowledged.
 
-No process, signal, pipe or sleep is in here: a test replays any history with a clock of its own.
+There is no process, signal, pipe or sleep in here: a test replays any history with a clock of its own.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 from ingest.config.sections import Supervisor as SupervisorPolicy
 from ingest.errors import ExitCode
@@ -28,7 +28,6 @@ from ingest.events import (
     DrainStarted,
     DuplicatesPossible,
     Emit,
-    Event,
     Notice,
     PartitionsAdded,
     Progress,
@@ -37,16 +36,18 @@ from ingest.events import (
     WorkerHung,
     WorkerRestarting,
 )
+from ingest.pipeline.backoff import Backoff
 from ingest.supervisor.ledger import Ledger
-from ingest.supervisor.partitions import Assignment
-from ingest.supervisor.restarts import GiveUp, Policy, Restart, Verdict, decide, verdict
+from ingest.supervisor.partition_sets import Assignment
+from ingest.supervisor.restarts import ExitKind, GiveUp, Restart, RestartPolicy, after_crash, exit_kind
+from ingest.supervisor.slot import Slot, Spawn
 
-TURN_S = 0.5  # a turn at least this often
+STEP_S = 0.5  # at least one step in this time
 GRACE_S = 5.0
-SAME_STOP_S = 0.3  # `timeout` and service managers tell a process twice within a moment
+SAME_STOP_S = 0.3  # `timeout` and service managers signal a process twice within a moment
 LEAST_START_LIMIT_S = 150.0  # a fresh broker may take a minute to answer for the commits, and again for the ends
 
-# The most telling first; whatever is not listed comes after.
+# The most telling first.
 _TELLING = (
     ExitCode.CREDENTIALS,
     ExitCode.CONFIGURATION,
@@ -60,75 +61,17 @@ _TELLING = (
 )
 
 
-class Worker(Protocol):
-    """A running process, as `ingest.supervisor.process.Process` and the tests' fakes have it."""
-
-    pid: int
-
-    def exit_code(self) -> int | None:
-        """None while it runs."""
-        ...
-
-    def events(self) -> list[Event]:
-        """What it has said since the last call."""
-        ...
-
-    def fds(self) -> list[int]:
-        """What becomes readable when it says something or ends."""
-        ...
-
-    def drain(self) -> None:
-        """Ask it to deliver and leave."""
-        ...
-
-    def add(self, partitions: Sequence[int]) -> None:
-        """Have it read these partitions, too."""
-        ...
-
-    def confirmed(self, partitions: int) -> None:
-        """So many partitions of its topic, from 0 on, have a confirmed commit."""
-        ...
-
-    def kill(self) -> None:
-        """End it now."""
-        ...
-
-    def close(self) -> None:
-        """Free what it leaves behind."""
-        ...
-
-
-Spawn = Callable[[int, Assignment], Worker]
-
-
-@dataclass(slots=True)
-class _Slot:
-    """One worker's place: what it reads, and who sits there now."""
-
-    index: int
-    share: Assignment
-    process: Worker | None = None
-    start_at: float | None = 0.0  # None: nobody sits here again
-    started_at: float = 0.0
-    heard_at: float = 0.0
-    stop_at: float | None = None  # when its drain is over
-    turning: bool = False  # it has begun to read
-    killed: bool = False
-    crashes: tuple[float, ...] = ()
-
-
 class Supervisor:
-    """Keeps one worker on each share until they are done, given up, or a stop was asked for.
+    """Keeps one worker running for each assignment until it is done or given up, or a stop is requested.
 
-    `ledgers` and `crashes` are kept by topic: each has an account of its own.
-
-    `clock` gives monotonic seconds, `jitter` random numbers in [0, 1). With `ends` the workers have an end to reach,
-    so that one that leaves with exit code 0 has finished.
+    `ledgers` and `crashes` are by topic, because each topic has an account of its own. `clock` returns monotonic
+    seconds, `jitter` random numbers in [0, 1). With `ends` the run has an end, so that a worker that exits with 0 has
+    finished.
     """
 
     def __init__(
         self,
-        shares: Sequence[Assignment],
+        assignments: Sequence[Assignment],
         spawn: Spawn,
         policy: SupervisorPolicy,
         *,
@@ -137,225 +80,225 @@ class Supervisor:
         jitter: Callable[[], float],
         ends: bool,
     ) -> None:
-        self._seats = [_Slot(index, share) for index, share in enumerate(shares)]
+        self._slots = [Slot(index, assignment) for index, assignment in enumerate(assignments)]
         self._spawn = spawn
         self._policy = policy
-        self._intensity = Policy(
+        self._restart_policy = RestartPolicy(
             max_crashes=policy.max_crashes,
             crash_window_s=policy.crash_window_s,
-            base_backoff_s=policy.base_backoff_s,
-            max_backoff_s=policy.max_backoff_s,
+            backoff=Backoff(policy.base_backoff_s, policy.max_backoff_s),
         )
         self._start_limit_s = max(LEAST_START_LIMIT_S, 2 * policy.hang_s)
         self._emit = emit
         self._clock = clock
         self._jitter = jitter
         self._ends = ends
-        self._stopped_at: float | None = None  # when somebody asked for it
+        self._stopped_at: float | None = None  # when the first stop was requested
         self._codes: set[ExitCode] = {ExitCode.DONE}
-        self._turned_at = clock()
-        self.ledgers = {share.topic: Ledger() for share in shares}
+        self._stepped_at = clock()
+        self.ledgers = {assignment.topic: Ledger() for assignment in assignments}
         self.crashes: Counter[str] = Counter()
 
     @property
     def done(self) -> bool:
-        """No worker runs and none will be started."""
-        return all(seat.process is None and seat.start_at is None for seat in self._seats)
+        """Whether no worker runs and none will be started."""
+        return all(slot.process is None and slot.start_at is None for slot in self._slots)
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the run has come to."""
+        """The exit code of the run: rule 7."""
         return min(self._codes, key=_TELLING.index)
 
     def fds(self) -> list[int]:
-        """What the next wait should end on."""
-        return [fd for seat in self._seats if seat.process is not None for fd in seat.process.fds()]
+        """The descriptors that end the next wait when they become readable."""
+        return [fd for slot in self._slots if slot.process is not None for fd in slot.process.fds()]
 
     def wait_s(self) -> float:
-        """How long the next wait may be."""
+        """How long the next wait may be, in seconds."""
         now = self._clock()
-        starts = [seat.start_at - now for seat in self._seats if seat.process is None and seat.start_at is not None]
-        return max(min([TURN_S, *starts]), 0.0)
+        starts = [slot.start_at - now for slot in self._slots if slot.process is None and slot.start_at is not None]
+        return max(min([STEP_S, *starts]), 0.0)
 
     def stop(self, reason: str) -> None:
-        """A stop was asked for: the first drains, the second leaves at once."""
+        """A stop was requested: the first drains, the second kills all workers."""
         now = self._clock()
         if self._stopped_at is None:
             self._stopped_at = now
-            self._drain(self._seats, DrainStarted(reason=reason, deadline_in_s=self._policy.drain_s), now)
+            self._drain(self._slots, DrainStarted(reason=reason, deadline_in_s=self._policy.drain_s), now)
             return
         if now - self._stopped_at < SAME_STOP_S:
             return
-        self._emit(Notice(text=f"{reason} again: leaving at once, what is open stays uncommitted in Kafka"))
+        self._emit(
+            Notice(text=f"{reason} again: killing all workers; unacknowledged messages stay uncommitted in Kafka")
+        )
         self._kill_all()
 
     def add(self, topic: str, partitions: Sequence[int]) -> list[int]:
-        """Give partitions that were added to `topic` to the workers with the fewest; returns those nobody can take."""
-        seats = [s for s in self._seats if s.share.topic == topic and s.start_at is not None and s.stop_at is None]
-        if not seats:
+        """Assign added partitions of `topic` to the workers with the fewest; returns those that no worker can take."""
+        slots = [
+            slot
+            for slot in self._slots
+            if slot.assignment.topic == topic and slot.start_at is not None and slot.drain_until is None
+        ]
+        if not slots:
             return list(partitions)
-        given: dict[int, list[int]] = {}
+        assigned: dict[int, list[int]] = {}
         for partition in partitions:
-            fewest = min(seats, key=lambda seat: len(seat.share.partitions))
-            fewest.share = Assignment(topic, (*fewest.share.partitions, partition))
-            given.setdefault(fewest.index, []).append(partition)
-        for seat in seats:
-            if added := given.get(seat.index):
-                self._emit(PartitionsAdded(worker=seat.index, topic=topic, partitions=tuple(added)))
-                if seat.process is not None:
-                    seat.process.add(added)
+            fewest = min(slots, key=lambda slot: len(slot.assignment.partitions))
+            fewest.assignment = Assignment(topic, (*fewest.assignment.partitions, partition))
+            assigned.setdefault(fewest.index, []).append(partition)
+        for slot in slots:
+            if added := assigned.get(slot.index):
+                self._emit(PartitionsAdded(worker=slot.index, topic=topic, partitions=tuple(added)))
+                if slot.process is not None:
+                    slot.process.add(added)
         return []
 
     def confirmed(self, topic: str, partitions: int) -> None:
         """Tell the workers of `topic` how many of its partitions, from 0 on, have a confirmed commit."""
-        for seat in self._seats:
-            if seat.share.topic == topic and seat.process is not None:
-                seat.process.confirmed(partitions)
+        for slot in self._slots:
+            if slot.assignment.topic == topic and slot.process is not None:
+                slot.process.confirmed(partitions)
 
-    def turn(self) -> None:
-        """Read, kill the hung, reap the dead, start the missing."""
+    def step(self) -> None:
+        """Read events, kill hung workers, reap ended ones, start missing ones."""
         now = self._clock()
         self._discount_own_pause(now)
-        for seat in self._seats:
-            self._read(seat, now)
-        for seat in self._seats:
-            self._kill_if_hung(seat, now)
-            if seat.stop_at is not None and now > seat.stop_at + GRACE_S:
-                self._kill(seat)
-        for seat in self._seats:
-            self._reap(seat, now)
-        for seat in self._seats:
-            self._start(seat, now)
+        for slot in self._slots:
+            self._read(slot, now)
+        for slot in self._slots:
+            self._kill_if_hung(slot, now)
+            if slot.drain_until is not None and now > slot.drain_until + GRACE_S:
+                slot.kill()
+        for slot in self._slots:
+            self._reap(slot, now)
+        for slot in self._slots:
+            self._start(slot, now)
 
     def abandon(self) -> None:
-        """Kill whatever runs; for the way out of an unexpected exception."""
-        for seat in self._seats:
-            if seat.process is not None:
-                seat.process.kill()
-                seat.process.close()
-                seat.process = None
+        """Kill all workers; for the way out of an unexpected exception."""
+        for slot in self._slots:
+            if slot.process is not None:
+                slot.process.kill()
+                slot.process.close()
+                slot.process = None
 
-    # --- a turn's steps ---------------------------------------------------------------------------
+    # --- the parts of a step ----------------------------------------------------------------------
 
     def _discount_own_pause(self, now: float) -> None:
-        missed = now - self._turned_at - 2 * TURN_S
-        self._turned_at = now
+        missed = now - self._stepped_at - 2 * STEP_S
+        self._stepped_at = now
         if missed > 0:
-            for seat in self._seats:
-                seat.heard_at += missed
+            for slot in self._slots:
+                slot.progress_at += missed
 
-    def _read(self, seat: _Slot, now: float) -> None:
-        if seat.process is None:
+    def _read(self, slot: Slot, now: float) -> None:
+        if slot.process is None:
             return
-        for event in seat.process.events():
+        for event in slot.process.events():
             if isinstance(event, Progress):
-                seat.heard_at = now
-                seat.turning = seat.turning or event.state != "starting"
-            self.ledgers[seat.share.topic].take(event)
+                slot.progress_at = now
+                slot.reading = slot.reading or event.state != "starting"
+            self.ledgers[slot.assignment.topic].take(event)
             self._emit(event)
 
-    def _kill_if_hung(self, seat: _Slot, now: float) -> None:
-        if seat.process is None or seat.killed:
+    def _kill_if_hung(self, slot: Slot, now: float) -> None:
+        if slot.process is None or slot.killed:
             return
-        silent_s = now - seat.heard_at
-        if silent_s > (self._policy.hang_s if seat.turning else self._start_limit_s):
-            self._emit(WorkerHung(worker=seat.index, pid=seat.process.pid, no_progress_s=silent_s))
-            self._kill(seat)
+        no_progress_s = now - slot.progress_at
+        if no_progress_s > (self._policy.hang_s if slot.reading else self._start_limit_s):
+            self._emit(WorkerHung(worker=slot.index, pid=slot.process.pid, no_progress_s=no_progress_s))
+            slot.kill()
 
-    def _reap(self, seat: _Slot, now: float) -> None:
-        process = seat.process
+    def _reap(self, slot: Slot, now: float) -> None:
+        process = slot.process
         if process is None:
             return
         code = process.exit_code()
         if code is None:
             return
-        self._read(seat, now)  # what it said between the last reading and its end
+        self._read(slot, now)  # the events between the last reading and its end
         process.close()
-        seat.process = None
-        ledger = self.ledgers[seat.share.topic]
+        slot.process = None
+        ledger = self.ledgers[slot.assignment.topic]
         if code == ExitCode.DONE:
-            ledger.worker_finished(seat.share.partitions)
+            ledger.worker_finished(slot.assignment.partitions)
         else:
-            self._emit(WorkerExited(worker=seat.index, pid=process.pid, exit_code=code, ran_s=now - seat.started_at))
-            possible = ledger.worker_lost(seat.share.partitions)
+            self._emit(WorkerExited(worker=slot.index, pid=process.pid, exit_code=code, ran_s=now - slot.started_at))
+            possible = ledger.worker_lost(slot.assignment.partitions)
             if possible:
-                self._emit(DuplicatesPossible(worker=seat.index, topic=seat.share.topic, ranges=possible))
-        self._judge(seat, code, now)
+                self._emit(DuplicatesPossible(worker=slot.index, topic=slot.assignment.topic, ranges=possible))
+        self._handle_exit(slot, code, now)
 
-    def _judge(self, seat: _Slot, code: int, now: float) -> None:
-        kind = verdict(code)
-        if kind is Verdict.HALT_ALL:
-            seat.start_at = None
+    def _handle_exit(self, slot: Slot, code: int, now: float) -> None:
+        kind = exit_kind(code)
+        if kind is ExitKind.HALT_ALL:
+            slot.start_at = None
             self._codes.add(ExitCode(code))
-            if seat.stop_at is None:
-                self._drain_topic(seat.share.topic, f"worker {seat.index} left with exit code {code}", now)
-        elif kind is Verdict.HALTED:
-            seat.start_at = None
+            if slot.drain_until is None:
+                self._drain_topic(slot.assignment.topic, f"worker {slot.index} exited with code {code}", now)
+        elif kind is ExitKind.HALTED:
+            slot.start_at = None
             self._codes.add(ExitCode(code))
-        elif seat.stop_at is not None:
-            seat.start_at = None
+        elif slot.drain_until is not None:
+            slot.start_at = None
             if code != ExitCode.DONE:
                 self._codes.add(ExitCode.DRAIN_DEADLINE)
-        elif kind is Verdict.FINISHED and self._ends:
-            seat.start_at = None
+        elif kind is ExitKind.FINISHED and self._ends:
+            slot.start_at = None
         else:
-            self._crashed(seat, code, now)
+            self._crashed(slot, code, now)
 
-    def _crashed(self, seat: _Slot, code: int, now: float) -> None:
-        self.crashes[seat.share.topic] += 1
-        answer = decide(seat.crashes, now, self._intensity, self._jitter())
-        seat.crashes = answer.crashes
+    def _crashed(self, slot: Slot, code: int, now: float) -> None:
+        self.crashes[slot.assignment.topic] += 1
+        answer = after_crash(slot.crashes, now, self._restart_policy, self._jitter())
+        slot.crashes = answer.crashes
         match answer:
-            case Restart(in_s=in_s):
-                seat.start_at = now + in_s
-                self._emit(WorkerRestarting(worker=seat.index, restart_in_s=in_s, crashes=len(answer.crashes)))
+            case Restart(delay_s=delay_s):
+                slot.start_at = now + delay_s
+                self._emit(WorkerRestarting(worker=slot.index, restart_in_s=delay_s, crashes=len(answer.crashes)))
             case GiveUp():
-                seat.start_at = None
+                slot.start_at = None
                 self._codes.add(ExitCode.KAFKA if code == ExitCode.KAFKA else ExitCode.CRASHING)
                 self._emit(
                     WorkerGivenUp(
-                        worker=seat.index,
-                        partitions=seat.share.partitions,
+                        worker=slot.index,
+                        partitions=slot.assignment.partitions,
                         crashes=len(answer.crashes),
                         crash_window_s=self._policy.crash_window_s,
                     )
                 )
 
-    def _start(self, seat: _Slot, now: float) -> None:
-        if seat.process is not None or seat.start_at is None or seat.start_at > now:
+    def _start(self, slot: Slot, now: float) -> None:
+        if slot.process is not None or slot.start_at is None or slot.start_at > now:
             return
-        seat.started_at = seat.heard_at = now
-        seat.turning = seat.killed = False
+        slot.started_at = slot.progress_at = now
+        slot.reading = slot.killed = False
         try:
-            seat.process = self._spawn(seat.index, seat.share)
+            slot.process = self._spawn(slot.index, slot.assignment)
         except OSError as error:
-            self._emit(Notice(worker=seat.index, text=f"the worker could not be started: {error.strerror or error}"))
-            self._crashed(seat, ExitCode.CRASHED, now)
+            self._emit(Notice(worker=slot.index, text=f"the worker could not be started: {error.strerror or error}"))
+            self._crashed(slot, ExitCode.CRASHED, now)
             return
         # The first start waits for the forkserver's imports: that time is not the worker's.
-        seat.started_at = seat.heard_at = self._clock()
+        slot.started_at = slot.progress_at = self._clock()
 
     # --- stops ------------------------------------------------------------------------------------
 
     def _drain_topic(self, topic: str, reason: str, now: float) -> None:
         several = len(self.ledgers) > 1
-        reason = f"{reason}, as every worker {f'of {topic} ' if several else ''}would"
+        reason = f"{reason}, as every worker{f' of {topic}' if several else ''} would"
         event = DrainStarted(reason=reason, deadline_in_s=self._policy.drain_s, topic=topic if several else None)
-        self._drain([seat for seat in self._seats if seat.share.topic == topic], event, now)
+        self._drain([slot for slot in self._slots if slot.assignment.topic == topic], event, now)
 
-    def _drain(self, seats: Sequence[_Slot], event: DrainStarted, now: float) -> None:
+    def _drain(self, slots: Sequence[Slot], event: DrainStarted, now: float) -> None:
         self._emit(event)
-        for seat in seats:
-            seat.start_at = None
-            seat.stop_at = now + event.deadline_in_s if seat.stop_at is None else seat.stop_at
-            if seat.process is not None:
-                seat.process.drain()
+        for slot in slots:
+            slot.start_at = None
+            slot.drain_until = now + event.deadline_in_s if slot.drain_until is None else slot.drain_until
+            if slot.process is not None:
+                slot.process.drain()
 
     def _kill_all(self) -> None:
-        for seat in self._seats:
-            self._kill(seat)
-
-    def _kill(self, seat: _Slot) -> None:
-        if seat.process is not None:
-            seat.killed = True
-            seat.process.kill()
+        for slot in self._slots:
+            slot.kill()

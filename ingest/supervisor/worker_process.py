@@ -1,13 +1,13 @@
 """The first and the last steps of a worker's process, around the loop of `ingest.worker.loop`.
 
-1. A worker never outlives its supervisor. The end of the orders' pipe is seen at each turn of the loop; should the
-   loop be stuck in a C call, the kernel kills the worker when the forkserver goes (PR_SET_PDEATHSIG), and the
-   forkserver goes because its workers have let go of the pipe that keeps it alive.
-2. SIGINT is ignored: a Ctrl-C reaches the whole group of the terminal, and the supervisor decides about it.
-3. SIGTERM is the wish to drain; another one, a second or more later, leaves at once with exit code 7. Sooner it is
-   the same stop, told twice (a service manager tells every process of its group, and the supervisor does too).
-4. What fails is reported without an event's values and without a secret: see `ingest.tracebacks`.
-5. No core dumps: the memory holds payloads and the key.
+1. A worker never outlives its supervisor. Each turn of the loop checks the pipe of orders for its end; if the loop is
+   stuck in a C call, the kernel kills the worker when the forkserver exits (PR_SET_PDEATHSIG), and the forkserver exits
+   because its workers have closed their copies of the pipe that keeps it alive.
+2. SIGINT is ignored: a Ctrl-C reaches the whole process group of the terminal, and the supervisor decides about it.
+3. SIGTERM requests a drain; another one, a second or more later, exits immediately with exit code 7. Sooner it is the
+   same stop, sent twice (a service manager signals every process of its group, and the supervisor sends an order, too).
+4. A failure is reported without an event's values and without a secret: see `ingest.tracebacks`.
+5. There are no core dumps: the memory holds payloads and the key.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -40,7 +40,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_NAME = 15
 
 
-class End(Protocol):
+class PipeEnd(Protocol):
     """One end of a pipe that this process inherited."""
 
     def fileno(self) -> int:
@@ -48,32 +48,32 @@ class End(Protocol):
         ...
 
 
-Body = Callable[[Task, Emit, Control], ExitCode]
+WorkerBody = Callable[[Task, Emit, Control], ExitCode]
 
 
-class Orders:
-    """The worker's side of `ingest.worker.loop.Control`: what the supervisor or a signal wishes.
+class OrderReceiver:
+    """The worker's side of `ingest.worker.loop.Control`: what the supervisor has ordered, or a signal requests.
 
     An order is a line: `drain`, `add` and partitions, or `confirmed` and their number.
     """
 
-    def __init__(self, orders: End) -> None:
-        self._end = orders  # kept: closing it is what its death means
+    def __init__(self, orders: PipeEnd) -> None:
+        self._orders = orders  # kept open: the end of the pipe means that the supervisor is gone
         self._poll = select.poll()
         self._poll.register(orders.fileno(), select.POLLIN)
         self._unread = b""
-        self._draining = False
+        self._drain_requested = False
         self._added: list[int] = []
         self._confirmed = 0
         self._first_stop_at: float | None = None
 
-    def wish(self) -> Literal["run", "drain"]:
-        """Whether to go on. Leaves at once if the supervisor is gone."""
+    def drain_requested(self) -> bool:
+        """Whether to drain. Exits immediately if the supervisor is gone."""
         if self._poll.poll(0):
-            said = os.read(self._end.fileno(), _ORDERS_BYTES)
-            if not said:
+            received = os.read(self._orders.fileno(), _ORDERS_BYTES)
+            if not received:
                 os._exit(ExitCode.DRAIN_DEADLINE)
-            *lines, self._unread = (self._unread + said).split(b"\n")
+            *lines, self._unread = (self._unread + received).split(b"\n")
             for line in lines:
                 order, *numbers = line.split()
                 if order == b"add":
@@ -81,11 +81,11 @@ class Orders:
                 elif order == b"confirmed":
                     self._confirmed = int(numbers[0])
                 else:
-                    self._draining = True
-        return "drain" if self._draining else "run"
+                    self._drain_requested = True
+        return self._drain_requested
 
     def added(self) -> list[int]:
-        """Partitions to read as well, named since the last call."""
+        """Partitions to read in addition, since the last call."""
         added, self._added = self._added, []
         return added
 
@@ -93,37 +93,37 @@ class Orders:
         """How many partitions of the topic, from 0 on, have a confirmed commit."""
         return self._confirmed
 
-    def signalled(self, _number: int, _frame: FrameType | None) -> None:
-        """SIGTERM came."""
+    def on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        """The signal handler: rule 3."""
         now = time.monotonic()
         if self._first_stop_at is None:
             self._first_stop_at = now
-            self._draining = True
+            self._drain_requested = True
         elif now - self._first_stop_at >= SAME_STOP_S:
             os._exit(ExitCode.DRAIN_DEADLINE)
 
 
-def enter(
+def run_worker_process(
     *,
     worker: int,
     partitions: tuple[int, ...],
     config: TopicConfig,
     until: Mapping[int, int] | None,
     plan: StartPlan,
-    orders: End,
-    events: End,
+    orders: PipeEnd,
+    events: PipeEnd,
     parent_pid: int,
-    body: Body = run,
+    body: WorkerBody = run,
 ) -> None:
-    """Be worker number `worker`, and leave with its exit code. Runs in a process of its own; never returns.
+    """Run worker number `worker` and exit with its exit code. Runs in a process of its own; never returns.
 
-    `parent_pid` is the forkserver's. The caller has closed all else that would keep the forkserver alive.
+    `parent_pid` is the forkserver's. The caller has closed everything else that would keep the forkserver alive.
     """
-    control = Orders(orders)
+    control = OrderReceiver(orders)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, control.signalled)
-    _die_with(parent_pid, name=f"ingest-worker{worker}")
+    signal.signal(signal.SIGTERM, control.on_sigterm)
+    _kill_with_parent(parent_pid, name=f"ingest-worker{worker}")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
     sender = EventSender(events.fileno())
@@ -133,13 +133,13 @@ def enter(
     try:
         task = Task(worker=worker, partitions=partitions, config=config, until=until, plan=plan)
         code = body(task, emit, control)
-    except Exception as error:  # noqa: BLE001  the process ends here: told without payloads, then its exit code
+    except Exception as error:  # noqa: BLE001  the process ends here: it is reported without payloads
         code = _exit_code(error)
         emit(WorkerFailed(worker=worker, exit_code=code, error=describe(error)))
     sender.flush(FLUSH_S)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads of the packages must not hold a worker that is done.
+    # Threads of the packages must not keep a finished worker alive.
     os._exit(code)
 
 
@@ -150,7 +150,7 @@ def _exit_code(error: Exception) -> ExitCode:
 
 
 class _Emit:
-    """The hook of this process's events. Without a supervisor there is nobody left to work for."""
+    """Sends the events of this process; exits if the supervisor is gone."""
 
     def __init__(self, sender: EventSender) -> None:
         self._sender = sender
@@ -163,7 +163,7 @@ class _Emit:
 
 
 def _report_threads(emit: _Emit, sender: EventSender, worker: int) -> None:
-    """A thread that dies of a bug takes the worker with it: half a worker would look alive and deliver nothing."""
+    """End the worker if one of its threads fails: it would look alive and deliver nothing."""
 
     def crashed(hook: threading.ExceptHookArgs) -> None:
         text = describe(hook.exc_value) if hook.exc_value is not None else hook.exc_type.__name__
@@ -174,8 +174,8 @@ def _report_threads(emit: _Emit, sender: EventSender, worker: int) -> None:
     threading.excepthook = crashed
 
 
-def _die_with(parent_pid: int, name: str) -> None:
-    """Be killed when the parent goes; and go now if it went before the kernel knew."""
+def _kill_with_parent(parent_pid: int, name: str) -> None:
+    """Have the kernel kill this process when its parent exits; exit now if the parent is gone already."""
     libc = ctypes.CDLL(None, use_errno=True)
     if hasattr(libc, "prctl"):
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)

@@ -178,7 +178,7 @@ class _Worker:
         while any(self._commits.committer.stored(partition) is None for partition in partitions):
             now = time.monotonic()
             self._commit(now, leaving=True)
-            if self._control.wish() == "drain":
+            if self._control.drain_requested():
                 return
             self._consumer.poll(1, BUSY_POLL_S)
             self._report(now)
@@ -194,7 +194,7 @@ class _Worker:
             if now >= collect_at:
                 gc.collect()
                 collect_at = now + _COLLECT_S
-            if self._drain_at is None and self._control.wish() == "drain":
+            if self._drain_at is None and self._control.drain_requested():
                 self._drain_at = now
             leaving = self._drain_at is not None or self._reading.done
             self._deliveries.poll(now)

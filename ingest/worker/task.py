@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ingest.config.resolve import TopicConfig
 from ingest.pipeline.kafka.start_offset import StartPlan
@@ -24,14 +24,14 @@ class Task:
 
 
 class Control(Protocol):
-    """What the loop asks at each turn: whether to go on. Must be cheap; never blocks."""
+    """What the supervisor requests of the loop, asked at each turn. Must be cheap; never blocks."""
 
-    def wish(self) -> Literal["run", "drain"]:
-        """`drain`: stop polling, flush, wait for the acknowledgements up to the deadline, commit, leave."""
+    def drain_requested(self) -> bool:
+        """Whether to stop polling, flush, wait for the acknowledgements up to the deadline, commit and exit."""
         ...
 
     def added(self) -> Sequence[int]:
-        """Partitions to read as well, named since the last call."""
+        """Partitions to read in addition, since the last call."""
         ...
 
     def confirmed(self) -> int:

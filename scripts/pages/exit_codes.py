@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ingest.errors import ExitCode
-from ingest.supervisor.restarts import VERDICTS
+from ingest.supervisor.restarts import EXIT_KINDS
 from scripts.pages import cli
 from scripts.pages.markdown import NOTICE, code, table, text
 
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 # What the supervisor does with a worker that exits so, by the values of its table.
-_VERDICTS: Mapping[str, str] = TEXTS["verdicts"]
+_KIND_TEXTS: Mapping[str, str] = TEXTS["exit_kinds"]
 
 
 def page() -> str:
@@ -24,7 +24,9 @@ def page() -> str:
     said = [(name, cli.exit_codes(command)) for name, command in cli.commands()]
     found += [table(("command", "exit codes"), ((code(name), text(words)) for name, words in said if words))]
     found += [TEXTS["workers"]]
-    answers = ((code(str(int(one))), code(ExitCode(one).name), _VERDICTS[kind.value]) for one, kind in VERDICTS.items())
+    answers = (
+        (code(str(int(one))), code(ExitCode(one).name), _KIND_TEXTS[kind.value]) for one, kind in EXIT_KINDS.items()
+    )
     found += [table(("worker's exit code", "name", "the supervisor"), answers)]
     return "\n".join(found)
 

@@ -23,8 +23,7 @@ from ingest.pipeline.kafka.start_offset import choose_starts, resume_after_gap
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import TopicShape
 from ingest.status import formatting
-from ingest.supervisor import partitions as sets
-from ingest.supervisor import plan
+from ingest.supervisor import partition_sets, plan
 
 _T = TypeVar("_T")
 
@@ -50,13 +49,15 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Ite
     """
     kafka = settings.kafka
     try:
-        existing = plan.existing(kafka, files)
+        existing = plan.existing_partitions(kafka, files)
     except FatalError as refused:
         yield failed("topic", str(refused), refused.exit_code, kafka.topic)
         yield unchecked("read, group and start", "Kafka must be reachable and the topic must exist first", kafka.topic)
         return
     try:
-        chosen = sets.choose(sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting)
+        chosen = partition_sets.choose(
+            partition_sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting
+        )
     except ConfigError as wrong:
         yield failed("topic", str(wrong), ExitCode.CONFIGURATION, kafka.topic)
         chosen = existing

@@ -60,7 +60,7 @@ def check(load: Callable[[], Config]) -> Iterator[CheckResult]:
 
 def _configuration(settings: Config) -> Iterator[CheckResult]:
     faults: list[str] = []
-    for validate in (check_delivery, plan.wanted):
+    for validate in (check_delivery, plan.configured_topics):
         try:
             validate(settings)
         except ConfigError as wrong:

@@ -24,7 +24,7 @@ from ingest.pipeline.kafka import metadata
 from ingest.pipeline.rows import RowProcessor
 from ingest.records import KafkaMessage
 from ingest.status import formatting
-from ingest.supervisor import partitions as sets
+from ingest.supervisor import partition_sets
 
 _CHUNK = 5_000
 
@@ -45,7 +45,7 @@ def run(
         raise ConfigError(f"--output {output}: the file exists; name a new file, or remove it")
     _report(f"asking Kafka at {config.kafka.brokers}; if it can't be reached, this takes up to a minute")
     existing = metadata.topic_partitions(config.kafka)
-    chosen = sets.choose(sets.parse(partitions or sets.ALL), existing, config.kafka.topic)
+    chosen = partition_sets.choose(partition_sets.parse(partitions or partition_sets.ALL), existing, config.kafka.topic)
     taken = read_sample(config.kafka, chosen, sample, _report)
     text = contract(config, taken, examples=examples)
     _write(text, output)

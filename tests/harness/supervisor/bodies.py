@@ -14,8 +14,8 @@ from ingest.worker.task import Control, Task
 CANARY = "canary-of-an-event"
 
 
-def enter(**given: Any) -> None:
-    worker_process.enter(**given, body=BODIES[os.environ["BODY"]])
+def run_worker_process(**given: Any) -> None:
+    worker_process.run_worker_process(**given, body=BODIES[os.environ["BODY"]])
 
 
 def _start(task: Task, emit: Emit) -> None:
@@ -25,10 +25,10 @@ def _start(task: Task, emit: Emit) -> None:
 
 
 def idle(task: Task, emit: Emit, control: Control) -> ExitCode:
-    """Turn until told to leave."""
+    """Turn until a drain is requested."""
     _start(task, emit)
     loops = 1
-    while control.wish() == "run":
+    while not control.drain_requested():
         loops += 1
         emit(Progress(worker=task.worker, loops=loops, state="reading", uploads_in_flight=0, rss_bytes=0))
         time.sleep(0.05)
@@ -36,12 +36,12 @@ def idle(task: Task, emit: Emit, control: Control) -> ExitCode:
 
 
 def stubborn(task: Task, emit: Emit, control: Control) -> ExitCode:
-    """Turn, and never leave."""
+    """Turn, and never exit."""
     _start(task, emit)
     loops = 1
     while True:
         loops += 1
-        state = "draining" if control.wish() == "drain" else "reading"
+        state = "draining" if control.drain_requested() else "reading"
         emit(Progress(worker=task.worker, loops=loops, state=state, uploads_in_flight=0, rss_bytes=0))
         time.sleep(0.05)
 

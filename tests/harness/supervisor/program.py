@@ -1,6 +1,6 @@
 """A supervisor over `bodies`, as a program of its own: `python -m tests.harness.supervisor.program WORKERS SETTINGS`.
 
-It writes one JSON object an event, except of `Progress`, and leaves with the supervisor's exit code.
+It writes one JSON object an event, except of `Progress`, and exits with the supervisor's exit code.
 """
 
 import json
@@ -12,7 +12,7 @@ from ingest.config.sections import Supervisor as SupervisorPolicy
 from ingest.config.settings import Config
 from ingest.events import Event, Progress
 from ingest.supervisor import process
-from ingest.supervisor.partitions import Assignment
+from ingest.supervisor.partition_sets import Assignment
 from ingest.supervisor.session import loop
 from ingest.supervisor.supervisor import Supervisor
 
@@ -31,7 +31,9 @@ def main() -> int:
     (topic,) = Config().topics
     supervisor = Supervisor(
         [Assignment("rides", (index,)) for index in range(workers)],
-        lambda worker, share: process.Process(worker, share.partitions, topic, child="tests.harness.supervisor.bodies"),
+        lambda worker, assignment: process.Process(
+            worker, assignment.partitions, topic, module="tests.harness.supervisor.bodies"
+        ),
         SupervisorPolicy.model_validate(settings),
         emit=say,
         clock=time.monotonic,

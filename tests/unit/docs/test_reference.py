@@ -15,7 +15,7 @@ from ingest.config.settings import Config
 from ingest.errors import ExitCode
 from ingest.events import Event
 from ingest.reasons import REASONS
-from ingest.supervisor.restarts import VERDICTS, Verdict
+from ingest.supervisor.restarts import EXIT_KINDS, ExitKind
 from scripts.pages import account, cli, configuration, events, exit_codes, rooms
 from scripts.pages.__main__ import DOCS, main, pages, stale
 from scripts.pages.markdown import table, text, type_in_words
@@ -155,13 +155,13 @@ def test_every_exit_code_has_a_meaning_and_an_answer(code: ExitCode) -> None:
         for row in written("reference/exit-codes.md").splitlines()
         if row.startswith(f"| `{code.value}` | `{code.name}` |")
     ]
-    assert len(rows) == 1 + (code in VERDICTS)
+    assert len(rows) == 1 + (code in EXIT_KINDS)
     assert len([cell for cell in rows[0].split("|") if cell.strip()]) == 4
 
 
 def test_texts_of_exit_codes_are_about_codes_and_verdicts_that_exist() -> None:
     assert set(exit_codes.TEXTS["codes"]) == {code.name for code in ExitCode}
-    assert set(exit_codes.TEXTS["verdicts"]) == {verdict.value for verdict in Verdict}
+    assert set(exit_codes.TEXTS["exit_kinds"]) == {kind.value for kind in ExitKind}
 
 
 # --- events, account, dead letters ------------------------------------------------------------------------------------

@@ -122,5 +122,5 @@ def test_counts_by_column_name_the_most_and_count_the_others() -> None:
 
 
 def test_a_topic_that_drains_alone_is_named() -> None:
-    alone = events.DrainStarted(reason="worker 1 left with exit code 5", deadline_in_s=30.0, topic="fares")
+    alone = events.DrainStarted(reason="worker 1 exited with code 5", deadline_in_s=30.0, topic="fares")
     assert lines.sentence(alone).endswith(": topic fares drains for up to 30 s, the other topics go on")

@@ -1,3 +1,5 @@
+"""Events travel over a pipe whole, in order, and never block the worker for long."""
+
 import os
 import pickle
 import threading

@@ -1,3 +1,5 @@
+"""Ranges of possible duplicates are merged and never lose a message that was sent."""
+
 from itertools import pairwise
 
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Partitions that are added to a topic during a run are assigned to its workers, or reported."""
+
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ from ingest.pipeline.kafka.start_offset import StartPlan
 from ingest.pipeline.kafka.topic_identity import Answer, NoAnswer, NoTopic
 from ingest.pipeline.kafka.topic_watch import TopicWatch
 from ingest.records import TopicShape
-from ingest.supervisor.growth import EVERY_S, Growth
+from ingest.supervisor.growth import EVERY_S, PartitionGrowth
 from ingest.supervisor.ledger import Ledger
 from ingest.supervisor.plan import TopicPlan
 
@@ -38,17 +40,17 @@ class Watch(TopicWatch):
 
 
 class Scene:
-    def __init__(self, *, named_by: str = "", until: dict[int, int] | None = None) -> None:
+    def __init__(self, *, named_by: str = "", ends: dict[int, int] | None = None) -> None:
         settings = Config(kafka=Kafka(topic=TOPIC, start="latest")).topics[0]
-        reading = TopicPlan(settings, (0, 1), {0: (0, 9), 1: (0, 9)}, {0: None, 1: None}, until, StartPlan("a"))
-        self.found = {TOPIC: replace(reading, named_by=named_by, existing=2)}
+        plan = TopicPlan(settings, (0, 1), {0: (0, 9), 1: (0, 9)}, {0: None, 1: None}, ends, StartPlan("a"))
+        self.plans = {TOPIC: replace(plan, named_by=named_by, existing=2)}
         self.given: list[tuple[str, tuple[int, ...]]] = []
         self.nobody = False
-        self.told: list[Event] = []
+        self.emitted: list[Event] = []
         self.watch = Watch()
         self.ledgers = {TOPIC: Ledger()}
         self.confirmations: list[int] = []
-        self.growth = Growth(self.found, self, self.told.append, 0.0, {TOPIC: self.watch})
+        self.growth = PartitionGrowth(self.plans, self, self.emitted.append, 0.0, {TOPIC: self.watch})
 
     def confirmed(self, _topic: str, partitions: int) -> None:
         self.confirmations.append(partitions)
@@ -59,73 +61,73 @@ class Scene:
 
     def answers(self, answer: Answer) -> None:
         self.watch.answer = answer
-        self.growth.turn(1.0)
+        self.growth.poll(1.0)
 
     def has(self, partitions: int, topic_id: str = "a") -> None:
         self.answers(TopicShape(topic_id, tuple(range(partitions))))
 
 
-def test_each_growth_is_given_once_and_read_from_the_first_message() -> None:
+def test_each_added_partition_is_assigned_once_and_read_from_the_first_message() -> None:
     scene = Scene()
     for partitions in (2, 4, 4, 5):
         scene.has(partitions)
     assert scene.given == [(TOPIC, (2, 3)), (TOPIC, (4,))]
-    assert scene.found[TOPIC].partitions == (0, 1, 2, 3, 4)
-    assert scene.found[TOPIC].plan.chosen_starts == {2: None, 3: None, 4: None}
-    assert scene.told == []
+    assert scene.plans[TOPIC].partitions == (0, 1, 2, 3, 4)
+    assert scene.plans[TOPIC].start_plan.chosen_starts == {2: None, 3: None, 4: None}
+    assert scene.emitted == []
 
 
 @pytest.mark.parametrize(
-    ("scene", "why"), [(Scene(named_by="--partitions"), "--partitions"), (Scene(until={0: 9, 1: 9}), "run ends")]
+    ("scene", "reason"), [(Scene(named_by="--partitions"), "--partitions"), (Scene(ends={0: 9, 1: 9}), "run ends")]
 )
-def test_what_is_not_read_is_told_once(scene: Scene, why: str) -> None:
+def test_partitions_that_are_not_read_are_reported_once(scene: Scene, reason: str) -> None:
     scene.has(4)
     scene.has(4)
-    (told,) = scene.told
-    assert isinstance(told, PartitionsNotRead)
-    assert told.partitions == (2, 3)
-    assert why in told.reason
+    (event,) = scene.emitted
+    assert isinstance(event, PartitionsNotRead)
+    assert event.partitions == (2, 3)
+    assert reason in event.reason
     assert scene.given == []
-    assert scene.found[TOPIC].partitions == (0, 1)
+    assert scene.plans[TOPIC].partitions == (0, 1)
 
 
-def test_what_nobody_can_take_is_told_and_counts_as_lag_in_the_end() -> None:
+def test_partitions_that_nobody_can_take_are_reported_and_count_as_lag_in_the_end() -> None:
     scene = Scene()
     scene.nobody = True
     scene.has(3)
-    (told,) = scene.told
-    assert isinstance(told, PartitionsNotRead)
-    assert "have ended" in told.reason
-    assert scene.found[TOPIC].partitions == (0, 1, 2)
+    (event,) = scene.emitted
+    assert isinstance(event, PartitionsNotRead)
+    assert "have ended" in event.reason
+    assert scene.plans[TOPIC].partitions == (0, 1, 2)
 
 
-def test_another_topic_or_none_is_the_workers_business() -> None:
+def test_another_topic_or_a_missing_one_is_left_to_the_workers() -> None:
     scene = Scene()
     scene.has(9, topic_id="b")
     scene.answers(NoTopic())
     scene.answers(NoAnswer("timed out"))
-    assert (scene.given, scene.told) == ([], [])
+    assert (scene.given, scene.emitted) == ([], [])
 
 
-def test_it_is_asked_for_every_few_seconds() -> None:
+def test_the_topic_is_asked_for_every_few_seconds() -> None:
     scene = Scene()
     for now in (1.0, EVERY_S - 0.1, EVERY_S, EVERY_S + 0.1, 2 * EVERY_S + 0.1):
-        scene.growth.turn(now)
+        scene.growth.poll(now)
     assert scene.watch.asked == 2
 
 
 def test_the_workers_are_told_how_many_partitions_have_a_commit_and_none_is_left_out() -> None:
     scene = Scene()
     scene.has(4)
-    for partition, told in ((1, []), (0, [2]), (3, [2]), (2, [2, 4])):
+    for partition, confirmations in ((1, []), (0, [2]), (3, [2]), (2, [2, 4])):
         scene.ledgers[TOPIC].take(Committed(worker=0, next_offsets={partition: 0}))
-        scene.growth.turn(scene.growth._next_at)
-        assert scene.confirmations == told
-    assert scene.found[TOPIC].plan.topic_partitions == 4
+        scene.growth.poll(scene.growth._ask_at)
+        assert scene.confirmations == confirmations
+    assert scene.plans[TOPIC].start_plan.topic_partitions == 4
 
 
-def test_named_partitions_say_nothing_of_what_is_new() -> None:
+def test_named_partitions_confirm_nothing() -> None:
     scene = Scene(named_by="--partitions")
     scene.ledgers[TOPIC].take(Committed(worker=0, next_offsets={0: 0, 1: 0}))
-    scene.growth.turn(EVERY_S)
+    scene.growth.poll(EVERY_S)
     assert scene.confirmations == []

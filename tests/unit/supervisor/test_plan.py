@@ -1,3 +1,5 @@
+"""What a run reads follows from the configuration, the commits and the account."""
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from ingest.errors import ConfigError
 from ingest.pipeline.kafka.start_offset import StartPlan, choose_starts
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import TopicShape
-from ingest.supervisor.plan import TopicPlan, wanted
+from ingest.supervisor.plan import TopicPlan, configured_topics
 
 
 def loaded(text: str, directory: Path) -> Config:
@@ -18,9 +20,9 @@ def loaded(text: str, directory: Path) -> Config:
     return load(file)
 
 
-def test_one_topic_is_wanted_with_its_partitions(tmp_path: Path) -> None:
+def test_one_topic_is_configured_with_its_partitions(tmp_path: Path) -> None:
     config = loaded('[kafka]\ntopic = "rides"\n[supervisor]\npartitions = "0-3"\n', tmp_path)
-    (one,) = wanted(config)
+    (one,) = configured_topics(config)
     assert (one.topic, one.partitions, one.setting, one.settings) == (
         "rides",
         (0, 1, 2, 3),
@@ -29,17 +31,17 @@ def test_one_topic_is_wanted_with_its_partitions(tmp_path: Path) -> None:
     )
 
 
-def test_each_topic_is_wanted_with_its_own(tmp_path: Path) -> None:
+def test_each_topic_is_configured_with_its_own_partitions(tmp_path: Path) -> None:
     text = '[supervisor]\nworkers = 2\n[topics.rides]\npartitions = "0-1"\n[topics."fa.res".arize]\nmodel_name = "m"\n'
-    rides, fares = wanted(loaded(text, tmp_path))
+    rides, fares = configured_topics(loaded(text, tmp_path))
     assert (rides.topic, rides.partitions, rides.setting) == ("rides", (0, 1), "[topics.rides] partitions")
     assert (fares.topic, fares.partitions, fares.setting) == ("fa.res", None, '[topics."fa.res"] partitions')
     assert fares.settings.arize.model_name == "m"
 
 
-def test_all_that_is_wrong_shows_before_kafka_is_asked(tmp_path: Path) -> None:
+def test_all_faults_show_before_kafka_is_asked(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as wrong:
-        wanted(loaded('[topics.a]\npartitions = "x"\n[topics.b]\npartitions = "3-1"\n', tmp_path))
+        configured_topics(loaded('[topics.a]\npartitions = "x"\n[topics.b]\npartitions = "3-1"\n', tmp_path))
     assert [fault.split(": ")[0] for fault in wrong.value.faults] == [
         '[topics.a] partitions "x"',
         '[topics.b] partitions "3-1"',
@@ -55,19 +57,19 @@ def test_a_partition_begins_where_it_is_committed_or_where_the_topic_does(tmp_pa
     for config, fresh in ((earliest, 5), (latest, 9)):
         begins = choose_starts(config.kafka, TopicShape("a", (0, 1, 2)), start, recorded={}, watermarks=marks)
         plan = StartPlan("a", 3, begins)
-        reading = TopicPlan(config.topics[0], (0, 1, 2), marks, start, {0: 9, 1: 9, 2: 9}, plan)
-        assert reading.starting_points() == {0: fresh, 1: 7, 2: 5}
-        assert reading.until_of((1, 2)) == {1: 9, 2: 9}
-        assert replace(reading, until=None).until_of((0,)) is None
+        topic_plan = TopicPlan(config.topics[0], (0, 1, 2), marks, start, {0: 9, 1: 9, 2: 9}, plan)
+        assert topic_plan.start_offsets() == {0: fresh, 1: 7, 2: 5}
+        assert topic_plan.end_offsets_of((1, 2)) == {1: 9, 2: 9}
+        assert replace(topic_plan, end_offsets=None).end_offsets_of((0,)) is None
 
 
-def test_a_reading_that_grows_reads_what_is_new_from_its_first_message(tmp_path: Path) -> None:
+def test_added_partitions_are_read_from_their_first_message(tmp_path: Path) -> None:
     config = loaded('[kafka]\ntopic = "rides"\nstart = "latest"\n', tmp_path)
     plan = StartPlan("a", 2, {0: Checkpoint(9)}, {1: 7})
     before = TopicPlan(config.topics[0], (0, 1), {0: (5, 9), 1: (5, 9)}, {0: None, 1: Checkpoint(7)}, None, plan)
-    grown = before.grown((2, 3), TopicShape("a", (0, 1, 2, 3)))
+    grown = before.with_added((2, 3), TopicShape("a", (0, 1, 2, 3)))
     assert grown.partitions == (0, 1, 2, 3)
-    assert grown.starting_points() == {0: 9, 1: 7, 2: 0, 3: 0}
+    assert grown.start_offsets() == {0: 9, 1: 7, 2: 0, 3: 0}
     assert grown.existing == 4
-    assert grown.plan.topic_partitions == 2, "the new ones have no commit yet"
-    assert grown.plan_of((1, 2), {2: 40, 3: 1}).known_offsets == {1: 7, 2: 40}
+    assert grown.start_plan.topic_partitions == 2, "the new ones have no commit yet"
+    assert grown.start_plan_of((1, 2), {2: 40, 3: 1}).known_offsets == {1: 7, 2: 40}

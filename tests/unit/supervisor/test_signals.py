@@ -1,3 +1,5 @@
+"""Signals are queued instead of acting."""
+
 import os
 import select
 import signal

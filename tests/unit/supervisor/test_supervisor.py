@@ -23,8 +23,8 @@ from ingest.events import (
     WorkerRestarting,
 )
 from ingest.records import PartitionProgress, Span
-from ingest.supervisor.partitions import Assignment
-from ingest.supervisor.supervisor import GRACE_S, LEAST_START_LIMIT_S, TURN_S, Supervisor
+from ingest.supervisor.partition_sets import Assignment
+from ingest.supervisor.supervisor import GRACE_S, LEAST_START_LIMIT_S, STEP_S, Supervisor
 
 KILLED = -9
 
@@ -32,7 +32,7 @@ KILLED = -9
 @dataclass
 class FakeWorker:
     index: int
-    share: Assignment
+    assignment: Assignment
     pid: int
     code: int | None = None
     said: list[Event] = field(default_factory=list)
@@ -107,25 +107,25 @@ class History:
             ends=ends,
         )
 
-    def spawn(self, index: int, share: Assignment) -> FakeWorker:
+    def spawn(self, index: int, assignment: Assignment) -> FakeWorker:
         self.refuse()
-        worker = FakeWorker(index, share, pid=100 + len(self.started))
+        worker = FakeWorker(index, assignment, pid=100 + len(self.started))
         self.started.append(worker)
         return worker
 
-    def turn(self) -> None:
-        self.supervisor.turn()
+    def step(self) -> None:
+        self.supervisor.step()
 
     def passes(self, seconds: float, *, alive: bool = True) -> None:
-        """Time goes by in turns; the living tell of it if `alive`."""
+        """Time passes in steps; the running workers report progress if `alive`."""
         end = self.now + seconds
         while self.now < end:
-            self.now = min(self.now + TURN_S, end)
+            self.now = min(self.now + STEP_S, end)
             if alive:
                 for worker in self.started:
                     if worker.code is None:
                         worker.live()
-            self.turn()
+            self.step()
 
     def done(self) -> bool:
         return self.supervisor.done
@@ -139,8 +139,8 @@ class History:
 
 def test_every_share_gets_a_worker() -> None:
     history = History(workers=3)
-    history.turn()
-    assert [(worker.index, worker.share.partitions) for worker in history.started] == [
+    history.step()
+    assert [(worker.index, worker.assignment.partitions) for worker in history.started] == [
         (0, (0, 1)),
         (1, (2, 3)),
         (2, (4, 5)),
@@ -151,12 +151,12 @@ def test_every_share_gets_a_worker() -> None:
 
 def test_workers_that_reach_their_end_are_done() -> None:
     history = History(ends=True)
-    history.turn()
+    history.step()
     history.started[0].code = 0
-    history.turn()
+    history.step()
     assert not history.done()
     history.started[1].code = 0
-    history.turn()
+    history.step()
     assert history.done()
     assert history.supervisor.exit_code is ExitCode.DONE
     assert len(history.started) == 2
@@ -165,7 +165,7 @@ def test_workers_that_reach_their_end_are_done() -> None:
 
 def test_a_worker_that_leaves_without_an_end_to_reach_is_started_again() -> None:
     history = History()
-    history.turn()
+    history.step()
     history.started[0].code = 0
     history.passes(2.0)
     assert [worker.index for worker in history.started] == [0, 1, 0]
@@ -173,23 +173,23 @@ def test_a_worker_that_leaves_without_an_end_to_reach_is_started_again() -> None
 
 def test_a_crash_restarts_only_that_worker_after_its_backoff() -> None:
     history = History(base_backoff_s=2.0)
-    history.turn()
+    history.step()
     history.started[1].code = -11
-    history.turn()
+    history.step()
     assert history.emissions(WorkerExited) == [WorkerExited(worker=1, pid=101, exit_code=-11, ran_s=0.0)]
     assert history.emissions(WorkerRestarting) == [WorkerRestarting(worker=1, restart_in_s=2.0, crashes=1)]
-    assert history.supervisor.wait_s() == TURN_S
+    assert history.supervisor.wait_s() == STEP_S
     history.passes(1.9)
     assert len(history.started) == 2
     assert history.supervisor.wait_s() == pytest.approx(0.1)
     history.passes(0.1)
     assert [worker.index for worker in history.started] == [0, 1, 1]
-    assert history.started[2].share.partitions == (2, 3)
+    assert history.started[2].assignment.partitions == (2, 3)
 
 
 def test_a_worker_that_keeps_crashing_is_given_up_and_the_others_go_on() -> None:
     history = History(max_crashes=3)
-    history.turn()
+    history.step()
     for _ in range(4):
         history.running(0).code = 1
         history.passes(5.0)
@@ -201,14 +201,14 @@ def test_a_worker_that_keeps_crashing_is_given_up_and_the_others_go_on() -> None
     assert not history.done()
     history.supervisor.stop("SIGTERM")
     history.running(1).code = 0
-    history.turn()
+    history.step()
     assert history.done()
     assert history.supervisor.exit_code is ExitCode.CRASHING
 
 
 def test_crashes_far_apart_never_give_up() -> None:
     history = History(workers=1, max_crashes=1, crash_window_s=10.0)
-    history.turn()
+    history.step()
     for _ in range(5):
         history.running(0).code = KILLED
         history.passes(12.0)
@@ -218,7 +218,7 @@ def test_crashes_far_apart_never_give_up() -> None:
 
 def test_a_worker_that_kafka_keeps_refusing_ends_as_that() -> None:
     history = History(workers=1, max_crashes=1)
-    history.turn()
+    history.step()
     for _ in range(2):
         history.running(0).code = ExitCode.KAFKA
         history.passes(5.0)
@@ -228,14 +228,14 @@ def test_a_worker_that_kafka_keeps_refusing_ends_as_that() -> None:
 
 def test_no_progress_for_hang_s_is_killed_and_started_again() -> None:
     history = History(workers=2)
-    history.turn()
+    history.step()
     history.passes(1.0)
     stuck, lively = history.started
     while not stuck.kills:
         lively.live()
-        history.passes(TURN_S, alive=False)
+        history.passes(STEP_S, alive=False)
         assert history.now < 1010
-    assert history.now == pytest.approx(1001 + 5.0 + TURN_S)
+    assert history.now == pytest.approx(1001 + 5.0 + STEP_S)
     assert history.emissions(WorkerHung)[0].worker == 0
     assert lively.kills == 0
     history.passes(3.0)
@@ -245,19 +245,19 @@ def test_no_progress_for_hang_s_is_killed_and_started_again() -> None:
 
 def test_a_starting_worker_has_longer() -> None:
     history = History(workers=1, hang_s=5.0)
-    history.turn()
+    history.step()
     history.passes(LEAST_START_LIMIT_S, alive=False)
     assert history.started[0].kills == 0
-    history.passes(2 * TURN_S, alive=False)
+    history.passes(2 * STEP_S, alive=False)
     assert history.started[0].kills == 1
 
 
 def test_a_suspended_supervisor_does_not_blame_its_workers() -> None:
     history = History(workers=1)
-    history.turn()
+    history.step()
     history.passes(1.0)
     history.now += 3600
-    history.turn()
+    history.step()
     history.passes(4.0, alive=False)
     assert history.started[0].kills == 0
     history.passes(4.0, alive=False)
@@ -266,17 +266,17 @@ def test_a_suspended_supervisor_does_not_blame_its_workers() -> None:
 
 def test_words_that_wait_in_the_pipe_are_read_before_the_worker_is_judged() -> None:
     history = History(workers=1)
-    history.turn()
+    history.step()
     history.passes(1.0)
     history.now += 5.1
     history.started[0].live()
-    history.turn()
+    history.step()
     assert history.started[0].kills == 0
 
 
 def test_a_killed_worker_that_the_kernel_holds_is_killed_once() -> None:
     history = History(workers=1)
-    history.turn()
+    history.step()
     history.passes(1.0)
     history.started[0].immortal = True
     history.passes(20.0, alive=False)
@@ -286,7 +286,7 @@ def test_a_killed_worker_that_the_kernel_holds_is_killed_once() -> None:
 
 def test_a_stop_drains_and_waits() -> None:
     history = History()
-    history.turn()
+    history.step()
     history.supervisor.stop("SIGTERM")
     assert history.emissions(DrainStarted) == [DrainStarted(reason="SIGTERM", deadline_in_s=10.0)]
     assert [worker.drains for worker in history.started] == [1, 1]
@@ -294,7 +294,7 @@ def test_a_stop_drains_and_waits() -> None:
     assert not history.done()
     for worker in history.started:
         worker.code = 0
-    history.turn()
+    history.step()
     assert history.done()
     assert history.supervisor.exit_code is ExitCode.DONE
     assert [worker.kills for worker in history.started] == [0, 0]
@@ -302,42 +302,42 @@ def test_a_stop_drains_and_waits() -> None:
 
 def test_a_drain_past_its_deadline_is_killed_and_says_so() -> None:
     history = History(workers=1, drain_s=10.0)
-    history.turn()
+    history.step()
     history.supervisor.stop("SIGTERM")
     history.passes(10.0 + GRACE_S)
     assert history.started[0].kills == 0
-    history.passes(TURN_S)
+    history.passes(STEP_S)
     assert history.started[0].kills == 1
-    history.turn()
+    history.step()
     assert history.done()
     assert history.supervisor.exit_code is ExitCode.DRAIN_DEADLINE
 
 
 def test_a_worker_that_leaves_work_behind_tells_the_run() -> None:
     history = History(workers=1)
-    history.turn()
+    history.step()
     history.supervisor.stop("SIGTERM")
     history.started[0].code = ExitCode.DRAIN_DEADLINE
-    history.turn()
+    history.step()
     assert history.supervisor.exit_code is ExitCode.DRAIN_DEADLINE
     assert history.done()
 
 
 def test_a_second_stop_leaves_at_once() -> None:
     history = History()
-    history.turn()
+    history.step()
     history.supervisor.stop("SIGINT")
     history.passes(1.0)
     history.supervisor.stop("SIGINT")
     assert [worker.kills for worker in history.started] == [1, 1]
-    history.turn()
+    history.step()
     assert history.done()
     assert history.supervisor.exit_code is ExitCode.DRAIN_DEADLINE
 
 
 def test_the_same_stop_told_twice_is_one() -> None:
     history = History()
-    history.turn()
+    history.step()
     history.supervisor.stop("SIGTERM")
     history.supervisor.stop("SIGTERM")
     assert [worker.kills for worker in history.started] == [0, 0]
@@ -346,9 +346,9 @@ def test_the_same_stop_told_twice_is_one() -> None:
 
 def test_a_stop_during_a_backoff_starts_nothing() -> None:
     history = History(workers=1)
-    history.turn()
+    history.step()
     history.started[0].code = KILLED
-    history.turn()
+    history.step()
     history.supervisor.stop("SIGTERM")
     history.passes(5.0)
     assert len(history.started) == 1
@@ -357,48 +357,48 @@ def test_a_stop_during_a_backoff_starts_nothing() -> None:
 
 def test_refused_credentials_halt_everything_with_their_code() -> None:
     history = History()
-    history.turn()
+    history.step()
     history.started[0].code = ExitCode.CREDENTIALS
-    history.turn()
+    history.step()
     assert history.started[1].drains == 1
     history.started[1].code = ExitCode.DRAIN_DEADLINE
-    history.turn()
+    history.step()
     assert history.done()
     assert history.supervisor.exit_code is ExitCode.CREDENTIALS
 
 
 def test_refused_credentials_of_one_topic_leave_the_others_alone() -> None:
     history = History(topics=("rides", "fares", "fares"))
-    history.turn()
+    history.step()
     rides, refused, beside = history.started
     refused.code = ExitCode.CREDENTIALS
-    history.turn()
+    history.step()
     (told,) = history.emissions(DrainStarted)
-    assert (told.topic, told.reason) == ("fares", "worker 1 left with exit code 5, as every worker of fares would")
+    assert (told.topic, told.reason) == ("fares", "worker 1 exited with code 5, as every worker of fares would")
     assert (rides.drains, beside.drains) == (0, 1)
     # That drain has its own deadline, and is no stop of the others.
     beside.immortal = True
-    history.passes(10.0 + GRACE_S + 2 * TURN_S)
+    history.passes(10.0 + GRACE_S + 2 * STEP_S)
     assert (rides.kills, rides.drains) == (0, 0)
     assert beside.kills > 0
     beside.code = KILLED
-    history.turn()
+    history.step()
     assert not history.done()
     rides.code = KILLED
     history.passes(2.0)
-    assert [worker.share.topic for worker in history.started[3:]] == ["rides"]
+    assert [worker.assignment.topic for worker in history.started[3:]] == ["rides"]
     history.supervisor.stop("SIGTERM")
     history.running(0).code = 0
-    history.turn()
+    history.step()
     assert history.done()
     assert history.supervisor.exit_code is ExitCode.CREDENTIALS
 
 
 def test_a_stop_after_refused_credentials_drains_the_rest_first() -> None:
     history = History(topics=("rides", "fares"))
-    history.turn()
+    history.step()
     history.started[1].code = ExitCode.CREDENTIALS
-    history.turn()
+    history.step()
     history.passes(1.0)
     history.supervisor.stop("SIGTERM")
     assert (history.started[0].drains, history.started[0].kills) == (1, 0)
@@ -409,13 +409,13 @@ def test_a_stop_after_refused_credentials_drains_the_rest_first() -> None:
 
 def test_expired_offsets_halt_their_partitions_only() -> None:
     history = History(ends=True)
-    history.turn()
+    history.step()
     history.started[0].code = ExitCode.EXPIRED
     history.passes(5.0)
     assert len(history.started) == 2
     assert history.started[1].drains == 0
     history.started[1].code = 0
-    history.turn()
+    history.step()
     assert history.done()
     assert history.supervisor.exit_code is ExitCode.EXPIRED
 
@@ -435,7 +435,7 @@ def test_a_machine_that_starts_no_process_is_a_crash_with_its_reason() -> None:
 
 def test_what_was_sent_and_not_committed_may_be_there_twice() -> None:
     history = History(workers=1)
-    history.turn()
+    history.step()
     worker = history.started[0]
     first = Span(partition=0, first=0, next_offset=100, count=90)
     second = Span(partition=0, first=100, next_offset=200, count=100)
@@ -446,38 +446,38 @@ def test_what_was_sent_and_not_committed_may_be_there_twice() -> None:
         Committed(worker=0, next_offsets={0: 100}),
     ]
     worker.code = KILLED
-    history.turn()
+    history.step()
     assert history.emissions(DuplicatesPossible)[0].ranges == (second, other)
     # The next one repeats them and dies as well.
     history.passes(1.0)
     history.running(0).said.append(UploadStarted(worker=0, batch=1, rows=50, bytes=1, spans=(other,)))
     history.running(0).code = KILLED
-    history.turn()
+    history.step()
     assert history.emissions(DuplicatesPossible)[1].ranges == (other,)
 
 
 def test_a_clean_leave_repeats_nothing() -> None:
     history = History(workers=1, ends=True)
-    history.turn()
+    history.step()
     span = Span(partition=0, first=0, next_offset=100, count=100)
     history.started[0].said.append(UploadStarted(worker=0, batch=1, rows=100, bytes=1, spans=(span,)))
     history.started[0].code = 0
-    history.turn()
+    history.step()
     assert history.emissions(Notice) == []
 
 
 def test_each_topic_has_a_ledger_and_crashes_of_its_own() -> None:
     history = History(topics=("rides", "fares", "fares"))
-    history.turn()
-    assert [worker.share.topic for worker in history.started] == ["rides", "fares", "fares"]
+    history.step()
+    assert [worker.assignment.topic for worker in history.started] == ["rides", "fares", "fares"]
     span = Span(partition=2, first=0, next_offset=100, count=90)  # partition 2 of either topic
     for worker in history.started[:2]:
         worker.said.append(UploadStarted(worker=worker.index, batch=1, rows=90, bytes=1, spans=(span,)))
     history.started[1].code = KILLED
-    history.turn()
+    history.step()
     assert history.supervisor.crashes == {"fares": 1}
     history.passes(1.5)
-    assert history.started[3].share == ("fares", (2, 3))
+    assert history.started[3].assignment == ("fares", (2, 3))
     nothing = {2: None}
     (fares,) = history.supervisor.ledgers["fares"].settle((2,), nothing, nothing, {})
     (rides,) = history.supervisor.ledgers["rides"].settle((2,), nothing, nothing, {})
@@ -486,42 +486,42 @@ def test_each_topic_has_a_ledger_and_crashes_of_its_own() -> None:
 
 def test_abandon_leaves_nobody() -> None:
     history = History()
-    history.turn()
+    history.step()
     history.supervisor.abandon()
     assert [(worker.kills, worker.closed) for worker in history.started] == [(1, True), (1, True)]
 
 
 def test_new_partitions_go_to_the_workers_with_the_fewest() -> None:
     history = History(topics=["rides", "rides", "fares"])
-    history.turn()
+    history.step()
     assert history.supervisor.add("rides", [4, 5, 6]) == []
     assert [worker.added for worker in history.started] == [[4, 6], [5], []]
     told = [(event.worker, event.topic, event.partitions) for event in history.emissions(PartitionsAdded)]
     assert told == [(0, "rides", (4, 6)), (1, "rides", (5,))]
     history.running(0).code = KILLED
     history.passes(5.0)
-    assert history.running(0).share.partitions == (0, 1, 4, 6), "whoever is started in its place reads them, too"
+    assert history.running(0).assignment.partitions == (0, 1, 4, 6), "whoever is started in its place reads them, too"
     assert history.running(0).added == []
 
 
 def test_a_new_partition_waits_for_the_worker_that_is_about_to_start() -> None:
     history = History(workers=1)
-    history.turn()
+    history.step()
     history.running(0).code = KILLED
-    history.turn()
+    history.step()
     assert history.supervisor.add("rides", [2]) == []
     history.passes(5.0)
-    assert history.running(0).share.partitions == (0, 1, 2)
+    assert history.running(0).assignment.partitions == (0, 1, 2)
 
 
 def test_a_new_partition_of_workers_that_have_ended_is_given_back() -> None:
     history = History(workers=1)
-    history.turn()
+    history.step()
     history.running(0).code = ExitCode.EXPIRED
-    history.turn()
+    history.step()
     assert history.supervisor.add("rides", [2]) == [2]
     draining = History(workers=1)
-    draining.turn()
+    draining.step()
     draining.supervisor.stop("SIGTERM")
     assert draining.supervisor.add("rides", [2]) == [2]
     assert draining.emissions(PartitionsAdded) == []

@@ -1,12 +1,12 @@
-"""Which partitions are meant, and who reads them.
+"""Sets of partitions, and which worker reads which of them.
 
-1. A set is written `0-31`, `0,3,5-7` or `all`; a partition named twice is meant once.
-2. What can't be read is named with its text and its position, and nothing is guessed.
-3. Every named partition must exist in the topic; the missing ones are named.
-4. Workers get contiguous shares whose sizes differ by one at most. There are never more shares than
-   partitions: a worker without a partition would be a process that does nothing.
-5. A worker reads one topic. Each topic has a worker at least, and the next one goes where most partitions share one,
-   so that no worker of all has more to read than it must.
+1. A set is written `0-31`, `0,3,5-7` or `all`; a partition that is named twice counts once.
+2. An error names the text that can't be read and its position; nothing is guessed.
+3. Every named partition must exist in the topic; an error names the missing ones.
+4. Workers get contiguous shares whose sizes differ by at most one. There are never more shares than partitions, so
+   every worker has at least one.
+5. A worker reads one topic. Each topic has at least one worker, and each further worker goes to the topic with the most
+   partitions per worker, so that the largest share is as small as possible.
 """
 
 import re
@@ -19,14 +19,14 @@ from ingest.status import formatting
 ALL = "all"
 FLAG = "--partitions"
 EXAMPLES = 'write "0-31", "0,3,5-7" or "all"'
-# More than any cluster has; a slip of the finger must not fill the memory.
+# More than any cluster has; a typing error must not fill the memory.
 HIGHEST = 1_000_000
 
 _ITEM = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
 
 
 class Assignment(NamedTuple):
-    """What one worker reads."""
+    """The partitions that one worker reads."""
 
     topic: str
     partitions: tuple[int, ...]
@@ -59,24 +59,24 @@ def parse(text: str, setting: str = FLAG) -> tuple[int, ...] | None:
         at += 1
 
 
-def choose(wanted: tuple[int, ...] | None, existing: Iterable[int], topic: str, setting: str = FLAG) -> tuple[int, ...]:
-    """The partitions to read: `wanted`, or all that exist in `topic`.
+def choose(named: tuple[int, ...] | None, existing: Iterable[int], topic: str, setting: str = FLAG) -> tuple[int, ...]:
+    """The partitions to read: `named`, or all that exist in `topic`.
 
-    Raises `ConfigError` naming the partitions that `topic` doesn't have.
+    Raises `ConfigError` with the named partitions that `topic` doesn't have.
     """
     there = tuple(sorted(existing))
-    if wanted is None:
+    if named is None:
         return there
-    missing = sorted(set(wanted) - set(there))
+    missing = sorted(set(named) - set(there))
     if missing:
         raise ConfigError(
             f"{setting}: topic {topic} has {len(there)} partitions ({formatting.partitions(there)}), "
             f"but not {formatting.partitions(missing)}; name only those it has, or all"
         )
-    return wanted
+    return named
 
 
-def shares(partitions: Sequence[int], workers: int) -> tuple[tuple[int, ...], ...]:
+def contiguous_shares(partitions: Sequence[int], workers: int) -> tuple[tuple[int, ...], ...]:
     """`partitions` in min(workers, partitions) contiguous shares; the first ones are the larger ones."""
     count = min(workers, len(partitions))
     if count < 1:
@@ -88,7 +88,7 @@ def shares(partitions: Sequence[int], workers: int) -> tuple[tuple[int, ...], ..
 
 
 def check_workers(topics: Sequence[str], workers: int) -> None:
-    """There is a worker for each topic. Raises `ConfigError`."""
+    """Raise `ConfigError` if there are fewer workers than topics."""
     if workers < len(topics):
         raise ConfigError(
             f"--workers {workers}: a worker reads one topic, and there are {len(topics)}: {', '.join(topics)}; ask for "
@@ -97,21 +97,23 @@ def check_workers(topics: Sequence[str], workers: int) -> None:
 
 
 def assign(topics: Mapping[str, Sequence[int]], workers: int) -> tuple[Assignment, ...]:
-    """What each of at most `workers` workers reads, topic by topic: rules 4 and 5.
+    """The assignments of at most `workers` workers, topic by topic: rules 4 and 5.
 
     Raises `ConfigError` when there are fewer workers than topics.
     """
     check_workers(tuple(topics), workers)
     counts = {topic: min(len(partitions), 1) for topic, partitions in topics.items()}
     for _ in range(workers - len(topics)):
-        fuller = [topic for topic, count in counts.items() if count < len(topics[topic])]
-        if not fuller:
+        splittable = [topic for topic, count in counts.items() if count < len(topics[topic])]
+        if not splittable:
             break
-        counts[max(fuller, key=lambda topic: len(topics[topic]) / counts[topic])] += 1
+        counts[max(splittable, key=lambda topic: len(topics[topic]) / counts[topic])] += 1
     return tuple(
-        Assignment(topic, share) for topic, partitions in topics.items() for share in shares(partitions, counts[topic])
+        Assignment(topic, share)
+        for topic, partitions in topics.items()
+        for share in contiguous_shares(partitions, counts[topic])
     )
 
 
-def _fault(setting: str, text: str, at: int, why: str) -> ConfigError:
-    return ConfigError(f'{setting} "{text}": position {at + 1}: {why}; {EXAMPLES}')
+def _fault(setting: str, text: str, at: int, reason: str) -> ConfigError:
+    return ConfigError(f'{setting} "{text}": position {at + 1}: {reason}; {EXAMPLES}')

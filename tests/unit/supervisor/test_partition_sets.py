@@ -1,10 +1,12 @@
+"""Sets of partitions are parsed, chosen and shared among workers."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import ConfigError
 from ingest.status import formatting
-from ingest.supervisor import partitions
+from ingest.supervisor import partition_sets
 
 
 @pytest.mark.parametrize(
@@ -21,7 +23,7 @@ from ingest.supervisor import partitions
     ],
 )
 def test_parse_reads_sets(text: str, expected: tuple[int, ...] | None) -> None:
-    assert partitions.parse(text) == expected
+    assert partition_sets.parse(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,29 +46,29 @@ def test_parse_reads_sets(text: str, expected: tuple[int, ...] | None) -> None:
 )
 def test_parse_names_the_text_and_the_position_of_a_fault(text: str, position: int) -> None:
     with pytest.raises(ConfigError) as fault:
-        partitions.parse(text)
+        partition_sets.parse(text)
     assert f'"{text}": position {position}:' in str(fault.value)
 
 
 @given(st.sets(st.integers(0, 500), min_size=1))
 def test_parse_reads_what_spell_writes(chosen: set[int]) -> None:
-    assert partitions.parse(formatting.partitions(chosen)) == tuple(sorted(chosen))
+    assert partition_sets.parse(formatting.partitions(chosen)) == tuple(sorted(chosen))
 
 
 def test_choose_names_the_missing_partitions() -> None:
     with pytest.raises(ConfigError, match=r"topic rides has 4 partitions \(0-3\), but not 4-6,9"):
-        partitions.choose((0, 4, 5, 6, 9), range(4), "rides")
+        partition_sets.choose((0, 4, 5, 6, 9), range(4), "rides")
 
 
 def test_choose_all_is_what_exists() -> None:
-    assert partitions.choose(None, [2, 0, 1], "rides") == (0, 1, 2)
-    assert partitions.choose((1,), [2, 0, 1], "rides") == (1,)
+    assert partition_sets.choose(None, [2, 0, 1], "rides") == (0, 1, 2)
+    assert partition_sets.choose((1,), [2, 0, 1], "rides") == (1,)
 
 
 @given(st.sets(st.integers(0, 500)), st.integers(1, 64))
 def test_shares_are_even_contiguous_and_complete(chosen: set[int], workers: int) -> None:
     ordered = sorted(chosen)
-    parts = partitions.shares(ordered, workers)
+    parts = partition_sets.contiguous_shares(ordered, workers)
     assert [partition for part in parts for partition in part] == ordered
     assert len(parts) == min(workers, len(ordered))
     sizes = [len(part) for part in parts]
@@ -76,13 +78,13 @@ def test_shares_are_even_contiguous_and_complete(chosen: set[int], workers: int)
 
 def test_where_the_partitions_are_said_is_named() -> None:
     with pytest.raises(ConfigError, match=r'^\[topics.rides\] partitions "x": position 1'):
-        partitions.parse("x", "[topics.rides] partitions")
+        partition_sets.parse("x", "[topics.rides] partitions")
     with pytest.raises(ConfigError, match=r"^\[topics.rides\] partitions: topic rides has 1 partitions"):
-        partitions.choose((1,), [0], "rides", "[topics.rides] partitions")
+        partition_sets.choose((1,), [0], "rides", "[topics.rides] partitions")
 
 
 def test_one_topic_is_shared_as_ever() -> None:
-    assert partitions.assign({"rides": range(5)}, 2) == (("rides", (0, 1, 2)), ("rides", (3, 4)))
+    assert partition_sets.assign({"rides": range(5)}, 2) == (("rides", (0, 1, 2)), ("rides", (3, 4)))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_workers_go_where_most_partitions_share_one(
     sizes: tuple[int, ...], workers: int, expected: tuple[int, ...]
 ) -> None:
     topics = {f"t{number}": range(size) for number, size in enumerate(sizes)}
-    allotted = partitions.assign(topics, workers)
+    allotted = partition_sets.assign(topics, workers)
     assert tuple(sum(share.topic == topic for share in allotted) for topic in topics) == expected
 
 
@@ -110,7 +112,7 @@ def test_every_partition_of_every_topic_has_one_worker_and_none_has_more_than_it
 ) -> None:
     topics = {f"t{number}": tuple(range(size)) for number, size in enumerate(sizes)}
     workers = len(sizes) + spare
-    allotted = partitions.assign(topics, workers)
+    allotted = partition_sets.assign(topics, workers)
     assert len(allotted) == min(workers, sum(sizes))
     for topic, numbers in topics.items():
         assert tuple(number for share in allotted if share.topic == topic for number in share.partitions) == numbers
@@ -121,4 +123,4 @@ def test_every_partition_of_every_topic_has_one_worker_and_none_has_more_than_it
 
 def test_fewer_workers_than_topics_is_a_fault() -> None:
     with pytest.raises(ConfigError, match=r"--workers 1: a worker reads one topic, and there are 2: a, b; ask for 2"):
-        partitions.assign({"a": (0,), "b": (0,)}, 1)
+        partition_sets.assign({"a": (0,), "b": (0,)}, 1)
