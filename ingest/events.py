@@ -417,7 +417,7 @@ class WorkerRestarting(Event):
 
     level: ClassVar[Level] = "warning"
     restart_in_s: Annotated[float, "seconds until the start"]
-    crashes: Annotated[int, "crashes of this worker within [supervisor] period_s, including this one"]
+    crashes: Annotated[int, "crashes of this worker within [supervisor] crash_window_s, including this one"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,6 @@ def _either(words: Sequence[str]) -> str:
 
 def _plural(annotation: Any) -> str:
     words = type_in_words(annotation)
-    return {"integer": "integers", "number": "numbers", "text": "texts", "path": "paths"}.get(
-        words, words.replace("list of", "lists of", 1)
-    )
+    plain = {"integer": "integers", "number": "numbers", "text": "texts", "path": "paths"}
+    # `"list of strings"` in quotes is a value, which is written as it is given.
+    return plain.get(words) or re.sub(r"^list of", "lists of", words)
