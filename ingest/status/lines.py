@@ -302,7 +302,8 @@ def _(event: events.AccountBlocked) -> str:
 @sentence.register
 def _(event: events.WorkerRestarting) -> str:
     return (
-        f"starts again in {formatting.seconds(event.restart_in_s)} (crash {event.crashes} within [supervisor] period_s)"
+        f"starts again in {formatting.seconds(event.restart_in_s)} "
+        f"(crash {event.crashes} within [supervisor] crash_window_s)"
     )
 
 
