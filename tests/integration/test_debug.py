@@ -71,8 +71,7 @@ class Bench:
         return self.command.with_environment(**environment).run(*DEBUG, *arguments, code=code, stdin=stdin)
 
     def trace(self, *arguments: str, code: int = 0) -> list[Found]:
-        done = self.debug("--json", *arguments)
-        assert done.returncode == code, done.stdout + done.stderr
+        done = self.debug("--json", *arguments, code=code)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def consumer(self) -> contextlib.closing[Consumer]:
