@@ -205,13 +205,13 @@ def changes_a_value(lane: Any) -> None:
 
 
 def sends_twice(log: Any) -> None:
-    send = log.ArizeUploader._log
+    send = log.ArizeUploader._upload
 
     def twice(*args: Any) -> None:
         send(*args)
         send(*args)
 
-    log.ArizeUploader._log = twice
+    log.ArizeUploader._upload = twice
 
 
 def counts_over_gaps(ack: Any) -> None:
@@ -240,8 +240,8 @@ def tells_the_key(log: Any) -> None:
         sys.stderr.flush()
         sent(self, *args)
 
-    sent = log.ArizeUploader._log
-    log.ArizeUploader._log = told
+    sent = log.ArizeUploader._upload
+    log.ArizeUploader._upload = told
 
 
 def tells_an_event(lane: Any) -> None:
