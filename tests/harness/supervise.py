@@ -13,10 +13,14 @@ from typing import Any
 
 import psutil
 
+from ingest.events import Event
 from tests.harness.command import argv
 
 PATIENCE_S = 90.0
 WORKER = re.compile(r"ingest-worker(\d+)")
+
+# Every event's name in a JSON line: a test that asks for another one would find none, and mean that none came.
+EVENTS = {re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in Event.__subclasses__()} | {"account"}
 
 
 def wait_until(condition: Callable[[], bool], within_s: float = PATIENCE_S, what: Callable[[], str] = str) -> float:
@@ -70,6 +74,7 @@ class Supervise:
 
     def all(self, event: str, **fields: Any) -> list[dict[str, Any]]:
         """The events of this name, and with these values, so far."""
+        assert event in EVENTS, f"the product has no event {event}"
         return [
             found
             for found in self.events.copy()
