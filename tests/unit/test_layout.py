@@ -47,3 +47,8 @@ def test_every_folder_of_unit_tests_mirrors_a_room_of_the_package() -> None:
     rooms = {folder for folder in folders if folder.parts[0] not in {"benchmarks", "docs"}}
     missing = [str(room) for room in sorted(rooms) if not list((ROOT / "ingest" / room).glob("*.py"))]
     assert missing == []
+
+
+def test_every_test_file_opens_with_a_docstring() -> None:
+    files = sorted(TESTS.rglob("test_*.py"))
+    assert [str(p.relative_to(ROOT)) for p in files if not ast.get_docstring(ast.parse(p.read_text("utf-8")))] == []

@@ -1,3 +1,5 @@
+"""A template is filled from a message exactly as it is written, or the message has a reason why it can't be."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Waits grow up to their limit, differ at random, and follow what the server asks for."""
+
 import math
 
 from hypothesis import given

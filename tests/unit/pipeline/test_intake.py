@@ -1,3 +1,5 @@
+"""Each message of a chunk is tracked once, and becomes a row of its route's batch or a dead letter."""
+
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""A worker is stopped when too large a share of its messages are dead letters, and not before."""
+
 from itertools import groupby
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Batches close by rows, bytes or age, never change afterwards, and keep each message's ticket."""
+
 import numpy as np
 import pyarrow as pa
 import pytest

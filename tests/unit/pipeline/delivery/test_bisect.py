@@ -1,3 +1,5 @@
+"""Bisecting a refused batch finds each row that is refused by itself, with few requests."""
+
 import math
 import random
 from collections.abc import Callable, Collection

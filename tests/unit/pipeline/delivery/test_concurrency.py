@@ -1,3 +1,5 @@
+"""The number of uploads at the same time grows while Arize answers well, and shrinks when it does not."""
+
 import heapq
 import random
 from collections.abc import Callable

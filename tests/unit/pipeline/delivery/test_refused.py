@@ -1,3 +1,5 @@
+"""Refused rows become dead letters of the messages they came from; their neighbours are delivered."""
+
 import json
 import threading
 import time

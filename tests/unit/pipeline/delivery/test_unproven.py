@@ -1,3 +1,5 @@
+"""A batch that gets no acknowledgement for too long is reported, not too often, and goes on being sent."""
+
 from ingest.pipeline.delivery.unproven import EVERY_S, LASTS_S, Unproven
 
 

@@ -1,3 +1,5 @@
+"""An upload repeats the identical rows until Arize acknowledges or refuses them, and reports each outcome."""
+
 import threading
 import time
 from collections.abc import Callable, Iterator

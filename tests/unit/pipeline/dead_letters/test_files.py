@@ -1,3 +1,5 @@
+"""Every byte of a dead letter comes back from its file, also after a write that failed halfway."""
+
 import base64
 import json
 import os
