@@ -1,4 +1,4 @@
-"""Every byte of a dead letter comes back from its file, also after a write that failed halfway."""
+"""Dead letters are durable byte for byte before their tickets are released, also when writing fails at first."""
 
 import base64
 import json
@@ -151,7 +151,7 @@ def run_limited(tmp_path: Path, body: str) -> dict[str, Any]:
 import json, os, resource, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_queue import letter, lines, limit
+from test_files import letter, lines, limit
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
 directory = Path({str(tmp_path / "letters")!r})
 files = DeadLetterFiles(directory, "predictions")
@@ -231,7 +231,7 @@ def test_what_was_written_reached_the_disk_before_the_call_returned(tmp_path: Pa
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from test_queue import letter
+from test_files import letter
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
 calls = []
 sys.setprofile(lambda frame, what, function: what == "c_call" and function.__name__ in ("write", "fsync")
