@@ -49,7 +49,7 @@ def test_settings_of_the_test_reach_the_broker_and_a_bad_one_is_reported() -> No
 def test_a_port_that_is_taken_is_reported_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(BrokerError, match=f"port {port} is taken"), RealKafka(tmp_path / "node", port):
+        with pytest.raises(BrokerError, match=f"port {port} is in use"), RealKafka(tmp_path / "node", port):
             pass
 
 
