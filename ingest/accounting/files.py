@@ -188,7 +188,7 @@ def last_states(
 def recorded_progress(
     store: AccountStore, kafka: Kafka, shape: TopicShape, committed: Mapping[int, Checkpoint | None]
 ) -> tuple[dict[int, Checkpoint], int]:
-    """The `recorded` and `then` of `start_offset.beginnings`, for a group whose commits in Kafka are `committed`.
+    """`recorded` and `partitions_before` of `start_offset.choose_starts`; the group's commits are `committed`.
 
     That is the last recorded commit of each partition that Kafka has no commit of, and how many partitions the topic
     had at the last commit or row. Raises ConfigError as `recorded_checkpoints` does.

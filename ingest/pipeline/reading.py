@@ -94,17 +94,17 @@ class Reading:
         """All ends are reached, and no route is suspended."""
         return not (self._open or self._suspended.routes)
 
-    def poll(self, now: float, *, leaving: bool, committing: bool, metadata_full: bool) -> None:
-        """Read once, or wait a moment. `leaving`: nothing more is to be read.
+    def poll(self, now: float, *, draining: bool, committing: bool, metadata_full: bool) -> None:
+        """Read once, or wait a moment. `draining`: nothing more is to be read.
 
         `committing`: a commit waits for its answer; `metadata_full`: it can't carry more of what is settled out of
         order, so that no route may run further ahead. Raises FatalError when going on would lose or repeat something.
         """
-        blocked = leaving or self._chunks.blocked
+        blocked = draining or self._chunks.blocked
         reread = not blocked and self._reread(now)
         room = 0 if blocked else self._room(now, metadata_full=metadata_full)
         if not room:
-            self._wait(now, leaving=leaving, committing=committing, busy=reread)
+            self._wait(now, draining=draining, committing=committing, busy=reread)
             return
         if self._full_since is not None:
             self._full_since = None
@@ -119,11 +119,11 @@ class Reading:
         self._take_in(polled, now)
         self._silence.check(self._positions, now)
 
-    def _wait(self, now: float, *, leaving: bool, committing: bool, busy: bool) -> None:
+    def _wait(self, now: float, *, draining: bool, committing: bool, busy: bool) -> None:
         """There is no room, or nothing more is to be read. `busy`: there is other work, so don't wait long."""
         if self._full_since is None:
             self._full_since = now
-        if not leaving and now - self._full_since < STALL_S and len(self._held) < _MOST_HELD:
+        if not draining and now - self._full_since < STALL_S and len(self._held) < _MOST_HELD:
             if committing:
                 self._hold(self._consumer.poll(1, 0.0))
             if not busy:
@@ -131,7 +131,7 @@ class Reading:
             return
         self._consumer.pause()
         polled = self._consumer.poll(1, BUSY_POLL_S)
-        if not leaving:  # else it stays untracked, and nothing is committed past it
+        if not draining:  # else it stays untracked, and nothing is committed past it
             self._hold(polled)
             self.state = "paused"
 

@@ -177,7 +177,7 @@ class _Worker:
         """Before anything is assigned, so that no message can come of these polls."""
         while any(self._commits.committer.stored(partition) is None for partition in partitions):
             now = time.monotonic()
-            self._commit(now, leaving=True)
+            self._commit(now, draining=True)
             if self._control.drain_requested():
                 return
             self._consumer.poll(1, BUSY_POLL_S)
@@ -196,32 +196,32 @@ class _Worker:
                 collect_at = now + _COLLECT_S
             if self._drain_at is None and self._control.drain_requested():
                 self._drain_at = now
-            leaving = self._drain_at is not None or self._reading.done
+            draining = self._drain_at is not None or self._reading.done
             self._deliveries.poll(now)
             self._dead_letters.poll(now, random.random())
-            self._commit(now, leaving=leaving)
-            if not leaving:
+            self._commit(now, draining=draining)
+            if not draining:
                 self._added.add(self._control.added())
                 self._added.poll(now)
                 self._commits.confirmed_partitions(self._control.confirmed(), now)
             if not self._commits.held_up:
-                self._deliveries.flush(now, leaving=leaving)
+                self._deliveries.flush(now, draining=draining)
             self._report(now)
-            if leaving and self._idle():
+            if draining and self._idle():
                 return self._finish(now, ExitCode.DONE)
             if self._drain_at is not None and now - self._drain_at >= self._task.config.supervisor.drain_s:
                 return self._finish(now, ExitCode.DRAIN_DEADLINE)
             self._reading.poll(
                 now,
-                leaving=leaving,
+                draining=draining,
                 committing=self._commits.outstanding,
                 metadata_full=self._commits.committer.metadata_full,
             )
             if self._reading.halt is not None and self._drain_at is None:
                 self._drain_at = now
 
-    def _commit(self, now: float, *, leaving: bool) -> None:
-        checkpoints = self._commits.due(now, stopping=leaving)
+    def _commit(self, now: float, *, draining: bool) -> None:
+        checkpoints = self._commits.due(now, stopping=draining)
         if checkpoints:
             self._consumer.commit(checkpoints)
         elif self._commits.trouble:
@@ -249,7 +249,7 @@ class _Worker:
         try:
             self._consumer.pause()
             while time.monotonic() < deadline:
-                self._commit(time.monotonic(), leaving=True)
+                self._commit(time.monotonic(), draining=True)
                 if not self._commits.pending:
                     return
                 self._consumer.poll(1, BUSY_POLL_S)

@@ -28,7 +28,7 @@ IN_FLIGHT_ROWS = (2 * DEFAULTS["arize"]["in_flight"] - 1) * DEFAULTS["batch"]["m
         ("committing", IN_FLIGHT_ROWS),
         ("dead_letter_committing", IN_FLIGHT_ROWS),
         ("committed", IN_FLIGHT_ROWS),
-        ("leaving", 0),
+        ("draining", 0),
     ],
 )
 def test_a_kill_at_a_crash_point_loses_nothing(point: str, most_duplicates: int, rig: Callable[..., Rig]) -> None:

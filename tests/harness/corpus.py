@@ -6,6 +6,7 @@ column. Those that must not fit do it in the columns of `GOOD`, whose kinds the 
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +49,8 @@ class CorpusMessage:
 def messages() -> list[CorpusMessage]:
     """The corpus, names unique."""
     found = [*_broken(), *_truncated(), *_numbers(), *_strings(), *_keys(), *_nested(), *_kinds(), *_reserved()]
-    assert len({message.name for message in found}) == len(found)
+    twice = [name for name, count in Counter(message.name for message in found).items() if count > 1]
+    assert not twice, f"names that stand twice in the corpus: {twice}"
     return found
 
 

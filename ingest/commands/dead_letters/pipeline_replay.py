@@ -120,13 +120,13 @@ class PipelineReplay:
         """Close one batch of each route that has no closed one; returns whether there was one."""
         waiting = [batches for batches in self._intake.batches if batches.rows and not batches.ready]
         for batches in waiting:
-            batches.close(now, leaving=True)
+            batches.close(now, draining=True)
         return bool(waiting)
 
     def _discard_rows(self) -> None:
         while self._intake.rows:
             for batches in self._intake.batches:
-                batches.close(time.monotonic(), leaving=True)
+                batches.close(time.monotonic(), draining=True)
                 batches.ready.clear()
 
     def _take_chunk(self) -> Sequence[DeadLetter]:

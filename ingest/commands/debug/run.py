@@ -207,7 +207,7 @@ class _DebugSession:
         try:
             reader.assign({self._partition: tracker.position})
             steps.stop_reason = self._read(reader, tracker, intake, steps)
-            steps.flush(leaving=True)
+            steps.flush(draining=True)
             code = ExitCode.DONE
         except KeyboardInterrupt:
             steps.stop_reason = "interrupted; rows that Arize has not acknowledged stay uncommitted"
@@ -239,7 +239,7 @@ class _DebugSession:
             if polled.chunk is not None:
                 steps.polled(len(polled.chunk.messages), now - asked)
                 steps.taken(intake.take(polled.chunk, now - asked))
-                steps.flush(leaving=False)
+                steps.flush(draining=False)
                 asked = last_answer = time.monotonic()
             for end in polled.ends.values():
                 tracker.advance(end)

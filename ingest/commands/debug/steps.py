@@ -51,14 +51,14 @@ class Steps:
         if self._commits is not None:
             self._commits.put(taken.letters)
 
-    def flush(self, *, leaving: bool) -> None:
-        """Show, send and commit the batches that are due; when `leaving`, all of them.
+    def flush(self, *, draining: bool) -> None:
+        """Show, send and commit the batches that are due; when `draining`, all of them.
 
         Raises StopReading when a batch is not acknowledged or not committed.
         """
-        for route, batch in self._intake.batches(leaving=leaving):
+        for route, batch in self._intake.batches(draining=draining):
             self._batch(route, batch)
-        if leaving and self._commits is not None and self._commits.waiting:
+        if draining and self._commits is not None and self._commits.waiting:
             self._commit([])
 
     def _batch(self, route: RouteConfig, batch: Batch) -> None:

@@ -151,14 +151,14 @@ class TracedIntake:
         )
         return taken
 
-    def batches(self, *, leaving: bool) -> list[tuple[RouteConfig, Batch]]:
-        """The batches that are due, each with its route; when `leaving`, all batches."""
+    def batches(self, *, draining: bool) -> list[tuple[RouteConfig, Batch]]:
+        """The batches that are due, each with its route; when `draining`, all batches."""
         found = []
         for route, batches in zip(self._decoder.routes, self.intake.batches, strict=True):
             closed = -1
             while closed != len(batches.ready):
                 closed = len(batches.ready)
-                batches.close(time.monotonic(), leaving=leaving)
+                batches.close(time.monotonic(), draining=draining)
             found += [(route, batch) for batch in batches.ready]
             batches.ready.clear()
         return found

@@ -14,7 +14,7 @@ Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, applie
 7. object_detection: see geometry; no category is null, scores are 0-1.
 8. A column that is no SHAP column must not end in _shap; a model type without labels or scores must get none.
 9. Of two columns that mean the same to Arize, the SDK sends one and drops the other in silence: they must not differ.
-   This is the one rule that the SDK does not have.
+   The SDK does not have this rule.
 
 Types are not checked here: columns have those of their rules (`decoding.rules`). Nor are the rules that only a batch
 can break: see `batch_groups` in `roles`.

@@ -204,10 +204,10 @@ class Batches:
             self.ready.append(batcher.take())
         batcher.add(part, raw_bytes, now)
 
-    def close(self, now: float, *, leaving: bool) -> None:
-        """Close an open batch that is due, or when `leaving`, one that has any rows."""
+    def close(self, now: float, *, draining: bool) -> None:
+        """Close an open batch that is due, or when `draining`, one that has any rows."""
         for key, batcher in self._open.items():
-            if batcher.due(now) or (leaving and batcher.rows):
+            if batcher.due(now) or (draining and batcher.rows):
                 self._close(key)
                 return
         if self._open_rows >= self._limits.max_events:

@@ -80,10 +80,10 @@ class Deliveries:
         if halt is not None:
             raise halt
 
-    def flush(self, now: float, *, leaving: bool) -> None:
+    def flush(self, now: float, *, draining: bool) -> None:
         """Send what is due."""
         for delivery in self._by_route.values():
-            delivery.flush(now, leaving=leaving)
+            delivery.flush(now, draining=draining)
 
     def wait(self, timeout_s: float) -> None:
         """Return when something has happened since the last wait, or after `timeout_s`."""

@@ -113,13 +113,13 @@ class RouteDelivery:
         if halt is not None:
             raise halt
 
-    def flush(self, now: float, *, leaving: bool) -> None:
+    def flush(self, now: float, *, draining: bool) -> None:
         """Send what is due. While no upload is free, the open batches go on filling up to their limits."""
         if not self._full and not self.batches.ready:
-            self.batches.close(now, leaving=leaving)
+            self.batches.close(now, draining=draining)
         while self.batches.ready and not self._full:
             self._uploads.start(self.batches.ready.popleft(), now)
-        if not self.batches.room() or self.batches.due_in_s(now) == 0.0 or (leaving and self.batches.rows):
+        if not self.batches.room() or self.batches.due_in_s(now) == 0.0 or (draining and self.batches.rows):
             self._uploads.limit_reached()
 
     def room(self) -> int:

@@ -119,7 +119,7 @@ def started(worker: Any) -> None:
     after(worker._Worker, "_commit_starts")
 
 
-def leaving(worker: Any) -> None:
+def draining(worker: Any) -> None:
     before(worker._Worker, "_finish")
 
 
@@ -137,7 +137,7 @@ CRASHES = {
     "dead_letter_committing": ("ingest.pipeline.kafka.consumer", dead_letter_committing),
     "starting": ("ingest.worker.loop", starting),
     "started": ("ingest.worker.loop", started),
-    "leaving": ("ingest.worker.loop", leaving),
+    "draining": ("ingest.worker.loop", draining),
 }
 
 

@@ -118,7 +118,7 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
         taken = one.take(chunk(messages), 0.0)
         dead += [(letter.message.partition(), letter.message.offset()) for letter in taken.letters.letters]
         waiting.append(taken.letters)
-    one.batches[0].close(0.0, leaving=True)
+    one.batches[0].close(0.0, draining=True)
     waiting += one.batches[0].ready
     assert one.rows == sum(batch.rows for batch in one.batches[0].ready)
     for batch in one.batches[0].ready:
@@ -146,7 +146,7 @@ def test_rows_name_their_own_partition_and_offset() -> None:
     trackers = {p: PartitionTracker(p, 0) for p in (0, 1)}
     one = intake(trackers)
     one.take(chunk([good(1, 7), message_at(0, 3, b"["), good(0, 5), message_at(1, 9, None), good(1, 11)]), 0.0)
-    one.batches[0].close(0.0, leaving=True)
+    one.batches[0].close(0.0, draining=True)
     (part,) = one.batches[0].ready[0].parts
     places = [f"{p}/{o}" for p, o in zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)]
     assert part.table["at"].to_pylist() == places == ["1/7", "0/5", "1/11"]
@@ -156,7 +156,7 @@ def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() ->
     trackers = {0: PartitionTracker(0, 0)}
     one = intake(trackers)
     letters = one.take(chunk([good(0, 0), message_at(0, 1, b"{"), good(0, 2)]), 0.0).letters
-    one.batches[0].close(0.0, leaving=True)
+    one.batches[0].close(0.0, draining=True)
     assert trackers[0].checkpoint() == Checkpoint(0)
     settle_batch(one.batches[0].ready[0])
     assert trackers[0].checkpoint() == Checkpoint(0)
@@ -168,7 +168,7 @@ def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> No
     trackers = {0: PartitionTracker(0, 0, Checkpoint(0, Counts(), (SettledRange(1, 3, Counts(1, 1)),)))}
     one = intake(trackers)
     taken = one.take(chunk([good(0, 0), good(0, 1), message_at(0, 2, b"{"), good(0, 3)]), 0.0)
-    one.batches[0].close(0.0, leaving=True)
+    one.batches[0].close(0.0, draining=True)
     assert taken.letters.letters == ()
     assert one.batches[0].ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
     settle_letters(taken.letters)
@@ -191,7 +191,7 @@ def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:
     taken = one.take(chunk([message_at(0, 1, b'{"n":2.5}')]), 1.0)
     assert [(column, old) for column, old, _ in taken.widened] == [("n", "integer")]
     assert one.room() == 0, "no poll while a closed batch waits"
-    one.batches[0].close(1.0, leaving=True)
+    one.batches[0].close(1.0, draining=True)
     assert [batch.table()["n"].to_pylist() for batch in one.batches[0].ready] == [[1], [2.5]]
 
 
@@ -200,17 +200,17 @@ def test_the_room_shrinks_with_the_rows() -> None:
     assert one.room() == 5
     one.take(chunk([good(0, 0), message_at(0, 1, b"{"), good(0, 2)]), 0.0)
     assert (one.room(), one.rows) == (3, 2)
-    one.batches[0].close(9.0, leaving=False)
+    one.batches[0].close(9.0, draining=False)
     assert not one.batches[0].ready
     one.take(chunk([good(0, n) for n in range(3, 6)]), 9.0)
     assert one.room() == 0
-    one.batches[0].close(9.0, leaving=False)
+    one.batches[0].close(9.0, draining=False)
     assert [batch.rows for batch in one.batches[0].ready] == [5]
 
 
 def test_leaving_with_nothing_in_hand_makes_no_batch() -> None:
     one = intake({0: PartitionTracker(0, 0)})
-    one.batches[0].close(10**9, leaving=True)
+    one.batches[0].close(10**9, draining=True)
     assert not one.batches[0].ready
     assert one.due_in_s(0.0) is None
 
@@ -241,11 +241,11 @@ def test_shapes_never_share_a_batch_and_together_keep_the_limit(sizes: list[int]
         settle_letters(taking.take(chunk(rows), 0.0).letters)
         assert taking.rows <= max_events
         while not taking.room():
-            taking.batches[0].close(0.0, leaving=False)
+            taking.batches[0].close(0.0, draining=False)
             batches.extend(taking.batches[0].ready)
             taking.batches[0].ready.clear()
     while taking.rows:
-        taking.batches[0].close(0.0, leaving=True)
+        taking.batches[0].close(0.0, draining=True)
         batches.extend(taking.batches[0].ready)
         taking.batches[0].ready.clear()
     for batch in batches:

@@ -307,7 +307,7 @@ def _taken(batches: Batches) -> list[Batch]:
     closed = -1
     while closed != len(batches.ready):
         closed = len(batches.ready)
-        batches.close(0.0, leaving=True)
+        batches.close(0.0, draining=True)
     found = list(batches.ready)
     batches.ready.clear()
     return found

@@ -54,7 +54,7 @@ def test_open_batches_leave_side_by_side_when_a_worker_leaves(tmp_path: Path) ->
     deadline = time.monotonic() + PATIENCE_S
     while delivery.busy and time.monotonic() < deadline:
         delivery.poll(0.0)
-        delivery.flush(0.0, leaving=True)
+        delivery.flush(0.0, draining=True)
         answer.wait(0.01)
         answer.clear()
     assert not delivery.busy
