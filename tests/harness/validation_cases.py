@@ -23,6 +23,7 @@ from ingest.config.schema import (
 Row = dict[str, Any]
 
 NOW_S = time.time()
+EDGE_S = 6 * 3_600  # from a limit of time: the cases are made when tests are collected, and run much later
 YEAR_S = 365 * 86_400
 BOX = [1, 2, 3.5, 4]
 TRIANGLE = [0, 0, 4, 0, 4, 4.5]
@@ -135,15 +136,15 @@ def cases() -> Iterator[Case]:
         for environment in model.environments:
             yield Case(name, {}, environment=environment)
         yield Case(name, {"prediction_id": "x" * 512, "prediction_ts": int(NOW_S)})
-        yield Case(name, {"prediction_id": "ü" * 512, "prediction_ts": NOW_S - 5 * YEAR_S + 600})
+        yield Case(name, {"prediction_id": "ü" * 512, "prediction_ts": NOW_S - 5 * YEAR_S + EDGE_S})
         yield Case(name, {"prediction_id": "x" * 513}, "id_length")
         yield Case(name, {"prediction_id": ""}, "id_length")
         yield Case(name, {"prediction_id": None}, "missing_column")
         yield Case(name, {"prediction_id": 1.5}, "wrong_type", alone=True)
         yield Case(name, {"prediction_ts": None}, "missing_column")
-        yield Case(name, {"prediction_ts": NOW_S - 5 * YEAR_S - 600}, "timestamp_range")
-        yield Case(name, {"prediction_ts": NOW_S + YEAR_S + 600}, "timestamp_range")
-        yield Case(name, {"prediction_ts": NOW_S + YEAR_S - 600})
+        yield Case(name, {"prediction_ts": NOW_S - 5 * YEAR_S - EDGE_S}, "timestamp_range")
+        yield Case(name, {"prediction_ts": NOW_S + YEAR_S + EDGE_S}, "timestamp_range")
+        yield Case(name, {"prediction_ts": NOW_S + YEAR_S - EDGE_S})
         yield Case(name, {"prediction_ts": NOW_S * 1000}, "timestamp_range")
         yield Case(name, {"prediction_ts": "today"}, "wrong_type", alone=True)
         yield Case(name, {"some_shap": 0.5}, "reserved_name")

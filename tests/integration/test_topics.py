@@ -77,11 +77,13 @@ def both(rig: Callable[..., Rig]) -> Both:
 def test_each_topic_reaches_its_model_through_its_mapping_though_a_worker_is_killed(both: Both) -> None:
     both.produce(8_000, 6_000, bad_share=0.002)
     predictions, outcomes = both.rigs
+    predictions.endpoint.inject_faults("latency", seconds=1.0)  # so that the worker has not finished when it is killed
     with predictions.sampled(), outcomes.sampled():
         run = both.start(workers=3)
         outcomes.until_stored(1_000, run)
         (started,) = run.all("worker_started", topic=outcomes.kafka.topic)
         run.workers()[started["worker"]].kill()
+        predictions.endpoint.clear_faults()
         assert run.wait() == ExitCode.DONE
     assert predictions.findings() == []
     assert outcomes.findings(most_duplicates=IN_FLIGHT_ROWS) == []
