@@ -72,10 +72,10 @@ def read_sample(kafka: Kafka, partitions: Sequence[int], wanted: int, report: Ca
         messages, truncated = _read(reader, kafka, ranges, wanted)
     finally:
         reader.close()
-    return Sample(messages, _sampled(messages, ranges, truncated=truncated), truncated, held_back)
+    return Sample(messages, sampled_ranges(messages, ranges, truncated=truncated), truncated, held_back)
 
 
-def _sampled(
+def sampled_ranges(
     messages: Sequence[KafkaMessage], ranges: Mapping[int, tuple[int, int]], *, truncated: bool
 ) -> dict[int, tuple[int, int]]:
     """The ranges that were read: if reading ended early, those of the messages."""
