@@ -83,7 +83,8 @@ def run(
 
     def tick_all() -> None:
         growth.poll(time.monotonic())
-        if hanging := ends.poll(time.monotonic()):
+        hanging = ends.poll(time.monotonic())
+        if hanging and not supervisor.stopping:  # a second stop would kill the workers
             supervisor.stop(hanging)
         writer.tick()
         tick()
