@@ -62,15 +62,24 @@ class DecodeError(IngestError):
 class RetryableError(IngestError):
     """The same rows may be taken later. `retry_after_s` is what the endpoint asked for, if it did.
 
-    `ambiguous`: the rows were sent, and may be stored or not.
+    `ambiguous`: the rows were sent, and may be stored or not. `may_be_stored` is False only if nothing can have been
+    stored: nothing was sent, or the answer is a refusal of the whole request. An answer such as 503 says why the rows
+    are to be sent again, so it is not ambiguous, but they may be stored.
     """
 
     def __init__(
-        self, text: str, *, status: int | None = None, retry_after_s: float | None = None, ambiguous: bool = False
+        self,
+        text: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        ambiguous: bool = False,
+        may_be_stored: bool = True,
     ) -> None:
         self.status = status
         self.retry_after_s = retry_after_s
         self.ambiguous = ambiguous
+        self.may_be_stored = may_be_stored
         super().__init__(text)
 
 

@@ -99,7 +99,10 @@ class PartitionAssigned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffsetsExpired(Event):
-    """Retention removed messages before they were read. Reading goes on after them, as [kafka] on_expired allows."""
+    """The log no longer holds offsets that were to be read: retention or somebody has removed them.
+
+    Those of their messages that were not settled are lost. Reading goes on after them, as [kafka] on_expired allows.
+    """
 
     level: ClassVar[Level] = "error"
     topic: _Topic
@@ -162,7 +165,7 @@ class TimestampUnitDetected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateActuals(Event):
-    """Actuals have timestamps before Arize's join window. They are sent, but Arize may not join them."""
+    """Actuals have timestamps before Arize's join window. They are not held back, but Arize may not join them."""
 
     level: ClassVar[Level] = "warning"
     rows: Annotated[int, "number of such actuals since the last event"]
@@ -171,7 +174,10 @@ class LateActuals(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadStarted(Event):
-    """The first attempt to send a batch is about to start. From now on a crash may repeat its messages."""
+    """An attempt to send a batch is about to start. From now on a crash may repeat its messages.
+
+    The event comes with the first attempt, and again with the next one after `upload_not_stored`.
+    """
 
     level: ClassVar[Level] = "debug"
     batch: _Batch
@@ -179,18 +185,35 @@ class UploadStarted(Event):
     rows: Annotated[int, "rows of the batch"]
     bytes: Annotated[int, "bytes of the messages of the batch, as read from Kafka"]
     spans: Annotated[tuple[Span, ...], "ranges of offsets that the messages of the batch lie in"]
+    attempt: Annotated[int, "number of the attempt, from 1 on"] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadNotStored(Event):
+    """An attempt ended, and Arize has nothing of the batch: nothing was sent, or the whole request was refused.
+
+    A crash repeats nothing of it before the next `upload_started`. The event is missing if an earlier attempt may have
+    stored rows.
+    """
+
+    level: ClassVar[Level] = "debug"
+    batch: _Batch
+    route: _Route = ""
+    rows: Annotated[int, "rows of the batch"]
+    spans: Annotated[tuple[Span, ...], "ranges of offsets, as in `upload_started`"]
+    error: Annotated[str, "why the attempt stored nothing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadAcknowledged(Event):
-    """Arize acknowledged a batch: it answered 2xx to this very request."""
+    """Arize acknowledged all rows of a batch, or those that were not rejected: it answered 2xx to our own requests."""
 
     level: ClassVar[Level] = "debug"
     batch: _Batch
     route: _Route = ""
     rows: Annotated[int, "rows that were acknowledged"]
-    attempts: Annotated[int, "attempts that were made, including the last"]
-    last_attempt_s: Annotated[float, "seconds that the last attempt took"]
+    attempts: Annotated[int, "requests that were made for the batch, failed and rejected ones too"]
+    last_attempt_s: Annotated[float, "seconds from the last request to its answer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +224,7 @@ class UploadRetried(Event):
     batch: _Batch
     route: _Route = ""
     rows: Annotated[int, "rows that will be sent again"]
-    attempt: Annotated[int, "number of the failed attempt, from 1 on"]
+    attempt: Annotated[int, "how many attempts have failed one after the other, from 1 on"]
     error: Annotated[str, "why it failed"]
     retry_in_s: _RetryIn
 
@@ -249,14 +272,14 @@ class UploadBisecting(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRejected(Event):
-    """Arize rejected rows of a batch. They go to the dead letters."""
+    """Arize rejected rows of a batch. They become dead letters, unless the limit of dead letters is exceeded."""
 
     level: ClassVar[Level] = "error"
     batch: _Batch
     route: _Route = ""
     rows: Annotated[int, "rows that were rejected"]
-    http_status: Annotated[int, "HTTP status of the answer"]
-    error: Annotated[str, "text of the answer"]
+    http_status: Annotated[int, "HTTP status of the last rejection; others may have had another one"]
+    error: Annotated[str, "text of the last rejection"]
     requests: Annotated[int, "requests that were made to find the rows"]
 
 
@@ -289,7 +312,7 @@ class Committed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitFailed(Event):
-    """Kafka refused or lost a commit. It is tried again with the newest offsets."""
+    """Kafka refused or lost a commit. The next commit, if the worker goes on, has the newest offsets."""
 
     level: ClassVar[Level] = "warning"
     error: Annotated[str, "why it failed"]
@@ -297,10 +320,10 @@ class CommitFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaWarning(Event):
-    """The Kafka client reports a problem that it handles by itself, such as a broker that is down."""
+    """A problem with Kafka that may pass, such as a broker that is down."""
 
     level: ClassVar[Level] = "warning"
-    error: Annotated[str, "text of the Kafka client"]
+    error: Annotated[str, "what is wrong"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +355,17 @@ class WorkerFinished(Event):
     """The worker exits after a drain, or at the end that it had to reach."""
 
     exit_code: Annotated[int, "exit code of its process"]
-    unacknowledged: Annotated[int, "messages that were read and not acknowledged; they stay uncommitted in Kafka"]
+    unacknowledged: Annotated[
+        int,
+        "messages that were read and are not settled, those of suspended routes aside; they stay uncommitted in Kafka",
+    ]
+    consumed: Annotated[int, "messages that the process read"] = 0
+    unconfirmed_partitions: Annotated[
+        tuple[int, ...], "partitions with settled messages whose commit Kafka has not confirmed: they may be sent again"
+    ] = ()
+    suspended_routes: Annotated[
+        tuple[str, ...], "routes that had messages to read again; these stay uncommitted in Kafka"
+    ] = ()
 
 
 # --- the supervisor -----------------------------------------------------------------------------
@@ -353,11 +386,67 @@ class SupervisorStarted(Event):
     end_offsets: Annotated[Mapping[int, int] | None, "offset where the run ends, by partition; null without an end"] = (
         None
     )
+    stable_offsets: Annotated[
+        Mapping[int, int], "last stable offset by partition: later messages wait for the end of an open transaction"
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionEnds(Event):
+    """The supervisor has asked where the partitions of a topic end. It does so every few seconds.
+
+    It covers partitions whose worker is paused, hung or given up, too. A partition whose leader does not answer is
+    missing.
+    """
+
+    level: ClassVar[Level] = "debug"
+    topic: _Topic
+    end_offsets: Annotated[Mapping[int, int], "high watermark by partition"]
+    stable_offsets: Annotated[Mapping[int, int], "last stable offset by partition: no later message can be read now"]
+    held_back_s: Annotated[
+        Mapping[int, float],
+        "seconds for which this run has seen the last stable offset stand still below the high watermark, by partition "
+        "where it does",
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionOpen(Event):
+    """Messages lie behind an open transaction and can't be read before it ends, for over a minute.
+
+    The broker aborts it after the producer's transaction.timeout.ms. The event is repeated from time to time.
+    """
+
+    level: ClassVar[Level] = "warning"
+    topic: _Topic
+    partition: Annotated[int, "the partition that has waited longest"]
+    stable_offset: Annotated[int, "offset of the transaction's first message"]
+    held_back: Annotated[int, "offsets from there up to the high watermark"]
+    held_back_s: Annotated[float, "seconds for which this run has seen the transaction open: it may be older"]
+    other_partitions: Annotated[tuple[int, ...], "further partitions of the topic that wait for over a minute"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignCommit(Event):
+    """The group's committed offset is not what this run has committed: somebody else commits for the group.
+
+    That may be a second supervisor on the same partitions, which delivers the same messages, or a tool that moves
+    offsets. Two supervisors whose commits are equal are not noticed.
+    """
+
+    level: ClassVar[Level] = "warning"
+    topic: _Topic
+    group: Annotated[str, "consumer group"]
+    committed: Annotated[Mapping[int, int], "next offset that this run last committed, by partition"]
+    found: Annotated[Mapping[int, int | None], "next offset that Kafka has, by partition; null if it has none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionsAdded(Event):
-    """Partitions were added to the topic during the run. This worker reads them from their first message."""
+    """Partitions were added to the topic during the run, and are assigned to this worker.
+
+    It reads them from the committed offset if there is one, else from the first message.
+    """
 
     topic: _Topic
     partitions: Annotated[tuple[int, ...], "partitions that the worker reads in addition"]
@@ -392,14 +481,15 @@ class WorkerExited(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicatesPossible(Event):
-    """Messages were sent and not committed when their worker, or the run before this one, was lost.
+    """Messages may reach Arize twice: they may have been sent, and are read again.
 
-    Arize may get them twice. Each of them lies in one of the ranges, in which other messages may lie, too.
+    Their worker or the run before this one was lost before their commit, or the group was moved back. Each of them lies
+    in one of the ranges, in which other messages may lie, too. What others deliver is not known here.
     """
 
     level: ClassVar[Level] = "warning"
     topic: _Topic
-    ranges: Annotated[tuple[Span, ...], "ranges of offsets, each with the most messages that may be sent twice"]
+    ranges: Annotated[tuple[Span, ...], "ranges of offsets, each with the most messages of it that may be sent twice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,7 +512,7 @@ class WorkerRestarting(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerHung(Event):
-    """A worker's loop made no progress for too long. Its process is killed and started again."""
+    """A worker's loop made no progress for too long. Its process is killed, which counts as a crash."""
 
     level: ClassVar[Level] = "error"
     pid: Annotated[int, "process id of the worker"]
@@ -431,10 +521,10 @@ class WorkerHung(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerGivenUp(Event):
-    """A worker crashed too often and is not started again. Nobody reads its partitions; the other workers go on."""
+    """A worker crashed too often and is not started again. This run does not read its partitions any more."""
 
     level: ClassVar[Level] = "error"
-    partitions: Annotated[tuple[int, ...], "partitions that nobody reads until the next start"]
+    partitions: Annotated[tuple[int, ...], "partitions that this run does not read any more"]
     crashes: Annotated[int, "crashes within `crash_window_s`"]
     crash_window_s: Annotated[float, "seconds within which crashes are counted, as [supervisor] crash_window_s says"]
 

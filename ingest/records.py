@@ -65,6 +65,10 @@ class Counts:
     def __sub__(self, other: "Counts") -> "Counts":
         return Counts(*map(operator.sub, self.values(), other.values()))
 
+    def positive(self) -> "Counts":
+        """The same with 0 for each negative number: a difference to counts that somebody has set back."""
+        return Counts(*(max(number, 0) for number in self.values()))
+
     def part(self, count: int) -> "Counts":
         """At most `count` of them; which ones is not known any more, so the rare outcomes come first."""
         acknowledged, *rare = self.values()
@@ -99,6 +103,27 @@ class TopicShape:
 
     topic_id: str
     partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionEnd:
+    """Where a partition ends, as its leader answers.
+
+    `end_offset` is the high watermark. `stable_offset` is the last stable offset: a message at or past it belongs to an
+    open transaction or lies behind one, so nobody who reads committed messages gets it before that transaction ends.
+    """
+
+    stable_offset: int
+    end_offset: int
+
+    def held_back(self, next_offset: int, until: int | None = None) -> int:
+        """How many of the offsets from `next_offset` up to the end, or up to `until`, an open transaction holds back.
+
+        0 if `next_offset` is past the last stable offset: then that transaction has ended since.
+        """
+        if next_offset > self.stable_offset:
+            return 0
+        return max((self.end_offset if until is None else min(until, self.end_offset)) - self.stable_offset, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +185,7 @@ class PartitionProgress:
 
     `counts` are of what lies below the committed offset; they are carried in the commit itself, so a crash can't change
     them, and they keep growing over restarts. `consumed` counts the messages that this process polled. `end_offset` is
-    the newest known end of the log, -1 before it is known.
+    the high watermark as of the last fetch, -1 before the first one: a paused partition is not fetched.
     """
 
     next_offset: int
@@ -170,6 +195,9 @@ class PartitionProgress:
     counts: Counts
 
     @property
-    def lag(self) -> int:
-        """Offsets between the committed one and the end; an upper bound of messages, as offsets have gaps."""
-        return max(self.end_offset - self.next_offset, 0) if self.end_offset >= 0 else 0
+    def lag(self) -> int | None:
+        """Offsets between the committed one and the end; an upper bound of messages, as offsets have gaps.
+
+        None before the end is known.
+        """
+        return max(self.end_offset - self.next_offset, 0) if self.end_offset >= 0 else None

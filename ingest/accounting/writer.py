@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from ingest.accounting.files import AccountStore, last_states
 from ingest.accounting.rows import CommittedState, Kind, PartitionKey, PossibleDuplicates, Row
 from ingest.accounting.schedule import FormerRun, RowSchedule, duplicates_of_former_run
-from ingest.events import AccountBlocked, Committed, DuplicatesPossible, Emit, Event, SupervisorStarted
+from ingest.events import AccountBlocked, Committed, DuplicatesPossible, Emit, Event, Notice, SupervisorStarted
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import NOTHING, Span
 
@@ -81,7 +81,9 @@ class AccountWriter:
         try:
             formers, in_flight = last_states(self._store, [state.key for state, _, _ in starts])
         except OSError as failed:
-            self._blocked(failed)
+            error = f"{self._store.directory}: {failed.strerror or failed}"
+            text = "what a former run may have sent and not committed is not listed among the possible duplicates"
+            self._emit(Notice(text=f"the account can't be read, so {text}: {error}"))
         else:
             for state, begins, end in starts:
                 former = formers.get(state.key)
@@ -123,7 +125,10 @@ class AccountWriter:
             try:
                 self._store.compact(at)
             except OSError as failed:
-                self._blocked(failed)
+                error = f"{self._store.directory}: {failed.strerror or failed}"
+                self._emit(
+                    Notice(text=f"old files of the account can't be made shorter, tried again tomorrow: {error}")
+                )
 
     def committed_at_end(
         self, topic: str, group: str, committed: Mapping[int, Checkpoint | None], topic_id: str = ""

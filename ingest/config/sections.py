@@ -108,6 +108,10 @@ class Kafka(Section):
         """The same under another consumer group."""
         return self.model_copy(update={"group": group})
 
+    def with_uncommitted(self) -> Self:
+        """The same for a consumer that is to see messages of open and aborted transactions, too."""
+        return self.model_copy(update={"options": {**self.options, "isolation.level": "read_uncommitted"}})
+
     def with_queue_bytes(self, queue_bytes: int) -> Self:
         """The same with another limit of fetched bytes."""
         return self.model_copy(update={"queue_bytes": queue_bytes})

@@ -94,6 +94,11 @@ class Reading:
         """All ends are reached, and no route is suspended."""
         return not (self._open or self._suspended.routes)
 
+    @property
+    def suspended_routes(self) -> tuple[str, ...]:
+        """The names of the routes that have messages to read again."""
+        return tuple(self._deliveries[number].name for number in sorted(self._suspended.routes))
+
     def poll(self, now: float, *, draining: bool, committing: bool, metadata_full: bool) -> None:
         """Read once, or wait a moment. `draining`: nothing more is to be read.
 

@@ -14,10 +14,11 @@ _COLUMNS = (
     "consumed",
     "acknowledged",
     "dead-lettered",
-    "duplicates possible",
+    "repeated by crashes",
     "committed",
     "end",
     "lag",
+    "held back",
 )
 
 
@@ -38,12 +39,13 @@ def as_json(account: RunAccount, at: datetime) -> dict[str, Any]:
     }
 
 
-def _totals(totals: Totals) -> dict[str, int]:
+def _totals(totals: Totals) -> dict[str, int | None]:
     return {
         "consumed": totals.consumed,
         **asdict(totals.counts),
         "duplicates_possible": totals.duplicates_possible,
         "lag": totals.lag,
+        "held_back": totals.held_back,
     }
 
 
@@ -53,6 +55,8 @@ def _partition(row: PartitionAccount) -> dict[str, Any]:
         **_totals(row.totals),
         "next_offset": row.next_offset,
         "end_offset": row.end_offset,
+        "stable_offset": row.stable_offset,
+        "foreign_commit": row.foreign_commit,
         "possible_duplicates": [
             {"first": span.first, "next_offset": span.next_offset, "count": span.count}
             for span in row.possible_duplicates
@@ -72,8 +76,17 @@ def as_table(account: RunAccount) -> Table:
         _add_row(table, str(row.partition), row.totals, committed=committed, end=end)
     table.add_section()
     _add_row(table, "all", account.totals)
-    if not account.exact:
-        table.caption = "Kafka can't be asked, or has lost offsets: these figures are the workers' last reports"
+    notes = ["repeated by crashes: at most, and only those of this run's own workers"]
+    if foreign := [row.partition for row in account.partitions if row.foreign_commit]:
+        notes.append(
+            f"the committed offsets of partitions {formatting.partitions(foreign)} are not those of this run: their "
+            "figures are the workers' last reports, without what others delivered"
+        )
+    elif not account.exact:
+        notes.append("Kafka can't be asked: these figures are the workers' last reports")
+    if account.totals.held_back:
+        notes.append(f"{formatting.count(account.totals.held_back)} offsets of the lag are behind open transactions")
+    table.caption = "; ".join(notes)
     return table
 
 
@@ -86,5 +99,6 @@ def _add_row(table: Table, name: str, totals: Totals, *, committed: str = "", en
         formatting.count(totals.duplicates_possible),
         committed,
         end,
-        formatting.count(totals.lag),
+        "?" if totals.lag is None else formatting.count(totals.lag),
+        "?" if totals.held_back is None else formatting.count(totals.held_back),
     )

@@ -30,6 +30,22 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def lag(known: int, unknown_partitions: int) -> str:
+    """(18, 0) is `lag 18`, (18, 2) is `lag 18 without 2 partitions, whose ends are not known`."""
+    if not unknown_partitions:
+        return f"lag {count(known)}"
+    whose = "whose end is" if unknown_partitions == 1 else "whose ends are"
+    return f"lag {count(known)} without {amount(unknown_partitions, 'partition')}, {whose} not known"
+
+
+def held_back(offsets: int, seen_s: float | None) -> str:
+    """(70, 61.0) is `, 70 of it behind an open transaction, seen for 1 min 01 s`; nothing for 0 offsets."""
+    if not offsets:
+        return ""
+    since = "" if seen_s is None else f", seen for {seconds(round(seen_s))}"
+    return f", {count(offsets)} of it behind an open transaction{since}"
+
+
 def amount(number: int, noun: str) -> str:
     """(1, "row") is `1 row`, (2, "row") is `2 rows`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -17,6 +17,7 @@ from typing import Any
 
 from ingest import events
 from ingest.events import Event
+from ingest.records import PartitionEnd
 from ingest.status import formatting
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -86,8 +87,8 @@ def _(event: events.PartitionAssigned) -> str:
 @sentence.register
 def _(event: events.OffsetsExpired) -> str:
     return (
-        f"retention removed offsets {event.first} to {event.next_offset - 1} of {event.topic} partition "
-        f"{event.partition} before they were read"
+        f"offsets {event.first} to {event.next_offset - 1} of {event.topic} partition {event.partition} are no longer "
+        "in the log (retention, or deleted records): those of their messages that were not settled are lost"
     )
 
 
@@ -139,7 +140,7 @@ def _(event: events.TimestampUnitDetected) -> str:
 @sentence.register
 def _(event: events.LateActuals) -> str:
     return (
-        f"{formatting.amount(event.rows, 'actual')} sent with a timestamp more than {event.join_window_days} days ago: "
+        f"{formatting.amount(event.rows, 'actual')} with a timestamp more than {event.join_window_days} days ago: "
         f"Arize joins actuals only to predictions of the last {event.join_window_days} days, unless its support has "
         "widened this window"
     )
@@ -147,30 +148,37 @@ def _(event: events.LateActuals) -> str:
 
 @sentence.register
 def _(event: events.UploadStarted) -> str:
-    return f"{_batch(event)}: sending {formatting.amount(event.rows, 'row')}, {formatting.size(event.bytes)}"
+    attempt = "" if event.attempt == 1 else f" at attempt {event.attempt}"
+    return f"{_batch(event)}: sending {formatting.amount(event.rows, 'row')}, {formatting.size(event.bytes)}{attempt}"
+
+
+@sentence.register
+def _(event: events.UploadNotStored) -> str:
+    return f"{_batch(event)}: Arize has none of its {formatting.amount(event.rows, 'row')}: {event.error}"
 
 
 @sentence.register
 def _(event: events.UploadAcknowledged) -> str:
-    attempts = "" if event.attempts == 1 else f" at attempt {event.attempts}"
-    rows = formatting.amount(event.rows, "row")
-    return f"{_batch(event)}: Arize acknowledged {rows} in {formatting.seconds(event.last_attempt_s)}{attempts}"
+    rows, last = formatting.amount(event.rows, "row"), formatting.seconds(event.last_attempt_s)
+    took = f"in {last}" if event.attempts == 1 else f"after {event.attempts:,} attempts, of which the last took {last}"
+    return f"{_batch(event)}: Arize acknowledged {rows} {took}"
 
 
 @sentence.register
 def _(event: events.UploadRetried) -> str:
     return (
         f"{_batch(event)}: attempt {event.attempt} failed: {event.error}; the same "
-        f"{formatting.amount(event.rows, 'row')} are sent again in {formatting.seconds(event.retry_in_s)}"
+        f"{formatting.amount(event.rows, 'row')} are sent again, in {formatting.seconds(event.retry_in_s)} at the "
+        "earliest"
     )
 
 
 @sentence.register
 def _(event: events.UploadRejected) -> str:
     return (
-        f"{_batch(event)}: Arize rejected {formatting.amount(event.rows, 'row')} with HTTP status "
-        f"{event.http_status}: {event.error}; they go to the dead letters; they were found in "
-        f"{formatting.amount(event.requests, 'request')}"
+        f"{_batch(event)}: Arize rejected {formatting.amount(event.rows, 'row')}, found in "
+        f"{formatting.amount(event.requests, 'request')}, the last with HTTP status {event.http_status}: {event.error}"
+        "; they become dead letters, unless the limit of dead letters is exceeded"
     )
 
 
@@ -221,12 +229,12 @@ def _(event: events.Committed) -> str:
 
 @sentence.register
 def _(event: events.CommitFailed) -> str:
-    return f"a commit failed and is tried again with the newest offsets: {event.error}"
+    return f"a commit failed: {event.error}; the next one has the newest offsets"
 
 
 @sentence.register
 def _(event: events.KafkaWarning) -> str:
-    return f"Kafka client: {event.error}"
+    return f"Kafka: {event.error}"
 
 
 @sentence.register
@@ -241,10 +249,25 @@ def _(event: events.WorkerFailed) -> str:
 
 @sentence.register
 def _(event: events.WorkerFinished) -> str:
+    left = []
     if event.unacknowledged:
-        left = formatting.amount(event.unacknowledged, "message")
-        return f"exits with {left} unacknowledged; they stay uncommitted in Kafka"
-    return "exits, everything is acknowledged and committed"
+        left.append(
+            f"{formatting.amount(event.unacknowledged, 'message')} unacknowledged, which stay uncommitted in Kafka"
+        )
+    if event.suspended_routes:
+        names = formatting.names("route", event.suspended_routes)
+        left.append(f"messages of {names} that were not sent yet, which stay uncommitted in Kafka")
+    if event.unconfirmed_partitions:
+        where = formatting.names("partition", [formatting.partitions(event.unconfirmed_partitions)])
+        left.append(f"an unconfirmed commit of {where}: what was settled there may be delivered again")
+    if left:
+        return f"exits with {'; and with '.join(left)}"
+    if not event.consumed:
+        return "exits; it has read no message"
+    return (
+        f"exits; each of the {formatting.amount(event.consumed, 'message')} that it read is acknowledged, a dead "
+        "letter or passed over, and is committed"
+    )
 
 
 @sentence.register
@@ -253,14 +276,60 @@ def _(event: events.SupervisorStarted) -> str:
     workers = formatting.amount(event.workers, "worker")
     if event.end_offsets is None:
         return f"{what}, {workers}; a SIGTERM or Ctrl-C drains"
-    left = sum(end - event.next_offsets.get(partition, 0) for partition, end in event.end_offsets.items())
-    return f"{what}, {workers}, until the end offsets of now: {formatting.count(max(left, 0))} offsets remain"
+    left = held_back = 0
+    for partition, end in event.end_offsets.items():
+        first = event.next_offsets.get(partition, 0)
+        left += max(end - first, 0)
+        held_back += PartitionEnd(event.stable_offsets.get(partition, end), end).held_back(first)
+    behind = (
+        f", {formatting.count(held_back)} of them behind open transactions, whose end the run waits for"
+        if held_back
+        else ""
+    )
+    return f"{what}, {workers}, until the end offsets of now: {formatting.count(left)} offsets remain{behind}"
+
+
+@sentence.register
+def _(event: events.PartitionEnds) -> str:
+    held_back = ", ".join(
+        f"partition {partition} {formatting.count(event.end_offsets[partition] - event.stable_offsets[partition])}"
+        for partition in sorted(event.held_back_s)
+    )
+    ends = f"the ends of {formatting.amount(len(event.end_offsets), 'partition')} of {event.topic} were asked for"
+    return f"{ends}; offsets behind open transactions: {held_back}" if held_back else ends
+
+
+@sentence.register
+def _(event: events.TransactionOpen) -> str:
+    others = f"; so do partitions {formatting.partitions(event.other_partitions)}" if event.other_partitions else ""
+    return (
+        f"{formatting.amount(event.held_back, 'offset')} of {event.topic} partition {event.partition}, from offset "
+        f"{event.stable_offset} on, wait for the end of a transaction, which this run has seen open for "
+        f"{formatting.seconds(event.held_back_s)}{others}. Kafka aborts it after its producer's "
+        "transaction.timeout.ms; if it stays, see kafka-transactions find-hanging"
+    )
+
+
+@sentence.register
+def _(event: events.ForeignCommit) -> str:
+    found = ", ".join(
+        f"partition {partition} at {'no offset' if offset is None else offset} instead of {event.committed[partition]}"
+        for partition, offset in sorted(event.found.items())
+    )
+    return (
+        f"the committed offsets of group {event.group} on {event.topic} are not those of this run: {found}. A second "
+        "supervisor commits for the group, and then both deliver the same messages; or somebody has moved or deleted "
+        "the offsets. ingest audit shows what is missing"
+    )
 
 
 @sentence.register
 def _(event: events.PartitionsAdded) -> str:
     added = formatting.partitions(event.partitions)
-    return f"topic {event.topic} has new partitions: this worker reads {added} as well, from the first message"
+    return (
+        f"topic {event.topic} has new partitions: {added} are assigned to this worker as well, to be read from the "
+        "committed offset if there is one, else from the first message"
+    )
 
 
 @sentence.register
@@ -286,8 +355,8 @@ def _(event: events.WorkerExited) -> str:
 def _(event: events.DuplicatesPossible) -> str:
     count = sum(span.count for span in event.ranges)
     return (
-        f"{formatting.amount(count, 'message')} of {event.topic} sent and not yet committed "
-        f"may reach Arize twice: {formatting.spans(event.ranges)}"
+        f"up to {formatting.amount(count, 'message')} of {event.topic} may reach Arize twice, as they may have been "
+        f"sent already and are read again: {formatting.spans(event.ranges)}"
     )
 
 
@@ -295,7 +364,7 @@ def _(event: events.DuplicatesPossible) -> str:
 def _(event: events.AccountBlocked) -> str:
     return (
         f"the account can't be written, delivery goes on without it: {event.error}; the next attempt is in "
-        f"{formatting.seconds(event.retry_in_s)}, and the next row has all counts that are missing"
+        f"{formatting.seconds(event.retry_in_s)}, and the next row that is written has all counts that are missing"
     )
 
 
@@ -310,14 +379,14 @@ def _(event: events.WorkerRestarting) -> str:
 @sentence.register
 def _(event: events.WorkerHung) -> str:
     silence = formatting.seconds(event.no_progress_s)
-    return f"pid {event.pid} has made no progress for {silence}: it is killed and started again"
+    return f"pid {event.pid} has made no progress for {silence}: it is killed"
 
 
 @sentence.register
 def _(event: events.WorkerGivenUp) -> str:
     return (
-        f"GIVEN UP after {event.crashes} crashes within {formatting.seconds(event.crash_window_s)}: partitions "
-        f"{formatting.partitions(event.partitions)} are read by nobody until the next start; the other workers go on"
+        f"GIVEN UP after {event.crashes} crashes within {formatting.seconds(event.crash_window_s)}: this run does not "
+        f"read partitions {formatting.partitions(event.partitions)} any more; start again to read them"
     )
 
 
@@ -325,7 +394,7 @@ def _(event: events.WorkerGivenUp) -> str:
 def _(event: events.DrainStarted) -> str:
     if event.topic is not None:
         limit = formatting.seconds(event.deadline_in_s)
-        return f"{event.reason}: topic {event.topic} drains for up to {limit}, the other topics go on"
+        return f"{event.reason}: topic {event.topic} drains for up to {limit}; this concerns no other topic"
     return (
         f"{event.reason}: draining for up to {formatting.seconds(event.deadline_in_s)}; "
         "a second stop kills the workers, and unacknowledged messages stay uncommitted in Kafka"
@@ -338,6 +407,7 @@ def _batch(
     | events.UploadRetried
     | events.UploadRejected
     | events.UploadBisecting
+    | events.UploadNotStored
     | events.UploadUnacknowledged,
 ) -> str:
     return f"batch {event.batch} of route {event.route}" if event.route else f"batch {event.batch}"

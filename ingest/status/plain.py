@@ -81,9 +81,11 @@ class LineScreen:
         lags = ", ".join(f"{topic} {formatting.count(lag)}" for topic, lag in run.lags().items())
         return (
             f"{self._wall().astimezone():%H:%M:%S} {'summary':<10}  "
-            f"{formatting.count(run.per_s)} events/s, {formatting.count(run.acknowledged)} acknowledged, "
-            f"{formatting.count(run.dead_lettered)} dead-lettered, lag {formatting.count(run.lag)}"
-            f"{f' ({lags})' if len(run.topics) > 1 else ''}, "
+            f"{formatting.count(run.per_s)} read/s, {formatting.count(run.acknowledged_per_s)} acknowledged/s, "
+            f"{formatting.count(run.acknowledged)} acknowledged and committed, "
+            f"{formatting.count(run.dead_lettered)} dead-lettered, {formatting.lag(run.lag, run.lag_unknown)}"
+            f"{f' ({lags})' if len(run.topics) > 1 else ''}"
+            f"{formatting.held_back(run.held_back, run.held_back_s)}, "
             f"{formatting.amount(run.restarts, 'restart')}"
             f"{f', {formatting.seconds(left)} left' if left is not None else ''}"
         )
@@ -129,10 +131,14 @@ class JsonScreen(LineScreen):
                 "level": "info",
                 "worker": None,
                 "events_per_s": round(run.per_s, 1),
+                "acknowledged_per_s": round(run.acknowledged_per_s, 1),
                 "acknowledged": run.acknowledged,
                 "dead_lettered": run.dead_lettered,
                 "lag": run.lag,
                 "lags": run.lags(),
+                "lag_unknown": run.lag_unknown,
+                "held_back": run.held_back,
+                "held_back_s": None if run.held_back_s is None else round(run.held_back_s, 1),
                 "restarts": run.restarts,
                 "remaining_s": None if left is None else round(left, 1),
             }

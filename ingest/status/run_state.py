@@ -1,7 +1,15 @@
 """The visible state of a run, computed from its events: workers, partitions, rates and what remains.
 
-`now` is in seconds of one monotonic clock. Rates are of messages read, smoothed over some seconds; progress to the end
-is counted in committed offsets.
+Rules
+1. `now` is in seconds of one monotonic clock.
+2. There are two rates, smoothed over some seconds: of messages read, and of rows that Arize acknowledged. The second
+   counts a row again that was sent again.
+3. `acknowledged` and `dead_lettered` count messages whose commit is confirmed, since the first report of each
+   partition. Progress to the end is counted in committed offsets.
+4. Lag is counted to the end of the run, if it has one, else to the newest high watermark that is known: the worker's,
+   as of its last fetch, or the supervisor's. A lag that is not known is None, never 0.
+5. `held_back` is the part of the lag that an open transaction keeps from being read.
+6. Of a process that has ended nothing is left but why, and how often it was started again.
 """
 
 import math
@@ -9,7 +17,7 @@ from dataclasses import dataclass, field
 
 from ingest import events
 from ingest.events import Event
-from ingest.records import PartitionProgress
+from ingest.records import PartitionEnd, PartitionProgress
 
 SMOOTHED_OVER_S = 5.0
 
@@ -52,11 +60,23 @@ class WorkerView:
     uploads_limit: int | None = None
     rss_bytes: int = 0
     rate: Rate = field(default_factory=Rate)
+    acknowledged_rows: int = 0  # by its process
+    acknowledged_rate: Rate = field(default_factory=Rate)
+
+    def begin(self, event: events.WorkerStarted, now: float) -> None:
+        """A process has started; it counts from 0."""
+        self.pid, self.partitions = event.pid, event.partitions
+        self.acknowledged_rows = 0
+        self.state, self.since = "starting", now
 
 
 @dataclass(slots=True)
 class PartitionView:
-    """One partition. `first` is where the run began to read it, `until` where the run ends."""
+    """One partition. `first` is where the run began to read it, `until` where the run ends.
+
+    `end` is what the supervisor was last answered; `held_back_s` is for how many seconds it has seen the last stable
+    offset stand still, None if no message is behind it.
+    """
 
     topic: str
     partition: int
@@ -65,6 +85,8 @@ class PartitionView:
     progress: PartitionProgress | None = None
     acknowledged_before: int = 0
     dead_lettered_before: int = 0
+    end: PartitionEnd | None = None
+    held_back_s: float | None = None
     rate: Rate = field(default_factory=Rate)
 
     @property
@@ -75,9 +97,16 @@ class PartitionView:
     @property
     def lag(self) -> int | None:
         """Offsets to the end (of the run, if it has one); None before it is known."""
-        if self.until is not None:
-            return max(self.until - self.next_offset, 0)
-        return self.progress.lag if self.progress is not None and self.progress.end_offset >= 0 else None
+        end_offset = self.until
+        if end_offset is None:
+            fetched = -1 if self.progress is None else self.progress.end_offset
+            end_offset = fetched if self.end is None else max(self.end.end_offset, fetched)
+        return max(end_offset - self.next_offset, 0) if end_offset >= 0 else None
+
+    @property
+    def held_back(self) -> int:
+        """Offsets of the lag that are behind an open transaction, as far as is known."""
+        return 0 if self.end is None else self.end.held_back(self.next_offset, self.until)
 
 
 class RunState:
@@ -99,17 +128,15 @@ class RunState:
             case events.DrainStarted(topic=None):
                 self.draining = True
             case events.PartitionsAdded(worker=int(index)):
-                worker = self._worker(index)
-                worker.partitions = tuple(sorted({*worker.partitions, *event.partitions}))
-                for partition in event.partitions:
-                    key = event.topic, partition
-                    self.partitions.setdefault(key, PartitionView(event.topic, partition, first=0, until=None))
+                self._added(self._worker(index), event)
             case events.Progress(worker=int(index)):
                 self._progress(self._worker(index), event, now)
+            case events.PartitionEnds():
+                self._ends(event)
+            case events.UploadAcknowledged(worker=int(index)):
+                self._worker(index).acknowledged_rows += event.rows
             case events.WorkerStarted(worker=int(index)):
-                worker = self._worker(index)
-                worker.pid, worker.partitions = event.pid, event.partitions
-                worker.state, worker.since = "starting", now
+                self._worker(index).begin(event, now)
             case events.Event(worker=int(index)):
                 self._ended(self._worker(index), event, now)
             case _:
@@ -138,8 +165,23 @@ class RunState:
         """Offsets to the end, over all partitions for which it is known."""
         return sum(self.lags().values())
 
+    @property
+    def lag_unknown(self) -> int:
+        """The number of partitions whose lag is not known: they are not in `lag`."""
+        return sum(view.lag is None for view in self.partitions.values())
+
+    @property
+    def held_back(self) -> int:
+        """Offsets of the lag that are behind open transactions."""
+        return sum(view.held_back for view in self.partitions.values())
+
+    @property
+    def held_back_s(self) -> float | None:
+        """The longest time for which this run has seen messages behind the same open transaction; None without."""
+        return max((view.held_back_s or 0.0 for view in self.partitions.values() if view.held_back), default=None)
+
     def lags(self) -> dict[str, int]:
-        """`lag` by topic."""
+        """`lag` by topic, without the partitions where it is not known."""
         lags = dict.fromkeys(self.topics, 0)
         for (topic, _), view in self.partitions.items():
             lags[topic] = lags.get(topic, 0) + (view.lag or 0)
@@ -156,8 +198,13 @@ class RunState:
         return sum(worker.rate.per_s for worker in self.workers.values())
 
     @property
+    def acknowledged_per_s(self) -> float:
+        """Rows acknowledged per second, by all workers."""
+        return sum(worker.acknowledged_rate.per_s for worker in self.workers.values())
+
+    @property
     def restarts(self) -> int:
-        """How many times workers were started again."""
+        """How many times a worker was to be started again."""
         return sum(worker.restarts for worker in self.workers.values())
 
     def done_of(self) -> tuple[int, int] | None:
@@ -169,9 +216,9 @@ class RunState:
         return max(done, 0), sum(max((view.until or 0) - view.first, 0) for view in views)
 
     def remaining_s(self, now: float) -> float | None:
-        """Seconds until the end at the mean rate so far; None without an end or a rate."""
+        """Seconds until the end at the mean rate so far; None without an end or a rate, or if a transaction decides."""
         of = self.done_of()
-        if of is None or self.started_at is None or of[0] <= 0:
+        if of is None or self.started_at is None or of[0] <= 0 or self.held_back:
             return None
         return (of[1] - of[0]) * (now - self.started_at) / of[0]
 
@@ -188,11 +235,24 @@ class RunState:
             first = event.next_offsets.get(partition, 0)
             self.partitions[topic, partition] = PartitionView(topic, partition, first, until)
 
+    def _added(self, worker: WorkerView, event: events.PartitionsAdded) -> None:
+        worker.partitions = tuple(sorted({*worker.partitions, *event.partitions}))
+        for partition in event.partitions:
+            key = event.topic, partition
+            self.partitions.setdefault(key, PartitionView(event.topic, partition, first=0, until=None))
+
+    def _ends(self, event: events.PartitionEnds) -> None:
+        for partition, end_offset in event.end_offsets.items():
+            if view := self.partitions.get((event.topic, partition)):
+                view.end = PartitionEnd(event.stable_offsets[partition], end_offset)
+                view.held_back_s = event.held_back_s.get(partition)
+
     def _progress(self, worker: WorkerView, event: events.Progress, now: float) -> None:
         worker.state = event.state
         worker.uploads_in_flight, worker.uploads_limit = event.uploads_in_flight, event.uploads_limit
         worker.rss_bytes = event.rss_bytes
         worker.rate.take(sum(progress.consumed for progress in event.partitions.values()), now)
+        worker.acknowledged_rate.take(worker.acknowledged_rows, now)
         for partition, progress in event.partitions.items():
             fresh = PartitionView(worker.topic, partition, progress.next_offset, None)
             view = self.partitions.setdefault((worker.topic, partition), fresh)
@@ -222,6 +282,9 @@ class RunState:
         worker.since = now
         worker.uploads_in_flight, worker.uploads_limit = 0, None
         worker.rate.stop()
+        worker.acknowledged_rate.stop()
+        if not isinstance(event, events.WorkerHung | events.WorkerFailed):  # the process still runs
+            worker.pid, worker.rss_bytes = None, 0
         for partition in worker.partitions:
             if view := self.partitions.get((worker.topic, partition)):
                 view.rate.stop()

@@ -128,7 +128,7 @@ def _workers(run: RunState, views: Sequence[WorkerView], now: float) -> Table:
     if several:
         table.add_column("topic", max_width=LONGEST_NAME, no_wrap=True)
     table.add_column("state", min_width=9, no_wrap=several)
-    for name in ("partitions", "pid", "for", "restarts", "events/s", "in flight", "memory"):
+    for name in ("partitions", "pid", "for", "restarts", "read/s", "in flight", "memory"):
         table.add_column(name, justify="right", no_wrap=several)
     for view in views:
         style = "red" if view.state in TROUBLED else STATES.get(view.state, "")
@@ -157,7 +157,7 @@ def _partitions(run: RunState, views: Sequence[PartitionView], blocks: int, name
         table.add_column("committed", justify="right", min_width=9)
         table.add_column("position", justify="right", min_width=9)
         table.add_column("lag", justify="right", min_width=8)
-        table.add_column("ev/s", justify="right", min_width=6, style="dim")
+        table.add_column("read/s", justify="right", min_width=6, style="dim")
     for row in range(rows):
         cells: list[str] = []
         for column in columns:
@@ -182,9 +182,11 @@ def _totals(run: RunState) -> Text:
     text = Text()
     text.append(run.topics[0] if len(run.topics) == 1 else f"{len(run.topics)} topics", style="bold")
     text.append(
-        f"  {formatting.count(run.per_s)} events/s  {formatting.count(run.acknowledged)} acknowledged  "
-        f"{formatting.count(run.dead_lettered)} dead-lettered  lag {formatting.count(run.lag)}"
+        f"  {formatting.count(run.per_s)} read/s  {formatting.count(run.acknowledged_per_s)} acknowledged/s  "
+        f"{formatting.count(run.acknowledged)} acknowledged and committed  "
+        f"{formatting.count(run.dead_lettered)} dead-lettered  {formatting.lag(run.lag, run.lag_unknown)}"
     )
+    text.append(formatting.held_back(run.held_back, run.held_back_s), style="yellow")
     if run.draining:
         text.append("  draining", style="yellow")
     return text

@@ -10,19 +10,34 @@
    partition, those with the least distance between them become one: then other messages lie in them, too.
 4. A message counts as consumed each time it is read. What a killed worker read in its last half second isn't reported,
    so at least the settled messages count as consumed.
+5. After `UploadNotStored` Arize has nothing of the batch: a crash repeats nothing of it, until `UploadStarted` comes
+   for it again.
+6. If Kafka has another committed offset than the one it last confirmed to this run, somebody else has committed. Only
+   after a worker was lost may it be higher by that worker's own last commit, whose confirmation never came. Then the
+   counts in Kafka are not this run's, and the workers' last reports are used instead.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ingest.accounting.run_account import PartitionAccount
-from ingest.events import Committed, Event, Progress, UploadStarted, WorkerStarted
+from ingest.events import Committed, Event, Progress, UploadNotStored, UploadStarted, WorkerStarted
 from ingest.pipeline.offsets.checkpoint import Checkpoint
-from ingest.records import NOTHING, Counts, PartitionProgress, Span
+from ingest.records import NOTHING, Counts, PartitionEnd, PartitionProgress, Span
 from ingest.supervisor.duplicates import merged
 
 # If one route is held up for days, the others go on above the committed offset, and their spans stay uncommitted.
 _MOST_UNCOMMITTED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where the partitions begin (low watermarks) and end now, and where the run was to end, if it has an end."""
+
+    lows: Mapping[int, int] = field(default_factory=dict)
+    ends: Mapping[int, PartitionEnd] = field(default_factory=dict)
+    until: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -32,9 +47,38 @@ class _PartitionLedger:
     uncommitted: list[Span] = field(default_factory=list)  # sent, and not yet below the committed offset
     committed: int = -1
     confirmed: int | None = None  # the next offset that Kafka last confirmed in this run
+    confirmed_counts: Counts | None = None
+    lost: bool = False  # since then a worker was lost, and perhaps the confirmation of its last commit
     duplicates: list[Span] = field(default_factory=list)  # Arize may have these twice
     consumed_before: int = 0  # by earlier processes
     latest: PartitionProgress | None = None
+
+    def reported(self, progress: PartitionProgress) -> None:
+        """The worker has reported how far it is."""
+        self.latest = progress
+        self.committed = max(self.committed, progress.next_offset)
+
+    def process_started(self) -> None:
+        """A process begins to read; somebody may have moved the group back since."""
+        self.committed = -1
+        self.process_ended()
+
+    def sent(self, span: Span) -> None:
+        """Arize may have these from now on."""
+        self.uncommitted.append(span)
+        if len(self.uncommitted) > _MOST_UNCOMMITTED:
+            self.uncommitted = merged(self.uncommitted)
+
+    def not_stored(self, span: Span) -> None:
+        """Arize has nothing of them. If they were merged with others they stay: the range is too large then."""
+        with suppress(ValueError):
+            self.uncommitted.remove(span)
+
+    def commit_confirmed(self, next_offset: int, counts: Counts | None) -> None:
+        """Kafka has confirmed a commit."""
+        self.committed = max(self.committed, next_offset)
+        self.confirmed, self.confirmed_counts, self.lost = next_offset, counts, False
+        self.uncommitted = [span for span in self.uncommitted if span.next_offset > next_offset]
 
     def process_ended(self) -> None:
         """The next process counts `consumed` from 0 again; everything else of the last report stays true."""
@@ -54,32 +98,39 @@ class Ledger:
         match event:
             case Progress(partitions=partitions):
                 for partition, progress in partitions.items():
-                    ledger = self._of(partition)
-                    ledger.latest = progress
-                    ledger.committed = max(ledger.committed, progress.next_offset)
-            case UploadStarted(spans=spans):
+                    self._of(partition).reported(progress)
+            case UploadStarted(spans=spans) | UploadNotStored(spans=spans):
                 for span in spans:
                     ledger = self._of(span.partition)
-                    ledger.uncommitted.append(span)
-                    if len(ledger.uncommitted) > _MOST_UNCOMMITTED:
-                        ledger.uncommitted = merged(ledger.uncommitted)
+                    (ledger.sent if isinstance(event, UploadStarted) else ledger.not_stored)(span)
             case Committed(next_offsets=next_offsets):
                 for partition, next_offset in next_offsets.items():
-                    ledger = self._of(partition)
-                    ledger.committed = max(ledger.committed, next_offset)
-                    ledger.confirmed = next_offset
-                    ledger.uncommitted = [span for span in ledger.uncommitted if span.next_offset > next_offset]
+                    self._of(partition).commit_confirmed(next_offset, event.counts.get(partition))
             case WorkerStarted(partitions=assigned):
                 for partition in assigned:
-                    ledger = self._of(partition)
-                    ledger.committed = -1  # somebody may have moved the group back
-                    ledger.process_ended()
+                    self._of(partition).process_started()
             case _:
                 pass
 
     def confirmed(self) -> dict[int, int]:
         """The next offset that Kafka last confirmed in this run, by partition."""
         return {p: ledger.confirmed for p, ledger in self._partitions.items() if ledger.confirmed is not None}
+
+    def foreign_commits(self, found: Mapping[int, Checkpoint | None]) -> dict[int, int | None]:
+        """The partitions where Kafka has `found` a commit that is not this run's, and its next offset: rule 6."""
+        foreign: dict[int, int | None] = {}
+        for partition, ledger in self._partitions.items():
+            if ledger.confirmed is None or partition not in found:
+                continue
+            mark = found[partition]
+            if mark is None or mark.next_offset < ledger.confirmed:
+                foreign[partition] = None if mark is None else mark.next_offset
+            elif not ledger.lost and (
+                mark.next_offset > ledger.confirmed
+                or (ledger.confirmed_counts is not None and mark.counts != ledger.confirmed_counts)
+            ):
+                foreign[partition] = mark.next_offset
+        return foreign
 
     def worker_finished(self, partitions: tuple[int, ...]) -> None:
         """The worker of `partitions` exited with everything committed: nothing can be sent twice."""
@@ -96,6 +147,7 @@ class Ledger:
             remaining = (_above(span, ledger.committed) for span in ledger.uncommitted)
             ranges = merged(span for span in remaining if span is not None)
             ledger.duplicates = merged([*ledger.duplicates, *ranges])
+            ledger.lost = True
             possible += ranges
         self.worker_finished(partitions)
         return tuple(possible)
@@ -105,31 +157,35 @@ class Ledger:
         partitions: tuple[int, ...],
         start: Mapping[int, Checkpoint | None],
         end: Mapping[int, Checkpoint | None] | None,
-        marks: Mapping[int, tuple[int, int]],
+        bounds: Bounds,
     ) -> tuple[PartitionAccount, ...]:
         """One account per partition.
 
-        `start` and `end` are what was committed at the start and at the end (`end` is None if Kafka can't be asked),
-        `marks` the (low, end) watermarks that lag is counted to.
+        `start` and `end` are what was committed at the start and at the end (`end` is None if Kafka can't be asked).
+        Lag is counted to the end of the run if it has one, else to that of the partition.
         """
+        foreign = {} if end is None else self.foreign_commits(end)
         return tuple(
             self._settle(
                 partition,
                 start=start[partition],
                 end=self._last_report(partition, start[partition])
-                if end is None or (end[partition] is None and self._of(partition).confirmed is not None)
+                if end is None or partition in foreign
                 else end[partition],
-                marks=marks.get(partition),
+                bounds=bounds,
+                foreign=partition in foreign,
             )
             for partition in partitions
         )
 
     def _settle(
-        self, partition: int, *, start: Checkpoint | None, end: Checkpoint | None, marks: tuple[int, int] | None
+        self, partition: int, *, start: Checkpoint | None, end: Checkpoint | None, bounds: Bounds, foreign: bool
     ) -> PartitionAccount:
         ledger = self._of(partition)
-        counts = _settled(end) - _settled(start)
-        low, end_offset = marks if marks is not None else (0, -1)
+        counts = (_settled(end) - _settled(start)).positive()
+        now = bounds.ends.get(partition)
+        end_offset = bounds.until.get(partition, -1 if now is None else now.end_offset)
+        low = bounds.lows.get(partition, 0)
         reached = low if end is None else max(end.next_offset, low)
         return PartitionAccount(
             partition=partition,
@@ -137,8 +193,11 @@ class Ledger:
             counts=counts,
             next_offset=None if end is None else end.next_offset,
             end_offset=end_offset,
-            lag=max(end_offset - reached, 0) if end_offset >= 0 else 0,
+            stable_offset=-1 if now is None else now.stable_offset,
+            lag=max(end_offset - reached, 0) if end_offset >= 0 else None,
+            held_back=None if now is None else now.held_back(reached, end_offset),
             possible_duplicates=tuple(ledger.duplicates),
+            foreign_commit=foreign,
         )
 
     def _last_report(self, partition: int, start: Checkpoint | None) -> Checkpoint | None:

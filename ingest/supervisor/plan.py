@@ -2,12 +2,13 @@
 
 1. All faults of the configuration are reported before Kafka is asked, and all partitions that Kafka does not have
    before a worker exists; each time over all topics.
-2. The end offsets of a run that has an end are read once, so that a restarted worker has the same ones.
+2. The end offsets of a run that has an end are read once, so that a restarted worker has the same ones. They are the
+   high watermarks: messages behind a transaction that is open now belong to the run, which waits for its end.
 """
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ingest.accounting.files import AccountStore, knows_topic, recorded_progress
@@ -16,10 +17,11 @@ from ingest.config.sections import Kafka
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, FatalError
 from ingest.pipeline.kafka import metadata
+from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, choose_starts
 from ingest.pipeline.kafka.topic_guard import explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
-from ingest.records import TopicShape
+from ingest.records import PartitionEnd, TopicShape
 from ingest.supervisor import partition_sets
 
 _A = TypeVar("_A")
@@ -44,10 +46,10 @@ class ConfiguredTopic:
 class TopicPlan:
     """One topic of a run, as it was found at the start or has become since.
 
-    `watermarks` are low watermark and end offset, `committed` is what was committed at the start, `end_offsets` are
-    where the run ends, if it has an end; each by partition. `existing` is how many partitions the topic has.
-    `named_by` is the setting that names the partitions, so that no others are read; "" if all are read. `resumed` are
-    the partitions without a usable commit, for which somebody has chosen where to go on.
+    `watermarks` are low watermark and last stable offset, `ends` where the partitions ended, `committed` is what was
+    committed at the start, `end_offsets` are where the run ends, if it has an end; each by partition. `existing` is how
+    many partitions the topic has. `named_by` is the setting that names the partitions, so that no others are read; ""
+    if all are read. `resumed` are the partitions without a usable commit, for which somebody has chosen where to go on.
     """
 
     settings: TopicConfig
@@ -59,6 +61,7 @@ class TopicPlan:
     existing: int = 0
     named_by: str = ""
     resumed: tuple[int, ...] = ()
+    ends: Mapping[int, PartitionEnd] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:
@@ -156,8 +159,9 @@ def plan_topics(
     for one, all_partitions, partitions in chosen:
         kafka = one.settings.kafka
         shape = TopicShape(metadata.topic_id(kafka), all_partitions)
+        committed = metadata.committed_progress(kafka, partitions)  # before the ends: they can't be behind it
         watermarks = metadata.watermarks(kafka, partitions)
-        committed = metadata.committed_progress(kafka, partitions)
+        ends = partition_ends(kafka, partitions)
         recorded, then = recorded_progress(account, kafka, shape, committed)
         begins = choose_starts(
             kafka,
@@ -183,11 +187,12 @@ def plan_topics(
             partitions=partitions,
             watermarks=watermarks,
             committed={p: resumed_marks.get(p) if p in begins else mark for p, mark in committed.items()},
-            end_offsets={partition: end for partition, (_, end) in watermarks.items()} if until_end else None,
+            end_offsets={partition: end.end_offset for partition, end in ends.items()} if until_end else None,
             start_plan=start_plan,
             existing=len(all_partitions),
             named_by="" if one.partitions is None else one.setting,
             resumed=resumed,
+            ends=ends,
         )
         found.append(
             replace(plan, start_plan=replace(start_plan, topic_partitions=plan.confirmed_partitions(confirmed={})))

@@ -3,7 +3,7 @@
 1. The forkserver starts first, before any Kafka client: it forks, and a client doesn't survive that.
 2. Faults of the partitions, the topics or the brokers end the run here, before a worker exists.
 3. The account compares what Kafka has committed at the start with what it has at the end. A run that had an end and did
-   not commit up to it is not done, even if its workers exited with 0.
+   not commit up to it is not done, even if its workers exited with 0. The commits are asked for before the ends.
 4. Each topic has an account of its own, and the run has one exit code.
 5. Commits that Kafka confirms are written to the account's files as they come, and the possible duplicates of a former
    run before the first worker starts. A run that ends by an exception writes no end: the next one recognizes that.
@@ -23,13 +23,17 @@ from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
 from ingest.config.templates import has_placeholders
 from ingest.errors import ExitCode, FatalError
-from ingest.events import Emit, Event, Notice, SupervisorStarted
+from ingest.events import Emit, Event, ForeignCommit, Notice, SupervisorStarted
 from ingest.pipeline.kafka import metadata
+from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.records import PartitionEnd
 from ingest.status import formatting
 from ingest.supervisor import partition_sets, process
+from ingest.supervisor.ends import EndsOfTopics
 from ingest.supervisor.growth import PartitionGrowth
+from ingest.supervisor.ledger import Bounds
 from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
 from ingest.supervisor.signals import SignalQueue
 from ingest.supervisor.supervisor import Supervisor
@@ -79,6 +83,9 @@ def run(
 
     def tick_all() -> None:
         growth.poll(time.monotonic())
+        hanging = ends.poll(time.monotonic())
+        if hanging and not supervisor.stopping:  # a second stop would kill the workers
+            supervisor.stop(hanging)
         writer.tick()
         tick()
 
@@ -96,6 +103,8 @@ def run(
         ends=until_end,
     )
     growth = PartitionGrowth(plans, supervisor, emit_and_record, time.monotonic())
+    limit_s = metadata.longest_transaction_s(settings.kafka) if until_end else None
+    ends = EndsOfTopics(plans, supervisor.ledgers, emit_and_record, time.monotonic(), longest_transaction_s=limit_s)
     loop(supervisor, tick_all)
     accounts = _accounts(plans.values(), supervisor, writer, started, emit)
     writer.end()
@@ -156,6 +165,7 @@ def _announce(
                 partitions=plan.partitions,
                 next_offsets=plan.start_offsets(),
                 end_offsets=plan.end_offsets,
+                stable_offsets={partition: end.stable_offset for partition, end in plan.ends.items()},
             )
         )
         first += workers
@@ -196,7 +206,9 @@ def _accounts(
         for plan, account in zip(plans, accounts, strict=True):
             if unfinished := _unfinished(plan, account):
                 where = f"partitions {formatting.partitions(unfinished)} of {plan.topic}"
-                emit(Notice(text=f"{where} are not committed up to their end; start again to go on"))
+                held_back = sum(row.held_back or 0 for row in account.partitions)
+                behind = f" ({formatting.amount(held_back, 'offset')} behind open transactions)" if held_back else ""
+                emit(Notice(text=f"{where} are not committed up to their end{behind}; start again to go on"))
                 code = ExitCode.DRAIN_DEADLINE
     return tuple(replace(account, exit_code=code) for account in accounts)
 
@@ -206,26 +218,33 @@ def _account(plan: TopicPlan, supervisor: Supervisor, writer: AccountWriter, sta
     start = dict(plan.committed)
     ledger = supervisor.ledgers[kafka.topic]
     end: Mapping[int, Checkpoint | None] | None = None
-    marks: Mapping[int, tuple[int, int]] = {}
+    lows: Mapping[int, int] = {}
+    ends: Mapping[int, PartitionEnd] = {}
     try:
         if not plan.named_by:  # partitions that were added at the very end have a lag, and nobody has read them
             partitions = tuple(sorted({*partitions, *metadata.topic_partitions(kafka)}))
             start |= dict.fromkeys(set(partitions) - set(start))
-        marks = metadata.watermarks(kafka, partitions)
         end = metadata.committed_progress(kafka, partitions)
         writer.committed_at_end(kafka.topic, kafka.group, end, metadata.topic_id(kafka))
+        lows = {partition: low for partition, (low, _) in metadata.watermarks(kafka, partitions).items()}
+        ends = partition_ends(kafka, partitions)
     except FatalError as error:
-        emit(Notice(text=f"Kafka can't be asked, so the account has the workers' last reports: {error}"))
-    if plan.end_offsets is not None:
-        marks = {p: (marks.get(p, (0, 0))[0], plan.end_offsets.get(p, marks.get(p, (0, 0))[1])) for p in partitions}
+        missing = (
+            "the account has the workers' last reports" if end is None else "the account lacks the partitions' ends"
+        )
+        emit(Notice(text=f"Kafka can't be asked, so {missing}: {error}"))
+    foreign = {} if end is None else ledger.foreign_commits(end)
+    if foreign:
+        committed = {partition: ledger.confirmed()[partition] for partition in foreign}
+        emit(ForeignCommit(topic=kafka.topic, group=kafka.group, committed=committed, found=foreign))
     return RunAccount(
         topic=kafka.topic,
         group=kafka.group,
         exit_code=supervisor.exit_code,
         ran_s=time.monotonic() - started,
         crashes=supervisor.crashes[kafka.topic],
-        exact=end is not None and not any(end[p] is None for p in ledger.confirmed()),
-        partitions=ledger.settle(partitions, start, end, marks),
+        exact=end is not None and not foreign,
+        partitions=ledger.settle(partitions, start, end, Bounds(lows, ends, plan.end_offsets or {})),
     )
 
 

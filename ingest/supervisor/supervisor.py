@@ -105,6 +105,11 @@ class Supervisor:
         return all(slot.process is None and slot.start_at is None for slot in self._slots)
 
     @property
+    def stopping(self) -> bool:
+        """Whether a stop was requested."""
+        return self._stopped_at is not None
+
+    @property
     def exit_code(self) -> ExitCode:
         """The exit code of the run: rule 7."""
         return min(self._codes, key=_TELLING.index)

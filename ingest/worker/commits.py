@@ -45,6 +45,11 @@ class Commits:
         return bool(self.committer.outstanding or self.committer.unconfirmed(self._checkpoints()))
 
     @property
+    def unconfirmed(self) -> tuple[int, ...]:
+        """The partitions of which something is settled that Kafka has not confirmed."""
+        return tuple(sorted(self.committer.unconfirmed(self._checkpoints())))
+
+    @property
     def held_up(self) -> bool:
         """As many acknowledged batches wait for their commit as may, and there is a commit to wait for.
 

@@ -238,8 +238,15 @@ class _Worker:
             raise self._reading.halt
         self._columns.report(now, last=True)
         self._progress.report(now, loops=self._loops, state="done")
-        unacknowledged = sum(tracker.messages_in_hand for tracker in self._trackers.values())
-        self._emit(events.WorkerFinished(exit_code=code, unacknowledged=unacknowledged))
+        self._emit(
+            events.WorkerFinished(
+                exit_code=code,
+                unacknowledged=sum(tracker.messages_in_hand for tracker in self._trackers.values()),
+                consumed=sum(self._reading.read.values()),
+                unconfirmed_partitions=self._commits.unconfirmed,
+                suspended_routes=self._reading.suspended_routes,
+            )
+        )
         return code
 
     def commit_what_is_acknowledged(self) -> None:

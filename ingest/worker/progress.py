@@ -9,7 +9,7 @@ from ingest.pipeline.delivery.deliveries import Deliveries
 from ingest.pipeline.kafka.consumer import PartitionConsumer
 from ingest.pipeline.offsets.committer import Committer
 from ingest.pipeline.offsets.tracker import PartitionTracker
-from ingest.records import Counts, PartitionProgress
+from ingest.records import PartitionProgress
 
 EVERY_S = 0.5
 
@@ -38,14 +38,18 @@ class ProgressReporter:
         self._emit = emit
         self._process = psutil.Process()
         self._reported_at = float("-inf")
+        self._reported = 0  # how many partitions
 
     def due(self, now: float) -> bool:
-        """It is time for the next report."""
-        return now - self._reported_at >= EVERY_S
+        """It is time for the next report.
+
+        A partition is reported before its first commit: whoever counts from the first report on misses nothing.
+        """
+        return now - self._reported_at >= EVERY_S or len(self._trackers) != self._reported
 
     def report(self, now: float, *, loops: int, state: str) -> None:
         """Emit the progress of all partitions. `now` is in monotonic seconds."""
-        self._reported_at = now
+        self._reported_at, self._reported = now, len(self._trackers)
         self._emit(
             Progress(
                 loops=loops,
@@ -60,10 +64,12 @@ class ProgressReporter:
     def _of(self, partition: int) -> PartitionProgress:
         committed = self._committer.stored(partition)
         position = self._trackers[partition].position
+        end_offset = self._consumer.end_offset(partition)
         return PartitionProgress(
             next_offset=committed.next_offset if committed is not None else position,
             position=position,
-            end_offset=max(self._consumer.end_offset(partition), position),
+            # A position can be past the end of a moment ago; before the first fetch nothing is known.
+            end_offset=max(end_offset, position) if end_offset >= 0 else -1,
             consumed=self._read.get(partition, 0),
-            counts=committed.counts if committed is not None else Counts(),
+            counts=(committed if committed is not None else self._trackers[partition].checkpoint()).counts,
         )

@@ -37,6 +37,7 @@ _ACCOUNT = RunAccount(
             counts=_COUNTS,
             next_offset=1218,
             end_offset=1218,
+            stable_offset=1218,
             lag=0,
             possible_duplicates=(_SPAN,),
         ),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from ingest import events
 from ingest.events import Event
 from ingest.status.lines import event_name
+from ingest.status.plain import SUMMARY_S
 from scripts.pages.markdown import NOTICE, code, paragraphs, table, text, type_in_words
 
 _INTRO = """\
@@ -24,6 +25,21 @@ _HEAD = (
 )
 
 
+_SUMMARY = (
+    ("events_per_s", "number", "messages read a second"),
+    ("acknowledged_per_s", "number", "rows that Arize acknowledged a second; one that was sent again counts again"),
+    ("acknowledged", "integer", "messages of this run that are acknowledged, and whose commit is confirmed"),
+    ("dead_lettered", "integer", "messages of this run that are dead letters, and whose commit is confirmed"),
+    ("lag", "integer", "offsets to the ends, of the partitions whose end is known"),
+    ("lags", "object of integers", "the same by topic"),
+    ("lag_unknown", "integer", "partitions whose end is not known: `lag` does not count them"),
+    ("held_back", "integer", "of `lag`, the offsets that are behind open transactions"),
+    ("held_back_s", "number or null", "seconds for which this run has seen the oldest of these transactions open"),
+    ("restarts", "integer", "how many times a worker was to be started again"),
+    ("remaining_s", "number or null", "seconds to the end at the mean rate so far; null if nobody can tell"),
+)
+
+
 def page() -> str:
     """The page."""
     found = [
@@ -37,6 +53,8 @@ def page() -> str:
         found += [f"{paragraph}\n" for paragraph in paragraphs(kind)]
         if rows := [row for row in fields(kind) if row[0] != "worker"]:
             found.append(_fields_table(rows))
+    found += [f"## summary\n\nLevel: `info`\n\nThe state of the run, every {SUMMARY_S:.0f} s.\n"]
+    found.append(table(("field", "type", "what it is"), ((code(name), kind, words) for name, kind, words in _SUMMARY)))
     found += ["## Objects in fields\n"]
     for inner in _objects():
         found += [f"### {inner.__name__}\n", *(f"{paragraph}\n" for paragraph in paragraphs(inner))]

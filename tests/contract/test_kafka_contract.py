@@ -20,6 +20,9 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from ingest.config.sections import Kafka
+from ingest.pipeline.kafka.end_offsets import EndWatch, partition_ends
+from ingest.records import PartitionEnd
 from ingest.sandbox.kafka import EmbeddedKafka
 from ingest.sandbox.produce import create_topic
 
@@ -270,3 +273,20 @@ def test_a_paused_partition_gives_nothing_until_it_is_resumed(cluster: Cluster, 
         messages = take_until(consumer, has(KafkaError._PARTITION_EOF))
         assert [message.offset() for message in messages if message.error() is None] == list(range(5))
         assert {message.partition() for message in messages} == {0}
+
+
+def test_both_ends_of_partitions_without_transactions_are_the_same(cluster: Cluster, name: str) -> None:
+    cluster.create(name, 2)
+    put(cluster, name, 7)
+    kafka = Kafka(brokers=cluster.bootstrap, topic=name)
+    expected = {0: PartitionEnd(7, 7), 1: PartitionEnd(0, 0)}
+    assert partition_ends(kafka, [0, 1]) == expected
+    watch = EndWatch(kafka)
+    deadline_s = time.monotonic() + WITHIN_S
+    found = None
+    while not found:
+        assert time.monotonic() < deadline_s
+        if not watch.asking:
+            watch.ask([0, 1])
+        found = watch.take_answer()
+    assert found == expected

@@ -34,3 +34,18 @@ def transaction(main: Rig, partition: int, sequences: Iterable[int], *, commit: 
     if commit:
         grown[list(offsets)] = list(offsets.values())
     main.truth.offsets[partition] = grown
+
+
+def begun(main: Rig, sequences: Iterable[int], *, name: str, timeout_s: float = 600.0, partition: int = 0) -> Producer:
+    """An open transaction with the generator's events, which the caller ends; the truth learns nothing of it.
+
+    If nobody ends it, the coordinator aborts it after `timeout_s`.
+    """
+    options = {"bootstrap.servers": main.kafka.brokers, "transactional.id": name, "log_level": 0}
+    producer = Producer({**options, "transaction.timeout.ms": int(timeout_s * 1000)})
+    producer.init_transactions(WITHIN_S)
+    producer.begin_transaction()
+    for sequence in sequences:
+        producer.produce(main.kafka.topic, main.generator.event(partition, sequence), partition=partition)
+    producer.flush(WITHIN_S)
+    return producer

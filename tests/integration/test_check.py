@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from ingest.errors import ExitCode
 from tests.harness.rig import Rig
+from tests.harness.transactions import transaction
 
 
 def check(main: Rig, *arguments: str, code: int = 0, environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -124,3 +125,11 @@ def test_an_account_that_can_not_be_kept_is_a_warning(rig: Callable[..., Rig]) -
     (main.directory / "account").write_text("not a directory")
     main.write_settings({})
     assert check(main)["account"] == "warning"
+
+
+def test_a_partition_of_control_records_is_not_called_read(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    transaction(main, 0, range(50), commit=False, name=f"{main.kafka.topic}-aborted")
+    main.until(lambda: main.ends() == {0: 51})
+    main.write_settings({})
+    assert check(main)["read"] == "unchecked"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from ingest.errors import ExitCode
 from ingest.sandbox.fault_injection import Fault
@@ -340,3 +340,22 @@ def test_a_batch_that_is_too_large_is_halved_until_it_fits(rig: Callable[..., Ri
     assert main.findings() == []
     assert main.endpoint.stats()["answers"] == {"200": 4, "413": 3}
     assert not list(Path(main.dead_letters).glob("*.jsonl"))
+
+
+def test_a_list_of_dead_letters_names_what_it_could_not_read(
+    rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
+    main = rig(partitions=1)
+    name = topic(1)
+    main.write_settings({"dead_letters": {**NO_LIMIT, "topic": name}})
+    producer = Producer({"bootstrap.servers": main.kafka.brokers, "transactional.id": name, "log_level": 0})
+    producer.init_transactions(60)
+    producer.begin_transaction()
+    for _ in range(5):
+        producer.produce(name, b"not ours", partition=0)
+    producer.flush(60)
+    found = dead_letters(main, "list")
+    assert found["dead_letters"] == 0
+    assert found["store"] == f"dead-letter topic {name} (without 5 offsets behind an open transaction)"
+    producer.abort_transaction(60)
+    main.until(lambda: dead_letters(main, "list")["store"] == f"dead-letter topic {name}")

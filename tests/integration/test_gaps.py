@@ -1,6 +1,7 @@
 """Offsets with gaps: aborted transactions, control records, compaction, deleted records. Each event comes once."""
 
 import itertools
+import signal
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,7 @@ from confluent_kafka import Producer
 
 from ingest.errors import ExitCode
 from tests.harness.rig import COMPACTED, Rig
-from tests.harness.transactions import transaction
+from tests.harness.transactions import begun, transaction
 
 WITHIN_S = 60.0
 
@@ -34,28 +35,57 @@ def test_aborted_transactions_never_arrive_and_control_records_at_the_end_are_co
     assert main.committed_at(1) == ends[1]
 
 
-def test_an_open_transaction_is_not_waited_for_and_not_passed(rig: Callable[..., Rig]) -> None:
+def test_a_run_with_an_end_waits_for_an_open_transaction_and_delivers_what_is_behind_it(
+    rig: Callable[..., Rig],
+) -> None:
     main = rig(partitions=1)
     transaction(main, 0, range(100), commit=True, name=f"{main.kafka.topic}-first")
-    left_open = Producer(
-        {"bootstrap.servers": main.kafka.brokers, "transactional.id": f"{main.kafka.topic}-open", "log_level": 0}
-    )
-    left_open.init_transactions(WITHIN_S)
-    left_open.begin_transaction()
-    left_open.produce(main.kafka.topic, main.generator.event(0, 100), partition=0)
-    left_open.flush(WITHIN_S)
+    left_open = begun(main, [100], name=f"{main.kafka.topic}-open")
     transaction(main, 0, range(101, 200), commit=True, name=f"{main.kafka.topic}-after")
     main.until(lambda: main.ends() == {0: 101})
-    assert main.start().wait() == ExitCode.DONE
-    assert main.committed_at(0) == 101
-    assert main.findings() == []
-    assert main.evidence.stored_rows == 100
+    run = main.start()
+    run.until(lambda: main.committed_at(0) == 101)
+    waiting = run.until_event("partition_ends", held_back_s={"0": 0.0})
+    assert (waiting["stable_offsets"], waiting["end_offsets"]) == ({"0": 101}, {"0": 202})
+    assert run.running
+    assert main.stored == 100
     left_open.commit_transaction(WITHIN_S)
-    main.until(lambda: main.ends() == {0: 203})
     main.truth.offsets[0][100] = 101
-    assert main.start().wait() == ExitCode.DONE
-    assert main.findings() == []
+    assert run.wait() == ExitCode.DONE
+    assert main.findings(done=False) == []  # the marker of the commit lies behind the end of the run
     assert main.evidence.stored_rows == 200
+    assert (run.account["totals"]["lag"], run.account["totals"]["held_back"]) == (0, 0)
+
+
+def test_a_hanging_transaction_is_waited_for_until_the_broker_aborts_it(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    transaction(main, 0, range(100), commit=True, name=f"{main.kafka.topic}-first")
+    begun(main, range(100, 170), name=f"{main.kafka.topic}-hanging", timeout_s=5)
+    main.truth.offsets[0] = np.append(main.truth.offsets[0], np.full(70, -1, np.int64))
+    run = main.start()
+    assert run.wait() == ExitCode.DONE  # the coordinator looks for such a one every 10 s
+    assert main.committed_at(0) == 171
+    assert main.findings(done=False) == []
+    assert main.evidence.stored_rows == 100
+
+
+def test_a_run_that_is_stopped_while_it_waits_for_a_transaction_does_not_claim_to_be_done(
+    rig: Callable[..., Rig],
+) -> None:
+    main = rig(partitions=1)
+    transaction(main, 0, range(100), commit=True, name=f"{main.kafka.topic}-first")
+    begun(main, range(100, 170), name=f"{main.kafka.topic}-open")
+    run = main.start()
+    started = run.until_event("supervisor_started")
+    assert (started["end_offsets"], started["stable_offsets"]) == ({"0": 171}, {"0": 101})
+    run.until(lambda: main.committed_at(0) == 101)
+    run.signal(signal.SIGTERM)
+    assert run.wait() == ExitCode.DRAIN_DEADLINE
+    (row,) = run.account["partitions"]
+    assert (row["lag"], row["held_back"], row["stable_offset"], row["end_offset"]) == (70, 70, 101, 171)
+    notices = [event["text"] for event in run.all("notice")]
+    assert any("not committed up to their end (70 offsets behind open transactions)" in text for text in notices)
+    assert main.findings(done=False) == []
 
 
 def test_gaps_of_compaction_are_committed_past(rig: Callable[..., Rig]) -> None:

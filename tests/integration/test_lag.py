@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from ingest.errors import ExitCode
 from tests.harness.rig import Rig
+from tests.harness.transactions import begun
 
 WITHIN_S = 60.0
 HOUR_MS = 3_600_000
@@ -109,3 +110,44 @@ def test_an_unknown_topic_and_unreachable_brokers_exit_with_the_code_for_kafka(r
     main.write_settings({})
     assert "no-such-topic" in lag(main, "--topic", "no-such-topic", code=ExitCode.KAFKA)["error"]
     assert "--brokers" not in lag(main, "--brokers", "127.0.0.1:1", code=ExitCode.KAFKA)["error"]
+
+
+def test_what_is_behind_an_open_transaction_is_lag_and_named_everywhere(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(100)
+    assert main.start().wait() == ExitCode.DONE
+    before_ms = int(time.time() * 1000)
+    left_open = begun(main, range(100, 170), name=f"{main.kafka.topic}-open")
+    found = lag(main)
+    (row,) = found["partitions"]
+    assert (found["lag"], found["held_back"]) == (70, 70)
+    assert (row["stable_offset"], row["end_offset"], row["oldest_age_s"]) == (100, 170, None)
+    assert row["held_back_since_ms"] >= before_ms - 1_000
+    assert "open transaction, first message 20" in main.command.run("lag").stdout
+    checked = main.command.run("check").stdout
+    assert "70 offsets to read, 70 of it behind an open transaction" in checked
+    assert "read one message" in checked
+    debugged = main.command.run("debug", "--partition", "0").stdout
+    assert "offset 100 begins an open transaction: 70 offsets can't be read before it ends" in debugged
+    audited = json.loads(main.command.run("audit", "--json").stdout)
+    (row,) = audited["topics"][0]["partitions"]
+    assert (row["stable_offset"], row["end_offset"], audited["verified"]) == (100, 170, True)
+    left_open.abort_transaction(WITHIN_S)
+    main.until(lambda: main.ends() == {0: 171})
+    (row,) = lag(main)["partitions"]
+    assert (row["lag"], row["held_back"], row["no_message"]) == (71, 0, True)
+    assert "no message in the lag" in main.command.run("lag").stdout
+
+
+def test_lag_of_a_topic_that_is_deleted_while_it_is_watched_is_not_0(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(100)
+    main.write_settings({})
+    with main.command.started("lag", "--watch", "--json") as watching:
+        assert watching.stdout is not None
+        assert json.loads(watching.stdout.readline())["lag"] == 100
+        admin = AdminClient({"bootstrap.servers": main.kafka.brokers})
+        admin.delete_topics([main.kafka.topic])[main.kafka.topic].result(WITHIN_S)
+        lines = [json.loads(line) for line in watching.stdout]
+        assert watching.wait(WITHIN_S) == ExitCode.KAFKA
+    assert {line["lag"] for line in lines} <= {100}

@@ -51,7 +51,7 @@ def test_messages_removed_by_retention_halt_their_partition_and_the_range_is_nam
     run = main.start(workers=2)
     assert run.wait() == ExitCode.EXPIRED
     (failed,) = run.all("worker_failed")
-    assert f"{main.kafka.topic} partition 0: retention removed offsets 200 to 320" in failed["error"]
+    assert f"{main.kafka.topic} partition 0: offsets 200 to 320 are no longer in the log" in failed["error"]
     assert main.committed_at(0) == 200
     assert main.committed_at(1) == 400  # the other worker has gone on to its end
 
@@ -82,7 +82,7 @@ def test_a_slow_reader_that_retention_overtakes_halts(rig: Callable[..., Rig]) -
     assert run.wait() == ExitCode.EXPIRED
     committed = main.committed_at(0)
     assert committed is not None
-    assert f"retention removed offsets {committed} to 39999" in run.all("worker_failed")[0]["error"]
+    assert f"offsets {committed} to 39999 are no longer in the log" in run.all("worker_failed")[0]["error"]
     assert main.evidence.duplicates == 0
     main.evidence.update()
     assert main.evidence.stored[0].tolist() == [1] * committed  # what it had read is delivered, though it is gone

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.records import Chunk, Counts, PartitionProgress
+from ingest.records import Chunk, Counts, PartitionEnd, PartitionProgress
 from tests.harness.messages import FakeMessage
 
 
@@ -41,14 +41,25 @@ def test_nothing_is_copied_when_all_of_it_lies_before_the_ends() -> None:
     assert whole.up_to({0: 2, 1: 6}) == (whole, [])
 
 
-def test_lag_is_what_lies_between_commit_and_end() -> None:
-    def lag(next_offset: int, end: int) -> int:
+def test_lag_is_what_lies_between_commit_and_end_and_nothing_is_claimed_without_an_end() -> None:
+    def lag(next_offset: int, end: int) -> int | None:
         return PartitionProgress(next_offset, next_offset, end, 0, Counts()).lag
 
     assert lag(10, 25) == 15
     assert lag(25, 25) == 0
     assert lag(25, 10) == 0
-    assert lag(25, -1) == 0
+    assert lag(25, -1) is None
+
+
+def test_an_open_transaction_holds_back_what_lies_between_the_two_ends() -> None:
+    end = PartitionEnd(stable_offset=100, end_offset=170)
+    assert end.held_back(40) == 70
+    assert end.held_back(100) == 70
+    assert end.held_back(101) == 0, "who is past it knows that the transaction has ended"
+    assert end.held_back(40, until=150) == 50
+    assert end.held_back(40, until=90) == 0
+    assert end.held_back(40, until=500) == 70
+    assert PartitionEnd(100, 100).held_back(40) == 0
 
 
 COUNTS = st.builds(Counts, *[st.integers(0, 100)] * len(dataclasses.fields(Counts)))

@@ -24,6 +24,7 @@ def as_json(topics: Sequence[TopicAudit], at: datetime) -> dict[str, Any]:
     return {
         "time": lines.timestamp(at),
         "exact": not any(topic.alarms for topic in topics),
+        "verified": not any(topic.alarms or topic.unverified for topic in topics),
         "topics": [
             {
                 "topic": topic.topic,
@@ -41,6 +42,7 @@ def _partition(found: PartitionAudit) -> dict[str, Any]:
         "partition": found.partition,
         "committed_next_offset": found.committed_next_offset,
         "low_offset": found.low_offset,
+        "stable_offset": found.stable_offset,
         "end_offset": found.end_offset,
         "total": None if found.total is None else _totals(found.total),
         "hours": [{"hour": name, **_totals(each)} for name, each in found.hours.items()],
@@ -119,4 +121,13 @@ def sentences(topic: TopicAudit) -> Iterator[str]:
                 f"Arize may hold up to {formatting.amount(span.count, 'message')} twice; {_CAUSES[row.cause]} at "
                 f"{lines.timestamp(row.at)}"
             )
-    yield f"{topic.topic}: does not add up" if topic.alarms else f"{topic.topic}: everything adds up"
+    yield f"{topic.topic}: {_conclusion(topic)}"
+
+
+def _conclusion(topic: TopicAudit) -> str:
+    if topic.alarms:
+        return "does not add up"
+    if not topic.unverified:
+        return "everything adds up"
+    which = formatting.names("partition", [formatting.partitions(topic.unverified)])
+    return f"nothing contradicts, but not everything of {which} can be verified: see the table"

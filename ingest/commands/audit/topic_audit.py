@@ -25,6 +25,7 @@ from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, FatalError
 from ingest.pipeline.kafka import metadata
+from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.start_offset import StartPlan
 from ingest.pipeline.kafka.topic_guard import explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
@@ -56,7 +57,10 @@ class OffsetTotals:
 
 @dataclass(slots=True)
 class PartitionAudit:
-    """One partition: totals (None if the account has no two rows of it), totals by hour, and Kafka's offsets."""
+    """One partition: totals (None if the account has no two rows of it), totals by hour, and Kafka's offsets.
+
+    `end_offset` is the high watermark, `stable_offset` the last stable offset; both are -1 if the partition is gone.
+    """
 
     partition: int
     total: OffsetTotals | None
@@ -64,6 +68,7 @@ class PartitionAudit:
     committed_next_offset: int | None
     low_offset: int
     end_offset: int
+    stable_offset: int
     possible_duplicates: list[PossibleDuplicates]
 
 
@@ -80,6 +85,16 @@ class TopicAudit:
     def alarms(self) -> list[Finding]:
         """The findings that do not add up."""
         return [finding for finding in self.findings if finding.level == "alarm"]
+
+    @property
+    def unverified(self) -> list[int]:
+        """The partitions without an account, or with gaps that the log no longer shows, though messages were there."""
+        return [
+            found.partition
+            for found in self.partitions
+            if (found.total is None and found.committed_next_offset is not None)
+            or (found.total is not None and found.total.status == "unverifiable")
+        ]
 
 
 def audit(settings: Sequence[TopicConfig], *, hours: float | None, dead_letters: bool) -> list[TopicAudit]:
@@ -130,7 +145,9 @@ def _topic(settings: TopicConfig, lines: Sequence[Line], since: float | None, *,
         raise
     topic_id = metadata.topic_id(kafka)
     partitions = sorted({*existing, *rows})
-    now = KafkaState(metadata.committed_progress(kafka, existing), metadata.watermarks(kafka, existing))
+    committed = metadata.committed_progress(kafka, existing)  # before the ends, so that it can't be past them
+    bounds, ends = metadata.watermarks(kafka, existing), partition_ends(kafka, existing)
+    now = KafkaState(committed, {p: (low, ends[p].end_offset) for p, (low, _) in bounds.items()})
     histories = {
         partition: follow(
             [*within(rows[partition], since), _kafka_now(kafka, partition, now.committed.get(partition), topic_id)]
@@ -153,6 +170,7 @@ def _topic(settings: TopicConfig, lines: Sequence[Line], since: float | None, *,
                 committed_next_offset=None if mark is None else mark.next_offset,
                 low_offset=low,
                 end_offset=end,
+                stable_offset=ends[partition].stable_offset if partition in ends else -1,
                 possible_duplicates=duplicates.get(partition, []),
             )
         )

@@ -18,10 +18,11 @@ from ingest.pipeline.kafka.client import (
     KafkaException,
     TopicCollection,
 )
+from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.peek import first_messages
 from ingest.pipeline.kafka.start_offset import choose_starts, resume_after_gap
 from ingest.pipeline.offsets.checkpoint import Checkpoint
-from ingest.records import TopicShape
+from ingest.records import PartitionEnd, TopicShape
 from ingest.status import formatting
 from ingest.supervisor import partition_sets, plan
 
@@ -68,19 +69,23 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Ite
     yield from _workers(settings, chosen)
     bounds: Mapping[int, tuple[int, int]] = {}
     committed: Mapping[int, Checkpoint | None] = {}
-    try:
-        bounds = metadata.watermarks(kafka, chosen)
-    except FatalError as refused:
-        yield failed("read", f"{refused}. The partition's leader must be reachable", refused.exit_code, kafka.topic)
-    try:
+    ends: Mapping[int, PartitionEnd] = {}
+    try:  # before the ends: a running supervisor's commits can't be past them then
         committed = metadata.committed_progress(kafka, chosen)
     except FatalError as refused:
         yield failed("group", str(refused), refused.exit_code, kafka.topic)
+    try:
+        bounds = metadata.watermarks(kafka, chosen)
+        ends = partition_ends(kafka, chosen)
+    except FatalError as refused:
+        yield failed("read", f"{refused}. The partition's leader must be reachable", refused.exit_code, kafka.topic)
     if bounds:
         yield _read(kafka, bounds)
     yield from _rights(kafka, known=bool(committed))
-    if bounds and committed:
-        yield from _starts(kafka, TopicShape(metadata.topic_id(kafka), existing), committed, bounds, files)
+    if ends and committed:
+        yield from _starts(
+            kafka, TopicShape(metadata.topic_id(kafka), existing), committed, files, bounds=bounds, ends=ends
+        )
 
 
 def _workers(settings: TopicConfig, chosen: Sequence[int]) -> Iterator[CheckResult]:
@@ -112,7 +117,11 @@ def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> CheckResult:
             "their leaders at the addresses that the brokers advertise (advertised.listeners)?"
         )
         return failed("read", text, ExitCode.KAFKA, kafka.topic)
-    return ok("read", f"read one message from each of {formatting.amount(len(filled), 'partition')}", kafka.topic)
+    readable = sum(peeked.message is not None for peeked in answers.values())
+    if not readable:
+        text = "the partitions hold no message that can be read now: only a message would prove the right to READ"
+        return unchecked("read", text, kafka.topic)
+    return ok("read", f"read one message from each of {formatting.amount(readable, 'partition')}", kafka.topic)
 
 
 def _rights(kafka: Kafka, *, known: bool) -> Iterator[CheckResult]:
@@ -152,7 +161,11 @@ def _rights(kafka: Kafka, *, known: bool) -> Iterator[CheckResult]:
         )
         yield failed("group", text, ExitCode.KAFKA, kafka.topic)
     elif known:
-        yield ok("group", f"the commits of group {kafka.group} can be read, and it has no other members", kafka.topic)
+        text = (
+            f"the commits of group {kafka.group} can be read, and it has no subscribed members; another supervisor "
+            "under this group would not show here"
+        )
+        yield ok("group", text, kafka.topic)
 
 
 def _ask(ask: Callable[[], _T]) -> _T | None:
@@ -167,8 +180,10 @@ def _starts(
     kafka: Kafka,
     shape: TopicShape,
     committed: Mapping[int, Checkpoint | None],
-    bounds: Mapping[int, tuple[int, int]],
     files: AccountStore,
+    *,
+    bounds: Mapping[int, tuple[int, int]],
+    ends: Mapping[int, PartitionEnd],
 ) -> Iterator[CheckResult]:
     try:
         record, then = recorded_progress(files, kafka, shape, committed)
@@ -179,25 +194,27 @@ def _starts(
     except FatalError as halt:
         yield failed("start", str(halt), halt.exit_code, kafka.topic)
         return
-    behind, fresh = 0, len(begins)
+    behind, held_back, fresh = 0, 0, len(begins)
     wrong = False
     for partition, found in committed.items():
         mark = begins.get(partition, found)
         offset = bounds[partition][0] if mark is None else mark.next_offset
         try:
-            resume_at = resume_after_gap(kafka, partition, offset, bounds[partition])
+            resume_at = resume_after_gap(kafka, partition, offset, (bounds[partition][0], ends[partition].end_offset))
         except FatalError as halt:
             wrong = True
             yield failed("start", str(halt), halt.exit_code, kafka.topic)
             continue
-        behind += bounds[partition][1] - resume_at
+        behind += ends[partition].end_offset - resume_at
+        held_back += ends[partition].held_back(resume_at)
         if resume_at > offset:
             text = (
-                f"retention removed offsets {offset} to {resume_at - 1} of partition {partition} before they were read"
+                f"offsets {offset} to {resume_at - 1} of partition {partition} are no longer in the log (retention, or "
+                "deleted records): those of their messages that were not settled are lost"
             )
             yield warning("start", text, kafka.topic)
     if not wrong:
-        text = f"{formatting.count(behind)} offsets to read"
+        text = f"{formatting.count(behind)} offsets to read{formatting.held_back(held_back, None)}"
         if fresh:
             added = sum(begins[p] is None for p in begins) if kafka.start == "latest" else 0
             text += (

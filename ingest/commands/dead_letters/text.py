@@ -98,7 +98,7 @@ def result_lines(result: ReplayResult, store: str) -> Iterator[str]:
     selected = formatting.amount(result.selected, "dead letter")
     if result.dry_run:
         yield f"dry run, nothing was sent: {selected} selected in {store}"
-        yield f"  {result.replayed:>11,}  would be delivered to {target}"
+        yield f"  {result.replayed:>11,}  would be sent to {target}"
     else:
         yield f"{selected} selected in {store}"
         yield f"  {result.replayed:>11,}  delivered to {target}, and no longer listed"

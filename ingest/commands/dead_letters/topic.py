@@ -15,8 +15,10 @@ from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.dead_letters import topic as names
 from ingest.pipeline.kafka import consumer, metadata
+from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record, confirmed
 from ingest.pipeline.kafka.reread import refetch
+from ingest.status import formatting
 
 _POLL_S = 0.5
 _SILENCE_S = 60.0
@@ -29,15 +31,21 @@ class TopicStore:
     def __init__(self, kafka: Kafka, topic: str) -> None:
         self._kafka = kafka.with_topic(topic).with_group(f"ingest-dead-letters-{secrets.token_hex(4)}")
         self._producer = ConfirmedProducer(kafka)
+        self._held_back = 0  # offsets behind open transactions, when it was read
 
     @property
     def name(self) -> str:
-        """The topic's name in printed text."""
-        return f"dead-letter topic {self._kafka.topic}"
+        """The topic's name in printed text, and what of it could not be read."""
+        name = f"dead-letter topic {self._kafka.topic}"
+        if not self._held_back:
+            return name
+        return f"{name} (without {formatting.amount(self._held_back, 'offset')} behind an open transaction)"
 
     def index(self) -> list[IndexEntry]:
-        """Every dead letter up to the current end offsets. Raises FatalError (exit code KAFKA)."""
+        """Every dead letter that can be read up to the current ends. Raises FatalError (exit code KAFKA)."""
         bounds = metadata.watermarks(self._kafka, metadata.topic_partitions(self._kafka))
+        ends = partition_ends(self._kafka, bounds)
+        self._held_back = sum(ends[partition].held_back(end) for partition, (_, end) in bounds.items())
         open_ends = {partition: end for partition, (low, end) in bounds.items() if low < end}
         entries: list[IndexEntry] = []
         marks: list[ReplayMark] = []

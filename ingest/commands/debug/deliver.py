@@ -182,7 +182,7 @@ class GuardedCommits:
             reader.close()
         stored, faults = answers[0] if answers else ({}, problems[-1:] or [f"no answer within {_COMMIT_S:g} s"])
         if stored.get(self._partition, (None, ""))[0] != mark.next_offset:
-            return self._refused(dead_letters, f"Kafka did not accept the commit: {'; '.join(faults)}")
+            return self._refused(dead_letters, f"Kafka did not confirm the commit: {'; '.join(faults)}")
         self._expected = decode(mark.next_offset, encode(mark))
         return CommitTrace(
             dead_letters=dead_letters,

@@ -30,6 +30,7 @@ from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.kafka import consumer, metadata
+from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.start_offset import choose_starts, first_offset, partitions_at_last_commit, resume_after_gap
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.pipeline.offsets.tracker import PartitionTracker
@@ -119,6 +120,7 @@ class _DebugSession:
         committed = metadata.committed_progress(kafka, existing)
         found = committed[partition]
         bounds = metadata.watermarks(self._kafka, [partition])[partition]
+        end = partition_ends(self._kafka, [partition])[partition]
         at_time = metadata.offset_at(self._kafka, partition, wanted.number) if wanted.kind == "time" else None
         worker, by = first_offset(kafka, found, bounds)
         self._shape = TopicShape(metadata.topic_id(kafka), existing)
@@ -137,7 +139,7 @@ class _DebugSession:
             if partition in begins:
                 mark = begins[partition]
                 worker, by = (bounds[0], "earliest") if mark is None else (mark.next_offset, "latest")
-            worker = resume_after_gap(kafka, partition, worker, bounds)
+            worker = resume_after_gap(kafka, partition, worker, (bounds[0], end.end_offset))
         except FatalError as expired:
             lost = expired
         chosen = start_offset.resolve(wanted, kafka, partition, worker=worker, bounds=bounds, at_time=at_time)
@@ -155,10 +157,11 @@ class _DebugSession:
                 partition=partition,
                 partition_count=len(existing),
                 low_offset=bounds[0],
-                end_offset=bounds[1],
+                stable_offset=end.stable_offset,
+                end_offset=end.end_offset,
                 group=kafka.group,
                 committed_next_offset=None if found is None else found.next_offset,
-                lag=None if found is None else max(bounds[1] - found.next_offset, 0),
+                lag=None if found is None else max(end.end_offset - found.next_offset, 0),
                 acknowledged=0 if found is None else found.counts.acknowledged,
                 dead_lettered=0 if found is None else found.counts.dead_lettered,
                 settled_above=0 if found is None else sum(settled.counts.total for settled in found.ranges),
@@ -245,7 +248,7 @@ class _DebugSession:
                 tracker.advance(end)
                 last_answer = float("inf")  # from now on silence only means that there are no new messages
                 if not self._follow:
-                    return f"offset {end} is the end of the partition; --follow waits for new messages"
+                    return self._end_reached(end)
             if now - last_answer >= _SILENCE_S:
                 raise FatalError(
                     f"Kafka at {self._settings.kafka.brokers} has sent nothing of topic {self._settings.kafka.topic} "
@@ -253,6 +256,16 @@ class _DebugSession:
                     exit_code=ExitCode.KAFKA,
                 )
         return f"--limit is {self._limit}"
+
+    def _end_reached(self, offset: int) -> str:
+        """Why reading ends at `offset`: it is the last stable offset, and perhaps the end of the partition."""
+        held_back = partition_ends(self._kafka, [self._partition])[self._partition].held_back(offset)
+        if not held_back:
+            return f"offset {offset} is the end of the partition; --follow waits for new messages"
+        return (
+            f"offset {offset} begins an open transaction: {formatting.amount(held_back, 'offset')} can't be read "
+            "before it ends; --follow waits for it"
+        )
 
     def _stop_at_bad(self, letter: DeadLetter) -> None:
         if not self._debugger:
@@ -266,7 +279,7 @@ class _DebugSession:
     def _end(self, tracker: PartitionTracker, intake: TracedIntake, steps: Steps) -> None:
         kafka = self._settings.kafka
         found = metadata.committed_progress(kafka, [self._partition])[self._partition]
-        _, end = metadata.watermarks(self._kafka, [self._partition])[self._partition]
+        end = partition_ends(self._kafka, [self._partition])[self._partition].end_offset
         timings = [Timing(step=step, count=count, seconds=seconds) for step, (count, seconds) in steps.timings.items()]
         timings.insert(1, Timing(step="decode", count=intake.messages, seconds=intake.decode_s))
         self._output.write(

@@ -87,8 +87,8 @@ class Steps:
         commit = self._commits.settle(batches)
         self._output.write(commit)
         if not commit.committed:
-            repeated = "; a worker will send the rows of this batch again" if batches else ""
-            raise StopReading(f"nothing is committed{repeated}", ExitCode.DRAIN_DEADLINE)
+            repeated = "; unless it was stored, a worker sends the rows of this batch again" if batches else ""
+            raise StopReading(f"no commit is confirmed{repeated}", ExitCode.DRAIN_DEADLINE)
 
     def _add_time(self, step: str, count: int, seconds: float) -> None:
         earlier_count, earlier_seconds = self.timings.get(step, (0, 0.0))

@@ -75,6 +75,11 @@ class TextOutput:
         self._head(
             f"topic {start.topic}, partition {start.partition} of {start.partition_count}, Kafka at {start.brokers}"
         )
+        held_back = (
+            f", of which offsets from {start.stable_offset} on are behind an open transaction"
+            if start.stable_offset < start.end_offset
+            else ""
+        )
         log = (
             f"offsets {start.low_offset} to {start.end_offset - 1}" if start.end_offset > start.low_offset else "empty"
         )
@@ -98,7 +103,7 @@ class TextOutput:
             effects = "nothing is sent, nothing is committed"
         self._fields(
             {
-                "log": f"{log} (low watermark {start.low_offset}, end {start.end_offset})",
+                "log": f"{log} (low watermark {start.low_offset}, end {start.end_offset}{held_back})",
                 f"group {start.group}": group,
                 "reading from": f"{start.start_offset}: {start.start_reason}; at most {amount(start.limit, 'message')}",
                 "reading as": f"group {start.reading_group}, which commits nothing; group {start.group} is not joined",
@@ -121,7 +126,7 @@ class TextOutput:
         if seen.verdict == "rejected":
             self._print((f"  reason   {seen.reason}: {payload.escape(seen.detail)}", "red"))
         elif seen.verdict == "settled":
-            self._print(("  reason   an earlier process delivered it; it is skipped, as a worker would", ""))
+            self._print(("  reason   an earlier process has settled it; it is skipped, as a worker would", ""))
         elif seen.verdict == "filtered":
             self._print(("  reason   the configuration filters it out; it is counted and skipped", ""))
         elif seen.route:
@@ -179,7 +184,7 @@ class TextOutput:
     def _upload(self, upload: UploadTrace) -> None:
         self._print()
         good = upload.answer == "acknowledged"
-        text = f"Arize acknowledged {amount(upload.rows, 'row')}" if good else f"NOT DELIVERED: {upload.answer}"
+        text = f"Arize acknowledged {amount(upload.rows, 'row')}" if good else f"NOT ACKNOWLEDGED: {upload.answer}"
         self._print((text, "bold green" if good else "bold red"), (f" after {_ms(upload.seconds)}", ""))
         for text in (upload.detail, upload.worker_action):
             if text:
@@ -192,7 +197,7 @@ class TextOutput:
         if commit.committed:
             self._print((f"committed next offset {commit.next_offset}", "bold green"))
         else:
-            self._print((f"NOTHING COMMITTED: {commit.detail}", "bold red"))
+            self._print((f"NO CONFIRMED COMMIT: {commit.detail}", "bold red"))
 
     @_format.register
     def _note(self, note: Note) -> None:

@@ -16,8 +16,9 @@ MessageVerdict = Literal["accepted", "rejected", "settled", "filtered"]
 class TraceStart:
     """The state of the partition and its group, and where reading starts.
 
+    `end_offset` is the high watermark, `stable_offset` the last stable offset: later messages can't be read now.
     `committed_next_offset` is the group's, None without a commit. `settled_above` counts messages above it that an
-    earlier process delivered. `reading_group` is the group under which messages are read.
+    earlier process has settled. `reading_group` is the group under which messages are read.
     """
 
     brokers: str
@@ -25,6 +26,7 @@ class TraceStart:
     partition: int
     partition_count: int
     low_offset: int
+    stable_offset: int
     end_offset: int
     group: str
     committed_next_offset: int | None
@@ -53,7 +55,8 @@ class Cell:
 class MessageTrace:
     """One message: accepted with decoded `cells`, rejected with `reason` (a code) and `detail`, settled or filtered.
 
-    Settled means that an earlier process delivered it. `route` is the one it took, empty if there is only one.
+    Settled means that an earlier process has delivered it, dead-lettered it or passed it over. `route` is the one it
+    took, empty if there is only one.
     """
 
     message: KafkaMessage
@@ -123,7 +126,7 @@ class UploadTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitTrace:
-    """A commit: dead letters written, and the next offset that was committed, or in `detail` why it was not."""
+    """A commit: dead letters written, and the next offset that was committed, or in `detail` why none is confirmed."""
 
     dead_letters: int
     dead_letter_store: str

@@ -26,8 +26,11 @@ def lag(
       ingest lag --json | jq .oldest_age_s
 
     The command asks only Kafka. It does not join the group and does not disturb a running supervisor. Lag is counted in
-    offsets. "oldest" is the age of the oldest uncommitted message, "settled above" counts messages above the committed
-    offset that are already delivered, and "skipped" counts tombstones and filtered messages.
+    offsets up to the high watermark. "held back" is the part of it that is behind an open transaction: it can't be read
+    before that transaction ends. "no message in the lag" means that only control records, aborted transactions or gaps
+    of compaction can be read there now. "oldest" is the age of the oldest uncommitted message that can be read,
+    "settled above" counts messages above the committed offset that are already settled, and "skipped" counts tombstones
+    and filtered messages.
 
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka.
     """

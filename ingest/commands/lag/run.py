@@ -15,7 +15,7 @@ from ingest.config.resolve import TopicConfig
 from ingest.errors import ExitCode
 from ingest.status.console import BrokenPipeConsole
 
-WIDTH = 140  # characters of a table in a file or a pipe
+WIDTH = 160  # characters of a table in a file or a pipe
 REFRESH_S = 2.0
 
 

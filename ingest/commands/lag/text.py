@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.table import Table
 
@@ -21,6 +21,7 @@ def as_json(kafka: Kafka, rows: Sequence[PartitionLag], at: datetime) -> str:
             "topic": kafka.topic,
             "group": kafka.group,
             "lag": sum(row.lag for row in rows),
+            "held_back": sum(row.held_back for row in rows),
             "oldest_age_s": max(ages, default=None),
             "partitions": [dataclasses.asdict(row) for row in rows],
         },
@@ -36,6 +37,7 @@ def as_table(kafka: Kafka, rows: Sequence[PartitionLag]) -> Table:
         "committed",
         "end",
         "lag",
+        "held back",
         "oldest",
         "settled above",
         "acknowledged",
@@ -50,6 +52,7 @@ def as_table(kafka: Kafka, rows: Sequence[PartitionLag]) -> Table:
             "-" if row.committed_next_offset is None else str(row.committed_next_offset),
             str(row.end_offset),
             formatting.count(row.lag),
+            formatting.count(row.held_back),
             _age(row.oldest_age_s),
             formatting.count(row.settled_above),
             formatting.count(row.acknowledged),
@@ -63,6 +66,7 @@ def as_table(kafka: Kafka, rows: Sequence[PartitionLag]) -> Table:
         "",
         "",
         formatting.count(sum(row.lag for row in rows)),
+        formatting.count(sum(row.held_back for row in rows)),
         _age(max((row.oldest_age_s for row in rows if row.oldest_age_s is not None), default=None)),
         formatting.count(sum(row.settled_above for row in rows)),
         formatting.count(sum(row.acknowledged for row in rows)),
@@ -78,10 +82,23 @@ def _age(age_s: float | None) -> str:
 
 
 def _trouble(row: PartitionLag) -> str:
+    found = []
     if row.commit_invalid:
-        return "the committed offset is past the end: was the topic recreated?"
+        found.append("the committed offset is of another topic or past the end: was the topic recreated?")
     if row.expired_offsets:
-        return f"retention removed {formatting.amount(row.expired_offsets, 'offset')} before they were read"
-    if row.lag and row.oldest_age_s is None:
-        return "the age of the oldest message is unknown"
-    return ""
+        removed = formatting.amount(row.expired_offsets, "offset")
+        found.append(f"{removed} removed from the log before the commit")
+    if row.held_back:
+        found.append(f"open transaction{_since(row)}")
+    if row.no_message:
+        found.append("no message in the lag")
+    elif row.lag > row.held_back and row.oldest_age_s is None:
+        found.append("the age of the oldest message is unknown")
+    return "; ".join(found)
+
+
+def _since(row: PartitionLag) -> str:
+    if row.held_back_since_ms is None:
+        return ""
+    at = datetime.fromtimestamp(row.held_back_since_ms / 1000, UTC)
+    return f", first message {at:%Y-%m-%d %H:%M:%SZ}"

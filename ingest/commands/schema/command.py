@@ -45,7 +45,7 @@ def infer(
     The command reads the newest messages of each partition under a consumer group of its own that commits nothing.
     Nothing is sent, and a running supervisor is not disturbed. Each column is pinned to the type of most of its values.
     The comments show types, nulls, ranges of numbers and lengths of strings in the sample, and how many messages of the
-    sample would be delivered under the pinned types. Values themselves are only written with --examples. [schema] of
+    sample would be sent under the pinned types. Values themselves are only written with --examples. [schema] of
     the configuration is applied and repeated in the file.
 
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka.

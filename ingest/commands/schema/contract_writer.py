@@ -100,7 +100,7 @@ class ContractWriter:
         rejected = sum(result.rejected.values())
         yield (
             f"Under this contract {count(result.messages - rejected)} of {amount(result.messages, 'message')} would "
-            f"be delivered, {count(rejected)} would be dead letters{':' if rejected else '.'}"
+            f"be sent, {count(rejected)} would be dead letters{':' if rejected else '.'}"
         )
         for code, number in sorted(result.rejected.items(), key=lambda item: (-item[1], item[0])):
             yield f"  {code} {count(number)}"

@@ -86,11 +86,15 @@ def _head(config: TopicConfig, sample: Sample) -> Iterable[str]:
     at = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
     yield f"Inferred by ingest schema infer at {at}, topic {config.kafka.topic}:"
     messages, partitions = len(sample.messages), len(sample.ranges)
-    yield f"the newest {formatting.amount(messages, 'message')} of {formatting.amount(partitions, 'partition')}"
+    which = "" if sample.truncated else "the newest "  # what is missing then is newer
+    yield f"{which}{formatting.amount(messages, 'message')} of {formatting.amount(partitions, 'partition')}"
     for partition, (first, end) in sample.ranges.items():
         yield f"  partition {partition}: offsets {first} to {end - 1}"
     if any(route.section for route in config.routes):
         yield "[routes] assign messages to models; here all messages were decoded under [schema] alone."
+    if sample.held_back:
+        offsets = formatting.amount(sample.held_back, "newer offset")
+        yield f"Not in it: {offsets} behind open transactions, which can't be read before these end."
     if sample.truncated:
         yield f"The sample was truncated at {MOST_BYTES // 2**20} MiB; a smaller --sample covers all partitions evenly."
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.kafka import consumer, metadata
+from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.records import KafkaMessage
 
 MOST_BYTES = 256 * 2**20
@@ -25,14 +26,15 @@ _SILENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`messages` in the order of arrival; `ranges` has the first offset and the end offset of each partition.
+    """`messages` in the order of arrival; `ranges` has the first and the next offset of each partition's sample.
 
-    `truncated`: reading ended at `MOST_BYTES`.
+    `truncated`: reading ended at `MOST_BYTES`. `held_back`: newer offsets that are behind open transactions.
     """
 
     messages: Sequence[KafkaMessage]
     ranges: Mapping[int, tuple[int, int]]
     truncated: bool = False
+    held_back: int = 0
 
 
 def offsets_per_partition(bounds: Mapping[int, tuple[int, int]], wanted: int) -> dict[int, int]:
@@ -58,8 +60,10 @@ def read_sample(kafka: Kafka, partitions: Sequence[int], wanted: int, report: Ca
         partition: bounds[partition][1] - share for partition, share in offsets_per_partition(bounds, wanted).items()
     }
     ranges = {partition: (first, bounds[partition][1]) for partition, first in positions.items()}
+    ends = partition_ends(reading, partitions)
+    held_back = sum(ends[partition].held_back(end) for partition, (_, end) in bounds.items())
     if not positions:
-        return Sample((), ranges)
+        return Sample((), ranges, held_back=held_back)
     reader = consumer.PartitionConsumer(
         reading, tuple(positions), on_trouble=lambda text: report(f"Kafka: {text}"), on_committed=lambda *_: None
     )
@@ -68,7 +72,19 @@ def read_sample(kafka: Kafka, partitions: Sequence[int], wanted: int, report: Ca
         messages, truncated = _read(reader, kafka, ranges, wanted)
     finally:
         reader.close()
-    return Sample(messages, ranges, truncated)
+    return Sample(messages, sampled_ranges(messages, ranges, truncated=truncated), truncated, held_back)
+
+
+def sampled_ranges(
+    messages: Sequence[KafkaMessage], ranges: Mapping[int, tuple[int, int]], *, truncated: bool
+) -> dict[int, tuple[int, int]]:
+    """The ranges that were read: if reading ended early, those of the messages."""
+    if not truncated:
+        return dict(ranges)
+    offsets: dict[int, list[int]] = {}
+    for message in messages:
+        offsets.setdefault(message.partition() or 0, []).append(message.offset() or 0)
+    return {partition: (min(own), max(own) + 1) for partition, own in sorted(offsets.items())}
 
 
 def _read(

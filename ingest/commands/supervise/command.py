@@ -33,7 +33,10 @@ def supervise(
     workers: Workers = None,
     partitions: Partitions = None,
     until_end: Annotated[
-        bool, typer.Option("--until-end", help="Deliver up to the current end offsets, then exit.")
+        bool,
+        typer.Option(
+            "--until-end", help="Deliver up to the current end offsets, then exit; open transactions are waited for."
+        ),
     ] = False,
     resume_from: Annotated[
         ResumeFrom | None,

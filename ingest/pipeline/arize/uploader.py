@@ -110,7 +110,9 @@ class ArizeUploader:
                         "(or api_key_file) and ARIZE_SPACE_ID, then start again",
                         exit_code=ExitCode.CREDENTIALS,
                     ) from None
-                raise RetryableError("the key file has a new key; sending again with it", retry_after_s=0.0) from None
+                raise RetryableError(
+                    "the key file has a new key; sending again with it", retry_after_s=0.0, may_be_stored=False
+                ) from None
             except APIError as answered:
                 raise self._answered(answered, attempt, secrets) from None
             except transport.UnprovenError as unproven:
@@ -120,10 +122,14 @@ class ArizeUploader:
                     text = f"no complete answer within {self._config.arize.timeout_s:g} s ([arize] timeout_s)"
                 else:
                     text = failure_text(failed, secrets)
-                raise RetryableError(text, ambiguous=attempt.asked) from None
+                raise RetryableError(text, ambiguous=attempt.asked, may_be_stored=attempt.asked) from None
             except OSError as failed:
                 text = cleaned(str(failed.strerror or failed), secrets)
-                raise RetryableError(f"the batch can't be written or sent: {text}", ambiguous=attempt.asked) from None
+                raise RetryableError(
+                    f"the batch can't be written or sent: {text}",
+                    ambiguous=attempt.asked,
+                    may_be_stored=attempt.asked,
+                ) from None
         finally:
             transport.end()
 
@@ -162,7 +168,11 @@ class ArizeUploader:
         else:
             text = f"HTTP {status} {answer_text}".rstrip()
         return RetryableError(
-            text, status=status, retry_after_s=transport.retry_after_s(attempt.retry_after, time.time())
+            text,
+            status=status,
+            retry_after_s=transport.retry_after_s(attempt.retry_after, time.time()),
+            # Who redirects or is another address stores nothing; any other failure may come after the rows were taken.
+            may_be_stored=not (300 <= status < 400 or status in (404, 405, 410)),
         )
 
     def _key_rotated(self, used: SecretStr) -> bool:

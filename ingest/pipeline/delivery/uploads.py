@@ -13,6 +13,9 @@ Rules
    sends one request after the other, while the other batches go on; a retryable fault repeats one request. The batch is
    settled when each of its rows is acknowledged or refused: only then are its tickets released, so a crash before that
    repeats no more than the batch.
+6. `UploadStarted` says that from now on a crash may repeat the batch. If an attempt can't have stored anything (nothing
+   was sent, or the answer says so), and no earlier one may have, `UploadNotStored` takes that back, and the next
+   attempt begins with another `UploadStarted`.
 """
 
 import random
@@ -24,13 +27,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.errors import RejectedError, RetryableError
+from ingest.errors import FatalError, RejectedError, RetryableError
 from ingest.events import (
     Emit,
     Throttle,
     UploadAcknowledged,
     UploadBisecting,
     UploadConcurrencyReduced,
+    UploadNotStored,
     UploadRejected,
     UploadRetried,
     UploadStarted,
@@ -82,6 +86,8 @@ class _Upload:
     started_at: float = 0.0
     future: Future[None] | None = None
     retry_at: float = 0.0
+    may_be_stored: bool = False  # by an attempt that has ended
+    announced: bool = False  # by an `UploadStarted` that nothing has taken back
 
 
 class Uploads:
@@ -147,14 +153,6 @@ class Uploads:
             raise ValueError(f"{len(self._open)} batches are in flight already")
         table = batch.table()
         upload = _Upload(batch, table, table)
-        self._emit(
-            UploadStarted(
-                batch=batch.number,
-                rows=batch.rows,
-                bytes=batch.raw_bytes,
-                spans=batch.spans(),
-            )
-        )
         self._open.append(upload)
         self._submit(upload, now)
 
@@ -170,7 +168,10 @@ class Uploads:
             if upload.future is None:
                 continue
             if upload.future.done():
-                if not isinstance(upload.future.exception(), RetryableError | RejectedError | None):
+                failed = upload.future.exception()
+                if not isinstance(failed, RetryableError | RejectedError | None):
+                    if isinstance(failed, FatalError):
+                        self._not_stored(upload, failed)
                     halting = upload.future
                     continue
                 done = self._outcome(upload, upload.future, now)
@@ -200,26 +201,50 @@ class Uploads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, upload: _Upload, now: float) -> None:
+        if not upload.announced:
+            upload.announced = True
+            batch = upload.batch
+            self._emit(
+                UploadStarted(
+                    batch=batch.number,
+                    rows=batch.rows,
+                    bytes=batch.raw_bytes,
+                    spans=batch.spans(),
+                    attempt=upload.attempts + 1,
+                )
+            )
         upload.attempt = Attempt()
         upload.attempts += 1
         upload.started_at = now
         upload.future = self._pool.submit(self._send, upload.sending, upload.attempt, upload.batch.destination)
         upload.future.add_done_callback(lambda _: self._on_answer())
 
+    def _not_stored(self, upload: _Upload, failed: RetryableError | RejectedError | FatalError) -> None:
+        """Rule 6: an attempt has ended without an acknowledgement."""
+        if isinstance(failed, RetryableError) and failed.may_be_stored:
+            upload.may_be_stored = True
+        if upload.announced and not upload.may_be_stored:
+            upload.announced = False
+            batch = upload.batch
+            self._emit(UploadNotStored(batch=batch.number, rows=batch.rows, spans=batch.spans(), error=str(failed)))
+
     def _outcome(self, upload: _Upload, future: Future[None], now: float) -> SettledBatch | None:
         search = upload.bisect
         try:
             future.result()
         except RetryableError as fault:
+            self._not_stored(upload, fault)
             self._retry_later(upload, fault, now)
             return None
         except RejectedError as refused:
+            self._not_stored(upload, refused)
             self._unproven.settled(upload.batch.number)
             if search is None:
                 search = self._begin_bisect(upload, refused)
             else:
                 search.refused(refused)
         else:
+            upload.may_be_stored = True
             self._unproven.settled(upload.batch.number)
             self._measure_pace(upload, now)
             if search is None:
@@ -317,12 +342,13 @@ class Uploads:
         return settled
 
     def _report_acknowledged(self, upload: _Upload, rows: int, now: float) -> None:
+        answered_s = upload.attempt.answered_s  # the loop may take the answer later
         self._emit(
             UploadAcknowledged(
                 batch=upload.batch.number,
                 rows=rows,
                 attempts=upload.attempts,
-                last_attempt_s=now - upload.started_at,
+                last_attempt_s=now - upload.started_at if answered_s is None else answered_s,
             )
         )
 

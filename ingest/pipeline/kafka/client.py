@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from confluent_kafka import (
     OFFSET_INVALID,
     Consumer,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
@@ -21,7 +22,15 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, TopicDescription, TopicMetadata
+from confluent_kafka.admin import (
+    AclOperation,
+    AdminClient,
+    ConfigResource,
+    ListOffsetsResultInfo,
+    OffsetSpec,
+    TopicDescription,
+    TopicMetadata,
+)
 
 from ingest.config.credentials import Scrubber
 from ingest.config.sections import Kafka
@@ -34,9 +43,12 @@ __all__ = [
     "AdminClient",
     "ConfigResource",
     "Consumer",
+    "IsolationLevel",
     "KafkaError",
     "KafkaException",
+    "ListOffsetsResultInfo",
     "Message",
+    "OffsetSpec",
     "Producer",
     "TopicCollection",
     "TopicDescription",

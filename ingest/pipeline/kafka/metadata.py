@@ -38,6 +38,7 @@ _T = TypeVar("_T")
 _OPTIONAL_REQUEST_S = 5.0  # a start does without the answer if need be
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
 _FIRST_ANSWER_S = 15.0  # so that a wrong address is reported soon
+_LONGEST_TRANSACTION_MS = 900_000
 _ANSWER_S = 60.0  # a new broker may answer NOT_COORDINATOR while it creates the offsets topic
 
 
@@ -50,7 +51,7 @@ def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
     client_errors: list[str] = []
     consumer = client.consumer(kafka, 1, on_error=client_errors.append)
     try:
-        topic = _ask_until_answered(
+        topic = ask_until_answered(
             kafka,
             "its metadata",
             lambda: _topic(consumer, kafka.topic),
@@ -94,19 +95,29 @@ def topic_id(kafka: Kafka) -> str:
 
 
 def offsets_retention_s(kafka: Kafka) -> float | None:
-    """How long the brokers keep a committed offset (the smallest offsets.retention.minutes); None if unknown.
+    """How long the brokers keep a committed offset (the smallest offsets.retention.minutes); None if unknown."""
+    minutes = _broker_settings(kafka, "offsets.retention.minutes")
+    return min(minutes) * 60.0 if minutes else None
 
-    The answer requires the right to DESCRIBE_CONFIGS of the cluster.
+
+def longest_transaction_s(kafka: Kafka) -> float:
+    """How long the brokers let a transaction be open (the largest transaction.max.timeout.ms).
+
+    Kafka's default if they do not tell.
     """
+    return max(_broker_settings(kafka, "transaction.max.timeout.ms"), default=_LONGEST_TRANSACTION_MS) / 1000
+
+
+def _broker_settings(kafka: Kafka, name: str) -> list[int]:
+    """The value of a setting at each broker; empty if one does not tell: it takes DESCRIBE_CONFIGS of the cluster."""
     admin = client.admin(kafka)
     try:
         brokers = admin.describe_cluster(request_timeout=_OPTIONAL_REQUEST_S).result(2 * _OPTIONAL_REQUEST_S).nodes
         resources = [ConfigResource(ConfigResource.Type.BROKER, str(broker.id)) for broker in brokers]
         asked = admin.describe_configs(resources, request_timeout=_OPTIONAL_REQUEST_S) if resources else {}
-        minutes = [each.result(2 * _OPTIONAL_REQUEST_S)["offsets.retention.minutes"].value for each in asked.values()]
-        return min(int(each) for each in minutes) * 60.0 if minutes else None
+        return [int(each.result(2 * _OPTIONAL_REQUEST_S)[name].value) for each in asked.values()]
     except (KafkaException, TimeoutError, KeyError, TypeError, ValueError):
-        return None
+        return []
 
 
 def check_topic(kafka: Kafka, topic: str, setting: str) -> None:
@@ -165,7 +176,10 @@ def _cleanup_policy(admin: AdminClient, topic: str) -> str:
 
 
 def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """Low watermark and end offset of each partition. Raises FatalError (exit code KAFKA)."""
+    """Low watermark of each partition, and the end of what can be read now. Raises FatalError (exit code KAFKA).
+
+    That end is the last stable offset; `end_offsets.partition_ends` has the high watermark, too.
+    """
     consumer = client.consumer(kafka, 1)
     try:
         return watermarks_through(consumer, kafka, partitions)
@@ -190,7 +204,7 @@ def offset_at(kafka: Kafka, partition: int, timestamp_ms: int) -> int | None:
     consumer = client.consumer(kafka, 1)
     asked = [TopicPartition(kafka.topic, partition, timestamp_ms)]
     try:
-        (found,) = _ask_until_answered(
+        (found,) = ask_until_answered(
             kafka,
             f"the offset of a time in topic {kafka.topic} partition {partition}",
             lambda: _without_errors(consumer.offsets_for_times(asked, timeout=_REQUEST_S)),
@@ -203,7 +217,7 @@ def offset_at(kafka: Kafka, partition: int, timestamp_ms: int) -> int | None:
 def committed_through(consumer: Consumer, kafka: Kafka, partitions: Iterable[int]) -> dict[int, Checkpoint | None]:
     """As `committed_progress`, asked through the caller's consumer of this group."""
     asked = [TopicPartition(kafka.topic, partition) for partition in partitions]
-    answers = _ask_until_answered(
+    answers = ask_until_answered(
         kafka,
         f"the commits of group {kafka.group}",
         lambda: _without_errors(consumer.committed(asked, timeout=_REQUEST_S)),
@@ -223,7 +237,7 @@ def watermarks_through(consumer: Consumer, kafka: Kafka, partitions: Iterable[in
     found = {}
     for partition in partitions:
         asked = TopicPartition(kafka.topic, partition)
-        found[partition] = _ask_until_answered(
+        found[partition] = ask_until_answered(
             kafka,
             f"the offsets of topic {kafka.topic} partition {partition}",
             partial(watermarks_of, consumer, asked, _REQUEST_S),
@@ -232,7 +246,7 @@ def watermarks_through(consumer: Consumer, kafka: Kafka, partitions: Iterable[in
 
 
 def watermarks_of(consumer: Consumer, asked: TopicPartition, timeout_s: float) -> tuple[int, int]:
-    """Low watermark and end offset of one partition. Raises KafkaException."""
+    """Low watermark and last stable offset of one partition. Raises KafkaException."""
     # The library documents None for a time-out, its type hints don't.
     found = cast("tuple[int, int] | None", consumer.get_watermark_offsets(asked, timeout=timeout_s))
     if found is None:
@@ -240,7 +254,7 @@ def watermarks_of(consumer: Consumer, asked: TopicPartition, timeout_s: float) -
     return found
 
 
-def _ask_until_answered(
+def ask_until_answered(
     kafka: Kafka, what: str, ask: Callable[[], _T], *, limit_s: float = _ANSWER_S, client_errors: Sequence[str] = ()
 ) -> _T:
     """Ask until Kafka answers, for at most `limit_s`. Raises FatalError (exit code KAFKA).

@@ -16,7 +16,10 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """The first `message`, None if there is none up to the end; `out_of_range`: the log does not hold the offset."""
+    """The first `message`, None if there is none up to the last stable offset.
+
+    `out_of_range`: the log does not hold the offset.
+    """
 
     message: KafkaMessage | None = None
     out_of_range: bool = False

@@ -193,14 +193,15 @@ def resume_after_gap(kafka: Kafka, partition: int, offset: int, watermarks: tupl
     if offset > end:
         raise FatalError(
             f"topic {kafka.topic} partition {partition} ends at {end}, but group {kafka.group} is at {offset}: the "
-            "topic was recreated or truncated. Nothing was read. Check the topic, then move the group with "
-            "kafka-consumer-groups --reset-offsets",
+            "topic was recreated or truncated. Nothing is read from there, and nothing is committed. Check the topic, "
+            "then move the group with kafka-consumer-groups --reset-offsets",
             exit_code=ExitCode.EXPIRED,
         )
     if low > offset and kafka.on_expired == "stop":
         raise FatalError(
-            f"topic {kafka.topic} partition {partition}: retention removed offsets {offset} to {low - 1} before they "
-            'were read. To go on without them set [kafka] on_expired = "continue"',
+            f"topic {kafka.topic} partition {partition}: offsets {offset} to {low - 1} are no longer in the log "
+            "(retention, or deleted records), and those of their messages that were not settled are lost. To go on "
+            'without them set [kafka] on_expired = "continue"',
             exit_code=ExitCode.EXPIRED,
         )
     return max(low, offset)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ingest.accounting.files import AccountFiles, Line, NoAccount
 from ingest.accounting.rows import CommittedState, PossibleDuplicates, Row
 from ingest.accounting.writer import AccountWriter, TopicStart
-from ingest.events import AccountBlocked, Committed, DuplicatesPossible, Event, SupervisorStarted
+from ingest.events import AccountBlocked, Committed, DuplicatesPossible, Event, Notice, SupervisorStarted
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import Counts, Span
 
@@ -129,3 +129,26 @@ def test_no_account_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
     writer.end()
     assert emitted == []
     assert list(tmp_path.iterdir()) == []
+
+
+class Unreadable(Disk):
+    """Takes rows, but can't be read, nor made shorter."""
+
+    def newest_first(self) -> Iterator[Line]:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    def compact(self, at: datetime) -> None:  # noqa: ARG002
+        raise OSError(errno.EACCES, "Permission denied")
+
+
+def test_only_a_row_that_was_not_written_is_called_unwritten(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.disk = Unreadable(tmp_path)
+    scene.anew()
+    scene.begin(Checkpoint(10, Counts(10)))
+    scene.writer.tick()
+    assert not [event for event in scene.emitted if isinstance(event, AccountBlocked)]
+    read, shorter = (event.text for event in scene.emitted if isinstance(event, Notice))
+    assert "can't be read" in read
+    assert "not listed among the possible duplicates" in read
+    assert "can't be made shorter" in shorter

@@ -26,6 +26,7 @@ ONE_OF_EACH: list[Event] = [
     events.TimestampUnitDetected(worker=3, column="prediction_ts", unit="ms"),
     events.LateActuals(worker=3, rows=7, join_window_days=14),
     events.UploadStarted(worker=3, batch=1, rows=10, bytes=100, spans=(Span(0, 1, 2, 1),)),
+    events.UploadNotStored(worker=3, batch=1, rows=10, spans=(Span(0, 1, 2, 1),), error="HTTP 401"),
     events.UploadAcknowledged(worker=3, batch=1, rows=10, attempts=2, last_attempt_s=0.25),
     events.UploadRetried(worker=3, batch=1, rows=10, attempt=1, error="503", retry_in_s=2.0),
     events.UploadBisecting(worker=3, batch=1, rows=10, http_status=400, error="bad column"),
@@ -41,6 +42,9 @@ ONE_OF_EACH: list[Event] = [
     events.WorkerFailed(worker=3, exit_code=5, error="Arize refused the key"),
     events.WorkerFinished(worker=3, exit_code=0, unacknowledged=0),
     events.SupervisorStarted(topic="rides", group="g", workers=2, partitions=(0, 1)),
+    events.PartitionEnds(topic="rides", end_offsets={0: 170}, stable_offsets={0: 100}, held_back_s={0: 5.0}),
+    events.TransactionOpen(topic="rides", partition=0, stable_offset=100, held_back=70, held_back_s=61.0),
+    events.ForeignCommit(topic="rides", group="g", committed={0: 9, 1: 5}, found={0: 7, 1: None}),
     events.Notice(text="a plain sentence"),
     events.PartitionsAdded(worker=3, topic="rides", partitions=(4, 5)),
     events.PartitionsNotRead(topic="rides", partitions=(4, 5), reason="--partitions names others"),
@@ -99,8 +103,84 @@ def test_debug_events_are_shown_on_request() -> None:
 def test_sentences_say_what_to_know() -> None:
     said = {named(event): lines.sentence(event) for event in ONE_OF_EACH}
     assert said["WorkerExited"] == "pid 12 ended after 1 min 01 s: killed by SIGKILL"
-    assert "partitions 0-1 are read by nobody" in said["WorkerGivenUp"]
+    assert "does not read partitions 0-1" in said["WorkerGivenUp"]
     assert "offsets 5 to 8 of rides partition 1" in said["OffsetsExpired"]
+    assert "70 offsets of rides partition 0, from offset 100 on" in said["TransactionOpen"]
+    assert "partition 0 at 7 instead of 9, partition 1 at no offset instead of 5" in said["ForeignCommit"]
+
+
+def finished(
+    unacknowledged: int = 0,
+    consumed: int = 100,
+    unconfirmed: tuple[int, ...] = (),
+    suspended: tuple[str, ...] = (),
+) -> str:
+    return lines.sentence(
+        events.WorkerFinished(
+            worker=3,
+            exit_code=0,
+            unacknowledged=unacknowledged,
+            consumed=consumed,
+            unconfirmed_partitions=unconfirmed,
+            suspended_routes=suspended,
+        )
+    )
+
+
+def test_a_worker_claims_acknowledgement_and_commit_only_where_there_were_both() -> None:
+    assert finished() == (
+        "exits; each of the 100 messages that it read is acknowledged, a dead letter or passed over, and is committed"
+    )
+    assert finished(consumed=0) == "exits; it has read no message"
+    assert finished(unacknowledged=5) == "exits with 5 messages unacknowledged, which stay uncommitted in Kafka"
+    assert "unconfirmed commit of partition 0-1" in finished(unconfirmed=(0, 1))
+    assert "messages of route fraud that were not sent yet" in finished(suspended=("fraud",))
+    for text in (finished(unconfirmed=(0,)), finished(suspended=("fraud",)), finished(unacknowledged=1)):
+        assert "is committed" not in text
+
+
+def test_no_sentence_claims_what_is_not_known() -> None:
+    said = {named(event): lines.sentence(event) for event in ONE_OF_EACH}
+    # The worker may be given up instead, or be draining.
+    assert "started again" not in said["WorkerHung"]
+    # There may be no other worker, and a second supervisor may read the partitions.
+    assert "other workers" not in said["WorkerGivenUp"]
+    assert "nobody" not in said["WorkerGivenUp"]
+    # They are counted when they are decoded.
+    assert "sent" not in said["LateActuals"]
+    # A limit of dead letters may keep them out, and each may have had another answer.
+    assert "unless the limit" in said["UploadRejected"]
+    assert "the last with HTTP status 400" in said["UploadRejected"]
+    # A former process may have settled some of them, and somebody may have deleted them.
+    assert "before they were read" not in said["OffsetsExpired"]
+    # A worker's own question can fail, too.
+    assert "client" not in said["KafkaWarning"]
+    # The range is an upper bound, and after a former run nobody knows what was sent.
+    assert said["DuplicatesPossible"].startswith("up to 101 messages of rides may reach Arize twice, as they may have")
+    # A partition may have a committed offset already.
+    assert "committed offset if there is one" in said["PartitionsAdded"]
+    # A worker that ends does not try it again.
+    assert "tried again" not in said["CommitFailed"]
+    # An attempt may have to wait for others.
+    assert said["UploadRetried"].endswith("in 2 s at the earliest")
+    # The time is that of the last request, which may have been refused.
+    assert said["UploadAcknowledged"].endswith("after 2 attempts, of which the last took 0.25 s")
+
+
+def test_what_remains_is_counted_by_partition_and_names_what_an_open_transaction_holds_back() -> None:
+    started = events.SupervisorStarted(
+        topic="rides",
+        group="g",
+        workers=1,
+        partitions=(0, 1),
+        next_offsets={0: 40, 1: 900},  # the group is past the end of partition 1
+        end_offsets={0: 170, 1: 100},
+        stable_offsets={0: 100, 1: 100},
+    )
+    assert lines.sentence(started).endswith(
+        "until the end offsets of now: 130 offsets remain, 70 of them behind open transactions, whose end the run "
+        "waits for"
+    )
 
 
 def test_a_topic_is_told_where_it_is_given() -> None:
@@ -125,4 +205,4 @@ def test_counts_by_column_name_the_most_and_count_the_others() -> None:
 
 def test_a_topic_that_drains_alone_is_named() -> None:
     alone = events.DrainStarted(reason="worker 1 exited with code 5", deadline_in_s=30.0, topic="fares")
-    assert lines.sentence(alone).endswith(": topic fares drains for up to 30 s, the other topics go on")
+    assert lines.sentence(alone).endswith(": topic fares drains for up to 30 s; this concerns no other topic")

@@ -61,9 +61,57 @@ def test_without_an_end_nothing_is_left() -> None:
     run_state.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0,)), now=0.0)
     assert run_state.done_of() is None
     assert run_state.remaining_s(5.0) is None
-    assert run_state.lag == 0
+    assert (run_state.lag, run_state.lag_unknown) == (0, 1)
     run_state.take(progress(0, consumed=1, next_offset=400), now=1.0)
-    assert run_state.lag == 600
+    assert (run_state.lag, run_state.lag_unknown) == (600, 0)
+
+
+def ends(stable_offset: int, end_offset: int, held_back_s: float | None = None) -> events.PartitionEnds:
+    return events.PartitionEnds(
+        topic="rides",
+        end_offsets={0: end_offset},
+        stable_offsets={0: stable_offset},
+        held_back_s={} if held_back_s is None else {0: held_back_s},
+    )
+
+
+def test_a_partition_that_is_not_fetched_has_the_lag_that_the_supervisor_sees() -> None:
+    run_state = RunState()
+    run_state.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0,)), now=0.0)
+    run_state.take(progress(0, consumed=1, next_offset=400), now=1.0)  # paused from now on: its end stays at 1000
+    run_state.take(ends(5_000, 5_000), now=5.0)
+    assert run_state.lag == 4_600
+    run_state.take(events.WorkerGivenUp(worker=0, partitions=(0,), crashes=3, crash_window_s=1), now=6.0)
+    run_state.take(ends(6_000, 6_000), now=10.0)
+    assert run_state.lag == 5_600
+
+
+def test_what_an_open_transaction_holds_back_is_named_and_nobody_predicts_its_end(run_state: RunState) -> None:
+    run_state.take(progress(0, consumed=0, next_offset=100), now=0.0)
+    run_state.take(progress(0, consumed=430, next_offset=530), now=10.0)
+    run_state.take(ends(530, 700, held_back_s=61.0), now=10.0)
+    assert (run_state.lag, run_state.held_back, run_state.held_back_s) == (70, 70, 61.0)
+    assert run_state.remaining_s(10.0) is None
+    run_state.take(progress(0, consumed=450, next_offset=550), now=11.0)  # it has ended
+    assert (run_state.lag, run_state.held_back, run_state.held_back_s) == (50, 0, None)
+
+
+def test_what_is_read_is_not_taken_for_acknowledged(run_state: RunState) -> None:
+    run_state.take(progress(0, consumed=0, next_offset=100), now=0.0)
+    run_state.take(progress(0, consumed=1_000, next_offset=100), now=1.0)  # Arize does not answer
+    assert run_state.per_s == pytest.approx(1_000)
+    assert run_state.acknowledged_per_s == 0
+    run_state.take(events.UploadAcknowledged(worker=0, batch=1, rows=500, attempts=1, last_attempt_s=0.1), now=1.5)
+    run_state.take(progress(0, consumed=1_000, next_offset=100), now=2.0)
+    assert run_state.acknowledged_per_s > 0
+
+
+def test_a_process_that_has_ended_has_no_pid_and_no_memory(run_state: RunState) -> None:
+    run_state.take(progress(0, consumed=0, next_offset=100), now=0.0)
+    run_state.take(events.WorkerHung(worker=0, pid=7, no_progress_s=31), now=1.0)
+    assert (run_state.workers[0].pid, run_state.workers[0].rss_bytes) == (7, 10)
+    run_state.take(events.WorkerExited(worker=0, pid=7, exit_code=-9, ran_s=1), now=2.0)
+    assert (run_state.workers[0].pid, run_state.workers[0].rss_bytes) == (None, 0)
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,7 @@ def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
     screen.account(ACCOUNT)
     read = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["event"] for line in read] == ["committed", "summary", "account"]
+    assert (read[1]["acknowledged_per_s"], read[1]["lag_unknown"], read[1]["held_back"]) == (0.0, 0, 0)
     account = read[-1]
     assert account["totals"] == {
         "consumed": 2400,
@@ -208,6 +209,7 @@ def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
         "filtered": 0,
         "duplicates_possible": 380,
         "lag": 0,
+        "held_back": 0,
     }
     assert account["partitions"][0]["next_offset"] == 1010
     assert account["time"] == "2026-05-01T00:00:00.000+00:00"
@@ -237,3 +239,44 @@ def test_the_screen_fits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(choose(Terminal(), json=False, verbose=False), LineScreen)
+
+
+def shown_account(row: PartitionAccount, *, exact: bool = True) -> str:
+    stream = io.StringIO()
+    LineScreen(stream, verbose=False).account(dataclasses.replace(ACCOUNT, partitions=(row,), exact=exact))
+    return " ".join(stream.getvalue().split())
+
+
+def test_a_lag_that_nobody_knows_is_not_0() -> None:
+    text = shown_account(dataclasses.replace(ROW, end_offset=-1, lag=None, held_back=None))
+    assert text.count(" ? ") == 5, "end, lag and what is held back of the partition, and the last two of all"
+    stream = io.StringIO()
+    unknown = dataclasses.replace(ROW, end_offset=-1, lag=None, held_back=None)
+    JsonScreen(stream, verbose=False).account(dataclasses.replace(ACCOUNT, partitions=(ROW, unknown)))
+    account = json.loads(stream.getvalue())
+    assert (account["totals"]["lag"], account["totals"]["held_back"]) == (None, None)
+    assert [row["lag"] for row in account["partitions"]] == [0, None]
+
+
+def test_the_account_claims_only_the_repeats_of_its_own_crashes_and_names_foreign_commits() -> None:
+    plain = shown_account(ROW)
+    assert "repeated by crashes: at most, and only those of this run's own workers" in plain
+    foreign = shown_account(dataclasses.replace(ROW, foreign_commit=True), exact=False)
+    assert "partitions 3 are not those of this run" in foreign
+    held = shown_account(dataclasses.replace(ROW, lag=70, held_back=70))
+    assert "70 offsets of the lag are behind open transactions" in held
+
+
+def test_a_summary_tells_reading_from_acknowledging_and_names_what_is_not_known() -> None:
+    stream, clock = io.StringIO(), Clock()
+    screen = LineScreen(stream, verbose=False, clock=clock)
+    screen.emit(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0, 1)))
+    screen.emit(events.PartitionEnds(topic="rides", end_offsets={0: 70}, stable_offsets={0: 0}, held_back_s={0: 61.0}))
+    clock.now += SUMMARY_S
+    screen.tick()
+    text = stream.getvalue()
+    assert "0 read/s, 0 acknowledged/s" in text
+    assert (
+        "lag 70 without 1 partition, whose end is not known, 70 of it behind an open transaction, seen for 1 min 01 s"
+        in text
+    )

@@ -1,9 +1,9 @@
 """The figures of the final account follow from Kafka's counters and the workers' events."""
 
-from ingest.events import Committed, Progress, UploadStarted, WorkerStarted
+from ingest.events import Committed, Progress, UploadNotStored, UploadStarted, WorkerStarted
 from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
-from ingest.records import Counts, PartitionProgress, Span
-from ingest.supervisor.ledger import Ledger
+from ingest.records import Counts, PartitionEnd, PartitionProgress, Span
+from ingest.supervisor.ledger import Bounds, Ledger
 
 
 def progress(next_offset: int, consumed: int, acknowledged: int, dead_lettered: int = 0) -> Progress:
@@ -28,14 +28,14 @@ def progress(next_offset: int, consumed: int, acknowledged: int, dead_lettered: 
 def test_figures_are_the_counters_at_the_end_minus_those_at_the_start() -> None:
     ledger = Ledger()
     start, end = Checkpoint(100, Counts(90, 10)), Checkpoint(500, Counts(480, 20))
-    (row,) = ledger.settle((0,), {0: start}, {0: end}, {0: (0, 510)})
+    (row,) = ledger.settle((0,), {0: start}, {0: end}, Bounds({0: 0}, {0: PartitionEnd(510, 510)}))
     assert (row.counts.acknowledged, row.counts.dead_lettered, row.lag, row.next_offset) == (390, 10, 10, 500)
     assert row.consumed == 400
 
 
 def test_what_is_settled_above_the_committed_offset_counts() -> None:
     end = Checkpoint(100, Counts(100), ranges=(SettledRange(first=150, next_offset=200, counts=Counts(45, 5)),))
-    (row,) = Ledger().settle((0,), {0: None}, {0: end}, {0: (0, 200)})
+    (row,) = Ledger().settle((0,), {0: None}, {0: end}, Bounds({0: 0}, {0: PartitionEnd(200, 200)}))
     assert (row.counts.acknowledged, row.counts.dead_lettered, row.lag) == (145, 5, 100)
 
 
@@ -48,7 +48,9 @@ def test_what_is_read_again_is_consumed_again() -> None:
     ledger.take(progress(100, consumed=0, acknowledged=100))
     ledger.take(progress(500, consumed=400, acknowledged=500))
     ledger.worker_finished((0,))
-    (row,) = ledger.settle((0,), {0: None}, {0: Checkpoint(500, Counts(500))}, {0: (0, 500)})
+    (row,) = ledger.settle(
+        (0,), {0: None}, {0: Checkpoint(500, Counts(500))}, Bounds({0: 0}, {0: PartitionEnd(500, 500)})
+    )
     assert row.consumed == 700
 
 
@@ -56,13 +58,13 @@ def test_without_kafka_the_last_words_stand() -> None:
     ledger = Ledger()
     ledger.take(progress(400, consumed=390, acknowledged=380, dead_lettered=10))
     ledger.worker_finished((0,))
-    (row,) = ledger.settle((0,), {0: Checkpoint(10, Counts(5, 5))}, None, {})
+    (row,) = ledger.settle((0,), {0: Checkpoint(10, Counts(5, 5))}, None, Bounds())
     assert (row.counts.acknowledged, row.counts.dead_lettered, row.next_offset, row.end_offset, row.lag) == (
         375,
         5,
         400,
         -1,
-        0,
+        None,
     )
 
 
@@ -90,7 +92,7 @@ def test_ranges_of_several_crashes_are_in_the_account() -> None:
     sent(ledger, 40, 60)
     sent(ledger, 300, 310)
     ledger.worker_lost((0,))
-    (row,) = ledger.settle((0,), {0: None}, {0: None}, {0: (0, 500)})
+    (row,) = ledger.settle((0,), {0: None}, {0: None}, Bounds({0: 0}, {0: PartitionEnd(500, 500)}))
     assert row.possible_duplicates == (Span(0, 40, 150, 130), Span(0, 300, 310, 10))
     assert row.totals.duplicates_possible == 140
 
@@ -120,7 +122,7 @@ def test_a_group_that_was_moved_back_hides_nothing() -> None:
 
 
 def test_lag_of_a_partition_never_committed_is_what_it_holds() -> None:
-    (row,) = Ledger().settle((0,), {0: None}, {0: None}, {0: (40, 100)})
+    (row,) = Ledger().settle((0,), {0: None}, {0: None}, Bounds({0: 40}, {0: PartitionEnd(100, 100)}))
     assert row.lag == 60
 
 
@@ -128,7 +130,61 @@ def test_where_kafka_has_lost_what_it_confirmed_the_workers_last_word_stands() -
     ledger = Ledger()
     ledger.take(progress(150, consumed=50, acknowledged=150))
     ledger.take(Committed(worker=0, next_offsets={0: 150}))
-    (row,) = ledger.settle((0,), {0: Checkpoint(100, Counts(100))}, {0: None}, {0: (0, 0)})
+    (row,) = ledger.settle((0,), {0: Checkpoint(100, Counts(100))}, {0: None}, Bounds({0: 0}, {0: PartitionEnd(0, 0)}))
     assert (row.counts.acknowledged, row.next_offset) == (50, 150)
-    (other,) = Ledger().settle((0,), {0: None}, {0: None}, {0: (0, 9)})
+    (other,) = Ledger().settle((0,), {0: None}, {0: None}, Bounds({0: 0}, {0: PartitionEnd(9, 9)}))
     assert (other.counts.acknowledged, other.next_offset, other.lag) == (0, None, 9)
+
+
+def test_what_arize_can_not_have_stored_is_not_repeated_by_a_crash() -> None:
+    ledger = Ledger()
+    sent(ledger, 0, 100)
+    sent(ledger, 100, 150)
+    refused = Span(partition=0, first=100, next_offset=150, count=50)
+    ledger.take(UploadNotStored(worker=0, batch=1, rows=50, spans=(refused,), error="HTTP 401"))
+    assert ledger.worker_lost((0,)) == (Span(partition=0, first=0, next_offset=100, count=100),)
+    sent(ledger, 100, 150)
+    ledger.take(UploadNotStored(worker=0, batch=1, rows=50, spans=(refused,), error="HTTP 401"))
+    sent(ledger, 100, 150)  # the next attempt
+    assert ledger.worker_lost((0,)) == (refused,)
+
+
+def test_lag_is_counted_to_the_high_watermark_and_what_is_held_back_is_named() -> None:
+    end = Checkpoint(100, Counts(100))
+    (row,) = Ledger().settle((0,), {0: None}, {0: end}, Bounds({0: 0}, {0: PartitionEnd(100, 170)}))
+    assert (row.lag, row.held_back, row.end_offset, row.stable_offset) == (70, 70, 170, 100)
+    (row,) = Ledger().settle((0,), {0: None}, {0: end}, Bounds({0: 0}, {0: PartitionEnd(100, 170)}, {0: 150}))
+    assert (row.lag, row.held_back, row.end_offset) == (50, 50, 150)
+
+
+def committed(next_offset: int, acknowledged: int) -> Committed:
+    return Committed(worker=0, next_offsets={0: next_offset}, counts={0: Counts(acknowledged)})
+
+
+def test_a_commit_of_somebody_else_is_noticed_and_its_counts_are_not_taken_for_ours() -> None:
+    ledger = Ledger()
+    ledger.take(progress(150, consumed=150, acknowledged=150))
+    ledger.take(committed(150, 150))
+    assert ledger.foreign_commits({0: Checkpoint(150, Counts(150))}) == {}
+    assert ledger.foreign_commits({0: None}) == {0: None}
+    assert ledger.foreign_commits({0: Checkpoint(20, Counts(20))}) == {0: 20}
+    assert ledger.foreign_commits({0: Checkpoint(150, Counts(90))}) == {0: 150}
+    theirs = Checkpoint(400, Counts(400))
+    assert ledger.foreign_commits({0: theirs}) == {0: 400}
+    (row,) = ledger.settle((0,), {0: None}, {0: theirs}, Bounds())
+    assert (row.foreign_commit, row.counts.acknowledged, row.next_offset) == (True, 150, 150)
+
+
+def test_the_last_commit_of_a_lost_worker_may_be_unknown_here() -> None:
+    ledger = Ledger()
+    ledger.take(committed(150, 150))
+    ledger.worker_lost((0,))
+    assert ledger.foreign_commits({0: Checkpoint(400, Counts(400))}) == {}
+    assert ledger.foreign_commits({0: Checkpoint(20)}) == {0: 20}
+    ledger.take(committed(420, 420))
+    assert ledger.foreign_commits({0: Checkpoint(500, Counts(500))}) == {0: 500}
+
+
+def test_an_offset_that_was_set_back_without_our_counts_gives_no_negative_figures() -> None:
+    (row,) = Ledger().settle((0,), {0: Checkpoint(100, Counts(100))}, {0: Checkpoint(10)}, Bounds())
+    assert row.counts == Counts()

@@ -23,6 +23,7 @@ from ingest.events import (
     WorkerRestarting,
 )
 from ingest.records import PartitionProgress, Span
+from ingest.supervisor.ledger import Bounds
 from ingest.supervisor.partition_sets import Assignment
 from ingest.supervisor.supervisor import GRACE_S, LEAST_START_LIMIT_S, STEP_S, Supervisor
 
@@ -479,8 +480,8 @@ def test_each_topic_has_a_ledger_and_crashes_of_its_own() -> None:
     history.passes(1.5)
     assert history.started[3].assignment == ("fares", (2, 3))
     nothing = {2: None}
-    (fares,) = history.supervisor.ledgers["fares"].settle((2,), nothing, nothing, {})
-    (rides,) = history.supervisor.ledgers["rides"].settle((2,), nothing, nothing, {})
+    (fares,) = history.supervisor.ledgers["fares"].settle((2,), nothing, nothing, Bounds())
+    (rides,) = history.supervisor.ledgers["rides"].settle((2,), nothing, nothing, Bounds())
     assert (fares.totals.duplicates_possible, rides.totals.duplicates_possible) == (90, 0)
 
 

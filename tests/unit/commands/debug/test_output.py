@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ START = TraceStart(
     partition=7,
     partition_count=32,
     low_offset=0,
+    stable_offset=20_000,
     end_offset=20_000,
     group="ingest",
     committed_next_offset=12_345,
@@ -57,6 +59,7 @@ START = TraceStart(
     commit=False,
 )
 RECORDS: list[tuple[TraceRecord, list[str]]] = [
+    (replace(START, stable_offset=19_000), ["offsets from 19000 on are behind an open transaction"]),
     (START, ["committed next offset 12345, lag 7,655", "12,000 acknowledged, 345 dead-lettered", "12 messages above"]),
     (
         MessageTrace(
@@ -118,7 +121,7 @@ RECORDS: list[tuple[TraceRecord, list[str]]] = [
     ),
     (
         UploadTrace(rows=2, answer="RetryableError", detail="HTTP 503", worker_action="A worker would", seconds=1.0),
-        ["NOT DELIVERED: RetryableError", "HTTP 503", "A worker would"],
+        ["NOT ACKNOWLEDGED: RetryableError", "HTTP 503", "A worker would"],
     ),
     (
         UploadTrace(rows=2, answer="acknowledged", detail="", worker_action="", seconds=1.0),
@@ -130,7 +133,7 @@ RECORDS: list[tuple[TraceRecord, list[str]]] = [
     ),
     (
         CommitTrace(dead_letters=0, dead_letter_store="dead", next_offset=9, committed=False, detail="another process"),
-        ["NOTHING COMMITTED: another process"],
+        ["NO CONFIRMED COMMIT: another process"],
     ),
     (Note(text="a sentence"), ["a sentence"]),
     (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ingest.commands.schema import toml
 from ingest.commands.schema.run import contract
-from ingest.commands.schema.sample import Sample, offsets_per_partition
+from ingest.commands.schema.sample import Sample, offsets_per_partition, sampled_ranges
 from ingest.config.load import load
 from ingest.config.settings import Config
 from ingest.pipeline.decoding.result import Decoded
@@ -92,7 +92,7 @@ def test_the_result_for_the_sample_is_written_and_true(tmp_path: Path) -> None:
     values = [*rows({"n": 1}, {"n": "a"}, {"n": 2}, {"n": 2**70}, {"n": [1]}), b"{", None]
     file = inferred(tmp_path, values)
     text = file.read_text()
-    assert "# Under this contract 2 of 7 messages would be delivered, 5 would be dead letters:\n" in text
+    assert "# Under this contract 2 of 7 messages would be sent, 5 would be dead letters:\n" in text
     for code in ("type_conflict 1", "integer_past_64_bits 1", "unsupported_list 1", "not_json 1", "tombstone 1"):
         assert f"#   {code}\n" in text
     assert len(judged(file, values).rejected) == 5
@@ -220,9 +220,8 @@ def test_the_file_loads_and_keeps_its_word(tmp_path: Path, found: list[dict[str,
     values = [*rows(*found), b"[]"]
     file = inferred(tmp_path, values, '[schema]\ntags = ["t"]\n', examples=examples)
     rejected = judged(file, values).rejected
-    assert (
-        f"of {len(values):,} message{'' if len(values) == 1 else 's'} would be delivered, {len(rejected):,} would"
-        in (file.read_text().replace("\n# ", " "))
+    assert f"of {len(values):,} message{'' if len(values) == 1 else 's'} would be sent, {len(rejected):,} would" in (
+        file.read_text().replace("\n# ", " ")
     )
 
 
@@ -232,7 +231,7 @@ def test_generated_predictions_are_all_delivered(tmp_path: Path) -> None:
     file = inferred(tmp_path, values, f"[schema]\ntags = {json.dumps(list(TAGS))}\n")
     decoded = judged(file, values)
     assert (list(decoded.rejected), list(decoded.widened)) == ([], [])
-    assert "2,000 of 2,000 messages would be delivered, 0 would be dead letters." in file.read_text()
+    assert "2,000 of 2,000 messages would be sent, 0 would be dead letters." in file.read_text()
 
 
 # --- shares and TOML ------------------------------------------------------------------------------
@@ -280,3 +279,22 @@ SCALARS = TEXT | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(al
 def test_toml_is_read_back_as_it_was(found: dict[str, Any]) -> None:
     read = tomllib.loads("\n".join(toml.table("top", found)))
     assert read == {"top": found}
+
+
+def test_a_truncated_sample_names_only_the_offsets_that_were_read() -> None:
+    read = [FakeMessage(b"{}", partition=partition, offset=offset) for partition, offset in ((0, 40), (0, 44), (3, 7))]
+    ranges = {0: (40, 100), 3: (0, 50), 5: (0, 9)}
+    assert sampled_ranges(read, ranges, truncated=True) == {0: (40, 45), 3: (7, 8)}
+    assert sampled_ranges(read, ranges, truncated=False) == ranges
+
+
+def test_a_sample_is_called_the_newest_only_if_nothing_newer_could_be_read(tmp_path: Path) -> None:
+    config = configured(tmp_path, "").topics[0]
+    messages = sample_of([b'{"prediction_id": "a"}']).messages
+    whole = contract(config, Sample(messages, {0: (0, 1)}), examples=False)
+    assert "the newest 1 message of 1 partition" in whole
+    assert "open transactions" not in whole
+    held_back = contract(config, Sample(messages, {0: (0, 1)}, held_back=70), examples=False)
+    assert "Not in it: 70 newer offsets behind open transactions" in held_back
+    truncated = contract(config, Sample(messages, {0: (0, 1)}, truncated=True), examples=False)
+    assert "the newest" not in truncated

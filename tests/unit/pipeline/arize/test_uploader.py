@@ -119,6 +119,20 @@ def test_a_portals_page_is_ambiguous_and_named(peer: Peer, log: Callable[..., Ar
     assert fault(log(acknowledgement="status")) is None
 
 
+@pytest.mark.parametrize(
+    ("may_be", "statuses"),
+    [(False, ["302 Found", "404 Not Found", "405 No", "410 Gone"]), (True, ["429 Slow", "500 Oh", "503 Busy"])],
+)
+def test_a_failure_may_be_stored_unless_the_answer_excludes_it(
+    peer: Peer, log: Callable[..., ArizeUploader], *, may_be: bool, statuses: list[str]
+) -> None:
+    for status in statuses:
+        play(peer, answer(b"{}", status=status))
+        error = fault(log())
+        assert isinstance(error, RetryableError)
+        assert error.may_be_stored is may_be, status
+
+
 def test_a_503_is_not_ambiguous(peer: Peer, log: Callable[..., ArizeUploader]) -> None:
     play(peer, answer(b"{}", status="503 Busy"))
     error = fault(log())
@@ -131,6 +145,7 @@ def test_nothing_sent_is_not_ambiguous(log: Callable[..., ArizeUploader], monkey
     error = fault(log())
     assert isinstance(error, RetryableError)
     assert not error.ambiguous
+    assert not error.may_be_stored
     assert "refused" in str(error)
 
 
@@ -140,6 +155,7 @@ def test_a_cut_is_ambiguous(peer: Peer, log: Callable[..., ArizeUploader]) -> No
     error = fault(log(), attempt)
     assert isinstance(error, RetryableError)
     assert error.ambiguous
+    assert error.may_be_stored
     assert "no complete answer within 20 s" in str(error)
 
 

@@ -17,6 +17,7 @@ from ingest.events import (
     UploadAcknowledged,
     UploadBisecting,
     UploadConcurrencyReduced,
+    UploadNotStored,
     UploadRejected,
     UploadRetried,
     UploadStarted,
@@ -338,7 +339,7 @@ def test_a_single_row_is_refused_without_a_search(pool: Pool) -> None:
     refuse(pool.endpoint.call(0), 413)
     (settled,) = pool.turn_until(1.0, bool)
     assert settled.refused_rows == 1
-    assert [type(event) for event in pool.events] == [UploadStarted, UploadRejected]
+    assert [type(event) for event in pool.events] == [UploadStarted, UploadNotStored, UploadRejected]
 
 
 @pytest.mark.parametrize("error", [FatalError("HTTP 401", exit_code=ExitCode.CREDENTIALS), ZeroDivisionError("a bug")])
@@ -509,3 +510,47 @@ def test_what_is_taken_of_a_searched_batch_raises_the_limit_for_the_others(adapt
     adaptive.turn_until(2.0, lambda _: len(adaptive.endpoint.calls) > 2)
     assert adaptive.uploads.limit == 2
     assert not adaptive.uploads.full
+
+
+def risks(pool: Pool) -> list[tuple[str, int]]:
+    """What a crash may repeat from when on, and what it can't: as the supervisor's ledger hears it."""
+    return [
+        ("may be stored", event.attempt) if isinstance(event, UploadStarted) else ("not stored", 0)
+        for event in pool.events
+        if isinstance(event, UploadStarted | UploadNotStored)
+    ]
+
+
+def test_an_attempt_that_stored_nothing_takes_the_risk_back_until_the_next_one(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    unreachable = RetryableError("connection refused", may_be_stored=False)
+    pool.endpoint.call(0).answer.set_exception(unreachable)
+    pool.turn_until(1.0, lambda _: bool(pool.told(UploadRetried)))
+    assert risks(pool) == [("may be stored", 1), ("not stored", 0)]
+    pool.turn_until(100.0, lambda _: len(pool.endpoint.calls) == 2)
+    assert risks(pool)[2:] == [("may be stored", 2)]
+    pool.endpoint.call(1).answer.set_exception(RetryableError("no answer", ambiguous=True))
+    pool.turn_until(101.0, lambda _: len(pool.told(UploadRetried)) == 2)
+    pool.turn_until(200.0, lambda _: len(pool.endpoint.calls) == 3)
+    pool.endpoint.call(2).answer.set_exception(unreachable)  # the second one may have stored it
+    pool.turn_until(201.0, lambda _: len(pool.told(UploadRetried)) == 3)
+    assert risks(pool)[3:] == []
+
+
+def test_a_refused_key_stores_nothing(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    pool.endpoint.call(0).answer.set_exception(FatalError("HTTP 401", exit_code=ExitCode.CREDENTIALS))
+    with pytest.raises(FatalError):
+        pool.turn_until(1.0, lambda _: False)
+    assert risks(pool) == [("may be stored", 1), ("not stored", 0)]
+
+
+def test_the_time_of_an_answer_is_not_that_of_the_loop(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    call = pool.endpoint.call(0)
+    call.attempt.answered_s = 0.25
+    call.answer.set_result(None)
+    pool.turn_until(9.0, bool)  # the loop was busy for nine seconds
+    (told,) = pool.told(UploadAcknowledged)
+    assert isinstance(told, UploadAcknowledged)
+    assert told.last_attempt_s == 0.25

@@ -38,7 +38,7 @@ def test_without_anything_known_there_is_no_start() -> None:
 
 
 def test_messages_that_expired_unread_stop_the_worker_with_the_exact_range() -> None:
-    with pytest.raises(FatalError, match=r"topic t partition 4: retention removed offsets 10 to 24 before") as halt:
+    with pytest.raises(FatalError, match=r"topic t partition 4: offsets 10 to 24 are no longer in the log") as halt:
         resume_after_gap(STOP, 4, 10, (25, 100))
     assert halt.value.exit_code == ExitCode.EXPIRED
 
@@ -127,7 +127,7 @@ def test_an_account_that_knows_nothing_is_no_choice() -> None:
 
 def test_an_offset_of_the_account_that_retention_has_taken_halts_before_it_is_committed() -> None:
     old = Checkpoint(1, Counts(1), topic_id="now")
-    with pytest.raises(FatalError, match="retention removed offsets 1 to 2"):
+    with pytest.raises(FatalError, match="offsets 1 to 2 are no longer in the log"):
         begin(STOP, {0: None, 1: MINE}, {0: old}, "account")
     assert begin(GO_ON, {0: None, 1: MINE}, {0: old}, "account") == {0: old}
 
