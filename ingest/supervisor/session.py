@@ -3,7 +3,8 @@
 1. The forkserver starts first, before any Kafka client: it forks, and a client doesn't survive that.
 2. Faults of the partitions, the topics or the brokers end the run here, before a worker exists.
 3. The account compares what Kafka has committed at the start with what it has at the end. A run that had an end and did
-   not commit up to it is not done, even if its workers exited with 0.
+   not commit up to it is not done, even if its workers exited with 0. Nor is it if all messages of a topic have become
+   dead letters: they are written and committed, and the exit code is TOO_MANY_DEAD.
 4. Each topic has an account of its own, and the run has one exit code.
 5. Commits that Kafka confirms are written to the account's files as they come, and the possible duplicates of a former
    run before the first worker starts. A run that ends by an exception writes no end: the next one recognizes that.
@@ -33,6 +34,11 @@ from ingest.supervisor.growth import PartitionGrowth
 from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
 from ingest.supervisor.signals import SignalQueue
 from ingest.supervisor.supervisor import Supervisor
+
+_NOTHING = (
+    "See why with ingest check or ingest dead-letters list, correct [schema] or the producer, then deliver them with "
+    "ingest dead-letters replay"
+)
 
 
 def run(
@@ -198,6 +204,12 @@ def _accounts(
                 where = f"partitions {formatting.partitions(unfinished)} of {plan.topic}"
                 emit(Notice(text=f"{where} are not committed up to their end; start again to go on"))
                 code = ExitCode.DRAIN_DEADLINE
+    if code is ExitCode.DONE:
+        for plan, account in zip(plans, accounts, strict=True):
+            if plan.end_offsets is not None and account.delivered_nothing:
+                dead = formatting.amount(account.totals.counts.dead_lettered, "message")
+                emit(Notice(text=f"nothing of {plan.topic} was delivered: all {dead} became dead letters. {_NOTHING}"))
+                code = ExitCode.TOO_MANY_DEAD
     return tuple(replace(account, exit_code=code) for account in accounts)
 
 
