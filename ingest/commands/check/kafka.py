@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ingest.accounting.files import AccountStore, recorded_progress
+from ingest.commands.check.messages import check_messages
 from ingest.commands.check.result import CheckResult, failed, ok, unchecked, warning
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
@@ -77,7 +78,12 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Ite
     except FatalError as refused:
         yield failed("group", str(refused), refused.exit_code, kafka.topic)
     if bounds:
-        yield _read(kafka, bounds)
+        readable = _read(kafka, bounds)
+        yield readable
+        if readable.status == "failed":
+            yield unchecked("messages", "the partitions must be readable first", kafka.topic)
+        else:
+            yield from check_messages(settings, bounds)
     yield from _rights(kafka, known=bool(committed))
     if bounds and committed:
         yield from _starts(kafka, TopicShape(metadata.topic_id(kafka), existing), committed, bounds, files)
