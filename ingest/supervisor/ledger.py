@@ -2,8 +2,8 @@
 
 1. Counts come from Kafka: they are part of each commit's metadata, so that the run's figures are the counters at its
    end minus those at its start, exact over any crash.
-2. Only if Kafka can't be asked at the end, or has lost what it had confirmed (the topic or the group was deleted), the
-   workers' last reports are used instead.
+2. Only if Kafka can't be asked at the end, or has lost what it had confirmed (the topic or the group was deleted), or
+   takes no metadata with the commits, the workers' last reports are used instead.
 3. From `UploadStarted` on, Arize may have the rows of a batch; until `Committed` passes them, they would be sent again.
    When a worker ends, Arize may have everything in between twice. The ranges are kept, and every message that Arize has
    twice by that end lies in one of them. Ranges that touch become one, and of more than `duplicates.MOST_RANGES` of a
@@ -81,6 +81,18 @@ class Ledger:
         """The next offset that Kafka last confirmed in this run, by partition."""
         return {p: ledger.confirmed for p, ledger in self._partitions.items() if ledger.confirmed is not None}
 
+    def without_counts(self, end: Mapping[int, Checkpoint | None]) -> set[int]:
+        """The partitions whose commit has no counts, although its worker has reported some: the brokers take none."""
+        return {
+            p
+            for p, checkpoint in end.items()
+            if checkpoint is not None and not checkpoint.settled().total and self._reported(p).total
+        }
+
+    def _reported(self, partition: int) -> Counts:
+        latest = self._of(partition).latest
+        return NOTHING if latest is None else latest.counts
+
     def worker_finished(self, partitions: tuple[int, ...]) -> None:
         """The worker of `partitions` exited with everything committed: nothing can be sent twice."""
         for partition in partitions:
@@ -112,12 +124,15 @@ class Ledger:
         `start` and `end` are what was committed at the start and at the end (`end` is None if Kafka can't be asked),
         `marks` the (low, end) watermarks that lag is counted to.
         """
+        lost = set(partitions) if end is None else self.without_counts(end)
+        if end is not None:
+            lost |= {p for p in partitions if end[p] is None and self._of(p).confirmed is not None}
         return tuple(
             self._settle(
                 partition,
                 start=start[partition],
                 end=self._last_report(partition, start[partition])
-                if end is None or (end[partition] is None and self._of(partition).confirmed is not None)
+                if end is None or partition in lost
                 else end[partition],
                 marks=marks.get(partition),
             )

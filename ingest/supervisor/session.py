@@ -27,7 +27,8 @@ from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit, Event, Notice, SupervisorStarted
 from ingest.pipeline.kafka import metadata
 from ingest.pipeline.kafka.start_offset import ResumeFrom
-from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
+from ingest.pipeline.offsets.committer import LESS_METADATA
 from ingest.status import formatting
 from ingest.supervisor import partition_sets, process
 from ingest.supervisor.growth import PartitionGrowth
@@ -130,6 +131,8 @@ def _notices(plan: TopicPlan, resume_from: ResumeFrom | None) -> Iterator[str]:
             f"topic {plan.topic}: Kafka reports no id of it (brokers before 2.8 have none), so ingest can't "
             "notice if it is deleted and created again with more messages"
         )
+    if plan.start_plan.metadata_bytes < MAX_METADATA_BYTES:
+        yield f"topic {plan.topic}: {LESS_METADATA}"
     if resume_from is not None and plan.resumed:
         where = {
             "account": "where the account has them",
@@ -236,7 +239,9 @@ def _account(plan: TopicPlan, supervisor: Supervisor, writer: AccountWriter, sta
         exit_code=supervisor.exit_code,
         ran_s=time.monotonic() - started,
         crashes=supervisor.crashes[kafka.topic],
-        exact=end is not None and not any(end[p] is None for p in ledger.confirmed()),
+        exact=end is not None
+        and not any(end[p] is None for p in ledger.confirmed())
+        and not ledger.without_counts(end),
         partitions=ledger.settle(partitions, start, end, marks),
     )
 

@@ -98,7 +98,10 @@ class _Worker:
         routes = self._processors.routes
         most_batches = sum(route.arize.in_flight for route in routes if route.deliver)
         committer = Committer(
-            config.delivery.commit_interval_s, most_batches, refresh_s=refresh_s(task.plan.retention_s)
+            config.delivery.commit_interval_s,
+            most_batches,
+            refresh_s=refresh_s(task.plan.retention_s),
+            metadata_bytes=task.plan.metadata_bytes,
         )
         self._deliveries = Deliveries(
             routes, intake.batches, self._dead_letters, emit=emit, on_acknowledged=committer.batch_acknowledged
@@ -230,7 +233,7 @@ class _Worker:
     def _commit(self, now: float, *, draining: bool) -> None:
         checkpoints = self._commits.due(now, stopping=draining)
         if checkpoints:
-            self._consumer.commit(checkpoints)
+            self._consumer.commit(checkpoints, metadata_bytes=self._commits.committer.metadata_bytes)
         elif self._commits.trouble:
             self._warn(self._commits.trouble)
 

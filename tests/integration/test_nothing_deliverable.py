@@ -23,7 +23,7 @@ def test_a_topic_of_which_nothing_can_be_delivered_stops_before_anything_is_writ
 ) -> None:
     main = rig(partitions=1)
     main.produce(6_000)
-    settings = {"dead_letters": {"directory": str(main.dead_letters)}}
+    settings: dict[str, Any] = {"dead_letters": {"directory": str(main.dead_letters)}}
     batch = {"max_events": 50, "chunk_events": 50, "linger_s": 0.05}
     if judge == "decode":
         settings = wrong(main)

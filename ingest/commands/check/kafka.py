@@ -21,7 +21,8 @@ from ingest.pipeline.kafka.client import (
 )
 from ingest.pipeline.kafka.peek import first_messages
 from ingest.pipeline.kafka.start_offset import choose_starts, resume_after_gap
-from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
+from ingest.pipeline.offsets.committer import LESS_METADATA
 from ingest.records import TopicShape
 from ingest.status import formatting
 from ingest.supervisor import partition_sets, plan
@@ -41,6 +42,17 @@ def check_options(kafka: Kafka) -> CheckResult:
     if not kafka.options:
         return ok("kafka options", "none: plain text without a login")
     return ok("kafka options", f"librdkafka accepts {formatting.amount(len(kafka.options), 'option')}")
+
+
+def check_commits(kafka: Kafka) -> CheckResult:
+    """Whether the brokers take the metadata that a worker commits with each offset."""
+    limit = metadata.offset_settings(kafka).metadata_bytes
+    if limit is None:
+        text = "this user may not ask for the brokers' offset.metadata.max.bytes (DESCRIBE_CONFIGS of the cluster)"
+        return unchecked("commit metadata", text)
+    if limit <= MAX_METADATA_BYTES:
+        return warning("commit metadata", f"offset.metadata.max.bytes = {limit}: {LESS_METADATA}")
+    return ok("commit metadata", f"the brokers take {limit:,} bytes with each commit")
 
 
 def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Iterator[CheckResult]:

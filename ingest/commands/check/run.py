@@ -48,9 +48,14 @@ def check(load: Callable[[], Config]) -> Iterator[CheckResult]:
     if options.status == "failed":
         yield unchecked("topics, group and start", "librdkafka must accept [kafka.options] first")
     else:
+        reachable = False
         for each in settings.topics:
             if each.kafka.topic:
-                yield from kafka.check_topic(each, plan.setting_of(each), account_store(settings.account))
+                for result in kafka.check_topic(each, plan.setting_of(each), account_store(settings.account)):
+                    reachable = reachable or (result.check == "topic" and result.status == "ok")
+                    yield result
+        if reachable:
+            yield kafka.check_commits(settings.kafka)
     if options.status == "ok" or not settings.dead_letters.topic:
         yield local_checks.check_dead_letters(settings)
     yield local_checks.check_account(settings.account)

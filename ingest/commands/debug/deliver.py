@@ -171,7 +171,7 @@ class GuardedCommits:
             self._kafka,
             (self._partition,),
             on_trouble=problems.append,
-            on_committed=lambda stored, faults: answers.append((stored, faults)),
+            on_committed=lambda stored, faults, _: answers.append((stored, faults)),
         )
         try:
             reader.commit({self._partition: mark})

@@ -161,8 +161,8 @@ def concurrency(arize: Arize) -> Concurrency:
 def too_many(topic: str, what: str) -> FatalError:
     """The end of a worker that would drain a topic into the dead letters."""
     return FatalError(
-        f"topic {topic}: {what}. They are not written to the dead letters and stay "
-        "uncommitted. See what is wrong (ingest debug, ingest dead-letters list), then start again; to let them "
-        "pass set the limit higher or off",
+        f"topic {topic}: {what}. They are not written to the dead letters and stay uncommitted. See what is wrong "
+        "(ingest check, ingest debug, ingest dead-letters list), then start again; to let them pass set the limit "
+        "higher or off",
         exit_code=ExitCode.TOO_MANY_DEAD,
     )

@@ -21,7 +21,14 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, TopicDescription, TopicMetadata
+from confluent_kafka.admin import (
+    AclOperation,
+    AdminClient,
+    ConfigEntry,
+    ConfigResource,
+    TopicDescription,
+    TopicMetadata,
+)
 
 from ingest.config.credentials import Scrubber
 from ingest.config.sections import Kafka
@@ -32,6 +39,7 @@ __all__ = [
     "REFUSED",
     "AclOperation",
     "AdminClient",
+    "ConfigEntry",
     "ConfigResource",
     "Consumer",
     "KafkaError",

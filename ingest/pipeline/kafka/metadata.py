@@ -8,7 +8,8 @@ Rules
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar, cast
 
@@ -20,6 +21,7 @@ from ingest.pipeline.kafka.client import (
     REFUSED,
     AclOperation,
     AdminClient,
+    ConfigEntry,
     ConfigResource,
     Consumer,
     KafkaError,
@@ -30,11 +32,13 @@ from ingest.pipeline.kafka.client import (
 )
 from ingest.pipeline.kafka.topic_identity import NoAnswer
 from ingest.pipeline.kafka.topic_watch import TopicWatch
-from ingest.pipeline.offsets.checkpoint import Checkpoint, decode
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint, decode
 from ingest.records import TopicShape
 
 _T = TypeVar("_T")
 
+_RETENTION = "offsets.retention.minutes"
+_METADATA = "offset.metadata.max.bytes"
 _OPTIONAL_REQUEST_S = 5.0  # a start does without the answer if need be
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
 _FIRST_ANSWER_S = 15.0  # so that a wrong address is reported soon
@@ -93,19 +97,42 @@ def topic_id(kafka: Kafka) -> str:
     return answer.topic_id
 
 
-def offsets_retention_s(kafka: Kafka) -> float | None:
-    """How long the brokers keep a committed offset (the smallest offsets.retention.minutes); None if unknown.
+@dataclass(frozen=True, slots=True)
+class OffsetSettings:
+    """The brokers' settings of committed offsets, each None if unknown.
 
-    The answer requires the right to DESCRIBE_CONFIGS of the cluster.
+    An offset is kept for `retention_s` (offsets.retention.minutes), with up to `metadata_bytes` of metadata
+    (offset.metadata.max.bytes).
     """
+
+    retention_s: float | None = None
+    metadata_bytes: int | None = None
+
+    @property
+    def usable_metadata_bytes(self) -> int:
+        """What a commit's metadata may have: one byte less, as the client sends a NUL along."""
+        limit = MAX_METADATA_BYTES if self.metadata_bytes is None else self.metadata_bytes - 1
+        return max(min(limit, MAX_METADATA_BYTES), 0)
+
+
+def offset_settings(kafka: Kafka) -> OffsetSettings:
+    """The smallest of the brokers' settings. The answer requires the right to DESCRIBE_CONFIGS of the cluster."""
     admin = client.admin(kafka)
     try:
         brokers = admin.describe_cluster(request_timeout=_OPTIONAL_REQUEST_S).result(2 * _OPTIONAL_REQUEST_S).nodes
         resources = [ConfigResource(ConfigResource.Type.BROKER, str(broker.id)) for broker in brokers]
         asked = admin.describe_configs(resources, request_timeout=_OPTIONAL_REQUEST_S) if resources else {}
-        minutes = [each.result(2 * _OPTIONAL_REQUEST_S)["offsets.retention.minutes"].value for each in asked.values()]
-        return min(int(each) for each in minutes) * 60.0 if minutes else None
-    except (KafkaException, TimeoutError, KeyError, TypeError, ValueError):
+        found = [each.result(2 * _OPTIONAL_REQUEST_S) for each in asked.values()]
+    except (KafkaException, TimeoutError):
+        return OffsetSettings()
+    minutes, metadata_bytes = (_smallest(found, name) for name in (_RETENTION, _METADATA))
+    return OffsetSettings(None if minutes is None else minutes * 60.0, metadata_bytes)
+
+
+def _smallest(found: Sequence[Mapping[str, ConfigEntry]], name: str) -> int | None:
+    try:
+        return min((int(str(each[name].value)) for each in found), default=None)
+    except (KeyError, ValueError):
         return None
 
 
