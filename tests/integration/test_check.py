@@ -93,6 +93,15 @@ def test_some_messages_that_can_not_be_delivered_are_a_warning(rig: Callable[...
     assert check(main)["messages"] == "warning"
 
 
+def test_a_dead_letter_topic_that_takes_less_than_the_topic_is_a_warning(
+    rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
+    main = rig(partitions=1)
+    for config, status in (({}, "warning"), ({"max.message.bytes": "1100000"}, "ok")):
+        main.write_settings({"dead_letters": {"topic": topic(1, config)}})
+        assert check(main)["largest dead letter"] == status
+
+
 def test_arize_is_probed_without_sending_a_row(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({})

@@ -252,6 +252,7 @@ def test_while_the_dead_letter_topic_refuses_nothing_is_committed_past_it(
     run = main.start(dead_letters={"topic": small})
     told = run.until_event("dead_letters_blocked", count=2)
     assert small in told["error"]
+    assert "a value of 5,000 bytes, and headers" in told["error"]
     assert "max.message.bytes" in told["error"]
     assert (main.committed_at(0) or 0) == 0
     main.configure_topic("max.message.bytes", "100000", topic=small)

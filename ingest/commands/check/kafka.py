@@ -4,7 +4,8 @@ A message is read from every partition that has one, which proves the leaders' a
 rights of the group are only asked, because only a commit would prove them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ingest.accounting.files import AccountStore, recorded_progress
@@ -21,8 +22,7 @@ from ingest.pipeline.kafka.client import (
 )
 from ingest.pipeline.kafka.peek import first_messages
 from ingest.pipeline.kafka.start_offset import choose_starts, resume_after_gap
-from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
-from ingest.pipeline.offsets.committer import LESS_METADATA
+from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import TopicShape
 from ingest.status import formatting
 from ingest.supervisor import partition_sets, plan
@@ -44,18 +44,15 @@ def check_options(kafka: Kafka) -> CheckResult:
     return ok("kafka options", f"librdkafka accepts {formatting.amount(len(kafka.options), 'option')}")
 
 
-def check_commits(kafka: Kafka) -> CheckResult:
-    """Whether the brokers take the metadata that a worker commits with each offset."""
-    limit = metadata.offset_settings(kafka).metadata_bytes
-    if limit is None:
-        text = "this user may not ask for the brokers' offset.metadata.max.bytes (DESCRIBE_CONFIGS of the cluster)"
-        return unchecked("commit metadata", text)
-    if limit <= MAX_METADATA_BYTES:
-        return warning("commit metadata", f"offset.metadata.max.bytes = {limit}: {LESS_METADATA}")
-    return ok("commit metadata", f"the brokers take {limit:,} bytes with each commit")
+@dataclass(frozen=True, slots=True)
+class TopicSeen:
+    """What later checks need of a topic: it was `reachable`, and the bytes of a message on average, None if unknown."""
+
+    reachable: bool
+    message_bytes: int | None = None
 
 
-def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Iterator[CheckResult]:
+def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Generator[CheckResult, None, TopicSeen]:
     """Check one topic; checks that depend on a failed one are unchecked.
 
     `setting` names the setting of its partitions, `files` is the account.
@@ -66,7 +63,7 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Ite
     except FatalError as refused:
         yield failed("topic", str(refused), refused.exit_code, kafka.topic)
         yield unchecked("read, group and start", "Kafka must be reachable and the topic must exist first", kafka.topic)
-        return
+        return TopicSeen(reachable=False)
     try:
         chosen = partition_sets.choose(
             partition_sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting
@@ -89,16 +86,18 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Ite
         committed = metadata.committed_progress(kafka, chosen)
     except FatalError as refused:
         yield failed("group", str(refused), refused.exit_code, kafka.topic)
+    message_bytes: int | None = None
     if bounds:
         readable = _read(kafka, bounds)
         yield readable
         if readable.status == "failed":
             yield unchecked("messages", "the partitions must be readable first", kafka.topic)
         else:
-            yield from check_messages(settings, bounds)
+            message_bytes = yield from check_messages(settings, bounds)
     yield from _rights(kafka, known=bool(committed))
     if bounds and committed:
         yield from _starts(kafka, TopicShape(metadata.topic_id(kafka), existing), committed, bounds, files)
+    return TopicSeen(reachable=True, message_bytes=message_bytes)
 
 
 def _workers(settings: TopicConfig, chosen: Sequence[int]) -> Iterator[CheckResult]:

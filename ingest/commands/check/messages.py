@@ -11,7 +11,7 @@ Rules
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,12 +58,17 @@ class Verdict:
         return self.deliverable + self.dead.total()
 
 
-def check_messages(settings: TopicConfig, bounds: Mapping[int, tuple[int, int]]) -> Iterator[CheckResult]:
-    """Check the newest messages of the partitions with these `bounds` (low watermark, end offset)."""
+def check_messages(
+    settings: TopicConfig, bounds: Mapping[int, tuple[int, int]]
+) -> Generator[CheckResult, None, int | None]:
+    """Check the newest messages of the partitions with these `bounds` (low watermark, end offset).
+
+    Returns the bytes of a message on average, None if none was read.
+    """
     topic = settings.kafka.topic
     if not any(low < end for low, end in bounds.values()):
         yield unchecked("messages", "the partitions are empty: there is nothing to judge", topic)
-        return
+        return None
     try:
         sample = read_sample(
             settings.kafka,
@@ -76,17 +81,18 @@ def check_messages(settings: TopicConfig, bounds: Mapping[int, tuple[int, int]])
         )
         if not sample.messages:
             yield unchecked("messages", f"no message came within {_WITHIN_S:g} s", topic)
-            return
+            return None
         verdict = judge(settings, sample.messages)
     except ConfigError as wrong:
         yield failed("messages", str(wrong), ExitCode.CONFIGURATION, topic)
-        return
+        return None
     except FatalError as refused:
         yield unchecked("messages", str(refused), topic)
-        return
+        return None
     names = unseen(settings, verdict, sample.messages)
     yield result(verdict, names, topic)
     yield from _columns(verdict, names, topic)
+    return sum(len(message.value() or b"") for message in sample.messages) // len(sample.messages)
 
 
 def judge(settings: TopicConfig, messages: Sequence[KafkaMessage]) -> Verdict:

@@ -191,6 +191,20 @@ def _cleanup_policy(admin: AdminClient, topic: str) -> str:
     return str(found["cleanup.policy"].value)
 
 
+def max_message_bytes(kafka: Kafka, topics: Sequence[str]) -> dict[str, int | None]:
+    """max.message.bytes of each topic, None if this user may not ask for it."""
+    admin = client.admin(kafka)
+    resources = {topic: ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics}
+    asked = admin.describe_configs(list(resources.values()), request_timeout=_OPTIONAL_REQUEST_S)
+    found: dict[str, int | None] = {}
+    for topic, resource in resources.items():
+        try:
+            found[topic] = _smallest([asked[resource].result(2 * _OPTIONAL_REQUEST_S)], "max.message.bytes")
+        except (KafkaException, TimeoutError):
+            found[topic] = None
+    return found
+
+
 def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
     """Low watermark and end offset of each partition. Raises FatalError (exit code KAFKA)."""
     consumer = client.consumer(kafka, 1)

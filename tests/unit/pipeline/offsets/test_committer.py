@@ -70,7 +70,8 @@ def test_the_late_answer_to_a_commit_that_was_given_up_confirms_no_other_of_the_
 def test_metadata_that_kafka_refuses_is_halved_down_to_none_and_then_committed() -> None:
     committer = Committer(interval_s=1.0)
     ahead = Checkpoint(1, Counts(1), tuple(SettledRange(5 * n, 5 * n + 1, Counts(1)) for n in range(1, 400)))
-    now, tried = 0.0, []
+    now = 0.0
+    tried: list[int] = []
     while committer.stored(0) is None and len(tried) < 20:
         sent(committer, {0: ahead}, now)
         tried.append(committer.metadata_bytes)
