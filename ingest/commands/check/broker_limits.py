@@ -43,8 +43,8 @@ def largest_dead_letter(topic: str, limit: int | None, letters: str, limit_of_le
         text = (
             f"[dead_letters] topic {letters} takes {limit_of_letters:,} bytes (max.message.bytes), but a dead letter "
             f"of the largest message ({limit:,} bytes) has up to {ADDED_BYTES:,} more in its headers. A worker would "
-            f"wait at one that is refused, and commit nothing past it. Set it to {needed} or more: kafka-configs --alter "
-            f"--topic {letters} --add-config max.message.bytes={needed}"
+            f"wait at one that is refused, and commit nothing past it. Set it to {needed} or more: kafka-configs "
+            f"--alter --topic {letters} --add-config max.message.bytes={needed}"
         )
         return warning(check, text, topic)
     return ok(check, f"topic {letters} takes {limit_of_letters:,} bytes, a message has up to {limit:,}", topic)

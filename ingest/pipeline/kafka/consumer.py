@@ -214,16 +214,18 @@ class PartitionConsumer:
         try:
             self._consumer.commit(
                 offsets=[
-                    # None, as an empty text would be sent with its NUL.
-                    TopicPartition(
-                        self._topic, partition, checkpoint.next_offset, encode(checkpoint, metadata_bytes) or None
-                    )
+                    self._place(partition, checkpoint.next_offset, encode(checkpoint, metadata_bytes))
                     for partition, checkpoint in checkpoints.items()
                 ],
                 asynchronous=True,
             )
         except KafkaException as failed:
             self._on_committed({}, [failed.args[0].str()], _too_large(failed.args[0]))
+
+    def _place(self, partition: int, next_offset: int, text: str) -> TopicPartition:
+        if not text:  # an empty text would be sent with its NUL, and be too large for brokers that take none
+            return TopicPartition(self._topic, partition, next_offset)
+        return TopicPartition(self._topic, partition, next_offset, text)
 
     def _on_commit_answer(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         refused = [o.error for o in offsets or () if o.error is not None]
