@@ -59,10 +59,11 @@ def read_sample(
 ) -> Sample:
     """Read the newest `wanted` messages of `partitions`; `report` gets problems that librdkafka retries by itself.
 
-    The group is named for the `purpose`. After `within_s` seconds the sample is what has come by then.
+    The group is named for the `purpose`; without one it is the configured group, which is not joined. After `within_s`
+    seconds the sample is what has come by then.
     Raises FatalError (exit code KAFKA) when Kafka doesn't answer or refuses.
     """
-    reading = kafka.with_group(f"ingest-{purpose}-{secrets.token_hex(4)}")
+    reading = kafka.with_group(f"ingest-{purpose}-{secrets.token_hex(4)}") if purpose else kafka
     reading = reading.with_queue_bytes(min(most_bytes, kafka.queue_bytes))
     bounds = metadata.watermarks(reading, partitions)
     positions = {
