@@ -85,3 +85,9 @@ class RunAccount:
     def totals(self) -> Totals:
         """The sums over all partitions."""
         return sum((row.totals for row in self.partitions), Totals())
+
+    @property
+    def delivered_nothing(self) -> bool:
+        """There were messages to be delivered, and all of them became dead letters."""
+        counts = self.totals.counts
+        return counts.dead_lettered > 0 and counts.acknowledged == 0

@@ -271,11 +271,15 @@ class DeadLetters(Section):
         default=0.5,
         description=(
             "Share of the last window_events messages, above 0 and up to 1, that may be dead letters before the worker "
-            "stops; 1 never stops it"
+            "stops; it also stops if none of its first messages can be delivered. 1 never stops it"
         ),
     )
     window_events: Positive = Field(
-        default=10_000, description="Messages over which max_share is measured; fewer never stop the worker"
+        default=10_000,
+        description=(
+            "Messages over which max_share is measured; before there are as many, 200 messages with 100 dead letters "
+            "among them are enough"
+        ),
     )
     max_consecutive: Annotated[int, Field(ge=0)] = Field(
         default=10_000,

@@ -2,6 +2,7 @@
 
 Rules
 1. Too many bad messages halt the worker before they are written: they stay uncommitted, and so does all after them.
+   While none of its first messages can be delivered, they are held back (`dead_letters.gate`).
 2. While dead letters can't be written, or not as fast as they come, nothing more is to be read.
 """
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from ingest.config.resolve import TopicConfig
 from ingest.pipeline.column_events import ColumnEvents
-from ingest.pipeline.dead_letters.limit import DeadLetterLimit
+from ingest.pipeline.dead_letters.gate import DeadLetterGate
 from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterQueue
 from ingest.pipeline.delivery.route import too_many
 from ingest.pipeline.intake import Intake, Taken
@@ -25,12 +26,11 @@ class ChunkHandler:
     def __init__(
         self, config: TopicConfig, intake: Intake, dead_letters: DeadLetterQueue, columns: ColumnEvents
     ) -> None:
-        dead = config.dead_letters
         self._topic = config.kafka.topic
         self._intake = intake
         self._dead_letters = dead_letters
         self._columns = columns
-        self._limit = DeadLetterLimit(dead.max_share, dead.window_events, dead.max_consecutive)
+        self._gate = DeadLetterGate(config.dead_letters, dead_letters, config.batch.max_bytes)
 
     @property
     def blocked(self) -> bool:
@@ -40,6 +40,14 @@ class ChunkHandler:
     def due_in_s(self, now: float) -> float | None:
         """Seconds until an open batch's age makes it due, None while all are empty."""
         return self._intake.due_in_s(now)
+
+    def poll(self, now: float) -> None:
+        """Write the dead letters that were held back long enough."""
+        self._gate.poll(now)
+
+    def end(self) -> None:
+        """Reading has ended: hold no dead letter back any more."""
+        self._gate.open()
 
     def take(self, chunk: Chunk, now: float, suspended: frozenset[int]) -> None:
         """Take in a chunk that was read for the first time; messages of `suspended` routes are only tracked.
@@ -55,14 +63,14 @@ class ChunkHandler:
     def _taken(self, taken: Taken, chunk: Chunk, now: float) -> None:
         self._columns.taken(taken, now)
         letters = taken.letters.letters
-        if exceeded := self._limit.add(_dead(chunk, letters)):
+        if exceeded := self._gate.count(_dead(chunk, letters), taken.rows):
             last = letters[-1]
             raise too_many(
                 self._topic,
                 f"no row can be made of {exceeded}, the last at partition {last.message.partition()} offset "
                 f"{last.message.offset()}: {last.reason.detail}",
             )
-        self._dead_letters.put(taken.letters)
+        self._gate.put(taken.letters, now)
 
 
 def _dead(chunk: Chunk, letters: Sequence[DeadLetter]) -> npt.NDArray[np.bool_]:

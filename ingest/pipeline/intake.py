@@ -47,10 +47,11 @@ class Processing(Protocol):
 class Taken:
     """What a chunk became beside rows: dead letters with the tickets that they hold, and what happened to columns.
 
-    `widened`, `nulled`, `ignored` and `late` are as in `Decoded`.
+    `rows` of its messages can be delivered. `widened`, `nulled`, `ignored` and `late` are as in `Decoded`.
     """
 
     letters: DeadLetterBatch
+    rows: int = 0
     widened: tuple[tuple[str, str, str], ...] = ()
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
@@ -125,7 +126,7 @@ class Intake:
         letters: list[DeadLetter] = []
         released: list[tuple[Ticket, int]] = []
         widened: list[tuple[str, str, str]] = []
-        nulled, ignored, late = Counter[str](), Counter[str](), 0
+        nulled, ignored, late, rows = Counter[str](), Counter[str](), 0, 0
         routes = found.routes[fresh]
         for route in np.unique(routes).tolist():
             own = [ticket for ticket in tickets if ticket.route == route]
@@ -136,6 +137,7 @@ class Intake:
             rejected: list[Rejected] = []
             for processed in self._processors.process(route, found, chunk.messages, fresh[routes == route]):
                 self._add(route, processed, own, chunk, now)
+                rows += processed.decoded.table.num_rows
                 rejected += processed.decoded.rejected
                 widened += processed.decoded.widened
                 nulled.update(processed.decoded.nulled)
@@ -145,7 +147,7 @@ class Intake:
             letters += (DeadLetter(chunk.messages[r.index], r.reason) for r in dead)
             counts = _by_ticket(own, chunk, [r.index for r in dead])
             released += zip(own, counts, strict=True)
-        return Taken(DeadLetterBatch(tuple(letters), tuple(released)), tuple(widened), nulled, ignored, late)
+        return Taken(DeadLetterBatch(tuple(letters), tuple(released)), rows, tuple(widened), nulled, ignored, late)
 
     def _add(self, route: int, processed: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
         decoded = processed.decoded

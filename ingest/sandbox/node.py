@@ -1,7 +1,8 @@
 """Prepares the directory of a Kafka node, builds its command line, and waits until it answers.
 
 Settings differ from Kafka's defaults where a single node needs it (replication factors of 1), and where tests would
-have to wait (first rebalance, retention, deletion of segments).
+have to wait (first rebalance, retention, deletion of segments). Messages are kept whatever their timestamps are, unless
+a topic has a retention of its own.
 """
 
 import contextlib
@@ -47,6 +48,8 @@ SETTINGS = {
     "log.retention.check.interval.ms": "500",
     "log.segment.delete.delay.ms": "100",
     "log.cleaner.backoff.ms": "500",
+    # A message far older than its neighbours rolls a segment, which a retention by time then removes within a second.
+    "log.retention.ms": "-1",
     # Small
     "log.cleaner.dedupe.buffer.size": "16777216",
     "log.index.size.max.bytes": "1048576",

@@ -1,25 +1,20 @@
 """The final account as one JSON object and as a table."""
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from ingest.accounting.run_account import PartitionAccount, RunAccount, Totals
 from ingest.status import formatting
 
-_COLUMNS = (
-    "partition",
-    "consumed",
-    "acknowledged",
-    "dead-lettered",
-    "repeated by crashes",
-    "committed",
-    "end",
-    "lag",
-    "held back",
-)
+# Shown where there are any, as most runs have none.
+_SELDOM = ("tombstones", "filtered")
+_NARROWEST = 6  # of a column whose name is folded
 
 
 def as_json(account: RunAccount, at: datetime) -> dict[str, Any]:
@@ -64,18 +59,40 @@ def _partition(row: PartitionAccount) -> dict[str, Any]:
     }
 
 
-def as_table(account: RunAccount) -> Table:
-    """The account for a terminal."""
+def as_table(account: RunAccount, width: int) -> Table:
+    """The account for a terminal of `width` characters."""
     title = f"{account.topic} (group {account.group}), {formatting.seconds(account.ran_s)}"
-    table = Table(title=title, title_justify="left")
-    for name in _COLUMNS:
-        table.add_column(name, justify="right")
-    for row in account.partitions:
-        committed = "-" if row.next_offset is None else str(row.next_offset)
-        end = str(row.end_offset) if row.end_offset >= 0 else "?"
-        _add_row(table, str(row.partition), row.totals, committed=committed, end=end)
+    seldom = [name for name in _SELDOM if getattr(account.totals.counts, name)]
+    outcomes = ("consumed", "acknowledged", "dead-lettered", *seldom)
+    held_back = account.totals.held_back != 0
+    names = ("partition", *outcomes, "repeated by crashes", "committed", "end", "lag")
+    if held_back:
+        names = (*names, "held back")
+    rows = [
+        (
+            str(row.partition),
+            *_outcomes(row.totals, seldom),
+            "-" if row.next_offset is None else str(row.next_offset),
+            str(row.end_offset) if row.end_offset >= 0 else "?",
+            _lag(row.lag),
+            *([_lag(row.held_back)] if held_back else []),
+        )
+        for row in account.partitions
+    ]
+    totals = account.totals
+    every = ("all", *_outcomes(totals, seldom), "", "", _lag(totals.lag))
+    if held_back:
+        every = (*every, _lag(totals.held_back))
+    numbers = [max(len(row[index]) for row in (*rows, every)) for index in range(len(names))]
+    widths = _widths([max(number, len(name)) for number, name in zip(numbers, names, strict=True)], numbers, width)
+    names = tuple("\n".join(textwrap.wrap(name, wide)) for name, wide in zip(names, widths, strict=True))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     table.add_section()
-    _add_row(table, "all", account.totals)
+    table.add_row(*every)
     notes = ["repeated by crashes: at most, and only those of this run's own workers"]
     if foreign := [row.partition for row in account.partitions if row.foreign_commit]:
         notes.append(
@@ -83,22 +100,38 @@ def as_table(account: RunAccount) -> Table:
             "figures are the workers' last reports, without what others delivered"
         )
     elif not account.exact:
-        notes.append("Kafka can't be asked: these figures are the workers' last reports")
+        notes.append("Kafka can't be asked, or has lost offsets: these figures are the workers' last reports")
     if account.totals.held_back:
         notes.append(f"{formatting.count(account.totals.held_back)} offsets of the lag are behind open transactions")
     table.caption = "; ".join(notes)
     return table
 
 
-def _add_row(table: Table, name: str, totals: Totals, *, committed: str = "", end: str = "") -> None:
-    table.add_row(
-        name,
-        formatting.count(totals.consumed),
-        formatting.count(totals.counts.acknowledged),
-        formatting.count(totals.counts.dead_lettered),
-        formatting.count(totals.duplicates_possible),
-        committed,
-        end,
-        "?" if totals.lag is None else formatting.count(totals.lag),
-        "?" if totals.held_back is None else formatting.count(totals.held_back),
+def _lag(lag: int | None) -> str:
+    return "?" if lag is None else formatting.count(lag)
+
+
+def _outcomes(totals: Totals, seldom: Sequence[str]) -> list[str]:
+    counts = totals.counts
+    numbers = (
+        totals.consumed,
+        counts.acknowledged,
+        counts.dead_lettered,
+        *(getattr(counts, name) for name in seldom),
+        totals.duplicates_possible,
     )
+    return [formatting.count(number) for number in numbers]
+
+
+def _widths(names: Sequence[int], numbers: Sequence[int], most: int) -> list[int]:
+    """The width of each column: that of its name, less if all together are wider than `most`, but never the number's.
+
+    The names are folded then, the widest one first.
+    """
+    widths = list(names)
+    while sum(widths) + len(widths) + 1 > most:
+        foldable = [index for index, number in enumerate(numbers) if widths[index] > max(number, _NARROWEST)]
+        if not foldable:
+            break
+        widths[max(foldable, key=widths.__getitem__)] -= 1
+    return widths

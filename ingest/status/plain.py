@@ -68,7 +68,7 @@ class LineScreen:
         self._write_all(self._coalescer.rest())
         console = Console(file=io.StringIO(), no_color=True, force_terminal=False, width=110)
         with console.capture() as capture:
-            console.print(as_table(account))
+            console.print(as_table(account, console.width))
         self._write(capture.get().rstrip())
 
     def _write_all(self, events: list[Event]) -> None:

@@ -67,7 +67,7 @@ class TerminalScreen:
     def account(self, account: RunAccount) -> None:
         """Print the final table."""
         self._print(self._coalescer.rest())
-        self._draw(lambda: self._console.print(as_table(account)))
+        self._draw(lambda: self._console.print(as_table(account, self._console.width)))
 
     def _print(self, events: list[Event]) -> None:
         for event in events:

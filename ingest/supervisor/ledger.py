@@ -2,8 +2,8 @@
 
 1. Counts come from Kafka: they are part of each commit's metadata, so that the run's figures are the counters at its
    end minus those at its start, exact over any crash.
-2. Only if Kafka can't be asked at the end, or has lost what it had confirmed (the topic or the group was deleted), the
-   workers' last reports are used instead.
+2. Only if Kafka can't be asked at the end, or has lost what it had confirmed (the topic or the group was deleted), or
+   takes no metadata with the commits, the workers' last reports are used instead.
 3. From `UploadStarted` on, Arize may have the rows of a batch; until `Committed` passes them, they would be sent again.
    When a worker ends, Arize may have everything in between twice. The ranges are kept, and every message that Arize has
    twice by that end lies in one of them. Ranges that touch become one, and of more than `duplicates.MOST_RANGES` of a
@@ -127,10 +127,22 @@ class Ledger:
                 foreign[partition] = None if mark is None else mark.next_offset
             elif not ledger.lost and (
                 mark.next_offset > ledger.confirmed
-                or (ledger.confirmed_counts is not None and mark.counts != ledger.confirmed_counts)
+                or (mark.counts.total and ledger.confirmed_counts not in (None, mark.counts))
             ):
                 foreign[partition] = mark.next_offset
         return foreign
+
+    def without_counts(self, end: Mapping[int, Checkpoint | None]) -> set[int]:
+        """The partitions whose commit has no counts, although its worker has reported some: the brokers take none."""
+        return {
+            p
+            for p, checkpoint in end.items()
+            if checkpoint is not None and not checkpoint.settled().total and self._reported(p).total
+        }
+
+    def _reported(self, partition: int) -> Counts:
+        latest = self._of(partition).latest
+        return NOTHING if latest is None else latest.counts
 
     def worker_finished(self, partitions: tuple[int, ...]) -> None:
         """The worker of `partitions` exited with everything committed: nothing can be sent twice."""
@@ -165,12 +177,13 @@ class Ledger:
         Lag is counted to the end of the run if it has one, else to that of the partition.
         """
         foreign = {} if end is None else self.foreign_commits(end)
+        lost = set(partitions) if end is None else foreign.keys() | self.without_counts(end)
         return tuple(
             self._settle(
                 partition,
                 start=start[partition],
                 end=self._last_report(partition, start[partition])
-                if end is None or partition in foreign
+                if end is None or partition in lost
                 else end[partition],
                 bounds=bounds,
                 foreign=partition in foreign,

@@ -154,7 +154,7 @@ def plan_topics(
     )
     if faults:
         raise ConfigError(faults)
-    retention_s = metadata.offsets_retention_s(configured[0].settings.kafka)
+    offsets = metadata.offset_settings(configured[0].settings.kafka)
     found = []
     for one, all_partitions, partitions in chosen:
         kafka = one.settings.kafka
@@ -180,7 +180,8 @@ def plan_topics(
             known_offsets={
                 p: mark.next_offset for p, mark in committed.items() if mark is not None and p not in begins
             },
-            retention_s=retention_s,
+            retention_s=offsets.retention_s,
+            metadata_bytes=offsets.usable_metadata_bytes,
         )
         plan = TopicPlan(
             settings=one.settings,

@@ -3,7 +3,9 @@
 1. The forkserver starts first, before any Kafka client: it forks, and a client doesn't survive that.
 2. Faults of the partitions, the topics or the brokers end the run here, before a worker exists.
 3. The account compares what Kafka has committed at the start with what it has at the end. A run that had an end and did
-   not commit up to it is not done, even if its workers exited with 0. The commits are asked for before the ends.
+   not commit up to it is not done, even if its workers exited with 0. The commits are asked for before the ends. Nor
+   is it if all messages of a topic have become dead letters: they are written and committed, and the exit code is
+   TOO_MANY_DEAD.
 4. Each topic has an account of its own, and the run has one exit code.
 5. Commits that Kafka confirms are written to the account's files as they come, and the possible duplicates of a former
    run before the first worker starts. A run that ends by an exception writes no end: the next one recognizes that.
@@ -27,7 +29,8 @@ from ingest.events import Emit, Event, ForeignCommit, Notice, SupervisorStarted
 from ingest.pipeline.kafka import metadata
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.start_offset import ResumeFrom
-from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
+from ingest.pipeline.offsets.committer import LESS_METADATA
 from ingest.records import PartitionEnd
 from ingest.status import formatting
 from ingest.supervisor import partition_sets, process
@@ -37,6 +40,11 @@ from ingest.supervisor.ledger import Bounds
 from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
 from ingest.supervisor.signals import SignalQueue
 from ingest.supervisor.supervisor import Supervisor
+
+_NOTHING = (
+    "See why with ingest check or ingest dead-letters list, correct [schema] or the producer, then deliver them with "
+    "ingest dead-letters replay"
+)
 
 
 def run(
@@ -133,6 +141,8 @@ def _notices(plan: TopicPlan, resume_from: ResumeFrom | None) -> Iterator[str]:
             f"topic {plan.topic}: Kafka reports no id of it (brokers before 2.8 have none), so ingest can't "
             "notice if it is deleted and created again with more messages"
         )
+    if plan.start_plan.metadata_bytes < MAX_METADATA_BYTES:
+        yield f"topic {plan.topic}: {LESS_METADATA}"
     if resume_from is not None and plan.resumed:
         where = {
             "account": "where the account has them",
@@ -210,6 +220,12 @@ def _accounts(
                 behind = f" ({formatting.amount(held_back, 'offset')} behind open transactions)" if held_back else ""
                 emit(Notice(text=f"{where} are not committed up to their end{behind}; start again to go on"))
                 code = ExitCode.DRAIN_DEADLINE
+    if code is ExitCode.DONE:
+        for plan, account in zip(plans, accounts, strict=True):
+            if plan.end_offsets is not None and account.delivered_nothing:
+                dead = formatting.amount(account.totals.counts.dead_lettered, "message")
+                emit(Notice(text=f"nothing of {plan.topic} was delivered: all {dead} became dead letters. {_NOTHING}"))
+                code = ExitCode.TOO_MANY_DEAD
     return tuple(replace(account, exit_code=code) for account in accounts)
 
 
@@ -243,7 +259,7 @@ def _account(plan: TopicPlan, supervisor: Supervisor, writer: AccountWriter, sta
         exit_code=supervisor.exit_code,
         ran_s=time.monotonic() - started,
         crashes=supervisor.crashes[kafka.topic],
-        exact=end is not None and not foreign,
+        exact=end is not None and not foreign and not ledger.without_counts(end),
         partitions=ledger.settle(partitions, start, end, Bounds(lows, ends, plan.end_offsets or {})),
     )
 

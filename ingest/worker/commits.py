@@ -7,10 +7,10 @@ read.
 import time
 from collections.abc import Mapping, Sequence
 
-from ingest.events import CommitFailed, Committed, Emit, Throttle
+from ingest.events import CommitFailed, Committed, Emit, KafkaWarning, Throttle
 from ingest.pipeline.kafka.topic_guard import TopicGuard
 from ingest.pipeline.offsets.checkpoint import Checkpoint
-from ingest.pipeline.offsets.committer import Committer, Stored
+from ingest.pipeline.offsets.committer import LESS_METADATA, Committer, Stored
 from ingest.pipeline.offsets.tracker import PartitionTracker
 
 
@@ -33,6 +33,7 @@ class Commits:
         self._trackers = trackers
         self._emit = emit
         self._throttle = Throttle()
+        self._metadata_reported = False
 
     @property
     def outstanding(self) -> bool:
@@ -76,14 +77,20 @@ class Commits:
             return self.committer.send_prepared(now)
         return {}
 
-    def answered(self, stored: Stored, errors: Sequence[str]) -> None:
-        """Kafka has answered: `stored` is what it took, `errors` are the reasons of what it refused."""
+    def answered(self, stored: Stored, errors: Sequence[str], metadata_too_large: bool) -> None:  # noqa: FBT001
+        """Kafka has answered: `stored` is what it took, `errors` are the reasons of what it refused.
+
+        `metadata_too_large`: one of the reasons is that, and the next commits have less.
+        """
         now = time.monotonic()
-        confirmed = self.committer.handle_answer(stored, now)
+        confirmed = self.committer.handle_answer(stored, now, metadata_too_large=metadata_too_large)
         if confirmed:
             counts = {p: found.counts for p in confirmed if (found := self.committer.stored(p)) is not None}
             self._emit(Committed(next_offsets=confirmed, counts=counts))
-        for error in errors:
+        if metadata_too_large and not self._metadata_reported:
+            self._metadata_reported = True
+            self._emit(KafkaWarning(error=LESS_METADATA))
+        for error in () if metadata_too_large else errors:
             if self._throttle.allow(error, now):
                 self._emit(CommitFailed(error=error))
 

@@ -98,7 +98,10 @@ class _Worker:
         routes = self._processors.routes
         most_batches = sum(route.arize.in_flight for route in routes if route.deliver)
         committer = Committer(
-            config.delivery.commit_interval_s, most_batches, refresh_s=refresh_s(task.plan.retention_s)
+            config.delivery.commit_interval_s,
+            most_batches,
+            refresh_s=refresh_s(task.plan.retention_s),
+            metadata_bytes=task.plan.metadata_bytes,
         )
         self._deliveries = Deliveries(
             routes, intake.batches, self._dead_letters, emit=emit, on_acknowledged=committer.batch_acknowledged
@@ -110,12 +113,13 @@ class _Worker:
         self._consumer = PartitionConsumer(
             config.kafka, task.partitions, on_trouble=self._warn, on_committed=self._commits.answered
         )
+        self._chunks = ChunkHandler(config, intake, self._dead_letters, self._columns)
         self._reading = Reading(
             config,
             task.until,
             consumer=self._consumer,
             trackers=self._trackers,
-            chunks=ChunkHandler(config, intake, self._dead_letters, self._columns),
+            chunks=self._chunks,
             deliveries=self._deliveries,
             emit=emit,
             on_trouble=self._warn,
@@ -135,6 +139,7 @@ class _Worker:
         self._loops = 0
         self._starting = True
         self._drain_at: float | None = None
+        self._stopped = False  # the drain was requested, before reading has ended by itself
 
     # --- start ---------------------------------------------------------------------------------
 
@@ -196,7 +201,12 @@ class _Worker:
                 collect_at = now + _COLLECT_S
             if self._drain_at is None and self._control.drain_requested():
                 self._drain_at = now
+                self._stopped = not self._reading.done
             draining = self._drain_at is not None or self._reading.done
+            if draining and not self._stopped:
+                self._chunks.end()
+                self._deliveries.end()
+            self._chunks.poll(now)
             self._deliveries.poll(now)
             self._dead_letters.poll(now, random.random())
             self._commit(now, draining=draining)
@@ -223,7 +233,7 @@ class _Worker:
     def _commit(self, now: float, *, draining: bool) -> None:
         checkpoints = self._commits.due(now, stopping=draining)
         if checkpoints:
-            self._consumer.commit(checkpoints)
+            self._consumer.commit(checkpoints, metadata_bytes=self._commits.committer.metadata_bytes)
         elif self._commits.trouble:
             self._warn(self._commits.trouble)
 

@@ -74,6 +74,35 @@ def test_a_fault_is_reported_and_the_other_checks_still_run(
         assert told["arize key"] == "ok"
 
 
+def test_messages_that_no_worker_could_deliver_fail_the_check_and_change_nothing(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=3)
+    main.produce(3_000)
+    main.write_settings({"schema": {"prediction_id": "predictionid", "tags": ["tag_regoin"]}})
+    told = check(main, code=ExitCode.TOO_MANY_DEAD)
+    assert "of 1,000 sampled messages none could be delivered: missing_column 1,000" in told["messages"]
+    assert "predictionid: none of them has it; prediction_id looks like it" in told["messages"]
+    assert told["columns"] == "warning"
+    assert set(main.committed().values()) == {None}
+    assert main.stored == 0
+    assert main.reasons == {}
+
+
+def test_some_messages_that_can_not_be_delivered_are_a_warning(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(300, bad_share=0.05)
+    main.write_settings({})
+    assert check(main)["messages"] == "warning"
+
+
+def test_a_dead_letter_topic_that_takes_less_than_the_topic_is_a_warning(
+    rig: Callable[..., Rig], topic: Callable[..., str]
+) -> None:
+    main = rig(partitions=1)
+    for config, status in (({}, "warning"), ({"max.message.bytes": "1100000"}, "ok")):
+        main.write_settings({"dead_letters": {"topic": topic(1, config)}})
+        assert check(main)["largest dead letter"] == status
+
+
 def test_arize_is_probed_without_sending_a_row(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.write_settings({})

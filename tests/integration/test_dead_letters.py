@@ -57,7 +57,7 @@ def test_dead_letters_are_listed_replayed_after_the_cause_is_fixed_and_accounted
     wanted = settings(main, kept, topic, WRONG)
     big: dict[str, Any] = {"batch": {"max_events": 20_000, "chunk_events": 2_500, "linger_s": 0.2}}
     run = main.start(**wanted, **big)
-    assert run.wait(120) == ExitCode.DONE
+    assert run.wait(120) == ExitCode.TOO_MANY_DEAD
     assert main.stored == 0
     assert sum(mark.counts.dead_lettered for mark in main.committed().values() if mark is not None) == LETTERS
 
@@ -94,7 +94,7 @@ def test_a_replay_that_is_killed_goes_on_and_repeats_only_what_was_in_flight(
     main = rig(partitions=2)
     main.produce(5_000)
     wanted = settings(main, kept, topic, WRONG)
-    assert main.start(**wanted).wait() == ExitCode.DONE
+    assert main.start(**wanted).wait() == ExitCode.TOO_MANY_DEAD
     main.write_settings({**wanted, **RIGHT})
     main.endpoint.inject_faults("latency", seconds=0.1)
     for rows in (1_000, 2_500):
@@ -116,7 +116,7 @@ def test_an_interrupted_replay_reports_the_remaining_letters(
     main = rig(partitions=1)
     main.produce(2_000)
     wanted = settings(main, "directory", topic, WRONG)
-    assert main.start(**wanted).wait() == ExitCode.DONE
+    assert main.start(**wanted).wait() == ExitCode.TOO_MANY_DEAD
     main.write_settings({**wanted, **RIGHT})
     main.endpoint.inject_faults([Fault(kind="status", status=503, skip=1)])
     with main.command.started("dead-letters", "replay", "--json") as replay:
@@ -140,7 +140,7 @@ def test_a_letter_that_fails_again_is_kept_with_its_new_reason_and_not_replayed_
     main.produce(1_000)
     broken = main.put([b"{", b'{"a": 1}'], partition=0)
     wanted = settings(main, kept, topic, WRONG)
-    assert main.start(**wanted).wait() == ExitCode.DONE
+    assert main.start(**wanted).wait() == ExitCode.TOO_MANY_DEAD
     main.write_settings({**wanted, **RIGHT})
     main.endpoint.inject_faults("status", status=422, text="odd", column="seq", value=700)
     done = dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)
@@ -169,7 +169,7 @@ def test_letters_replayed_to_the_topic_are_delivered_by_a_running_worker(
     sent = main.read_topic()
     bad = main.put([b"{"], partition=1)
     wanted = settings(main, kept, topic, WRONG)
-    assert main.start(**wanted).wait() == ExitCode.DONE
+    assert main.start(**wanted).wait() == ExitCode.TOO_MANY_DEAD
     done = dead_letters(main, "replay", "--to", "topic")
     assert (done["replayed"], done["to"]) == (2_001, "topic")
     messages = main.read_topic()
@@ -185,7 +185,7 @@ def test_letters_replayed_to_the_topic_are_delivered_by_a_running_worker(
     assert {"trace_base64": "/wA="} in broken["headers"]
     for replays in (2, 3):
         assert dead_letters(main, "replay", "--to", "topic")["replayed"] == 1
-        assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.DONE
+        assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.TOO_MANY_DEAD, "it is all that there was"
         assert dead_letters(main, "show")[0]["replays"] == replays
     held = dead_letters(main, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)
     assert (held["max_replays_reached"], held["replayed"]) == (1, 0)
@@ -199,7 +199,7 @@ def test_a_letter_in_the_topic_is_the_message_with_its_provenance(
     wanted = settings(main, "topic", topic, RIGHT)
     name = wanted["dead_letters"]["topic"]
     (offset,) = main.put([b"\xff{"])
-    assert main.start(**wanted).wait() == ExitCode.DONE
+    assert main.start(**wanted).wait() == ExitCode.TOO_MANY_DEAD
     assert main.committed_at(0) == 1
     consumer = Consumer({"bootstrap.servers": main.kafka.brokers, "group.id": "look"})
     consumer.assign([TopicPartition(name, partition, 0) for partition in (0, 1)])
@@ -252,10 +252,11 @@ def test_while_the_dead_letter_topic_refuses_nothing_is_committed_past_it(
     run = main.start(dead_letters={"topic": small})
     told = run.until_event("dead_letters_blocked", count=2)
     assert small in told["error"]
+    assert "a value of 5,000 bytes, and headers" in told["error"]
     assert "max.message.bytes" in told["error"]
     assert (main.committed_at(0) or 0) == 0
     main.configure_topic("max.message.bytes", "100000", topic=small)
-    assert run.wait() == ExitCode.DONE
+    assert run.wait() == ExitCode.TOO_MANY_DEAD
     assert main.committed_at(0) == 3
     assert dead_letters(main, "list")["dead_letters"] == 3
 

@@ -204,6 +204,14 @@ def test_send_delivers_the_accepted_rows_and_commits_nothing(bench: Bench) -> No
     assert bench.dead_letters() == []
 
 
+def test_send_of_which_every_message_is_rejected_does_not_exit_with_0(bench: Bench) -> None:
+    bad = next(sequence for sequence in range(10, EVENTS) if BAD.bad(PARTITION, sequence))
+    found = bench.trace("--send", "--from", str(bad), "--limit", "1", code=9)
+    assert records(found, "upload") == []
+    assert records(found, "summary")[0]["rejected"] == {CODES[str(BAD.bad(PARTITION, bad))]: 1}
+    bench.trace("--from", str(bad), "--limit", "1")
+
+
 def test_commit_goes_on_like_a_worker(bench: Bench) -> None:
     bench.trace("--send", "--commit", "--limit", "25")
     bad = [sequence for sequence in range(EVENTS) if BAD.bad(PARTITION, sequence)]

@@ -46,7 +46,7 @@ def failed(rig: Callable[..., Rig], topic: Callable[..., str], request: pytest.F
     letters = {**NO_LIMIT, **place}
     schema = {"hash": ["mail"], "hash_key_file": str(key_file), "exclude": ["secret"], "tags": []}
     main.put([json.dumps(row).encode() for row in ROWS] + [b'{"mail": "a@b'])
-    assert main.start(schema={**schema, "prediction_id": "none"}, dead_letters=letters).wait() == ExitCode.DONE
+    assert main.start(schema={**schema, "prediction_id": "none"}, dead_letters=letters).wait() == ExitCode.TOO_MANY_DEAD
     main.write_settings({"schema": schema, "dead_letters": letters})
     assert dead_letters(main, "list")["dead_letters"] == COUNT + 1
     return main

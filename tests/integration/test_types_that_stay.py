@@ -80,7 +80,7 @@ def test_a_replay_reports_the_values_that_its_rows_lose(rig: Callable[..., Rig])
     main = rig(partitions=1)
     main.put([message(number, '"age": "thirty", "f": {"a": 1}') for number in range(3)])
     pinned: dict[str, Any] = {"types": {"age": "integer"}}
-    assert main.start(schema=pinned).wait() == ExitCode.DONE
+    assert main.start(schema=pinned).wait() == ExitCode.TOO_MANY_DEAD
     assert set(main.reasons.values()) == {"type_conflict"}
     main.write_settings({"schema": {**pinned, "conflicts": {"age": "null"}}})
     done = main.command.run("dead-letters", "replay")

@@ -4,10 +4,12 @@ A message is read from every partition that has one, which proves the leaders' a
 rights of the group are only asked, because only a commit would prove them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ingest.accounting.files import AccountStore, recorded_progress
+from ingest.commands.check.messages import check_messages
 from ingest.commands.check.result import CheckResult, failed, ok, unchecked, warning
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
@@ -43,7 +45,15 @@ def check_options(kafka: Kafka) -> CheckResult:
     return ok("kafka options", f"librdkafka accepts {formatting.amount(len(kafka.options), 'option')}")
 
 
-def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Iterator[CheckResult]:
+@dataclass(frozen=True, slots=True)
+class TopicSeen:
+    """What later checks need of a topic: it was `reachable`, and the bytes of a message on average, None if unknown."""
+
+    reachable: bool
+    message_bytes: int | None = None
+
+
+def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Generator[CheckResult, None, TopicSeen]:
     """Check one topic; checks that depend on a failed one are unchecked.
 
     `setting` names the setting of its partitions, `files` is the account.
@@ -54,7 +64,7 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Ite
     except FatalError as refused:
         yield failed("topic", str(refused), refused.exit_code, kafka.topic)
         yield unchecked("read, group and start", "Kafka must be reachable and the topic must exist first", kafka.topic)
-        return
+        return TopicSeen(reachable=False)
     try:
         chosen = partition_sets.choose(
             partition_sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting
@@ -79,13 +89,20 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Ite
         ends = partition_ends(kafka, chosen)
     except FatalError as refused:
         yield failed("read", f"{refused}. The partition's leader must be reachable", refused.exit_code, kafka.topic)
+    message_bytes: int | None = None
     if bounds:
-        yield _read(kafka, bounds)
+        readable = _read(kafka, bounds)
+        yield readable
+        if readable.status == "failed":
+            yield unchecked("messages", "the partitions must be readable first", kafka.topic)
+        else:
+            message_bytes = yield from check_messages(settings, bounds)
     yield from _rights(kafka, known=bool(committed))
     if ends and committed:
         yield from _starts(
             kafka, TopicShape(metadata.topic_id(kafka), existing), committed, files, bounds=bounds, ends=ends
         )
+    return TopicSeen(reachable=True, message_bytes=message_bytes)
 
 
 def _workers(settings: TopicConfig, chosen: Sequence[int]) -> Iterator[CheckResult]:

@@ -2,12 +2,13 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
 from ingest.commands.check.result import CheckResult, failed, ok, warning
+from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Account
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -47,20 +48,37 @@ def check_account(account: Account) -> CheckResult:
     return line
 
 
-def check_memory(settings: Config) -> Iterator[CheckResult]:
-    """Whether the memory of this machine is enough for full batches in all workers."""
-    batch, arize = settings.batch, settings.arize
-    batches = (arize.in_flight + 1) * batch.max_bytes
-    need = settings.supervisor.workers * (_WORKER_BYTES + settings.kafka.queue_bytes + batches)
+def check_memory(settings: Config, message_bytes: Mapping[str, int | None]) -> CheckResult:
+    """Whether the memory of this machine is enough for full batches in all workers.
+
+    `message_bytes` is the size of a message on average, by topic; None if unknown.
+    """
+    workers = settings.supervisor.workers
+    need = workers * max(worker_bytes(topic, message_bytes.get(topic.kafka.topic)) for topic in settings.topics)
     have = psutil.virtual_memory().available
     limit = _cgroup_limit()
     have = have if limit is None else min(have, limit)
-    workers = formatting.amount(settings.supervisor.workers, "worker")
-    text = f"{workers} with full batches may need about {formatting.size(need)}; {formatting.size(have)} are available"
+    with_batches = f"{formatting.amount(workers, 'worker')} with full batches"
+    text = f"{with_batches} may need about {formatting.size(need)}; {formatting.size(have)} are available"
     if need > have:
-        yield warning("memory", f"{text}. Lower [batch] max_bytes, [arize] in_flight or [supervisor] workers")
-    else:
-        yield ok("memory", text)
+        advice = "Lower [batch] max_bytes, [kafka] queue_bytes, [arize] in_flight or [supervisor] workers"
+        return warning("memory", f"{text}. {advice}")
+    return ok("memory", text)
+
+
+def worker_bytes(topic: TopicConfig, message_bytes: int | None) -> int:
+    """The memory that a worker of this topic may need, with messages of that size (None: the largest that fit).
+
+    Beyond its imports it holds what was fetched ahead; a chunk as messages, as parsed values, as columns, and what
+    its allocation leaves free; each batch in flight twice, as columns and as the body that is sent, and the open one
+    once. A batch may exceed its limit by a chunk. Large messages make large chunks: measured, see the capacity page.
+    """
+    queue, batch = topic.kafka.queue_bytes, topic.batch
+    chunk, rows = queue, batch.max_bytes
+    if message_bytes is not None:
+        chunk = min(chunk, batch.chunk_events * message_bytes)
+        rows = min(rows, batch.max_events * message_bytes)
+    return _WORKER_BYTES + queue + 4 * chunk + (2 * topic.arize.in_flight + 1) * (rows + chunk)
 
 
 def _directory(check: str, directory: Path, code: ExitCode) -> CheckResult:

@@ -15,6 +15,7 @@ _ORDER = (
     ExitCode.KAFKA,
     ExitCode.EXPIRED,
     ExitCode.CREDENTIALS,
+    ExitCode.TOO_MANY_DEAD,
 )
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from ingest.accounting.files import account_store
-from ingest.commands.check import endpoint, kafka, local_checks
+from ingest.commands.check import broker_limits, endpoint, kafka, local_checks
 from ingest.commands.check.result import CheckResult, exit_code, failed, ok, unchecked
 from ingest.commands.check.text import as_json, as_text
 from ingest.config.checks import check_delivery
@@ -45,17 +45,24 @@ def check(load: Callable[[], Config]) -> Iterator[CheckResult]:
     yield from _configuration(settings)
     options = kafka.check_options(settings.kafka)
     yield options
+    found: dict[str, kafka.TopicSeen] = {}
     if options.status == "failed":
         yield unchecked("topics, group and start", "librdkafka must accept [kafka.options] first")
     else:
         for each in settings.topics:
             if each.kafka.topic:
-                yield from kafka.check_topic(each, plan.setting_of(each), account_store(settings.account))
+                seen = yield from kafka.check_topic(each, plan.setting_of(each), account_store(settings.account))
+                found[each.kafka.topic] = seen
+        if any(seen.reachable for seen in found.values()):
+            yield broker_limits.check_commits(settings.kafka)
     if options.status == "ok" or not settings.dead_letters.topic:
-        yield local_checks.check_dead_letters(settings)
+        letters = local_checks.check_dead_letters(settings)
+        yield letters
+        if letters.status == "ok" and settings.dead_letters.topic:
+            yield from broker_limits.check_largest_dead_letter(settings)
     yield local_checks.check_account(settings.account)
     yield from endpoint.check_arize(settings.arize, datetime.now(UTC))
-    yield from local_checks.check_memory(settings)
+    yield local_checks.check_memory(settings, {topic: seen.message_bytes for topic, seen in found.items()})
 
 
 def _configuration(settings: Config) -> Iterator[CheckResult]:

@@ -17,12 +17,13 @@ Advance = Callable[[int], None]  # called with the number of dead letters that h
 class ReplayResult:
     """Numbers of the selected dead letters by result. `failed` counts by the new reason.
 
-    `max_replays_reached` counts those that were replayed too often before, `originals_missing` the redacted ones whose
-    messages Kafka does not hold any more.
+    `filtered` counts those that a route without delivery takes now, `max_replays_reached` those that were replayed too
+    often before, `originals_missing` the redacted ones whose messages Kafka does not hold any more.
     """
 
     selected: int
     replayed: int = 0
+    filtered: int = 0
     max_replays_reached: int = 0
     originals_missing: int = 0
     failed: Counter[str] = field(default_factory=Counter)
@@ -37,7 +38,7 @@ class ReplayResult:
 
     @property
     def _skipped(self) -> int:
-        return self.max_replays_reached + self.originals_missing
+        return self.max_replays_reached + self.originals_missing + self.filtered
 
     @property
     def exit_code(self) -> ExitCode:

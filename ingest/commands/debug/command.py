@@ -58,7 +58,7 @@ def debug(
     the messages that were read; it is only accepted if reading starts where a worker would start.
 
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka, 5 Arize refused the key, 7 rows were not acknowledged
-    or not committed, 8 the committed offset is no longer in the log.
+    or not committed, 8 the committed offset is no longer in the log, 9 with --send: all messages were rejected.
     """
     from ingest.commands.debug.run import open_output, run
 

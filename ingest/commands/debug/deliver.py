@@ -165,16 +165,17 @@ class GuardedCommits:
         mark = self._tracker.checkpoint()
         if self._expected is not None and mark.next_offset < self._expected.next_offset:
             return self._refused(dead_letters, "the commit would rewind the group")
+        metadata_bytes = metadata.offset_settings(self._kafka).usable_metadata_bytes
         answers: list[tuple[Stored, Sequence[str]]] = []
         problems: list[str] = []
         reader = consumer.PartitionConsumer(
             self._kafka,
             (self._partition,),
             on_trouble=problems.append,
-            on_committed=lambda stored, faults: answers.append((stored, faults)),
+            on_committed=lambda stored, faults, _: answers.append((stored, faults)),
         )
         try:
-            reader.commit({self._partition: mark})
+            reader.commit({self._partition: mark}, metadata_bytes=metadata_bytes)
             deadline = time.monotonic() + _COMMIT_S
             while not answers and time.monotonic() < deadline:
                 reader.poll(1, 0.1)
@@ -183,7 +184,7 @@ class GuardedCommits:
         stored, faults = answers[0] if answers else ({}, problems[-1:] or [f"no answer within {_COMMIT_S:g} s"])
         if stored.get(self._partition, (None, ""))[0] != mark.next_offset:
             return self._refused(dead_letters, f"Kafka did not confirm the commit: {'; '.join(faults)}")
-        self._expected = decode(mark.next_offset, encode(mark))
+        self._expected = decode(mark.next_offset, encode(mark, metadata_bytes))
         return CommitTrace(
             dead_letters=dead_letters,
             dead_letter_store=self._sink.place,

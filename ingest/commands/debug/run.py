@@ -57,8 +57,9 @@ def run(
     """Read up to `limit` messages of `partition` from `start` on, and write each step to `output`.
 
     Returns DONE; with `send` CREDENTIALS when Arize refused the key, DRAIN_DEADLINE when rows stay unacknowledged or
-    uncommitted. Raises FatalError with exit code USAGE for arguments that contradict each other or the log, KAFKA, or
-    EXPIRED when the committed offset is no longer in the log. Raises ConfigError for settings that can't work.
+    uncommitted, TOO_MANY_DEAD when all messages were rejected, so that nothing was sent. Raises FatalError with exit
+    code USAGE for arguments that contradict each other or the log, KAFKA, or EXPIRED when the committed offset is no
+    longer in the log. Raises ConfigError for settings that can't work.
     """
     if commit and not send:
         raise start_offset.usage_error(
@@ -211,7 +212,7 @@ class _DebugSession:
             reader.assign({self._partition: tracker.position})
             steps.stop_reason = self._read(reader, tracker, intake, steps)
             steps.flush(draining=True)
-            code = ExitCode.DONE
+            code = ExitCode.TOO_MANY_DEAD if send and intake.rejected and not steps.acknowledged else ExitCode.DONE
         except KeyboardInterrupt:
             steps.stop_reason = "interrupted; rows that Arize has not acknowledged stay uncommitted"
             code = ExitCode.DONE

@@ -55,7 +55,7 @@ def detect_roles(sample: SampleStatistics, schema: Schema, model_type: str, now_
             fitting = [
                 name
                 for name, seen in sample.columns.items()
-                if name not in taken and _snake_case(name) == wanted and fits[key](seen)
+                if name not in taken and snake_case(name) == wanted and fits[key](seen)
             ]
             if fitting:
                 found[key] = fitting[0]
@@ -64,7 +64,8 @@ def detect_roles(sample: SampleStatistics, schema: Schema, model_type: str, now_
     return found
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
+    """The name in one spelling: `prediction.id` and `predictionId` are `prediction_id`."""
     return re.sub(r"\W+", "_", _HUMP.sub("_", name)).lower()
 
 

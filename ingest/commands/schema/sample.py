@@ -3,8 +3,8 @@
 Rules
 1. Every partition contributes the same number of offsets, counted from its end offset at the start. If a partition has
    fewer, the others contribute more. Where offsets have gaps, fewer messages are read.
-2. Reading ends at these end offsets, at the wanted number of messages, or at `MOST_BYTES` of values, which bounds the
-   memory.
+2. Reading ends at these end offsets, at the wanted number of messages, at a number of bytes of values, which bounds the
+   memory, or after a time, if there is a limit.
 """
 
 import secrets
@@ -28,7 +28,8 @@ _SILENCE_S = 30.0
 class Sample:
     """`messages` in the order of arrival; `ranges` has the first and the next offset of each partition's sample.
 
-    `truncated`: reading ended at `MOST_BYTES`. `held_back`: newer offsets that are behind open transactions.
+    `truncated`: reading ended at the limit of bytes or of time. `held_back`: newer offsets that are behind open
+    transactions.
     """
 
     messages: Sequence[KafkaMessage]
@@ -49,12 +50,24 @@ def offsets_per_partition(bounds: Mapping[int, tuple[int, int]], wanted: int) ->
     return {partition: share for partition, share in sorted(found.items()) if share}
 
 
-def read_sample(kafka: Kafka, partitions: Sequence[int], wanted: int, report: Callable[[str], None]) -> Sample:
+def read_sample(
+    kafka: Kafka,
+    partitions: Sequence[int],
+    wanted: int,
+    report: Callable[[str], None],
+    *,
+    purpose: str = "infer",
+    most_bytes: int = MOST_BYTES,
+    within_s: float | None = None,
+) -> Sample:
     """Read the newest `wanted` messages of `partitions`; `report` gets problems that librdkafka retries by itself.
 
+    The group is named for the `purpose`; without one it is the configured group, which is not joined. After `within_s`
+    seconds the sample is what has come by then.
     Raises FatalError (exit code KAFKA) when Kafka doesn't answer or refuses.
     """
-    reading = kafka.with_group(f"ingest-infer-{secrets.token_hex(4)}")
+    reading = kafka.with_group(f"ingest-{purpose}-{secrets.token_hex(4)}") if purpose else kafka
+    reading = reading.with_queue_bytes(min(most_bytes, kafka.queue_bytes))
     bounds = metadata.watermarks(reading, partitions)
     positions = {
         partition: bounds[partition][1] - share for partition, share in offsets_per_partition(bounds, wanted).items()
@@ -69,7 +82,7 @@ def read_sample(kafka: Kafka, partitions: Sequence[int], wanted: int, report: Ca
     )
     try:
         reader.assign(positions)
-        messages, truncated = _read(reader, kafka, ranges, wanted)
+        messages, truncated = _read(reader, kafka, ranges, wanted, most_bytes=most_bytes, within_s=within_s)
     finally:
         reader.close()
     return Sample(messages, sampled_ranges(messages, ranges, truncated=truncated), truncated, held_back)
@@ -88,11 +101,18 @@ def sampled_ranges(
 
 
 def _read(
-    reader: consumer.PartitionConsumer, kafka: Kafka, ranges: Mapping[int, tuple[int, int]], wanted: int
+    reader: consumer.PartitionConsumer,
+    kafka: Kafka,
+    ranges: Mapping[int, tuple[int, int]],
+    wanted: int,
+    *,
+    most_bytes: int,
+    within_s: float | None,
 ) -> tuple[list[KafkaMessage], bool]:
     ends = {partition: end for partition, (_, end) in ranges.items()}
     unfinished, messages, size = set(ranges), list[KafkaMessage](), 0
     last_answer = time.monotonic()
+    deadline = float("inf") if within_s is None else last_answer + within_s
     while unfinished and len(messages) < wanted:
         polled = reader.poll(min(_CHUNK, wanted - len(messages)), _POLL_S)
         past = list(polled.ends)
@@ -106,7 +126,7 @@ def _read(
                 for partition, offset in zip(chunk.partitions.tolist(), chunk.offsets.tolist(), strict=True)
                 if offset + 1 >= ends[partition]
             )
-            if size >= MOST_BYTES:
+            if size >= most_bytes:
                 return messages, True
         for partition in polled.out_of_range:  # retention has just removed messages that were to be read
             low, _ = reader.watermarks([partition])[partition]
@@ -118,6 +138,8 @@ def _read(
             unfinished.discard(partition)
             reader.drop(partition)
         now = time.monotonic()
+        if now >= deadline:
+            return messages, bool(unfinished)
         if polled.chunk is not None or past or polled.out_of_range:
             last_answer = now
         elif now - last_answer >= _SILENCE_S:

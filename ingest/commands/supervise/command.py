@@ -62,7 +62,8 @@ def supervise(
     and commit. The second one stops the workers immediately; what they had not committed is delivered again later.
 
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka, 5 Arize refused the key, 6 a worker kept crashing,
-    7 exited with uncommitted messages, 8 messages expired before they were read, 9 too many dead letters.
+    7 exited with uncommitted messages, 8 messages expired before they were read, 9 too many dead letters, or with
+    --until-end nothing but dead letters.
     """
     from ingest.commands.supervise.run import run
 

@@ -89,7 +89,7 @@ class DeadLetterQueue:
     def put(self, batch: DeadLetterBatch) -> None:
         """Queue a batch for the next `poll`. One without a letter keeps its place, and its tickets wait for it, too."""
         self._queue.append(batch)
-        self._bytes += _size(batch)
+        self._bytes += size_bytes(batch)
 
     def poll(self, now: float, chance: float) -> None:
         """Write what is queued, release and report what has become durable. `chance` is a random number in [0, 1)."""
@@ -103,7 +103,7 @@ class DeadLetterQueue:
             self._failures = 0
             durable, self._in_flight = self._in_flight, []
             for batch in durable:
-                self._bytes -= _size(batch)
+                self._bytes -= size_bytes(batch)
                 for ticket, dead in batch.tickets:
                     ticket.release(dead=dead)
                 self._report(batch.letters)
@@ -145,5 +145,6 @@ class DeadLetterQueue:
             )
 
 
-def _size(batch: DeadLetterBatch) -> int:
+def size_bytes(batch: DeadLetterBatch) -> int:
+    """The memory that a batch takes while it waits, about."""
     return sum(_LETTER_BYTES + len(letter.message.value() or b"") for letter in batch.letters)

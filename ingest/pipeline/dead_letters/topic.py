@@ -29,6 +29,7 @@ PARTITION = "ingest.partition"
 OFFSET = "ingest.offset"
 TIMESTAMP_MS = "ingest.timestamp_ms"
 WRITTEN_AT = "ingest.written_at"
+ADDED_BYTES = 8_192  # more than these headers take, with a detail that quotes an answer of Arize
 REPLAYED_TO = "ingest.replayed_to"  # only in the marks of the replay
 PROVENANCE = frozenset({REASON, DETAIL, COLUMN, TOPIC, PARTITION, OFFSET, TIMESTAMP_MS, WRITTEN_AT})
 

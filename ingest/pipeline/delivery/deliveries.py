@@ -85,6 +85,11 @@ class Deliveries:
         for delivery in self._by_route.values():
             delivery.flush(now, draining=draining)
 
+    def end(self) -> None:
+        """Reading has ended: hold no dead letters back any more."""
+        for delivery in self._by_route.values():
+            delivery.end()
+
     def wait(self, timeout_s: float) -> None:
         """Return when something has happened since the last wait, or after `timeout_s`."""
         self._woken.wait(timeout_s)

@@ -5,7 +5,7 @@ Rules
    a crash would repeat it, too. Within that the uploads' own limit says how many attempts run concurrently.
 2. Connections, retries and the limit belong to this route alone: a route that fails does not hold up the others.
 3. The tickets of a batch are released when each of its rows is acknowledged; those with refused rows when the dead
-   letters are durable.
+   letters are durable. While Arize has taken no row of it, dead letters are held back (`dead_letters.gate`).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from ingest.errors import ExitCode, FatalError
 from ingest.events import Emit
 from ingest.pipeline.arize.uploader import ArizeUploader
 from ingest.pipeline.backoff import Backoff
-from ingest.pipeline.dead_letters.limit import DeadLetterLimit
+from ingest.pipeline.dead_letters.gate import DeadLetterGate
 from ingest.pipeline.dead_letters.queue import DeadLetterQueue
 from ingest.pipeline.delivery.batch import Batches
 from ingest.pipeline.delivery.concurrency import Concurrency
@@ -52,7 +52,6 @@ class RouteDelivery:
         backoff = Backoff(route.delivery.base_backoff_s, route.delivery.max_backoff_s)
         self.name = route.name
         self.batches = batches
-        self._dead_letters = dead_letters
         self._on_acknowledged = on_acknowledged
         self._topic = route.kafka.topic
         self._in_flight = route.arize.in_flight
@@ -65,8 +64,7 @@ class RouteDelivery:
             on_answer=on_answer,
         )
         self._refused = RefusedBatches(partial(refetch, route.kafka), backoff, route.kafka.topic)
-        dead = route.dead_letters
-        self._limit = DeadLetterLimit(dead.max_share, dead.window_events, dead.max_consecutive)
+        self._gate = DeadLetterGate(route.dead_letters, dead_letters, route.batch.max_bytes)
 
     @property
     def in_flight(self) -> int:
@@ -109,7 +107,8 @@ class RouteDelivery:
             for ticket in self._without_refused_rows(settled):
                 ticket.release()
         for batch in self._refused.poll(now):
-            self._dead_letters.put(batch)
+            self._gate.put(batch, now)
+        self._gate.poll(now)
         if halt is not None:
             raise halt
 
@@ -127,6 +126,10 @@ class RouteDelivery:
         # Refused rows that are being read again need memory, too.
         return 0 if len(self._refused) else self.batches.room()
 
+    def end(self) -> None:
+        """Reading has ended: hold no dead letter back any more."""
+        self._gate.open()
+
     def close(self) -> None:
         """Cut what is in flight; it stays uncommitted."""
         self._uploads.close()
@@ -143,7 +146,7 @@ class RouteDelivery:
         return [ticket for part in settled.batch.parts for ticket in part.tickets]
 
     def _too_many(self, settled: SettledBatch) -> FatalError | None:
-        exceeded = self._limit.add(settled.dead())
+        exceeded = self._gate.count(settled.dead(), settled.batch.rows - settled.refused_rows)
         if exceeded is None:
             return None
         what = f"Arize refuses {exceeded}, the last with {settled.refused[-1].error}"
@@ -158,8 +161,8 @@ def concurrency(arize: Arize) -> Concurrency:
 def too_many(topic: str, what: str) -> FatalError:
     """The end of a worker that would drain a topic into the dead letters."""
     return FatalError(
-        f"topic {topic}: {what}. They are not written to the dead letters and stay "
-        "uncommitted. See what is wrong (ingest debug, ingest dead-letters list), then start again; to let them "
-        "pass set the limit higher or off",
+        f"topic {topic}: {what}. They are not written to the dead letters and stay uncommitted. See what is wrong "
+        "(ingest check, ingest debug, ingest dead-letters list), then start again; to let them pass set the limit "
+        "higher or off",
         exit_code=ExitCode.TOO_MANY_DEAD,
     )

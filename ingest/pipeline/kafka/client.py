@@ -25,6 +25,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import (
     AclOperation,
     AdminClient,
+    ConfigEntry,
     ConfigResource,
     ListOffsetsResultInfo,
     OffsetSpec,
@@ -41,6 +42,7 @@ __all__ = [
     "REFUSED",
     "AclOperation",
     "AdminClient",
+    "ConfigEntry",
     "ConfigResource",
     "Consumer",
     "IsolationLevel",

@@ -37,7 +37,7 @@ from ingest.pipeline.kafka.client import (
     TopicPartition,
 )
 from ingest.pipeline.kafka.metadata import committed_through, watermarks_of, watermarks_through
-from ingest.pipeline.offsets.checkpoint import Checkpoint, decode, encode
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint, decode, encode
 from ingest.pipeline.offsets.committer import Stored
 from ingest.records import Chunk
 
@@ -79,7 +79,8 @@ class PartitionConsumer:
     """One consumer on fixed partitions of one topic.
 
     `on_trouble` is called with the text of an error that librdkafka handles itself, `on_committed` with the answer to a
-    commit: what is stored by partition, and the errors of the partitions that were refused.
+    commit: what is stored by partition, the errors of the partitions that were refused, and whether one was refused
+    because its metadata is too large.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class PartitionConsumer:
         partitions: Sequence[int],
         *,
         on_trouble: Callable[[str], None],
-        on_committed: Callable[[Stored, Sequence[str]], None],
+        on_committed: Callable[[Stored, Sequence[str], bool], None],
     ) -> None:
         self._kafka = kafka
         self._topic = kafka.topic
@@ -205,26 +206,37 @@ class PartitionConsumer:
         """Stop reading this partition."""
         self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
 
-    def commit(self, checkpoints: Mapping[int, Checkpoint]) -> None:
-        """Send the commit; a later `poll` calls `on_committed` with the answer."""
+    def commit(self, checkpoints: Mapping[int, Checkpoint], *, metadata_bytes: int = MAX_METADATA_BYTES) -> None:
+        """Send the commit; a later `poll` calls `on_committed` with the answer.
+
+        Its metadata has at most `metadata_bytes` for each partition.
+        """
         try:
             self._consumer.commit(
                 offsets=[
-                    TopicPartition(self._topic, partition, checkpoint.next_offset, encode(checkpoint))
+                    self._place(partition, checkpoint.next_offset, encode(checkpoint, metadata_bytes))
                     for partition, checkpoint in checkpoints.items()
                 ],
                 asynchronous=True,
             )
         except KafkaException as failed:
-            self._on_committed({}, [failed.args[0].str()])
+            self._on_committed({}, [failed.args[0].str()], _too_large(failed.args[0]))
+
+    def _place(self, partition: int, next_offset: int, text: str) -> TopicPartition:
+        if not text:  # an empty text would be sent with its NUL, and be too large for brokers that take none
+            return TopicPartition(self._topic, partition, next_offset)
+        return TopicPartition(self._topic, partition, next_offset, text)
 
     def _on_commit_answer(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        refused = [o.error for o in offsets or () if o.error is not None]
         if error is not None:
-            self._on_committed({}, [error.str()])
+            self._on_committed({}, [error.str()], any(map(_too_large, [error, *refused])))
             return
         stored = {o.partition: (o.offset, o.metadata or "") for o in offsets if o.error is None}
         self._on_committed(
-            stored, [f"partition {o.partition}: {o.error.str()}" for o in offsets if o.error is not None]
+            stored,
+            [f"partition {o.partition}: {o.error.str()}" for o in offsets if o.error is not None],
+            any(map(_too_large, refused)),
         )
 
     def committed(self, partitions: Iterable[int] | None = None) -> dict[int, Checkpoint | None]:
@@ -268,6 +280,10 @@ class PartitionConsumer:
     def close(self) -> None:
         """Close the consumer. Whether unanswered commits were stored stays unknown."""
         self._consumer.close()
+
+
+def _too_large(error: KafkaError) -> bool:
+    return error.code() == KafkaError.OFFSET_METADATA_TOO_LARGE
 
 
 def _chunk(messages: list[Message]) -> Chunk | None:

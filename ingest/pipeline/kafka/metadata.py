@@ -8,7 +8,8 @@ Rules
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar, cast
 
@@ -20,6 +21,7 @@ from ingest.pipeline.kafka.client import (
     REFUSED,
     AclOperation,
     AdminClient,
+    ConfigEntry,
     ConfigResource,
     Consumer,
     KafkaError,
@@ -30,11 +32,13 @@ from ingest.pipeline.kafka.client import (
 )
 from ingest.pipeline.kafka.topic_identity import NoAnswer
 from ingest.pipeline.kafka.topic_watch import TopicWatch
-from ingest.pipeline.offsets.checkpoint import Checkpoint, decode
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint, decode
 from ingest.records import TopicShape
 
 _T = TypeVar("_T")
 
+_RETENTION = "offsets.retention.minutes"
+_METADATA = "offset.metadata.max.bytes"
 _OPTIONAL_REQUEST_S = 5.0  # a start does without the answer if need be
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
 _FIRST_ANSWER_S = 15.0  # so that a wrong address is reported soon
@@ -94,10 +98,29 @@ def topic_id(kafka: Kafka) -> str:
     return answer.topic_id
 
 
-def offsets_retention_s(kafka: Kafka) -> float | None:
-    """How long the brokers keep a committed offset (the smallest offsets.retention.minutes); None if unknown."""
-    minutes = _broker_settings(kafka, "offsets.retention.minutes")
-    return min(minutes) * 60.0 if minutes else None
+@dataclass(frozen=True, slots=True)
+class OffsetSettings:
+    """The brokers' settings of committed offsets, each None if unknown.
+
+    An offset is kept for `retention_s` (offsets.retention.minutes), with up to `metadata_bytes` of metadata
+    (offset.metadata.max.bytes).
+    """
+
+    retention_s: float | None = None
+    metadata_bytes: int | None = None
+
+    @property
+    def usable_metadata_bytes(self) -> int:
+        """What a commit's metadata may have: one byte less, as the client sends a NUL along."""
+        limit = MAX_METADATA_BYTES if self.metadata_bytes is None else self.metadata_bytes - 1
+        return max(min(limit, MAX_METADATA_BYTES), 0)
+
+
+def offset_settings(kafka: Kafka) -> OffsetSettings:
+    """The smallest of the brokers' settings. The answer requires the right to DESCRIBE_CONFIGS of the cluster."""
+    found = _broker_configs(kafka)
+    minutes, metadata_bytes = (_smallest(found, name) for name in (_RETENTION, _METADATA))
+    return OffsetSettings(None if minutes is None else minutes * 60.0, metadata_bytes)
 
 
 def longest_transaction_s(kafka: Kafka) -> float:
@@ -105,18 +128,31 @@ def longest_transaction_s(kafka: Kafka) -> float:
 
     Kafka's default if they do not tell.
     """
-    return max(_broker_settings(kafka, "transaction.max.timeout.ms"), default=_LONGEST_TRANSACTION_MS) / 1000
+    found = _values(_broker_configs(kafka), "transaction.max.timeout.ms")
+    return max(found, default=_LONGEST_TRANSACTION_MS) / 1000
 
 
-def _broker_settings(kafka: Kafka, name: str) -> list[int]:
-    """The value of a setting at each broker; empty if one does not tell: it takes DESCRIBE_CONFIGS of the cluster."""
+def _broker_configs(kafka: Kafka) -> list[Mapping[str, ConfigEntry]]:
+    """The configuration of each broker; empty if one does not tell: it takes DESCRIBE_CONFIGS of the cluster."""
     admin = client.admin(kafka)
     try:
         brokers = admin.describe_cluster(request_timeout=_OPTIONAL_REQUEST_S).result(2 * _OPTIONAL_REQUEST_S).nodes
         resources = [ConfigResource(ConfigResource.Type.BROKER, str(broker.id)) for broker in brokers]
         asked = admin.describe_configs(resources, request_timeout=_OPTIONAL_REQUEST_S) if resources else {}
-        return [int(each.result(2 * _OPTIONAL_REQUEST_S)[name].value) for each in asked.values()]
-    except (KafkaException, TimeoutError, KeyError, TypeError, ValueError):
+        return [each.result(2 * _OPTIONAL_REQUEST_S) for each in asked.values()]
+    except (KafkaException, TimeoutError):
+        return []
+
+
+def _smallest(found: Sequence[Mapping[str, ConfigEntry]], name: str) -> int | None:
+    return min(_values(found, name), default=None)
+
+
+def _values(found: Sequence[Mapping[str, ConfigEntry]], name: str) -> list[int]:
+    """The setting at each broker; empty if one lacks it."""
+    try:
+        return [int(str(each[name].value)) for each in found]
+    except (KeyError, ValueError):
         return []
 
 
@@ -173,6 +209,20 @@ def _cleanup_policy(admin: AdminClient, topic: str) -> str:
     except KafkaException:
         return ""  # the user may lack the right DESCRIBE_CONFIGS of the topic
     return str(found["cleanup.policy"].value)
+
+
+def max_message_bytes(kafka: Kafka, topics: Sequence[str]) -> dict[str, int | None]:
+    """max.message.bytes of each topic, None if this user may not ask for it."""
+    admin = client.admin(kafka)
+    resources = {topic: ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics}
+    asked = admin.describe_configs(list(resources.values()), request_timeout=_OPTIONAL_REQUEST_S)
+    found: dict[str, int | None] = {}
+    for topic, resource in resources.items():
+        try:
+            found[topic] = _smallest([asked[resource].result(2 * _OPTIONAL_REQUEST_S)], "max.message.bytes")
+        except (KafkaException, TimeoutError):
+            found[topic] = None
+    return found
 
 
 def watermarks(kafka: Kafka, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:

@@ -51,7 +51,11 @@ class _Attempt:
         if error is not None:
             text = f"topic {message.topic()}: {error.str()}"
             if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                text += "; raise its max.message.bytes above that of the topic that is read"
+                size = len(message.value() or b"")
+                text += (
+                    f" (a value of {size:,} bytes, and headers); raise its max.message.bytes above that of the topic "
+                    "that is read"
+                )
             self.faults.append(text)
 
 

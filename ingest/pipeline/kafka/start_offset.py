@@ -22,7 +22,7 @@ from typing import Literal
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.kafka.topic_identity import RESUME
-from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
 from ingest.records import TopicShape
 
 ResumeFrom = Literal["account", "earliest", "latest"]
@@ -38,7 +38,8 @@ class StartPlan:
     None for the first message. `known_offsets` has the next offset of each partition that was committed in this run or
     before it: if Kafka has none now, it has lost it. `topic_id` is the topic's at the start of the run.
     `topic_partitions` is how many partitions, from 0 on, have a confirmed commit: a later one without a commit was
-    added since. Kafka keeps a committed offset for `retention_s`, None if unknown.
+    added since. Kafka keeps a committed offset for `retention_s`, None if unknown, and takes `metadata_bytes` with it,
+    as far as is known.
     """
 
     topic_id: str = ""
@@ -46,6 +47,7 @@ class StartPlan:
     chosen_starts: Mapping[int, Checkpoint | None] = field(default_factory=dict)
     known_offsets: Mapping[int, int] = field(default_factory=dict)
     retention_s: float | None = None
+    metadata_bytes: int = MAX_METADATA_BYTES
 
     def uses(self, checkpoint: Checkpoint) -> bool:
         """Reading goes on at this committed checkpoint: it is of this topic."""

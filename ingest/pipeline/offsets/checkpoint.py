@@ -2,10 +2,11 @@
 
 Rules
 1. The metadata is ASCII and has at most `MAX_METADATA_BYTES`: a longer one fails with OFFSET_METADATA_TOO_LARGE. Kafka
-   allows 4,096 bytes by default, and confluent-kafka sends a terminating NUL along.
+   allows 4,096 bytes by default, and confluent-kafka sends a terminating NUL along. Brokers may allow less.
 2. Ranges that don't fit are omitted, those with the highest offsets first: their messages are sent again after a
    restart, none is lost.
-3. Metadata that another program wrote is ignored: the offset counts, and the counts start from zero. Metadata of
+3. Where not even the counts fit, there is no metadata: the offset alone is committed.
+4. Metadata that another program wrote is ignored: the offset counts, and the counts start from zero. Metadata of
    former versions is read.
 
 Theory: Kafka stores offset and metadata in one record, so counts and ranges can't disagree with the offset. This holds
@@ -67,13 +68,14 @@ class Checkpoint:
             return self
         return replace(self, ranges=tuple(each for each in self.ranges if not each.open), routes=routes)
 
-    def fits(self) -> bool:
-        """The metadata has room for all of its ranges (rule 2)."""
-        return len(self.ranges) <= _ALWAYS_FIT or len(decode(0, encode(self)).ranges) == len(self.ranges)
+    def fits(self, most_bytes: int = MAX_METADATA_BYTES) -> bool:
+        """Metadata of `most_bytes` has room for all of its ranges (rule 2)."""
+        always = _ALWAYS_FIT if most_bytes >= MAX_METADATA_BYTES else 0
+        return len(self.ranges) <= always or len(decode(0, encode(self, most_bytes)).ranges) == len(self.ranges)
 
 
-def encode(checkpoint: Checkpoint) -> str:
-    """The metadata: `ingest/2 COUNTS[ KEY=VALUE...][ GAP+LENGTH:COUNTS[/OPEN]...]`, ASCII, at most 4,095 bytes.
+def encode(checkpoint: Checkpoint, most_bytes: int = MAX_METADATA_BYTES) -> str:
+    """The metadata: `ingest/2 COUNTS[ KEY=VALUE...][ GAP+LENGTH:COUNTS[/OPEN]...]`, ASCII, at most `most_bytes`.
 
     COUNTS are acknowledged, dead-lettered, tombstones and filtered with colons between them, without zeros at the end.
     Keys are `routes`, `topic` (the topic's id) and `of` (how many of its partitions have a commit).
@@ -87,12 +89,14 @@ def encode(checkpoint: Checkpoint) -> str:
         text += f" topic={checkpoint.topic_id}"
     if checkpoint.topic_partitions:
         text += f" of={checkpoint.topic_partitions}"
+    if len(text) > most_bytes:
+        return ""
     end = checkpoint.next_offset
     for settled in checkpoint.ranges:
         part = f" {settled.first - end}+{settled.next_offset - settled.first}:{_format_counts(settled.counts)}"
         if settled.open:
             part += f"/{sum(1 << route for route in settled.open):x}"
-        if len(text) + len(part) > MAX_METADATA_BYTES:
+        if len(text) + len(part) > most_bytes:
             break
         text += part
         end = settled.next_offset

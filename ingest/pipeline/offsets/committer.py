@@ -18,19 +18,27 @@ Rules
    after the checkpoints were taken: so they are prepared first, and sent as they were then.
 7. The metadata of the prepared commits may be full (`checkpoint`, rule 2). While it is, no route may be read further
    ahead of a suspended one: a crash would repeat what no commit can carry.
+8. If Kafka refuses a commit because of its metadata (the brokers' offset.metadata.max.bytes), the next ones have half
+   as much, down to none: what is settled must be committed, and the metadata only saves repeats.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ingest.pipeline.offsets.checkpoint import Checkpoint, encode
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint, encode
 
 # By partition: the next offset and the metadata, empty where the client doesn't return it.
 Stored = Mapping[int, tuple[int, str]]
 
 _MIN_INTERVAL_S = 0.02  # between the commits of a worker that waits for them
 _FIRST_REFRESH_S = 5.0  # after the start: by then an offset that the log does not hold has stopped the worker
+_LEAST_METADATA_BYTES = 128  # less can't hold counts and the topic's id
 REFRESH_S = 3600.0
+LESS_METADATA = (
+    "the brokers' offset.metadata.max.bytes is below Kafka's default of 4,096, so commits have less metadata than "
+    "usual, or none: a crash may repeat more messages, none is lost, and the account may miss counts. "
+    "Set it to 4096 on all brokers"
+)
 _REFRESHES = 6  # within the time that Kafka keeps an offset: some of them may fail
 
 
@@ -42,6 +50,7 @@ class Committer:
     most_batches: int = 2
     answer_s: float = 30.0
     refresh_s: float = REFRESH_S
+    metadata_bytes: int = MAX_METADATA_BYTES  # rule 8
     metadata_full: bool = False  # the commit prepared last can't carry all that is settled out of order
     _waiting_batches: int = 0  # acknowledged, and in no confirmed commit
     _outstanding_batches: int = 0  # those of them that the outstanding commit has
@@ -86,7 +95,7 @@ class Committer:
         if due:
             self._prepared = due
             self._prepared_batches = self._waiting_batches
-            self.metadata_full = not all(checkpoint.fits() for checkpoint in checkpoints.values())
+            self.metadata_full = not all(checkpoint.fits(self.metadata_bytes) for checkpoint in checkpoints.values())
         return bool(due)
 
     def send_prepared(self, now: float) -> dict[int, Checkpoint]:
@@ -96,13 +105,17 @@ class Committer:
         self._sent_at = now
         return self._outstanding
 
-    def handle_answer(self, stored: Stored, now: float) -> dict[int, int]:
-        """Record what Kafka has `stored` of the outstanding commit. Returns the next offsets that this confirms."""
+    def handle_answer(self, stored: Stored, now: float, *, metadata_too_large: bool = False) -> dict[int, int]:
+        """Record what Kafka has `stored` of the outstanding commit. Returns the next offsets that this confirms.
+
+        `metadata_too_large`: Kafka refused a part of it for that.
+        """
         confirmed = {}
         for partition, (next_offset, metadata) in stored.items():
             sent = self._outstanding.get(partition)
             # An earlier commit that was given up may have had the same offset, and less in its metadata.
-            if sent is not None and sent.next_offset == next_offset and metadata in {"", encode(sent)}:
+            same = sent is not None and metadata in {"", encode(sent, self.metadata_bytes)}
+            if sent is not None and same and sent.next_offset == next_offset:
                 self._stored[partition] = sent
                 self._refresh_at[partition] = now + self.refresh_s
                 confirmed[partition] = next_offset
@@ -113,6 +126,8 @@ class Committer:
             self._prepared_batches = max(self._prepared_batches - self._outstanding_batches, 0)
         self._outstanding_batches = 0
         self._outstanding = {}
+        if metadata_too_large:
+            self.metadata_bytes = less_metadata(self.metadata_bytes)
         return confirmed
 
     def add_stored(self, partition: int, checkpoint: Checkpoint, now: float) -> None:
@@ -137,6 +152,11 @@ class Committer:
     def outstanding(self) -> bool:
         """A commit is prepared, or sent and not answered."""
         return bool(self._outstanding or self._prepared)
+
+
+def less_metadata(most_bytes: int) -> int:
+    """Rule 8: how much the next commits may have after one with `most_bytes` was refused."""
+    return most_bytes // 2 if most_bytes > _LEAST_METADATA_BYTES else 0
 
 
 def refresh_s(retention_s: float | None) -> float:

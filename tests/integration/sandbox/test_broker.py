@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.node import BrokerError
@@ -39,6 +39,13 @@ def test_a_killed_broker_comes_back_with_its_messages_and_commits() -> None:
         assert not broker.alive
         data = broker.data
     assert not data.exists()
+
+
+def test_a_topic_keeps_its_messages_however_old_their_timestamps_are(real_kafka: RealKafka) -> None:
+    admin = AdminClient({"bootstrap.servers": real_kafka.bootstrap, "log_level": 0})
+    admin.create_topics([NewTopic("old", num_partitions=1)])["old"].result(DEADLINE_S)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, "old")
+    assert admin.describe_configs([resource])[resource].result(DEADLINE_S)["retention.ms"].value == "-1"
 
 
 def test_settings_of_the_test_reach_the_broker_and_a_bad_one_is_reported() -> None:

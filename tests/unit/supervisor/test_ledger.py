@@ -54,6 +54,19 @@ def test_what_is_read_again_is_consumed_again() -> None:
     assert row.consumed == 700
 
 
+def test_commits_without_metadata_leave_the_counts_to_the_workers_reports() -> None:
+    ledger = Ledger()
+    ledger.take(progress(400, consumed=400, acknowledged=390, dead_lettered=10))
+    ledger.worker_finished((0,))
+    end = {0: Checkpoint(400), 1: Checkpoint(3)}
+    assert ledger.without_counts(end) == {0}
+    row, quiet = ledger.settle(
+        (0, 1), {0: None, 1: None}, end, Bounds({0: 0, 1: 0}, {0: PartitionEnd(400, 400), 1: PartitionEnd(3, 3)})
+    )
+    assert (row.counts, row.next_offset, row.lag) == (Counts(390, 10), 400, 0)
+    assert quiet.counts == Counts()
+
+
 def test_without_kafka_the_last_words_stand() -> None:
     ledger = Ledger()
     ledger.take(progress(400, consumed=390, acknowledged=380, dead_lettered=10))

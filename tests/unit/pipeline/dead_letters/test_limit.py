@@ -13,7 +13,7 @@ GOOD, DEAD = False, True
 
 
 def judge(limit: DeadLetterLimit, *lots: list[bool]) -> list[str | None]:
-    return [limit.add(np.array(lot, dtype=np.bool_)) for lot in lots]
+    return [limit.add(np.array(lot, dtype=np.bool_), lot.count(GOOD)) for lot in lots]
 
 
 def test_a_run_counts_over_lots_and_ends_with_a_good_message() -> None:
@@ -27,10 +27,46 @@ def test_a_run_counts_over_lots_and_ends_with_a_good_message() -> None:
 
 def test_a_share_needs_enough_messages_to_be_measured() -> None:
     limit = DeadLetterLimit(0.5, 10, 0)
-    assert judge(limit, [DEAD] * 4, [DEAD] * 5) == [None, None], "nine messages prove nothing"
+    assert judge(limit, [GOOD, *[DEAD] * 3], [DEAD] * 5) == [None, None], "nine messages prove nothing"
     (why,) = judge(limit, [DEAD])
     assert why is not None
-    assert "10 of the last 10 messages" in why
+    assert "9 of the last 10 messages" in why
+
+
+@pytest.mark.parametrize(
+    ("share", "messages", "dead", "too_many"),
+    [
+        (0.5, 200, 101, True),
+        (0.5, 199, 199, False),  # too few messages
+        (0.5, 200, 100, False),  # exactly the share
+        (0.001, 9_999, 99, False),  # 1%, but too few dead ones
+        (0.001, 9_999, 100, True),
+        (0.001, 10_000, 11, True),  # the window is full: any number proves it
+    ],
+)
+def test_a_share_counts_from_the_first_message_on(share: float, messages: int, dead: int, *, too_many: bool) -> None:
+    lot = [DEAD] * dead + [GOOD] * (messages - dead)
+    (why,) = judge(DeadLetterLimit(share, 10_000, 0), lot)
+    assert (why is not None) == too_many
+
+
+def test_none_of_the_first_messages_can_be_delivered() -> None:
+    """Most messages are filtered, so that the share of dead ones is small: but nothing is ever delivered."""
+    limit = DeadLetterLimit(0.5, 10_000, 0)
+    lot = np.array([DEAD] * 250 + [GOOD] * 750, dtype=np.bool_)
+    assert [limit.add(lot, deliverable=0) for _ in range(3)] == [None] * 3
+    why = limit.add(lot, deliverable=0)
+    assert why is not None
+    assert "the first 1,000 messages, every one of them" in why
+    assert not limit.proved
+
+
+def test_one_message_that_can_be_delivered_proves_that_the_configuration_fits() -> None:
+    limit = DeadLetterLimit(0.5, 10_000, 0)
+    lot = np.array([DEAD] * 250 + [GOOD] * 750, dtype=np.bool_)
+    assert limit.add(lot, deliverable=1) is None
+    assert limit.proved
+    assert [limit.add(lot, deliverable=0) for _ in range(10)] == [None] * 10
 
 
 def test_what_is_old_no_longer_counts() -> None:

@@ -1,5 +1,7 @@
 """What a commit carries in its metadata, and what is read back from it."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +48,23 @@ def test_ranges_that_do_not_fit_are_omitted_from_the_highest_offset_on(checkpoin
     assert found.ranges == long.ranges[: len(found.ranges)]
     if len(found.ranges) < len(long.ranges):
         assert len(text) > MAX_METADATA_BYTES - 100, "there was room for more"
+
+
+@given(st.integers(0, 300))
+def test_metadata_keeps_within_what_the_brokers_take(most_bytes: int) -> None:
+    ranges = tuple(SettledRange(100 * n, 100 * n + 10, Counts(10)) for n in range(1, 30))
+    checkpoint = Checkpoint(7, Counts(1_000, 5), ranges, topic_id="k1Wzr3TTR5CX2rJcdgBdPw", topic_partitions=32)
+    text = encode(checkpoint, most_bytes)
+    assert len(text) <= most_bytes
+    found = decode(7, text)
+    assert found.next_offset == 7
+    assert checkpoint.fits(most_bytes) == (found == checkpoint)
+    head = len(encode(replace(checkpoint, ranges=())))
+    if most_bytes < head:
+        assert text == ""
+    else:
+        assert (found.counts, found.topic_id) == (checkpoint.counts, checkpoint.topic_id)
+        assert found.ranges == ranges[: len(found.ranges)]
 
 
 def test_the_largest_numbers_fit() -> None:

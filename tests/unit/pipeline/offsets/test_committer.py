@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange, encode
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint, SettledRange, encode
 from ingest.pipeline.offsets.committer import Committer, refresh_s
 from ingest.records import Counts
 
@@ -65,6 +65,32 @@ def test_the_late_answer_to_a_commit_that_was_given_up_confirms_no_other_of_the_
     sent(committer, {0: more}, 31.0)
     assert committer.handle_answer({0: (1, encode(more))}, 0.0) == {0: 1}
     assert committer.stored(0) == more
+
+
+def test_metadata_that_kafka_refuses_is_halved_down_to_none_and_then_committed() -> None:
+    committer = Committer(interval_s=1.0)
+    ahead = Checkpoint(1, Counts(1), tuple(SettledRange(5 * n, 5 * n + 1, Counts(1)) for n in range(1, 400)))
+    now = 0.0
+    tried: list[int] = []
+    while committer.stored(0) is None and len(tried) < 20:
+        sent(committer, {0: ahead}, now)
+        tried.append(committer.metadata_bytes)
+        text = encode(ahead, committer.metadata_bytes)
+        if len(text) > 20:
+            assert committer.handle_answer({}, now, metadata_too_large=True) == {}
+        else:
+            assert committer.handle_answer({0: (1, text)}, now) == {0: 1}
+        now += 1.0
+    assert tried == [MAX_METADATA_BYTES, 2047, 1023, 511, 255, 127, 0]
+    assert committer.unconfirmed({0: ahead}) == {}
+
+
+def test_a_limit_of_metadata_that_is_known_decides_whether_it_is_full() -> None:
+    ahead = Checkpoint(1, Counts(1), tuple(SettledRange(5 * n, 5 * n + 1, Counts(1)) for n in range(1, 10)))
+    for most_bytes, full in ((MAX_METADATA_BYTES, False), (60, True), (0, True)):
+        committer = Committer(interval_s=1.0, metadata_bytes=most_bytes)
+        sent(committer, {0: ahead}, 0.0)
+        assert committer.metadata_full is full
 
 
 def test_a_change_of_offset_counts_or_ranges_is_unconfirmed() -> None:
