@@ -10,6 +10,8 @@ Rules
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+_NOWHERE = "\U0010ffff"  # no character: Unicode keeps it free for such uses
+
 
 def fault(path: str, name: str) -> str:
     """Why this entry can't be used; "" if it can."""
@@ -62,6 +64,10 @@ class Renames:
             if found := path.match(key):
                 return new.fill(found)
         return key
+
+    def covers(self, path: str) -> bool:
+        """Whether an entry, itself a pattern, matches every key that the pattern `path` matches."""
+        return any(own.match(path.replace("*", _NOWHERE)) for own, _ in self._patterns)
 
     def keys_of(self, column: str) -> list[str]:
         """Every key that becomes `column`."""
