@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ingest.config import consistency, effects
 from ingest.config.arize_access import api_key, space_id
-from ingest.config.messages import locate
+from ingest.config.messages import locate, toml_key
 from ingest.config.overlays import takes_all_of
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Section
@@ -67,6 +67,13 @@ def _routes_without_effect(config: Config) -> list[str]:
     if overlays and config.route_overlays and all(topic.has_routes for topic in overlays.values()):
         faults.append("[routes.*] never act: every [topics.NAME] has routes of its own; remove one or the other")
     for topic in config.topics:
+        replaced = overlays[topic.kafka.topic].routes if overlays else {}
+        for name, overlay in {**config.route_overlays, **replaced}.items():
+            if "tombstones" in overlay.columns.model_fields_set:
+                faults.append(
+                    f"routes.{toml_key(name)}: [schema] tombstones never acts in a route: a message without a value "
+                    "has none; set it in [schema] or in a topic"
+                )
         for at, route in enumerate(topic.routes):
             before = next((one for one in topic.routes[:at] if takes_all_of(one.when, route.when)), None)
             if before is not None:

@@ -108,8 +108,12 @@ OTHERS = {
         '[routes.a]: [schema] tags: "r" can never be in a row',
     ),
     "a tag that no route can have": (
-        '[schema]\ntags = ["r"]\n[routes.a]\nwhen = {m = 1}\nschema.exclude = ["r"]\n[routes.b.schema]\nexclude = ["r"]',
+        '[schema]\ntags=["r"]\n[routes.a]\nwhen = {m = 1}\nschema.exclude = ["r"]\n[routes.b.schema]\nexclude = ["r"]',
         '[schema] tags: "r" can never be in a row',
+    ),
+    "tombstones of a route": (
+        '[routes.a]\nwhen = {m = 1}\nschema.tombstones = "ignore"\n[routes.b]',
+        "routes.a: [schema] tombstones never acts in a route",
     ),
     "a topic's own tag": (
         '[topics.t.schema]\ntags = ["r"]\nexclude = ["r"]\n[topics.u]',

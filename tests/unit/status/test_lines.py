@@ -99,6 +99,8 @@ def test_debug_events_are_shown_on_request() -> None:
 def test_sentences_say_what_to_know() -> None:
     said = {named(event): lines.sentence(event) for event in ONE_OF_EACH}
     assert said["WorkerExited"] == "pid 12 ended after 1 min 01 s: killed by SIGKILL"
+    orjson = events.WorkerStarted(pid=1, partitions=(0,), orjson_reason="[schema] rename switches the fast lane off")
+    assert lines.sentence(orjson).endswith("decoding with orjson: [schema] rename switches the fast lane off")
     assert "partitions 0-1 are read by nobody" in said["WorkerGivenUp"]
     assert "offsets 5 to 8 of rides partition 1" in said["OffsetsExpired"]
 
