@@ -170,9 +170,9 @@ class Batch(Section):
     lane: Literal["auto", "orjson"] = Field(
         default="auto",
         description=(
-            "Decoder: auto takes the compiled fast lane where it is installed, [schema] sets no rename, exclude, hash or "
-            "unknown, and there are neither routes nor templates in [arize]; else orjson. orjson never takes the fast "
-            "lane. The rows are the same"
+            "Decoder: auto takes the compiled fast lane where it is installed, [schema] sets no rename, exclude, hash "
+            "or unknown, and there are neither routes nor templates in [arize]; else orjson. orjson never takes the "
+            "fast lane. The rows are the same"
         ),
     )
 
