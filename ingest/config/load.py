@@ -78,6 +78,10 @@ def _read(path: Path, given: Mapping[str, Any], faults: Sequence[str]) -> Config
 
 def _without_quotes(error: tomllib.TOMLDecodeError) -> str:
     """The fault and its position, without the text it quotes from the file: that may be a secret in the wrong place."""
+    if str(error).startswith("Cannot overwrite a value"):
+        return "a key or a table is set twice" + str(error).removeprefix("Cannot overwrite a value")
+    if str(error).startswith("Invalid value"):
+        return f"{error}; a text stands in quotes"
     return re.sub(r"\('.*'[^)]*\)|'(?:[^'\\]|\\.){2,}'|\"(?:[^\"\\]|\\.){2,}\"", "...", str(error))
 
 

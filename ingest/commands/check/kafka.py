@@ -12,7 +12,7 @@ from ingest.commands.check.result import CheckResult, failed, ok, unchecked, war
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline.kafka import client, consumer, metadata
+from ingest.pipeline.kafka import advertised, client, consumer, metadata
 from ingest.pipeline.kafka.client import (
     AclOperation,
     KafkaException,
@@ -72,6 +72,9 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Ite
         bounds = metadata.watermarks(kafka, chosen)
     except FatalError as refused:
         yield failed("read", f"{refused}. The partition's leader must be reachable", refused.exit_code, kafka.topic)
+        if advertised.explanation(kafka):
+            yield unchecked("group and start", "the brokers must be reachable first", kafka.topic)
+            return
     try:
         committed = metadata.committed_progress(kafka, chosen)
     except FatalError as refused:
@@ -107,9 +110,8 @@ def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> CheckResult:
         reader.close()
     silent = sorted(set(filled) - set(answers))
     if silent:
-        text = (
-            f"partitions {formatting.partitions(silent)} sent nothing within {_READ_S:g} s: can this machine reach "
-            "their leaders at the addresses that the brokers advertise (advertised.listeners)?"
+        text = f"partitions {formatting.partitions(silent)} sent nothing within {_READ_S:g} s: " + (
+            advertised.explanation(kafka) or "check the brokers, and whether these partitions have a leader"
         )
         return failed("read", text, ExitCode.KAFKA, kafka.topic)
     return ok("read", f"read one message from each of {formatting.amount(len(filled), 'partition')}", kafka.topic)
