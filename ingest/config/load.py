@@ -45,7 +45,7 @@ def load(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None
         faults += _of_several_topics(config, topic, partitions)
     unused = without_effect(config.model_copy())  # of all topics: what does not act in one may act in another
     config = _narrowed(config, topic, partitions)
-    faults += contradictions(config) or unused
+    faults += [*contradictions(config), *unused]
     if faults:
         raise ConfigError(faults)
     return config
