@@ -85,6 +85,7 @@ class WorkerStarted(Event):
     lane: Annotated[str, "decoder of the messages: `orjson`, or `fast` for the compiled one with orjson behind it"] = (
         "orjson"
     )
+    orjson_reason: Annotated[str, "why the fast lane decodes no message of this worker; empty if it does"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,13 +17,19 @@ REASONS: Mapping[str, str] = {
         "The message has no value, so there is no prediction in it. Deletions are usual in a compacted topic: set "
         '[schema] tombstones = "ignore" to pass over them.'
     ),
-    "not_json": "The message is not valid JSON. Correct the producer; NaN and Infinity are not JSON.",
-    "not_an_object": "The message is valid JSON, but not an object. Send one object per message.",
+    "not_json": (
+        "The message is not valid JSON. The detail names what it is instead (another format, encoding or compression, "
+        "or what stands at the position), and the option or the change at the producer that helps."
+    ),
+    "not_an_object": (
+        "The message is valid JSON, but not an object. Send one object per message, or set the option that the detail "
+        "names."
+    ),
     "duplicate_key": ("A key appears twice in one object, so one of its values would be lost. Correct the producer."),
     "number_range": "A number is larger than a 64-bit float can hold. Send it smaller, or as a string.",
     "integer_past_64_bits": (
-        "An integer needs more than 64 bits, and Arize has no type for it. Send it as a string, or set the column to "
-        '"text" in [schema.conflicts].'
+        "An integer needs more than 64 bits, or 64 bits without a sign, and Arize has no type for it. Send it as a "
+        'string, or set the column to "text" in [schema.conflicts].'
     ),
     "nested_too_deep": "Objects or lists are nested more than 32 levels deep. Send a flatter message.",
     # Its keys.
@@ -69,7 +75,7 @@ REASONS: Mapping[str, str] = {
     ),
     "missing_column": (
         "The message has no value in a column that Arize needs, such as the prediction id or the timestamp. Correct "
-        "the producer, or the name of the column in [schema]."
+        "the producer, or the name of the column in [schema]; the detail names columns that look like it."
     ),
     "bad_timestamp": (
         "The timestamp can't be read in the unit of its column. Set [schema] timestamp_unit to what producers write."

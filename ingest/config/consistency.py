@@ -15,8 +15,10 @@ Rules (arize 8.61, `validate_params` in ml/batch_validation/validator.py)
 from collections.abc import Iterator
 
 from ingest.config.patterns import matcher
+from ingest.config.renames import Renames
 from ingest.config.schema import MAX_EMBEDDINGS, SCALARS, ColumnRole, Schema, column_roles, misplaced
-from ingest.config.sections import Arize
+from ingest.config.sections import Arize, DeadLetters
+from ingest.config.settings import Config
 from ingest.config.templates import has_placeholders
 
 
@@ -97,9 +99,10 @@ def _column_types(schema: Schema, model_type: str) -> Iterator[str]:
             yield f'[schema] {key}: "{name}" = "{word}", but [schema] {setting} takes {wanted} there'
         if name in schema.added():
             yield f'[schema] {key}: "{name}" comes from [schema] kafka or constants, and has its type from there'
-    hashed = matcher(schema.hash)
+    hashed, renames = matcher(schema.hash), Renames(schema.rename)
     for name, kind in schema.types.items():
-        if kind != "string" and hashed.fullmatch(name) and name not in schema.rename.values():
+        keys = renames.keys_of(name) if "*" not in name else [name]
+        if kind != "string" and keys and all(map(hashed.fullmatch, keys)):
             yield f'[schema] types: "{name}" = "{kind}", but [schema] hash makes strings of its values'
 
 
@@ -175,3 +178,35 @@ def _labels_and_scores(schema: Schema, environment: str) -> Iterator[str]:
 def _actuals(schema: Schema) -> tuple[str, ...]:
     ranking = schema.ranking
     return (schema.actual_label, schema.actual_score, ranking.relevance_labels, ranking.relevance_score)
+
+
+def limits_without_effect(config: Config) -> Iterator[str]:
+    """Limits and delays that another one makes void, of those that are set."""
+    for name, section in (("delivery", config.delivery), ("supervisor", config.supervisor)):
+        if "base_backoff_s" in section.model_fields_set and section.base_backoff_s > section.max_backoff_s:
+            yield (
+                f"[{name}] base_backoff_s = {section.base_backoff_s:g} never acts: max_backoff_s = "
+                f"{section.max_backoff_s:g} is less, and limits every wait"
+            )
+    letters = config.dead_letters
+    if letters.max_share == 1 and "window_events" in letters.model_fields_set:
+        yield "[dead_letters] window_events never acts: with max_share = 1 no share stops a worker; remove it"
+    yield from _consecutive(letters, max(topic.batch.max_events for topic in config.topics))
+    options = config.kafka.options
+    both = {"queued.max.messages.kbytes", "fetch.message.max.bytes"} <= options.keys()
+    if both and "queue_bytes" in config.kafka.model_fields_set:
+        yield "[kafka] queue_bytes never acts: [kafka.options] set both limits that are computed from it"
+
+
+def _consecutive(letters: DeadLetters, largest_group: int) -> Iterator[str]:
+    """`max_share` stops a worker first if a window holds nothing but dead letters before the run is long enough.
+
+    A window is made of whole groups: those of a chunk or of a batch, neither larger than a batch may be.
+    """
+    longest_window = letters.window_events + largest_group
+    explicit = "max_consecutive" in letters.model_fields_set and letters.max_share < 1
+    if explicit and letters.max_consecutive > longest_window:
+        yield (
+            f"[dead_letters] max_consecutive = {letters.max_consecutive:,} never acts: max_share stops a worker "
+            f"within window_events = {letters.window_events:,}; lower it, or set it to 0"
+        )

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict, SettingsError
 
-from ingest.config.checks import contradictions
+from ingest.config.checks import contradictions, without_effect
 from ingest.config.credentials import OPTION_ADVICE, text_fault
 from ingest.config.messages import sentences, unknown_variables
 from ingest.config.settings import Config
@@ -43,8 +43,9 @@ def load(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None
         raise ConfigError([f"--topic: {fault}; {OPTION_ADVICE}", *faults])
     if config.topic_overlays:
         faults += _of_several_topics(config, topic, partitions)
+    unused = without_effect(config.model_copy())  # of all topics: what does not act in one may act in another
     config = _narrowed(config, topic, partitions)
-    faults += contradictions(config)
+    faults += [*contradictions(config), *unused]
     if faults:
         raise ConfigError(faults)
     return config
@@ -77,6 +78,10 @@ def _read(path: Path, given: Mapping[str, Any], faults: Sequence[str]) -> Config
 
 def _without_quotes(error: tomllib.TOMLDecodeError) -> str:
     """The fault and its position, without the text it quotes from the file: that may be a secret in the wrong place."""
+    if str(error).startswith("Cannot overwrite a value"):
+        return "a key or a table is set twice" + str(error).removeprefix("Cannot overwrite a value")
+    if str(error).startswith("Invalid value"):
+        return f"{error}; a text stands in quotes"
     return re.sub(r"\('.*'[^)]*\)|'(?:[^'\\]|\\.){2,}'|\"(?:[^\"\\]|\\.){2,}\"", "...", str(error))
 
 

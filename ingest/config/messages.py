@@ -25,6 +25,26 @@ _FOREIGN_VARIABLE = re.compile(
     r"INGEST(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
 )
 
+# pydantic's words for some types of faults are Python's, not TOML's.
+_EXPECTED = {
+    "string_type": "a text in quotes is expected",
+    "int_type": "a whole number is expected",
+    "int_parsing": "a whole number is expected",
+    "int_from_float": "a whole number is expected",
+    "float_type": "a number is expected",
+    "float_parsing": "a number is expected",
+    "bool_type": "true or false is expected",
+    "bool_parsing": "true or false is expected",
+    "tuple_type": 'a list is expected, as in ["region"]',
+    "dict_type": "a table is expected",
+    "model_type": "a table is expected",
+    "model_attributes_type": "a table is expected",
+    "path_type": "a path in quotes is expected",
+    "string_too_short": "it is empty",
+    "finite_number": "a finite number is expected",
+}
+_SCALARS = ("str", "bool", "int", "float")
+
 # Former names of keys, by section: the new name need not look like the old one.
 _RENAMED = {("supervisor", "period_s"): "crash_window_s", ("dead_letters", "share_events"): "window_events"}
 
@@ -37,7 +57,7 @@ def toml_key(name: str) -> str:
 
 def sentences(error: ValidationError, path: Path, model: type[BaseModel]) -> list[str]:
     """Every fault that pydantic found in `model`'s values, some of which come from the file at `path`."""
-    return [_sentence(fault, path, model) for fault in error.errors()]
+    return list(dict.fromkeys(_sentence(fault, path, model) for fault in error.errors()))
 
 
 def unknown_variables(environment: Mapping[str, str], model: type[BaseModel]) -> Iterator[str]:
@@ -119,7 +139,10 @@ def _sentence(fault: Any, path: Path, model: type[BaseModel]) -> str:
         if where[0] == "topics" and len(where) == 3 and isinstance(fault["input"], dict):
             hint += f'; or, if that is a topic\'s name, in quotes: [topics."{where[1]}.{where[2]}"]'
         return f"{name}: unknown key ({path} or INGEST_* in the environment); {hint}"
-    return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+    if where[-1] in _SCALARS and fault["type"] in _EXPECTED:  # of a value that may have one of these types
+        return f"{name.removesuffix(f'.{where[-1]}')}: a text, a number, true or false is expected"
+    expected = _EXPECTED.get(fault["type"])
+    return f"{name}: {expected or fault['msg'].removeprefix('Value error, ')}"
 
 
 def _depth(where: list[str]) -> int:

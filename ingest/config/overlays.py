@@ -15,7 +15,7 @@ Rules
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -123,6 +123,22 @@ def merge(base: _S, overlay: _S) -> _S:
         old, new = getattr(base, name), getattr(overlay, name)
         update[name] = merge(old, new) if isinstance(old, Section) and type(old) is type(new) else new
     return base.model_copy(update=update)
+
+
+def takes_all_of(earlier: Mapping[str, Sequence[Scalar]], later: Mapping[str, Sequence[Scalar]]) -> bool:
+    """Whether conditions `earlier` hold for every message for which `later` hold, as their words alone show."""
+    return all(
+        path in later and all(any(_includes(one, value) for one in values) for value in later[path])
+        for path, values in earlier.items()
+    )
+
+
+def _includes(one: Scalar, other: Scalar) -> bool:
+    """Whether every value that meets `other` meets `one`."""
+    if isinstance(one, str) and isinstance(other, str) and "*" in one:
+        pattern = ".*".join(map(re.escape, one.split("*")))
+        return re.fullmatch(pattern, other.replace("*", "\U0010ffff"), re.DOTALL) is not None
+    return type(one) is type(other) and one == other
 
 
 def _condition(path: str, values: tuple[Any, ...]) -> Iterable[str]:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ingest.config import column_types
+from ingest.config import column_types, renames
 from ingest.config.column_types import OnConflict, Type, Unknown
 
 ModelType = Literal[
@@ -193,7 +193,11 @@ class Schema(Section):
     )
     rename: dict[str, Column] = Field(
         default_factory=dict,
-        description='New name of a column by its path, {"features.age" = "age"}; all other keys use the new name',
+        description=(
+            'New name of a column by its path, {"features.age" = "age"}, or of many with one * in both: "payload.*" = '
+            '"*" strips a prefix, "*" = "features.*" adds one. An exact path takes precedence, then the first pattern; '
+            "all other keys use the new name"
+        ),
     )
     exclude: tuple[str, ...] = Field(
         default=(), description="Paths that are never sent nor written to dead letters; * matches any characters"
@@ -250,6 +254,13 @@ class Schema(Section):
             if source not in KAFKA_SOURCES and not re.fullmatch(r"headers\..+", source):
                 raise ValueError(f'"{source}" is none of {", ".join(KAFKA_SOURCES)} and headers.NAME')
         return kafka
+
+    @field_validator("rename")
+    @classmethod
+    def _usable_renames(cls, rename: dict[str, str]) -> dict[str, str]:
+        if found := [fault for path, name in rename.items() if (fault := renames.fault(path, name))]:
+            raise ValueError("; ".join(found))
+        return rename
 
     @field_validator("types", mode="before")
     @classmethod

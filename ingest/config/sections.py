@@ -29,6 +29,18 @@ RESERVED_OPTIONS = {
     "enable.partition.eof": "the end of a partition is needed to commit past trailing control records",
 }
 
+# Options that nothing here reads, or that our own replace in every client.
+OPTIONS_WITHOUT_EFFECT = {
+    "auto.commit.interval.ms": "each worker commits by itself; use [delivery] commit_interval_s",
+    "statistics.interval.ms": "nothing here reads librdkafka's statistics",
+    "enable.idempotence": "dead letters are always written by an idempotent producer",
+    "acks": "dead letters are always written with acks = all",
+    "request.required.acks": "dead letters are always written with acks = all",
+    "delivery.timeout.ms": "dead letters are written again for as long as it takes",
+    "message.timeout.ms": "dead letters are written again for as long as it takes",
+    "queue.buffering.max.kbytes": "the queue of dead letters has a fixed size",
+}
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -96,7 +108,10 @@ class Kafka(Section):
             key: credentials.given_option(key, value) if isinstance(value, str) else value
             for key, value in options.items()
         }
-        if faults := [fault for key, value in given.items() for fault in _option_faults(key, value)]:
+        faults = [fault for key, value in given.items() for fault in _option_faults(key, value)]
+        twice = [key for key in given if f"{key}_file" in given]
+        faults += [f"{json.dumps(key)} and {json.dumps(f'{key}_file')} exclude each other; remove one" for key in twice]
+        if faults:
             raise ValueError("; ".join(faults))
         return given
 
@@ -159,8 +174,9 @@ class Batch(Section):
     lane: Literal["auto", "orjson"] = Field(
         default="auto",
         description=(
-            "Decoder: auto takes the compiled fast lane where it is installed and [schema] sets no rename, exclude, "
-            "hash or unknown, else orjson; orjson never takes the fast lane. The rows are the same"
+            "Decoder: auto takes the compiled fast lane where it is installed, [schema] sets no rename, exclude, hash "
+            "or unknown, and there are neither routes nor templates in [arize]; else orjson. orjson never takes the "
+            "fast lane. The rows are the same"
         ),
     )
 
@@ -355,6 +371,8 @@ def _option_faults(key: str, value: object) -> Iterator[str]:
         yield f"{name}: in its name {fault}; {credentials.OPTION_ADVICE}"
     elif hint := RESERVED_OPTIONS.get(key.removesuffix("_file")):
         yield f"{name} can't be set here: {hint}"
+    elif hint := OPTIONS_WITHOUT_EFFECT.get(key.removesuffix("_file")):
+        yield f"{name} would have no effect: {hint}"
     elif not isinstance(value, str | int | float):
         yield f"{name} takes a string, a number or true and false"
     elif fault := credentials.option_fault(key, str(value)):

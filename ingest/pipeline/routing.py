@@ -81,6 +81,11 @@ class Router:
             self.destinations.append(fixed)
 
     @property
+    def parses(self) -> bool:
+        """Whether messages are parsed to find their route or destination."""
+        return not self._plain
+
+    @property
     def nowhere(self) -> int:
         """The route of messages that no route takes; 0 if the only route takes every message."""
         return 0 if self._plain else len(self._routes)

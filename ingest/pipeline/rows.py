@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from ingest.pipeline.arize.validate import validated
 from ingest.pipeline.counters import DroppedValues
 from ingest.pipeline.decoding.columns import LearnedSchema
 from ingest.pipeline.decoding.enrich import enrich
-from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane
+from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane, switched_off_by
 from ingest.pipeline.decoding.parse import Parsed
 from ingest.pipeline.decoding.privacy import Privacy, privacy_of
 from ingest.pipeline.decoding.renames import ColumnRenamer
@@ -114,6 +115,20 @@ class RowProcessors:
         for number, route in enumerate(self.routes):
             if route.deliver:  # so that a configuration that can't be applied fails at the start
                 self._processor(number, route.arize.environment)
+
+    def lane(self) -> tuple[Literal["fast", "orjson"], str]:
+        """The lane that decodes the messages, and if that is orjson's, why the fast lane does not."""
+        choice = self.routes[0].batch.lane
+        if choice == "orjson":
+            return "orjson", '[batch] lane is "orjson"'
+        if installed_lane(choice) == "orjson":
+            return "orjson", "the fast lane is not installed (scripts/fastlane)"
+        if self.router.parses:
+            return "orjson", "[routes] and the templates of [arize] read parsed messages, so the fast lane is off"
+        if keys := switched_off_by(self.routes[0].schema):
+            verb = "switches" if len(keys) == 1 else "switch"
+            return "orjson", f"[schema] {' and '.join(keys)} {verb} the fast lane off"
+        return "fast", ""
 
     def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route of each message."""

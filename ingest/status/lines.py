@@ -76,6 +76,8 @@ def sentence(event: Event) -> str:
 @sentence.register
 def _(event: events.WorkerStarted) -> str:
     lane = "the fast lane" if event.lane == "fast" else "orjson"
+    if event.orjson_reason:
+        lane += f": {event.orjson_reason}"
     return f"started, pid {event.pid}, partitions {formatting.partitions(event.partitions)}, decoding with {lane}"
 
 

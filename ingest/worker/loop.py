@@ -27,7 +27,6 @@ from ingest.pipeline.chunks import ChunkHandler
 from ingest.pipeline.column_events import ColumnEvents
 from ingest.pipeline.dead_letters.queue import DeadLetterQueue
 from ingest.pipeline.dead_letters.topic import sink
-from ingest.pipeline.decoding.fast_lane import installed_lane
 from ingest.pipeline.delivery.batch import BatchLimits
 from ingest.pipeline.delivery.deliveries import Deliveries
 from ingest.pipeline.intake import Intake
@@ -146,8 +145,8 @@ class _Worker:
     def start(self) -> None:
         """Find each partition's start, commit those that were never committed, begin to read."""
         task, kafka = self._task, self._task.config.kafka
-        lane = installed_lane(task.config.batch.lane)
-        self._emit(events.WorkerStarted(pid=os.getpid(), partitions=task.partitions, lane=lane))
+        lane, why = self._processors.lane()
+        self._emit(events.WorkerStarted(pid=os.getpid(), partitions=task.partitions, lane=lane, orjson_reason=why))
         self._report(time.monotonic())
         try:
             committed = self._consumer.committed()

@@ -127,6 +127,17 @@ def digest(value: Any, key: bytes) -> str:
     return hashlib.blake2b(text.encode(), key=key, digest_size=16).hexdigest()
 
 
+def renamed(schema: Schema, path: str) -> str:
+    """The column of a path: an exact entry of rename, then the first pattern."""
+    if path in schema.rename:
+        return schema.rename[path]
+    for old, new in schema.rename.items():
+        star = re.fullmatch("(.+)".join(map(re.escape, old.split("*"))), path, re.DOTALL) if "*" in old else None
+        if star is not None:
+            return new.replace("*", star[1])
+    return path
+
+
 def mapped(message: FakeMessage, schema: Schema, key: bytes) -> Mapped:
     """The columns of one message under their names. Raises Broken."""
     paths = list(leaves(parsed(message.value())))
@@ -143,7 +154,7 @@ def mapped(message: FakeMessage, schema: Schema, key: bytes) -> Mapped:
             if any(type(inner) is int and not -(2**63) <= inner < 2**64 for inner in everything(value)):
                 codes.add("integer_past_64_bits")
             kept = digest(value, key)
-        name = schema.rename.get(path, path)
+        name = renamed(schema, path)
         if columns.get(name) is not None and kept is not None:
             # The others of its faults may be found first.
             codes |= {"ambiguous_key", "integer_past_64_bits", "type_conflict", "wrong_type", "unsupported_list"}

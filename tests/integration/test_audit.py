@@ -92,6 +92,7 @@ def test_the_account_of_several_runs_and_a_kill_adds_up(rig: Callable[..., Rig])
     main.endpoint.clear_faults()
     assert main.start(workers=2, dead_letters=NO_LIMIT).wait() == ExitCode.DONE
     found = audit(main, "--dead-letters")
+    assert found["dead_letters"]["counted"] == found["dead_letters"]["stored"] == len(main.truth.bad)
     assert sums(found, "consumed") == [2_000] * 3
     assert sum(sums(found, "dead_lettered")) == len(main.truth.bad)
     assert sum(sums(found, "acknowledged")) == 6_000 - len(main.truth.bad)

@@ -102,3 +102,20 @@ def test_several_topics_need_a_choice_or_workers_before_kafka_is_asked(tmp_path:
     done = ingest("supervise", cwd=tmp_path, ARIZE_API_KEY="k", ARIZE_SPACE_ID="s")
     assert done.returncode == 3
     assert done.stderr.startswith("--workers 1: a worker reads one topic, and there are 2: rides, fares; ask for 2")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("audit", "--by-hour", "--json", "--topic", "t"), "--by-hour changes nothing with --json"),
+        (("dead-letters", "list", "--since", "-1h", "--until", "-2h"), "nothing can match"),
+        (("dead-letters", "list", "--reason", "not_jsn"), "did you mean not_json?"),
+        (("dead-letters", "show", "--reason", "not_jsn"), "did you mean not_json?"),
+        (("dead-letters", "replay", "--to", "topic", "--reason", "not_jsn"), "did you mean not_json?"),
+    ],
+)
+def test_an_option_that_can_not_act_is_a_usage_error(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    (tmp_path / "dead_letters").mkdir()
+    done = ingest(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr

@@ -11,9 +11,14 @@ from ingest.commands.options import Brokers, ConfigFile, Group, Json, Topic, loa
 def audit(
     *,
     hours: Annotated[float | None, typer.Option(min=0, metavar="N", help="Only the last N hours.")] = None,
-    by_hour: Annotated[bool, typer.Option("--by-hour", help="Print one line per partition and hour (UTC).")] = False,
+    by_hour: Annotated[
+        bool, typer.Option("--by-hour", help="Print one line per partition and hour (UTC); JSON always has them.")
+    ] = False,
     dead_letters: Annotated[
-        bool, typer.Option("--dead-letters", help="Also check that every counted dead letter is still stored.")
+        bool,
+        typer.Option(
+            "--dead-letters", help="Also check and print how many of the counted dead letters are still stored."
+        ),
     ] = False,
     json: Json = False,
     config: ConfigFile = None,

@@ -29,6 +29,7 @@ def as_json(topics: Sequence[TopicAudit], at: datetime) -> dict[str, Any]:
             {
                 "topic": topic.topic,
                 "group": topic.group,
+                "dead_letters": None if topic.dead_letters is None else dataclasses.asdict(topic.dead_letters),
                 "findings": [dataclasses.asdict(finding) for finding in topic.findings],
                 "partitions": [_partition(partition) for partition in topic.partitions],
             }
@@ -121,6 +122,14 @@ def sentences(topic: TopicAudit) -> Iterator[str]:
                 f"Arize may hold up to {formatting.amount(span.count, 'message')} twice; {_CAUSES[row.cause]} at "
                 f"{lines.timestamp(row.at)}"
             )
+    if (letters := topic.dead_letters) is not None:
+        checked = (
+            f"{formatting.amount(letters.counted, 'dead letter')} counted, {formatting.count(letters.stored)} found"
+        )
+        yield f"{topic.topic}: {checked} in {letters.store}"
+        if letters.unchecked:
+            partitions = formatting.partitions(letters.unchecked)
+            yield f"note   dead letters of partitions {partitions} can't be compared: the account lacks its beginning"
     yield f"{topic.topic}: {_conclusion(topic)}"
 
 

@@ -72,14 +72,28 @@ class PartitionAudit:
     possible_duplicates: list[PossibleDuplicates]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDeadLetters:
+    """How many dead letters the account counts, and how many of them `store` still holds.
+
+    `unchecked` are the partitions whose count can't be compared: the account does not have where it begins.
+    """
+
+    store: str
+    counted: int
+    stored: int
+    unchecked: tuple[int, ...] = ()
+
+
 @dataclass(slots=True)
 class TopicAudit:
-    """One topic."""
+    """One topic. `dead_letters` is None if they were not asked for."""
 
     topic: str
     group: str
     partitions: list[PartitionAudit] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    dead_letters: StoredDeadLetters | None = None
 
     @property
     def alarms(self) -> list[Finding]:
@@ -178,7 +192,8 @@ def _topic(settings: TopicConfig, lines: Sequence[Line], since: float | None, *,
         if partition in histories:
             found.findings += histories[partition].findings
     if dead_letters:
-        found.findings += _missing_dead_letters(settings, histories, now)
+        found.dead_letters, missing = _stored_dead_letters(settings, histories, now)
+        found.findings += missing
     return found
 
 
@@ -261,9 +276,9 @@ def _of_kafka(
         )
 
 
-def _missing_dead_letters(
+def _stored_dead_letters(
     settings: TopicConfig, histories: Mapping[int, PartitionHistory], now: KafkaState
-) -> Iterable[Finding]:
+) -> tuple[StoredDeadLetters, list[Finding]]:
     """Rule 6."""
     store = open_store(settings.dead_letters, settings.kafka)
     offsets: dict[int, set[int]] = {}
@@ -273,17 +288,21 @@ def _missing_dead_letters(
                 offsets.setdefault(entry.origin.partition, set()).add(entry.origin.offset)
     finally:
         store.close()
+    all_counted = all_stored = 0
+    unchecked, findings = [], []
     for partition, history in histories.items():
         mark, base = now.committed.get(partition), history.base
         if mark is None or base is None or base.next_offset is None:
+            unchecked.append(partition)
             continue
         counted = mark.counts.dead_lettered - base.counts.dead_lettered
         stored = sum(base.next_offset <= offset < mark.next_offset for offset in offsets.get(partition, ()))
+        all_counted += counted
+        all_stored += stored
         if stored < counted:
-            yield Finding(
-                "alarm",
-                "dead_letters_missing",
-                partition,
+            text = (
                 f"{counted:,} messages were dead-lettered from offset {base.next_offset} on, only {stored:,} of them "
-                f"are in {store.name}: the others were removed, or are stored elsewhere",
+                f"are in {store.name}: the others were removed, or are stored elsewhere"
             )
+            findings.append(Finding("alarm", "dead_letters_missing", partition, text))
+    return StoredDeadLetters(store.name, all_counted, all_stored, tuple(unchecked)), findings

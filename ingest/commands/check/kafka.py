@@ -14,7 +14,7 @@ from ingest.commands.check.result import CheckResult, failed, ok, unchecked, war
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline.kafka import client, consumer, metadata
+from ingest.pipeline.kafka import advertised, client, consumer, metadata
 from ingest.pipeline.kafka.client import (
     AclOperation,
     KafkaException,
@@ -84,11 +84,17 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Gen
         committed = metadata.committed_progress(kafka, chosen)
     except FatalError as refused:
         yield failed("group", str(refused), refused.exit_code, kafka.topic)
+        if why := advertised.explanation(kafka):
+            yield failed("read", why, ExitCode.KAFKA, kafka.topic)
+            return TopicSeen(reachable=False)
     try:
         bounds = metadata.watermarks(kafka, chosen)
         ends = partition_ends(kafka, chosen)
     except FatalError as refused:
         yield failed("read", f"{refused}. The partition's leader must be reachable", refused.exit_code, kafka.topic)
+        if advertised.explanation(kafka):
+            yield unchecked("start", "the brokers must be reachable first", kafka.topic)
+            return TopicSeen(reachable=False)
     message_bytes: int | None = None
     if bounds:
         readable = _read(kafka, bounds)
@@ -129,9 +135,8 @@ def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> CheckResult:
         reader.close()
     silent = sorted(set(filled) - set(answers))
     if silent:
-        text = (
-            f"partitions {formatting.partitions(silent)} sent nothing within {_READ_S:g} s: can this machine reach "
-            "their leaders at the addresses that the brokers advertise (advertised.listeners)?"
+        text = f"partitions {formatting.partitions(silent)} sent nothing within {_READ_S:g} s: " + (
+            advertised.explanation(kafka) or "check the brokers, and whether these partitions have a leader"
         )
         return failed("read", text, ExitCode.KAFKA, kafka.topic)
     readable = sum(peeked.message is not None for peeked in answers.values())

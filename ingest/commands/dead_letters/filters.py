@@ -6,14 +6,16 @@ Rules
 3. Times are those at which dead letters were written, not those of the messages: `since` <= written < `until`.
 """
 
+import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ingest.commands.dead_letters.stored import IndexEntry
 from ingest.errors import ExitCode, FatalError
+from ingest.reasons import REASONS
 
 _AGO = re.compile(r"-(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -73,7 +75,7 @@ def parse_filter(
 ) -> Filter:
     """The filter for the options of the command line. Raises FatalError (exit code USAGE)."""
     now = datetime.now(UTC)
-    return Filter(
+    found = Filter(
         reasons=frozenset(reasons or ()),
         topic=topic,
         partitions=parse_partitions(partitions or ()),
@@ -83,6 +85,23 @@ def parse_filter(
         until=None if until is None else parse_time("--until", until, now),
         include_replayed=include_replayed,
     )
+    if found.since is not None and found.until is not None and found.since >= found.until:
+        raise FatalError("--since is not before --until, so nothing can match", exit_code=ExitCode.USAGE)
+    return found
+
+
+def check_reasons(selection: Filter, matching: Collection[str]) -> None:
+    """Raise FatalError (exit code USAGE) for a reason that ingest does not have, nor any of the `matching` ones.
+
+    The dead letters of another version may have other reasons.
+    """
+    for code in sorted(selection.reasons - REASONS.keys() - set(matching)):
+        near = difflib.get_close_matches(code, REASONS, n=1)
+        hint = f"did you mean {near[0]}?" if near else "ingest dead-letters list shows those that there are"
+        raise FatalError(
+            f"--reason {code}: no selected dead letter has it, and ingest has no such reason; {hint}",
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def histogram(entries: Iterable[IndexEntry]) -> Histogram:

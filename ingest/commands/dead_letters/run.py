@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ingest.commands.dead_letters import originals, text
-from ingest.commands.dead_letters.filters import Filter, histogram
+from ingest.commands.dead_letters.filters import Filter, check_reasons, histogram
 from ingest.commands.dead_letters.pipeline_replay import PipelineReplay
 from ingest.commands.dead_letters.progress import progress_bar
 from ingest.commands.dead_letters.replay_result import PIPELINE, ReplayResult, split_by_replays
@@ -26,6 +26,7 @@ def list_dead_letters(config: Config, selection: Filter, *, json: bool) -> ExitC
     """Print the histogram of the selected dead letters. Raises ConfigError, and FatalError (exit code KAFKA)."""
     store = open_store(config.dead_letters, config.kafka)
     found = histogram(filter(selection.matches, store.index()))
+    check_reasons(selection, found.by_reason)
     if json:
         _print(text.histogram_json(found, store.name))
     else:
@@ -37,6 +38,7 @@ def show_dead_letters(config: Config, selection: Filter, *, limit: int, value: b
     """Print the newest `limit` of the selected dead letters. Raises ConfigError, and FatalError (exit code KAFKA)."""
     store = open_store(config.dead_letters, config.kafka)
     entries = [entry for entry in store.index() if selection.matches(entry)]
+    check_reasons(selection, {entry.reason for entry in entries})
     shown = entries[-limit:]
     for first in range(0, len(shown), _READ_AT_ONCE):
         # Only the index knows what was replayed.
@@ -66,6 +68,7 @@ def replay(config: Config, selection: Filter, *, to: str, max_replays: int, dry_
     if not dry_run:
         store.lock()
     entries = [entry for entry in store.index() if selection.matches(entry)]
+    check_reasons(selection, {entry.reason for entry in entries})
     allowed, max_replays_reached = split_by_replays(entries, max_replays)
     found = originals.classify(config.kafka, allowed, to)
     complete_store = originals.OriginalsStore(store, config.kafka, to)

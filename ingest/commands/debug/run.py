@@ -29,7 +29,7 @@ from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.queue import DeadLetter
-from ingest.pipeline.kafka import consumer, metadata
+from ingest.pipeline.kafka import advertised, consumer, metadata
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.start_offset import choose_starts, first_offset, partitions_at_last_commit, resume_after_gap
 from ingest.pipeline.offsets.checkpoint import Checkpoint
@@ -251,9 +251,10 @@ class _DebugSession:
                 if not self._follow:
                     return self._end_reached(end)
             if now - last_answer >= _SILENCE_S:
+                why = advertised.explanation(self._kafka) or "check the brokers and the partition's leader"
                 raise FatalError(
                     f"Kafka at {self._settings.kafka.brokers} has sent nothing of topic {self._settings.kafka.topic} "
-                    f"partition {self._partition} for {_SILENCE_S:g} s; check the brokers and the partition's leader",
+                    f"partition {self._partition} for {_SILENCE_S:g} s: {why}",
                     exit_code=ExitCode.KAFKA,
                 )
         return f"--limit is {self._limit}"

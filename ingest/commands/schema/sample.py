@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError
-from ingest.pipeline.kafka import consumer, metadata
+from ingest.pipeline.kafka import advertised, consumer, metadata
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.records import KafkaMessage
 
@@ -143,9 +143,9 @@ def _read(
         if polled.chunk is not None or past or polled.out_of_range:
             last_answer = now
         elif now - last_answer >= _SILENCE_S:
+            why = advertised.explanation(kafka) or "check the brokers and the partitions' leaders"
             raise FatalError(
-                f"Kafka at {kafka.brokers} has sent nothing of topic {kafka.topic} for {_SILENCE_S:g} s; check the "
-                "brokers and the partitions' leaders",
+                f"Kafka at {kafka.brokers} has sent nothing of topic {kafka.topic} for {_SILENCE_S:g} s: {why}",
                 exit_code=ExitCode.KAFKA,
             )
     return messages, False

@@ -31,6 +31,16 @@ _WITH_TEXT: tuple[type[BaseException], ...] = (
     urllib3.SSLError,
     urllib3.ProxyError,
 )
+_TLS = (
+    (
+        "WRONG_VERSION_NUMBER",
+        "no TLS is spoken there: a port of plain HTTP, or a proxy; check ARIZE_API_SCHEME and port",
+    ),
+    ("UNEXPECTED_EOF", "the connection was closed during TLS, as a proxy or a firewall does"),
+    ("Hostname mismatch", "the certificate is that of another host; check ARIZE_API_HOST"),
+    ("certificate has expired", "the certificate has expired, or this machine's clock is wrong"),
+    ("CERTIFICATE_VERIFY_FAILED", "its authority is not trusted here, as behind a company's proxy: REQUESTS_CA_BUNDLE"),
+)
 _NAME_ONLY: tuple[type[BaseException], ...] = (requests.RequestException, InvalidURL, ValueError)
 
 
@@ -62,7 +72,12 @@ def failure_text(failed: Exception, secrets: Iterable[str]) -> str:
     if not isinstance(root, ssl.SSLError) and (isinstance(root, _NAME_ONLY) or not isinstance(root, _WITH_TEXT)):
         what = name if root is failed else f"{name}: {type(root).__name__}"
         return f"{what}; the request can't be made. Check the ARIZE_* settings, the key, the space and the proxies"
-    return cleaned(f"{name}: {root}", secrets)
+    return cleaned(f"{name}: {root}{_advice(str(root))}", secrets)
+
+
+def _advice(text: str) -> str:
+    """What the words of TLS mean, where they don't say it."""
+    return next((f" ({words})" for sign, words in _TLS if sign in text), "")
 
 
 def _root(failed: BaseException) -> BaseException:

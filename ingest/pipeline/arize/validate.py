@@ -20,7 +20,8 @@ Types are not checked here: columns have those of their rules (`decoding.rules`)
 can break: see `batch_groups` in `roles`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -28,9 +29,10 @@ import pyarrow.compute as pc
 
 from ingest.config.schema import misplaced
 from ingest.pipeline.arize.column_view import ColumnView, Fault, ValidationLimits, outside, where
-from ingest.pipeline.arize.geometry import Ints, numpy_of, parents_of
+from ingest.pipeline.arize.geometry import Ints, Mask, numpy_of, parents_of
 from ingest.pipeline.arize.roles import outcome_columns, roles, shadowed
 from ingest.pipeline.arize.validate_models import CHECKS, id_length
+from ingest.pipeline.decoding.look_alikes import LookAlikes
 from ingest.pipeline.decoding.result import Decoded
 from ingest.reasons import Reason
 from ingest.records import Rejected
@@ -64,7 +66,9 @@ def _faults(view: ColumnView, now_epoch_s: float) -> Iterator[Fault]:
     for key, needed in (("prediction_id", np.ones(view.rows, dtype=np.bool_)), ("timestamp", predicted)):
         if name := getattr(schema, key):
             detail = f'no value in "{name}", which [schema] {key} names'
-            yield np.flatnonzero(needed & ~view.valid(name)), Reason("missing_column", detail)
+            yield from _with_look_alikes(
+                view, needed & ~view.valid(name), Reason("missing_column", detail), [name], settings=[key]
+            )
     yield from id_length(view, schema.prediction_id, "prediction_id")
     yield from _timestamp(view, schema.timestamp, now_epoch_s)
     for tag in roles_found.tags:
@@ -134,14 +138,25 @@ def _outcomes(view: ColumnView, shap: list[str]) -> Iterator[Fault]:
         alone = view.limits.model_type not in {"multi_class", "object_detection"}
         something = predicted | actual | (explained & alone)
         detail = f"it has no prediction, actual or SHAP value ({columns})"
-        yield np.flatnonzero(~something), Reason("no_prediction", detail)
+        yield from _with_look_alikes(view, ~something, Reason("no_prediction", detail), [*predictions, *actuals])
     else:
         needs = f"which environment {environment} needs"
-        yield np.flatnonzero(~predicted), Reason("no_prediction", f"it has no prediction, {needs} ({columns})")
-        yield np.flatnonzero(~actual), Reason("no_actual", f"it has no actual, {needs} ({columns})")
+        detail = f"it has no prediction, {needs} ({columns})"
+        yield from _with_look_alikes(view, ~predicted, Reason("no_prediction", detail), predictions)
+        detail = f"it has no actual, {needs} ({columns})"
+        yield from _with_look_alikes(view, ~actual, Reason("no_actual", detail), actuals)
     if not view.limits.schema.prediction_id:
         detail = "without a prediction it is joined by its id; name the column in [schema] prediction_id"
         yield np.flatnonzero(~predicted & (actual | explained)), Reason("no_id", detail)
+
+
+def _with_look_alikes(
+    view: ColumnView, lacking: Mask, reason: Reason, wanted: Sequence[str], *, settings: Sequence[str] = ()
+) -> Iterator[Fault]:
+    """The rows that lack the wanted columns, each with a reason that says where they may be."""
+    if (rows := np.flatnonzero(lacking)).size:
+        for words, own in LookAlikes(view.columns, wanted, settings).reasons(rows.tolist()):
+            yield np.asarray(own, dtype=np.int64), replace(reason, detail=reason.detail + words)
 
 
 def _vector(view: ColumnView, name: str, setting: str) -> Iterator[Fault]:

@@ -130,7 +130,7 @@ def _one_by_one(
         else:
             fitted.append(None)
             misfit_counts[own] += 1
-            misfits[row] = conflict(key, own, column_type, rule)
+            misfits[row] = conflict(key, own, column_type, rule, value)
     array = pa.nulls(len(values)) if column_type is None else pa.array(fitted, type=_ARROW_TYPES[column_type])
     return Fitted(array, misfits, misfit_counts)
 

@@ -12,6 +12,7 @@ Rules
 5. A pinned column always has its type, and a value of another type is a misfit. Counts don't matter there.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ PAST_64_BITS = "integer past 64 bits"
 EXACT_FLOAT = 2**53  # integers up to it are floats exactly
 PAST_INT64 = 2.0**63  # a float of this size may have been written as an integer past 64 bits
 _INT64 = 2**63
+_AS_TEXT = 'Send it as a string, or set the column to "text" in [schema.conflicts]'
+_NUMBERS = frozenset({"integer", "float"})
+_MOST_DIGITS = 64
+_NUMBER_IN_TEXT = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _PYTHON_TYPES: dict[type, str] = {
     bool: "boolean",
     int: "integer",
@@ -141,18 +146,46 @@ def most_frequent_type(types: Sequence[str | None], column: Column | None, allow
     return next((column_type for column_type in types if column_type in best), best[0] if best else None)
 
 
-def conflict(key: str, own: str | None, column_type: str | None, rule: Rule | None) -> Reason:
-    """Why a row can't join its column; keys are named, values never."""
+def conflict(key: str, own: str | None, column_type: str | None, rule: Rule | None, value: object = None) -> Reason:
+    """Why a row can't join its column, and what to set; keys are named, values never. `value` decides about words."""
     if own == PAST_64_BITS:
-        return Reason("integer_past_64_bits", f'"{key}" holds an integer past 64 bits, which Arize has no type for')
+        return Reason("integer_past_64_bits", f'"{key}" holds {_large_integer(value)}')
     if own == "object":
         return Reason("nested_object", f'"{key}" holds an object; a column is flat')
     if own == "list of other values" and (rule is None or not rule.types & STRUCTURED):
-        return Reason("unsupported_list", f'"{key}" holds a list that is not of strings only')
+        return Reason("unsupported_list", f'"{key}" holds a list that is not of strings only{_list_hint(key, value)}')
     found = f'"{key}" holds {"an" if str(own).startswith("i") else "a"} {own}'
     if rule is not None and rule.pinned:
-        return Reason("type_conflict", f"{found} where [schema.types] says {rule.pinned}")
+        hint = _number_hint(key, value, {rule.pinned})
+        return Reason("type_conflict", f"{found} where [schema.types] says {rule.pinned}{hint}")
     if rule is not None and ("integer" if own == WIDE else own) not in rule.types:
         wanted = " or ".join(sorted(rule.types))
-        return Reason("wrong_type", f"{found}; [schema] {rule.setting} takes {wanted}")
-    return Reason("type_conflict", f"{found} where the column is {column_type}")
+        hint = _number_hint(key, value, rule.types)
+        return Reason("wrong_type", f"{found}; [schema] {rule.setting} takes {wanted}{hint}")
+    hint = _number_hint(key, value, {column_type or ""})
+    return Reason("type_conflict", f"{found} where the column is {column_type}{hint}")
+
+
+def _large_integer(value: object) -> str:
+    if isinstance(value, int) and _INT64 <= value < 2 * _INT64:
+        return (
+            "an integer from 2**63 to 2**64-1, which fits 64 bits only without a sign: Arize's integers have one. "
+            f"{_AS_TEXT}"
+        )
+    return f"an integer past 64 bits, which Arize has no type for. {_AS_TEXT}"
+
+
+def _number_hint(key: str, value: object, wanted: Collection[str]) -> str:
+    if isinstance(value, str) and not _NUMBERS.isdisjoint(wanted) and _NUMBER_IN_TEXT.fullmatch(value[:_MOST_DIGITS]):
+        return f'; it is a number in text: set [schema.convert] "{key}" = "number"'
+    return ""
+
+
+def _list_hint(key: str, value: object) -> str:
+    if key == "schema.fields":
+        return ': the envelope of Kafka Connect\'s JsonConverter? Set [format] payload = "payload"'
+    if not isinstance(value, list):
+        return ""
+    if all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
+        return f': of numbers; name a vector in [schema.embeddings], or set [schema.convert] "{key}" = "columns"'
+    return f'; as text: [schema.convert] "{key}" = "json"'

@@ -35,6 +35,7 @@ from ingest.pipeline.decoding.column_types import PAST_64_BITS, Column, Rule, co
 from ingest.pipeline.decoding.flatten import Row
 from ingest.pipeline.decoding.keys import NOTHING_LEFT, Keys
 from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
+from ingest.pipeline.decoding.look_alikes import LookAlikes
 from ingest.pipeline.decoding.raw_text import RawText
 from ingest.reasons import Reason
 from ingest.records import Rejected
@@ -226,6 +227,7 @@ class _Pass:
         array = self.arrays.get(name)
         if array is None or array.null_count:
             missing = range(len(self.rows)) if array is None else pc.indices_nonzero(array.is_null()).to_pylist()
-            reason = Reason("missing_column", f'no value in "{name}", which [schema] {rule.setting} names')
-            for row in missing:
-                self.rejected.setdefault(row, reason)
+            look_alikes = LookAlikes(self.arrays, [name], [rule.setting])
+            for words, rows in look_alikes.reasons(row for row in missing if row not in self.rejected):
+                detail = f'no value in "{name}", which [schema] {rule.setting} names{words}'
+                self.rejected.update(dict.fromkeys(rows, Reason("missing_column", detail)))

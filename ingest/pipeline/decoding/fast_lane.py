@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.config.schema import Schema
 from ingest.pipeline.decoding.arrays import arrow_type
 from ingest.pipeline.decoding.column_types import STRUCTURED
 from ingest.pipeline.decoding.columns import columns_learned_from
@@ -71,6 +72,17 @@ def installed_lane(choice: Literal["auto", "orjson"]) -> Literal["fast", "orjson
     """The lane that [batch] lane selects; orjson's where the compiled one is not installed."""
     there = choice == "auto" and compiled is not None and compiled.INTERFACE == _INTERFACE
     return "fast" if there else "orjson"
+
+
+def switched_off_by(schema: Schema) -> list[str]:
+    """The keys of [schema] that switch the fast lane off, because keys are not columns as they stand (rule 5)."""
+    keys = {
+        "rename": schema.rename,
+        "exclude": schema.exclude,
+        "hash": schema.hash,
+        "unknown": schema.unknown != "send",
+    }
+    return [key for key, is_set in keys.items() if is_set]
 
 
 class Lanes:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import orjson
 
 from ingest.errors import DecodeError
+from ingest.pipeline.decoding import diagnosis
 from ingest.pipeline.decoding.flatten import Row, flatten
 from ingest.reasons import Reason
 from ingest.records import Rejected
@@ -108,16 +109,12 @@ def parse_object(value: bytes | None) -> Row:
     except orjson.JSONDecodeError as error:
         raise DecodeError(_syntax_reason(value, error)) from None
     if not isinstance(row, dict):
-        raise DecodeError(Reason("not_an_object", f"the message is a JSON {_json_type(row)}, not an object"))
+        raise DecodeError(Reason("not_an_object", diagnosis.not_an_object(row)))
     return row
 
 
 def _syntax_reason(value: bytes, error: orjson.JSONDecodeError) -> Reason:
     """Why orjson refused `value`. What is JSON, but more than orjson takes, is no syntax error."""
-    if not value:
-        return Reason("not_json", "the message is empty")
-    if value.startswith(b"\xef\xbb\xbf"):
-        return Reason("not_json", "the message begins with a byte order mark, which JSON does not allow")
     if error.msg == _TOO_DEEP:
         return Reason("nested_too_deep", f"it is nested too deep at character {error.pos}")
     if error.msg == _TOO_LARGE:
@@ -125,12 +122,7 @@ def _syntax_reason(value: bytes, error: orjson.JSONDecodeError) -> Reason:
         if number is not None and number[1] is None:
             return Reason("integer_past_64_bits", f"an integer past 64 bits, at character {error.pos}")
         return Reason("number_range", f"a number past the range of a 64-bit float at character {error.pos}")
-    return Reason("not_json", f"not valid JSON at character {error.pos}: {error.msg}")
-
-
-def _json_type(value: object) -> str:
-    names: dict[type, str] = {list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
-    return names.get(type(value), "null")
+    return Reason("not_json", diagnosis.not_json(value, error.pos, error.msg))
 
 
 class _Text:

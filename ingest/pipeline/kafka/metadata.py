@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline.kafka import client
+from ingest.pipeline.kafka import advertised, client
 from ingest.pipeline.kafka.client import (
     OFFSET_INVALID,
     REFUSED,
@@ -39,6 +39,9 @@ _T = TypeVar("_T")
 
 _RETENTION = "offsets.retention.minutes"
 _METADATA = "offset.metadata.max.bytes"
+# What librdkafka also reports if it can't reach the leader of a partition.
+_NO_LEADER = {KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001
+
 _OPTIONAL_REQUEST_S = 5.0  # a start does without the answer if need be
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
 _FIRST_ANSWER_S = 15.0  # so that a wrong address is reported soon
@@ -89,6 +92,10 @@ def topic_id(kafka: Kafka) -> str:
     while not isinstance(answer := watch.describe(), TopicShape):
         if time.monotonic() >= deadline:
             why = answer.error if isinstance(answer, NoAnswer) else "it reports that there is no such topic"
+            if isinstance(answer, NoAnswer) and (explained := advertised.explanation(kafka)):
+                raise FatalError(
+                    f"{explained}. So Kafka did not describe topic {kafka.topic}", exit_code=ExitCode.KAFKA
+                )
             raise FatalError(
                 f"Kafka at {kafka.brokers} does not describe topic {kafka.topic}: {why}. Without its id it can't be "
                 "distinguished from a former topic of the same name; check the brokers and their controller",
@@ -194,7 +201,8 @@ def _description_failed(kafka: Kafka, topic: str, setting: str, error: KafkaErro
     reason = client.scrubber(kafka)(error.str())
     if error.code() in REFUSED:
         return f"{setting} = {topic}: Kafka refuses it: {reason}. Grant DESCRIBE and WRITE on the topic"
-    return f"{setting} = {topic}: Kafka at {kafka.brokers} can't be asked: {reason}; check brokers and network"
+    explained = advertised.explanation(kafka) or f"Kafka at {kafka.brokers} can't be asked: {reason}"
+    return f"{setting} = {topic}: {explained}; check brokers and network"
 
 
 def cleanup_policy(kafka: Kafka, topic: str) -> str:
@@ -309,7 +317,8 @@ def ask_until_answered(
 ) -> _T:
     """Ask until Kafka answers, for at most `limit_s`. Raises FatalError (exit code KAFKA).
 
-    The first of the `client_errors` that came meanwhile is reported, as it says more than the request's own failure.
+    If the brokers' own addresses can't be reached, that is reported; else the first of the `client_errors` that came
+    meanwhile, as it says more than the request's own failure.
     """
     deadline = time.monotonic() + limit_s
     while True:
@@ -318,6 +327,8 @@ def ask_until_answered(
         except KafkaException as failed:
             error: KafkaError = failed.args[0]
             if error.code() in REFUSED or time.monotonic() >= deadline:
+                if error.code() not in REFUSED - _NO_LEADER and (explained := advertised.explanation(kafka)):
+                    raise FatalError(f"{explained}. So Kafka did not return {what}", exit_code=ExitCode.KAFKA) from None
                 reason = client_errors[0] if client_errors else client.scrubber(kafka)(error.str())
                 raise FatalError(
                     f"Kafka at {kafka.brokers} did not return {what}: {reason}; "

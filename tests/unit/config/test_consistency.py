@@ -106,7 +106,7 @@ def test_settings_that_can_be_combined_pass(text: str) -> None:
         ("[schema.embeddings.e]\nvector = 'v_shap'\n", '[schema] embeddings.e.vector: "v_shap" ends in _shap'),
         ('[schema.shap]\n"*" = "x"\n', '[schema] shap: "*" = "x": a feature and its column, or one * in each'),
         ('[schema]\nshap = "a*b*"\n', '[schema] shap: "*" = "a*b*": a feature and its column, or one * in each'),
-        ("[schema.embeddings.e]\nvector = ''\n", "[schema] embeddings.e.vector: String should have at least 1"),
+        ("[schema.embeddings.e]\nvector = ''\n", "[schema] embeddings.e.vector: it is empty"),
         ("[schema.embeddings.e]\nvctor = 'v'\n", "[schema] embeddings.e.vctor: unknown key"),
         ("[schema.object_detection.actual]\nboxs = 'v'\n", "[schema] object_detection.actual.boxs: unknown key"),
         (

@@ -105,9 +105,9 @@ def test_all_faults_are_reported_together_each_with_its_section_and_key(monkeypa
         "[kafka] brokrs: unknown key",
         '[kafka] options: "group.id" can\'t be set here: use [kafka] group',
         "[batch] linger_s: Input should be greater than 0",
-        "[batch] max_events: Input should be a valid integer",
+        "[batch] max_events: a whole number is expected",
         "[bach]: unknown",
-        "[arize] timeout_s: Input should be a valid number",
+        "[arize] timeout_s: a number is expected",
         "[arize] model_nam: unknown key",
         "[supervisor] workers: Input should be greater than or equal to 1",
         "INGEST_KAFK__BROKERS",
@@ -238,3 +238,22 @@ def test_a_configuration_pickles_and_is_frozen() -> None:
     assert pickle.loads(pickle.dumps(config)) == config
     with pytest.raises(ValueError, match="frozen"):
         config.kafka.topic = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[schema]\ntags = "region"\n', '[schema] tags: a list is expected, as in ["region"]'),
+        ("[kafka]\nbrokers = 5\n", "[kafka] brokers: a text in quotes is expected"),
+        ("[schema]\nrename = []\n", "[schema] rename: a table is expected"),
+        ("kafka = 5\n", "[kafka]: a table is expected"),
+        ("[dead_letters]\ndirectory = 5\n", "[dead_letters] directory: a path in quotes is expected"),
+        ("[schema]\nconstants = {a = []}\n", "[schema] constants.a: a text, a number, true or false is expected"),
+        ('[arize]\nmodel_version = ""\n', "[arize] model_version: it is empty"),
+        ("[kafka]\ntopic = a\n", "a text stands in quotes"),
+        ('[kafka]\ntopic = "a"\ntopic = "b"\n', "a key or a table is set twice"),
+    ],
+)
+def test_a_wrong_type_is_a_fault_in_the_words_of_toml(text: str, words: str) -> None:
+    (found,) = faults(toml(text))
+    assert words in found

@@ -1,6 +1,7 @@
 """From messages to rows that Arize takes, with everything [schema] can say of columns."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from ingest.errors import ConfigError
 from ingest.pipeline.arize.roles import roles
 from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.redact import WITHHELD, RedactingSink, is_redacted
+from ingest.pipeline.decoding.fast_lane import installed_lane
 from ingest.pipeline.decoding.privacy import privacy_of
-from ingest.pipeline.rows import RowProcessor
+from ingest.pipeline.rows import RowProcessor, RowProcessors
 from ingest.reasons import Reason
 from ingest.records import KafkaMessage
 from tests.harness.messages import FakeMessage
@@ -188,3 +190,27 @@ def test_rows_that_would_hide_each_others_values_have_other_shapes() -> None:
     decoded = judge.process(messages(base | {"prediction_label": 3.5}, base | {"prediction_score": 4.5}))
     assert not decoded.rejected
     assert len(set(judge.batch_groups(decoded.table).tolist())) == 2
+
+
+LANES: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
+    "plain": ({}, ("fast", "")),
+    "rename": ({"schema": {"rename": {"a": "b"}}}, ("orjson", "[schema] rename switches the fast lane off")),
+    "two keys": (
+        {"schema": {"exclude": ["a"], "unknown": "ignore"}},
+        ("orjson", "[schema] exclude and unknown switch the fast lane off"),
+    ),
+    "lane": ({"batch": {"lane": "orjson"}}, ("orjson", '[batch] lane is "orjson"')),
+    "template": ({"arize": {"model_name": "{m}"}}, ("orjson", "[routes] and the templates of [arize] read parsed")),
+    "route": ({"routes": {"a": {"when": {"m": "x"}}, "b": {}}}, ("orjson", "[routes] and the templates of [arize]")),
+}
+
+
+@pytest.mark.skipif(installed_lane("auto") == "orjson", reason="the fast lane is not built: scripts/fastlane")
+@pytest.mark.parametrize("name", LANES)
+def test_the_lane_is_announced_with_what_keeps_the_fast_one_off(name: str) -> None:
+    flags, (lane, reason) = LANES[name]
+    settings = load(flags={"kafka": {"topic": "t"}, "arize": {"model_name": "m", "space_id": "s"}, **flags})
+    processors = RowProcessors(settings.topics[0], time.time)
+    found, why = processors.lane()
+    assert (found, why[: len(reason)]) == (lane, reason)
+    assert bool(why) == (lane == "orjson")

@@ -104,6 +104,8 @@ def test_sentences_say_what_to_know() -> None:
     said = {named(event): lines.sentence(event) for event in ONE_OF_EACH}
     assert said["WorkerExited"] == "pid 12 ended after 1 min 01 s: killed by SIGKILL"
     assert "does not read partitions 0-1" in said["WorkerGivenUp"]
+    orjson = events.WorkerStarted(pid=1, partitions=(0,), orjson_reason="[schema] rename switches the fast lane off")
+    assert lines.sentence(orjson).endswith("decoding with orjson: [schema] rename switches the fast lane off")
     assert "offsets 5 to 8 of rides partition 1" in said["OffsetsExpired"]
     assert "70 offsets of rides partition 0, from offset 100 on" in said["TransactionOpen"]
     assert "partition 0 at 7 instead of 9, partition 1 at no offset instead of 5" in said["ForeignCommit"]

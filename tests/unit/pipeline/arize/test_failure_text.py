@@ -100,3 +100,16 @@ def test_a_text_is_one_short_line_without_controls(text: str) -> None:
     found = cleaned(text)
     assert len(found) <= TEXT_CHARACTERS
     assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "no TLS is spoken there"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate in certificate chain", "REQUESTS_CA_BUNDLE"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] Hostname mismatch, certificate is not valid for 'x'", "ARIZE_API_HOST"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired", "this machine's clock is wrong"),
+    ],
+)
+def test_the_words_of_tls_are_explained(text: str, words: str) -> None:
+    assert words in failure_text(ssl.SSLError(1, text), ())

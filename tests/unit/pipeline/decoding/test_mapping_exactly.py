@@ -26,7 +26,7 @@ from ingest.config.settings import Config
 from ingest.pipeline.arize.roles import RESERVED, Roles, roles
 from ingest.pipeline.delivery.batch import Batch, Batches, BatchLimits, Part
 from ingest.pipeline.rows import RowProcessor
-from tests.harness.mapping_oracle import NOW_S, Row, named, role, verdicts
+from tests.harness.mapping_oracle import NOW_S, Row, named, renamed, role, verdicts
 from tests.harness.messages import NO_TIMESTAMP, FakeMessage
 from tests.harness.values import BROKEN_VALUES, EDGES, same
 
@@ -55,7 +55,9 @@ def schema(dice: Dice, key_file: Path) -> tuple[Schema, str]:
 
 def _schema(dice: Dice, key_file: Path) -> tuple[Schema, str]:
     hashed = some(dice, "h", "user.*", "*.mail", "tag_h")
-    renamed = dict(some(dice, ("o.x", "ox"), ("a", "z"), ("b", "z"), ("score", "prediction_score"), ("x.y", "tag_y")))
+    new_names = dict(some(dice, ("o.x", "ox"), ("a", "z"), ("b", "z"), ("score", "prediction_score"), ("x.y", "tag_y")))
+    if dice.random() < 0.3:
+        new_names |= dict(some(dice, ("p.*", "*"), ("o.*", "all.*"), ("*.t", "tag_*"), ("f*", "*f"), ("x.*", "*")))
     return Schema(
         prediction_id=dice.choice(["prediction_id", "prediction_id", "id", "meta.id"]),
         timestamp=dice.choice(["prediction_ts", "prediction_ts", "meta.at", "at"]),
@@ -67,7 +69,7 @@ def _schema(dice: Dice, key_file: Path) -> tuple[Schema, str]:
         actual_score=dice.choice(["actual_score", "actual_score", ""]),
         tags=tuple(some(dice, "tag_*", "meta.*", "region", "t", "*.t")),
         features=tuple(some(dice, "f*", "o", "a") if dice.random() < 0.3 else ()),
-        rename=renamed,
+        rename=new_names,
         exclude=tuple(some(dice, "secret", "o.hidden", "user.ssn", "*_off")),
         hash=tuple(hashed),
         hash_key_file=key_file if hashed else None,
@@ -202,7 +204,7 @@ def rows(dice: Dice, made: Schema, model_type: str, count: int) -> list[Row]:
 
 
 def tagged(path: str, made: Schema) -> bool:
-    return any(named(pattern, made.rename.get(path, path)) for pattern in made.tags)
+    return any(named(pattern, renamed(made, path)) for pattern in made.tags)
 
 
 def make_good(row: Row, made: Schema, model_type: str) -> None:
@@ -219,7 +221,7 @@ def make_good(row: Row, made: Schema, model_type: str) -> None:
         unwanted |= {label for label, score in _pairs(made) if score in row}
     seen: set[str] = set()
     for path in list(row):
-        name = made.rename.get(path, path)
+        name = renamed(made, path)
         if path in unwanted or name in unwanted or name in seen:
             del row[path]
         seen.add(name)

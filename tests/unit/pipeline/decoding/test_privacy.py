@@ -36,6 +36,34 @@ def test_a_renamed_key_goes_by_its_new_name() -> None:
     assert decoded.table.to_pydict() == {"age": [3, 4], "features.x": [1, 2]}
 
 
+def test_a_pattern_strips_a_prefix() -> None:
+    decoded = decoder(ColumnRenamer({"payload.*": "*"})).decode([b'{"payload":{"id":"a","f":{"x":1}},"y":2}'])
+    assert decoded.table.to_pydict() == {"id": ["a"], "f.x": [1], "y": [2]}
+
+
+def test_a_pattern_adds_a_prefix_and_an_exact_entry_takes_precedence() -> None:
+    names = ColumnRenamer({"*": "features.*", "id": "id", "x*": "never.*"})
+    decoded = decoder(names).decode([b'{"id":"a","x":1}'])
+    assert decoded.table.to_pydict() == {"id": ["a"], "features.x": [1]}
+
+
+def test_a_pattern_needs_something_for_its_star() -> None:
+    decoded = decoder(ColumnRenamer({"a*b": "*"})).decode([b'{"ab":1,"a.b":2,"axb":3}'])
+    assert decoded.table.to_pydict() == {"ab": [1], ".": [2], "x": [3]}
+
+
+def test_a_pattern_that_makes_one_name_of_two_keys_costs_the_row_only() -> None:
+    names = ColumnRenamer({"payload.*": "*"})
+    decoded = decoder(names).decode([b'{"a":1,"payload":{"a":2}}', b'{"payload":{"a":3}}', b'{"a":4}'])
+    assert [(fault.index, fault.reason.code) for fault in decoded.rejected] == [(0, "ambiguous_key")]
+    assert decoded.table.to_pydict() == {"a": [3, 4]}
+
+
+def test_exclude_goes_before_a_pattern() -> None:
+    names = ColumnRenamer({"payload.*": "*"}, exclude=["payload.ssn"])
+    assert decoder(names).decode([b'{"payload":{"ssn":1,"a":2}}']).table.to_pydict() == {"a": [2]}
+
+
 def test_two_keys_of_one_name_cost_the_row_only() -> None:
     names = ColumnRenamer({"old": "new"})
     decoded = decoder(names).decode([b'{"old":1,"new":2}', b'{"old":3}', b'{"new":4,"old":null}'])
