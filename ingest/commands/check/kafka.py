@@ -77,24 +77,17 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Gen
         text = f"{there} at {kafka.brokers}; to read: {formatting.partitions(chosen)}"
         yield ok("topic", text, kafka.topic)
     yield from _workers(settings, chosen)
+    # Before the ends: a running supervisor's commits can't be past them then.
+    committed = yield from _committed(kafka, chosen)
+    if committed is None:
+        return TopicSeen(reachable=False)
     bounds: Mapping[int, tuple[int, int]] = {}
-    committed: Mapping[int, Checkpoint | None] = {}
     ends: Mapping[int, PartitionEnd] = {}
-    try:  # before the ends: a running supervisor's commits can't be past them then
-        committed = metadata.committed_progress(kafka, chosen)
-    except FatalError as refused:
-        yield failed("group", str(refused), refused.exit_code, kafka.topic)
-        if why := advertised.explanation(kafka):
-            yield failed("read", why, ExitCode.KAFKA, kafka.topic)
-            return TopicSeen(reachable=False)
     try:
         bounds = metadata.watermarks(kafka, chosen)
         ends = partition_ends(kafka, chosen)
     except FatalError as refused:
         yield failed("read", f"{refused}. The partition's leader must be reachable", refused.exit_code, kafka.topic)
-        if advertised.explanation(kafka):
-            yield unchecked("start", "the brokers must be reachable first", kafka.topic)
-            return TopicSeen(reachable=False)
     message_bytes: int | None = None
     if bounds:
         readable = _read(kafka, bounds)
@@ -109,6 +102,20 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Gen
             kafka, TopicShape(metadata.topic_id(kafka), existing), committed, files, bounds=bounds, ends=ends
         )
     return TopicSeen(reachable=True, message_bytes=message_bytes)
+
+
+def _committed(
+    kafka: Kafka, chosen: Sequence[int]
+) -> Generator[CheckResult, None, Mapping[int, Checkpoint | None] | None]:
+    """The group's commits, empty if Kafka refuses to tell; None if this machine can't reach the brokers."""
+    try:
+        return metadata.committed_progress(kafka, chosen)
+    except FatalError as refused:
+        yield failed("group", str(refused), refused.exit_code, kafka.topic)
+    if why := advertised.explanation(kafka):
+        yield failed("read", why, ExitCode.KAFKA, kafka.topic)
+        return None
+    return {}
 
 
 def _workers(settings: TopicConfig, chosen: Sequence[int]) -> Iterator[CheckResult]:
