@@ -44,7 +44,8 @@ REASONS: Mapping[str, str] = {
         'unknown to "send" or "ignore".'
     ),
     "too_many_columns": (
-        "The message would bring the number of columns past 2,000. Its keys are probably data: send them as values."
+        "The message would bring the number of columns past 2,000. Its keys are probably data: send them as values. "
+        "Columns that [schema] names exactly are not counted."
     ),
     # Its route and destination.
     "no_route": "No route takes the message. Add a route whose when matches it, or one without a when.",
@@ -78,7 +79,8 @@ REASONS: Mapping[str, str] = {
         "the producer, or the name of the column in [schema]; the detail names columns that look like it."
     ),
     "bad_timestamp": (
-        "The timestamp can't be read in the unit of its column. Set [schema] timestamp_unit to what producers write."
+        "The timestamp can't be read. Set [schema] timestamp_unit to what producers write, or to auto. As text it must "
+        "be ISO 8601, and a local time that clocks skip is none."
     ),
     "timestamp_range": (
         "The timestamp is further back, or further ahead, than Arize takes. Check its unit and the producer's clock."

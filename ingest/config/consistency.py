@@ -10,6 +10,7 @@ Rules (arize 8.61, `validate_params` in ml/batch_validation/validator.py)
    key.
 6. A column that [schema] types or conflicts names must be able to have that type, or to be null. Wildcards reach only
    the columns that can (`ingest.config.column_types`), so they are never a fault.
+7. The zone of timestamps in text is one that this machine knows.
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from ingest.config.schema import MAX_EMBEDDINGS, SCALARS, ColumnRole, Schema, co
 from ingest.config.sections import Arize, DeadLetters
 from ingest.config.settings import Config
 from ingest.config.templates import has_placeholders
+from ingest.config.zones import zone
 
 
 def faults(schema: Schema, arize: Arize) -> list[str]:
@@ -29,7 +31,12 @@ def faults(schema: Schema, arize: Arize) -> list[str]:
         # Each message names its own environment: only rules that hold in all of them are checked here.
         environment, batch_id = "production", ""
     found = [*_reserved_names(schema), *_clashing_roles(schema, model_type), *_of_other_models(schema, model_type)]
-    found += [*_added_columns(schema, model_type), *_column_types(schema, model_type), *_conflicts(schema)]
+    found += [
+        *_added_columns(schema, model_type),
+        *_column_types(schema, model_type),
+        *_conflicts(schema),
+        *_zone(schema),
+    ]
     if environment == "validation" and not batch_id.strip():
         found.append("[arize] batch_id is missing: environment validation needs the name of its batch")
     if environment != "validation" and batch_id:
@@ -115,6 +122,14 @@ def _conflicts(schema: Schema) -> Iterator[str]:
             yield f'[schema] conflicts: "{name}" = "text" makes strings of it, but types pins it to {kind}'
         elif word == "null" and name in {schema.prediction_id, schema.timestamp}:
             yield f'[schema] conflicts: "{name}" = "null", but Arize takes no row without it: leave it "dead_letter"'
+
+
+def _zone(schema: Schema) -> Iterator[str]:
+    """Rule 7."""
+    try:
+        zone(schema.timestamp_zone)
+    except ValueError as fault:
+        yield f"[schema] timestamp_zone: {fault}"
 
 
 def _of_other_models(schema: Schema, model_type: str) -> Iterator[str]:

@@ -184,8 +184,17 @@ class Schema(Section):
     timestamp_unit: Unit = Field(
         default="auto",
         description=(
-            "Unit of the timestamps: numbers of s, ms, us or ns since 1970, or iso8601 strings; auto detects it by the "
-            "size of the numbers and logs it. Nothing is rounded"
+            "Unit of the timestamps: numbers of s, ms, us or ns since 1970, or iso8601 strings (without a zone they "
+            "are UTC, or as timestamp_zone says); auto takes both, detects the unit of each number by its size, and "
+            "logs it. Nothing is rounded but to the nanosecond"
+        ),
+    )
+    timestamp_zone: str = Field(
+        default="UTC",
+        description=(
+            'Zone of timestamps in text that name none: "UTC", an IANA name such as "Europe/Berlin", or an offset such '
+            'as "+02:00". Of a time that comes twice when clocks are set back it takes the first; one that clocks skip '
+            "is a dead letter"
         ),
     )
     timestamp_from_kafka: bool = Field(

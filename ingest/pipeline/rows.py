@@ -53,11 +53,13 @@ class RowProcessor:
         self._schema = schema
         self._limits = ValidationLimits(schema, config.arize.model_type, config.arize.environment, max_past_years())
         self._clock = clock
+        by_column = rules(schema, config.arize.model_type)
         learned = LearnedSchema(
-            rules(schema, config.arize.model_type),
+            by_column,
             renamer=ColumnRenamer(schema.rename, schema.exclude),
             privacy=Privacy() if hashed else self.privacy,
             unknown=schema.unknown,
+            named=by_column.named,
         )
         self._decoder = Lanes(learned, installed_lane(config.batch.lane))
 
@@ -72,10 +74,10 @@ class RowProcessor:
             decoded = self._decoder.build(parsed)
         self._dropped.add(decoded.nulled, decoded.ignored)
         accepted = [messages[index] for index in decoded.accepted.tolist()]
-        enriched = enrich(decoded.table, accepted, self._schema)
+        enriched = enrich(decoded.table, accepted, self._schema, decoded.odd.get(self._schema.timestamp))
         self.unit = enriched.unit or self.unit
         now_epoch_s = self._clock()
-        complete = replace(decoded, table=enriched.table).without(enriched.rejected)
+        complete = replace(decoded, table=enriched.table, odd={}).without(enriched.rejected)
         processed = validated(complete, self._limits, now_epoch_s)
         return replace(processed, late=late(processed.table, self._schema, self._limits.model_type, now_epoch_s))
 

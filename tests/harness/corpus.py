@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 Row = dict[str, Any]
@@ -525,7 +526,8 @@ def _reserved() -> Iterator[CorpusMessage]:
     yield _row("id: 513 characters", "id_length", {"prediction_id": "x" * 513})
     yield _row("id: 513 characters of four bytes", "id_length", {"prediction_id": "😀" * 513})
     yield _row("id: a megabyte", "id_length", {"prediction_id": "x" * 900_000})
-    yield _row("id: integer", "type_conflict", {"prediction_id": 5})
+    number = {"prediction_id": 5, **BASE}
+    yield CorpusMessage("id: integer", json.dumps(number).encode(), row=number | {"prediction_id": "5"})
     yield _row("id: float", "wrong_type", {"prediction_id": 1.5})
     yield _row("id: boolean", "wrong_type", {"prediction_id": True})
     yield _row("id: list", "wrong_type", {"prediction_id": ["a"]})
@@ -542,22 +544,31 @@ def _reserved() -> Iterator[CorpusMessage]:
         "seven years ago": (TIME_S - 7 * 365 * 86_400, "timestamp_range"),
         "two years ahead": (TIME_S + 2 * 365 * 86_400, "timestamp_range"),
         "year 2262": (2**33 + 2**32, "timestamp_range"),
-        "milliseconds": (TIME_S * 1_000, "bad_timestamp"),
-        "microseconds": (TIME_S * 1_000_000, "bad_timestamp"),
-        "nanoseconds": (TIME_S * 1_000_000_000, "bad_timestamp"),
-        "2**63 - 1": (2**63 - 1, "bad_timestamp"),
-        "-2**63": (-(2**63), "bad_timestamp"),
+        "2**63 - 1": (2**63 - 1, "timestamp_range"),
+        "-2**63": (-(2**63), "timestamp_range"),
         "2**64": (2**64, "integer_past_64_bits"),
-        "ISO 8601": ("2026-07-20T03:00:00Z", "type_conflict"),
-        "a date": ("2026-07-20", "type_conflict"),
-        "digits in quotes": (str(TIME_S), "type_conflict"),
-        "empty text": ("", "type_conflict"),
+        "a date long ago": ("1999-07-20", "timestamp_range"),
+        "a month": ("2026-07", "bad_timestamp"),
+        "digits in quotes": (str(TIME_S), "bad_timestamp"),
+        "empty text": ("", "bad_timestamp"),
         "true": (True, "wrong_type"),
         "a list": ([], "wrong_type"),
         "an object": ({"$date": TIME_S}, "missing_column"),
     }
     for name, (value, reason) in times.items():
         yield _row(f"timestamp: {name}", reason, {"prediction_ts": value})
+    at = datetime.fromtimestamp(TIME_S, UTC)
+    units: dict[str, Any] = {
+        "milliseconds": TIME_S * 1_000,
+        "milliseconds as a float": TIME_S * 1_000.0,
+        "microseconds": TIME_S * 1_000_000,
+        "nanoseconds": TIME_S * 1_000_000_000,
+        "ISO 8601": at.isoformat(),
+        "ISO 8601 in short": f"{at:%Y%m%dT%H%M%Sz}",
+    }
+    for name, value in units.items():
+        row = {"prediction_id": f"timestamp: {name}", **BASE}
+        yield CorpusMessage(f"timestamp: {name}", json.dumps(row | {"prediction_ts": value}).encode(), row=row)
     yield _row("label: number", "type_conflict", {"prediction_label": 5})
     yield _row("label: boolean", "type_conflict", {"prediction_label": True})
     yield _row("label: list", "wrong_type", {"prediction_label": ["yes"]})

@@ -30,8 +30,9 @@ _ANYTHING = frozenset({"boolean", "integer", "float", "string", "list of strings
 RULES: tuple[Rules, ...] = (
     {},
     {
-        "id": Rule("prediction_id", frozenset({"string", "integer"}), required=True),
-        "score": Rule("prediction_score", frozenset({"float", "integer"})),
+        "id": Rule("prediction_id", frozenset({"string", "integer"}), required=True, family="ids"),
+        "score": Rule("prediction_score", frozenset({"float", "integer"}), family="numbers"),
+        "at": Rule("timestamp", frozenset({"float", "integer", "string"}), family="times"),
         "vector": Rule("embeddings", frozenset({"list of numbers"})),
         "scores": Rule("threshold_scores", frozenset({"list of class scores"})),
     },
@@ -122,6 +123,7 @@ def _same(found: Decoded, wanted: Decoded) -> None:
     assert list(found.rejected) == list(wanted.rejected)
     assert list(found.widened) == list(wanted.widened)
     assert (found.nulled, found.ignored) == (wanted.nulled, wanted.ignored)
+    assert found.odd == wanted.odd
 
 
 def _bits(decoded: Decoded) -> list[list[Any]]:
@@ -156,6 +158,7 @@ class _Stream:
     def __init__(self, dice: random.Random, rules: Rules) -> None:
         self._dice = dice
         names = ["id", "score", "vector", "scores", "a", "b", "c", "é", "x.y", "o.p", "o.q", "o.r.s", "o.r.t", "k" * 70]
+        names.append("at")
         self._keys = dice.sample(names, dice.randrange(1, len(names)))
         if "id" in rules and "id" not in self._keys:
             self._keys.insert(0, "id")
@@ -164,7 +167,8 @@ class _Stream:
             for key in self._keys
         }
         if "id" in rules:
-            self._makers |= {"id": self._string, "vector": self._numbers, "scores": self._other}
+            self._makers |= {"id": dice.choice((self._string, self._id)), "vector": self._numbers}
+            self._makers |= {"scores": self._other, "at": dice.choice((self._integer, self._string, self._time))}
         self._drift = dice.choice((0, 0, 0.0005, 0.01, 0.1))
         self._absence = dice.choice((0, 0, 0.02, 0.3))
         self._damage = dice.choice((0, 0, 0.001, 0.02, 0.2))
@@ -245,6 +249,12 @@ class _Stream:
         return repr(
             dice.choice((dice.random(), dice.gauss(0, 1e6), round(dice.random() * 100, 2), dice.random() * 1e-300))
         )
+
+    def _id(self) -> str:
+        return self._string() if self._dice.random() < 0.9 else self._integer()
+
+    def _time(self) -> str:
+        return self._dice.choice((self._integer, self._integer, self._float, self._string))()
 
     def _string(self) -> str:
         dice = self._dice

@@ -1,7 +1,7 @@
 """What must become of a message under [schema], said once more in plain Python: slowly, one message at a time.
 
-It shares no code with the package. What depends on a message's neighbours (which kind a column has, which unit a
-timestamp is read in) it only allows, and only where the column has had several.
+It shares no code with the package. What depends on a message's neighbours (which kind a column has that is neither
+pinned nor of one kind by its role) it only allows, and only where the column has had several.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ Row = dict[str, Any]
 NOW_S = 1_795_000_000
 YEAR_S = 365 * 86_400
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+NUMBERS, IDS = {"int", "wide", "float"}, {"str", "int", "wide"}
 SIZES = (("s", 10**11), ("ms", 10**14), ("us", 10**17), ("ns", math.inf))
 
 
@@ -207,9 +208,8 @@ def nanoseconds(value: Any, unit: str) -> int | Fraction | None:
     if (type(value) is str) != (unit == "iso8601"):
         return None
     if type(value) is not str:
-        if unit != "s" and type(value) is float and not value.is_integer():
-            return None
-        return Fraction(value) * (10**9 // PER_SECOND[unit])
+        at = Fraction(value) * (10**9 // PER_SECOND[unit])
+        return at if unit == "s" else round(at)
     match = _ISO.fullmatch(value)
     if match is None:
         return None
@@ -238,24 +238,19 @@ def verdicts(sent: Sequence[FakeMessage], schema: Schema, model_type: str, key: 
         except Broken as broken:
             found.append(broken)
     kinds: dict[str, set[str]] = {}
-    units: set[str] = set()
     for one in found:
         for name, value in one.columns.items() if isinstance(one, Mapped) else ():
             kinds.setdefault(name, set()).add(kind(value))
-            if name == schema.timestamp and type(value) in {int, float, str}:
-                units.add(unit_of(value))
     return [
-        Verdict(None, must=one.codes) if isinstance(one, Broken) else _verdict(one, schema, model_type, kinds, units)
+        Verdict(None, must=one.codes) if isinstance(one, Broken) else _verdict(one, schema, model_type, kinds)
         for one in found
     ]
 
 
-def _verdict(one: Mapped, schema: Schema, model_type: str, kinds: Mapping[str, set[str]], units: set[str]) -> Verdict:
+def _verdict(one: Mapped, schema: Schema, model_type: str, kinds: Mapping[str, set[str]]) -> Verdict:
     row = dict(one.columns)
     must, may = _of_kinds(one, schema, model_type, kinds)
     _time(one, row, schema, must)
-    if len(units) > 1 and schema.timestamp in one.columns:
-        may.add("bad_timestamp")
     must |= {
         *_of_limits(row, schema),
         *_of_outcomes(row, schema, model_type),
@@ -283,7 +278,9 @@ def _of_kinds(one: Mapped, schema: Schema, model_type: str, kinds: Mapping[str, 
             must |= {"unsupported_list", "wrong_type"}
         elif allowed is not None and own not in allowed:
             must |= {"wrong_type", "type_conflict"}
-        if mixed(kinds[name]):
+        elif allowed == NUMBERS and own == "wide" and name != schema.timestamp:
+            must.add("type_conflict")  # no float holds it
+        if mixed(kinds[name]) and name != schema.timestamp and allowed not in (NUMBERS, IDS):
             may |= {"type_conflict", "wrong_type", "unsupported_list", "integer_past_64_bits"}
     return must, may
 
@@ -323,11 +320,11 @@ def _of_embeddings(row: Row, schema: Schema) -> Iterator[str]:
 
 def _allowed(name: str, schema: Schema, model_type: str) -> set[str] | None:
     """The kinds of a column that means something, None for any."""
-    numbers, scalars = {"int", "wide", "float"}, {"int", "wide", "float", "str", "bool"}
+    numbers, scalars = NUMBERS, {"int", "wide", "float", "str", "bool"}
     found: set[str] | None = None
     labels = numbers if model_type == "regression" else scalars
     for column, kinds in (
-        (schema.prediction_id, {"str", "int", "wide"}),
+        (schema.prediction_id, IDS),
         (schema.timestamp, {"iso8601": {"str"}, "auto": numbers | {"str"}}.get(schema.timestamp_unit, numbers)),
         (schema.prediction_label, labels),
         (schema.actual_label, labels),

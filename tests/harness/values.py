@@ -1,5 +1,6 @@
 """Values on the edge of what JSON, Arrow and the product keep apart, and how exactly two values agree."""
 
+from datetime import datetime
 from typing import Any
 
 # Integers around the last one that a double, a signed and an unsigned 64-bit integer hold.
@@ -16,6 +17,11 @@ BROKEN_VALUES: list[bytes | None] = [
     b'{"a":1,"a":2}', b'{"a":1,"\\u0061":1}', b'{"a":{"b":1,"b":1}}', b'{"a" :1,"a"\n\t:1}', b'{"a":null,"a":1}',
     b"[" * 1100 + b"]" * 1100, b'{"a":' * 1020 + b"1" + b"}" * 1020, b'{"":1}', b'{"":null,"a":1}',
 ]  # fmt: skip
+
+
+def seconds(value: Any) -> Any:
+    """Seconds since 1970 of a timestamp; any other value as it is."""
+    return value.timestamp() if isinstance(value, datetime) else value
 
 
 def same(read: Any, wanted: Any) -> bool:

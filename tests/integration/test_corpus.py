@@ -15,7 +15,7 @@ import pytest
 from ingest.errors import ExitCode
 from tests.harness.corpus import CorpusMessage, good, messages
 from tests.harness.rig import Rig
-from tests.harness.values import same
+from tests.harness.values import same, seconds
 
 SEED = int(os.environ.get("CORPUS_SEED", random.randrange(10**6)))
 NEIGHBOURS = 3  # good messages for each of the corpus
@@ -55,7 +55,7 @@ def test_every_neighbour_arrives_and_every_bad_message_is_a_dead_letter_with_its
         message = rows[row["prediction_id"]]
         expected = {name: value for name, value in (message.row or {}).items() if value is not None}
         assert row.keys() == expected.keys(), message.name
-        assert all(same(row[name], expected[name]) for name in row), message.name
+        assert all(same(seconds(row[name]), expected[name]) for name in row), message.name
     assert run.account["totals"]["acknowledged"] == len(rows)
     assert run.account["totals"]["dead_lettered"] == len(wanted)
     for file in main.dead_letters.glob("*.jsonl"):

@@ -135,17 +135,33 @@ def first_column(images: Images) -> str:
 
 
 def shap_columns(schema: Schema, columns: Sequence[str]) -> dict[str, str]:
-    """The SHAP column of each feature. One that is named goes before a wildcard's."""
+    """The SHAP column of each feature.
+
+    One that is named goes before a wildcard's, and the first wildcard before the others, whether or not its column is
+    there: which role a column has does not depend on its neighbours.
+    """
     present = set(columns)
     found = {feature: name for feature, name in schema.shap.items() if "*" not in name and name in present}
     named = {name for name in schema.shap.values() if "*" not in name}
+    taken = {feature for feature, name in schema.shap.items() if "*" not in name}
+    earlier: list[str] = []
     for feature, pattern in schema.shap.items():
         head, star, tail = pattern.partition("*")
         for name in columns if star else ():
             inner = name.removeprefix(head).removesuffix(tail)
-            if inner and name == f"{head}{inner}{tail}" and name not in named:
-                found.setdefault(feature.replace("*", inner), name)
+            if not inner or name != f"{head}{inner}{tail}" or name in named:
+                continue
+            explained = feature.replace("*", inner)
+            if explained not in taken and not any(_is_like(explained, other) for other in earlier):
+                found[explained] = name
+        if star:
+            earlier.append(feature)
     return found
+
+
+def _is_like(feature: str, pattern: str) -> bool:
+    head, _, tail = pattern.partition("*")
+    return len(feature) > len(head) + len(tail) and feature.startswith(head) and feature.endswith(tail)
 
 
 def shadowed(schema: Schema, model_type: str) -> list[tuple[str, str]]:

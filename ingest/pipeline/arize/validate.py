@@ -20,6 +20,7 @@ Types are not checked here: columns have those of their rules (`decoding.rules`)
 can break: see `batch_groups` in `roles`.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -38,6 +39,7 @@ from ingest.reasons import Reason
 from ingest.records import Rejected
 
 YEAR_S = 365 * 86_400
+OLDEST_S = -9_000_000_000  # 1684: nanoseconds of 64 bits don't reach far beyond
 MAX_TAG_CHARACTERS = 20_000
 MAX_DIMENSIONS = 20_000
 MAX_TEXT_CHARACTERS = 2_000_000
@@ -106,14 +108,15 @@ def _names(view: ColumnView, features_and_tags: tuple[str, ...]) -> Iterator[Fau
 def _timestamp(view: ColumnView, name: str, now_epoch_s: float) -> Iterator[Fault]:
     if (column := view.columns.get(name)) is None:
         return
-    scale = 1
+    # Whole seconds, so that the limit is the same in every unit.
+    now_s, scale = math.floor(now_epoch_s), 1
     if pa.types.is_temporal(column.type):
         if pa.types.is_date(column.type):
             column = column.cast(pa.timestamp("ms"))
         scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
         column = column.cast(pa.int64())
     years = view.limits.max_past_years
-    low, high = (now_epoch_s - years * YEAR_S) * scale, (now_epoch_s + YEAR_S) * scale
+    low, high = max(now_s - years * YEAR_S, OLDEST_S) * scale, (now_s + YEAR_S) * scale
     rows = outside(column, low, high)
     detail = f'"{name}" ([schema] timestamp) must lie within {years} years back and 1 year ahead'
     yield rows, Reason("timestamp_range", detail)

@@ -26,11 +26,13 @@ from ingest.pipeline.decoding.column_types import (
     STRUCTURED,
     WIDE,
     Column,
+    Family,
     Rule,
     conflict,
     most_frequent_type,
     type_of_value,
 )
+from ingest.pipeline.decoding.families import family_type, fits, plain
 from ingest.reasons import Reason
 
 _STRINGS = pa.list_(pa.string())
@@ -48,6 +50,10 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     # The SDK's only form of a class and its score (batch_validation/validator.py).
     "list of class scores": pa.list_(pa.struct([("class_name", pa.string()), ("score", pa.float64())])),
 }
+_CONVERSIONS: dict[tuple[str, str | None], Callable[[Any], Any]] = {
+    ("integer", "float"): float,
+    ("integer", "string"): str,
+}
 _TYPE_NAMES = {column_type: name for name, column_type in _ARROW_TYPES.items()}
 
 
@@ -55,31 +61,40 @@ _TYPE_NAMES = {column_type: name for name, column_type in _ARROW_TYPES.items()}
 class Fitted:
     """`array` has a null where a value doesn't fit.
 
-    `misfits` gives the reason of each such row, `misfit_counts` the number of such values by type.
+    `misfits` gives the reason of each such row, `misfit_counts` the number of such values by type. `odd` are the values
+    of a column of times that are not of its type, by row (`families`).
     """
 
     array: pa.Array
     misfits: Mapping[int, Reason] = field(default_factory=dict)
     misfit_counts: Counter[str] = field(default_factory=Counter)
+    odd: Mapping[int, Any] = field(default_factory=dict)
 
 
 def fit(
-    key: str, values: Sequence[Any], rule: Rule | None, column: Column | None, was_integer: Callable[[int], bool]
+    key: str,
+    values: Sequence[Any],
+    rule: Rule | None,
+    column: Column | None,
+    was_integer: Callable[[int], bool],
+    *,
+    taken: int = 0,
 ) -> Fitted:
     """The values of column `key`, None for null, under its `rule` and what is known of it as `column`.
 
     `was_integer(row)` is true if a float past 64 bits was written as an integer. Only where values conflict are
-    such floats looked for here; `rows_of_large_floats` finds the others.
+    such floats looked for here; `rows_of_large_floats` finds the others. `taken` is the number of the chunk's values
+    that are not among these, and fit the column.
     """
     if rule is not None:
         if rule.pinned:
             column = Column(rule.pinned, _NO_COUNTS)
         elif rule.types & STRUCTURED:
-            return _one_by_one(key, values, rule, column, was_integer)
+            return _one_by_one(key, values, rule, column, was_integer, taken=taken)
     try:
         array = pa.array(values, type=_STRINGS if _are_lists(values, column) else None)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        return _one_by_one(key, values, rule, column, was_integer)
+        return _one_by_one(key, values, rule, column, was_integer, taken=taken)
     if pa.types.is_null(array.type):
         return Fitted(array if column is None else pa.nulls(len(array), _ARROW_TYPES[column.type]))
     if array.type.equals(_NO_STRINGS):
@@ -93,8 +108,9 @@ def fit(
         column_type is None
         or (column is not None and column.type != column_type)
         or (rule is not None and column_type not in rule.types)
+        or (rule is not None and rule.family == "numbers" and column_type == "integer" and _count_wide(array))
     ):
-        return _one_by_one(key, values, rule, column, was_integer)
+        return _one_by_one(key, values, rule, column, was_integer, taken=taken)
     return Fitted(array)
 
 
@@ -110,29 +126,44 @@ def _has_booleans(values: Sequence[Any], floats: pa.Array) -> bool:
 
 
 def _one_by_one(
-    key: str, values: Sequence[Any], rule: Rule | None, column: Column | None, was_integer: Callable[[int], bool]
+    key: str,
+    values: Sequence[Any],
+    rule: Rule | None,
+    column: Column | None,
+    was_integer: Callable[[int], bool],
+    *,
+    taken: int,
 ) -> Fitted:
-    """Decide the column's type by how many values each type would keep; the other values don't fit."""
+    """Decide the column's type by its family, or by how many values each type would keep; the others don't fit."""
     allowed = rule.types if rule is not None else PLAIN_TYPES
     types = [type_of_value(value, allowed) for value in values]
     for row, value in enumerate(values):
         if type(value) is float and abs(value) >= PAST_INT64 and was_integer(row):
             types[row] = PAST_64_BITS  # it must not count as a float
-    column_type = rule.pinned if rule is not None and rule.pinned else most_frequent_type(types, column, allowed)
+    family: Family = rule.family if rule is not None else ""
+    if rule is not None and rule.pinned:
+        column_type: str | None = rule.pinned
+    elif family:
+        column_type = family_type(family, types, column, allowed, taken)
+    else:
+        column_type = most_frequent_type(types, column, allowed)
     fitted: list[Any] = []
     misfits: dict[int, Reason] = {}
     misfit_counts: Counter[str] = Counter()
+    odd: dict[int, Any] = {}
     for row, (value, own) in enumerate(zip(values, types, strict=True)):
-        if own is None or own == column_type or (own == WIDE and column_type == "integer"):
-            fitted.append(value)
-        elif own == "integer" and column_type == "float":
-            fitted.append(float(value))
-        else:
-            fitted.append(None)
+        if fits(own, column_type, family):
+            convert = _CONVERSIONS.get((plain(own), column_type)) if own is not None else None
+            fitted.append(value if convert is None else convert(value))
+            continue
+        fitted.append(None)
+        if family == "times" and own is not None and plain(own) in allowed:
+            odd[row] = value
+        elif own is not None:
             misfit_counts[own] += 1
             misfits[row] = conflict(key, own, column_type, rule, value)
     array = pa.nulls(len(values)) if column_type is None else pa.array(fitted, type=_ARROW_TYPES[column_type])
-    return Fitted(array, misfits, misfit_counts)
+    return Fitted(array, misfits, misfit_counts, odd)
 
 
 def arrow_type(column_type: str) -> pa.DataType:
@@ -152,6 +183,11 @@ def type_and_counts(array: pa.Array) -> tuple[str, Counter[str]] | None:
     column_type = _TYPE_NAMES[array.type]
     wide = _count_wide(array) if column_type == "integer" else 0
     return column_type, Counter({column_type: len(array) - array.null_count - wide, WIDE: wide})
+
+
+def has_wide(array: pa.Array) -> bool:
+    """An int64 array has an integer past 2**53."""
+    return _count_wide(array) > 0
 
 
 def rows_of_large_floats(array: pa.Array) -> list[int]:

@@ -10,13 +10,14 @@ Rules
 4. Lists of numbers, lists of such lists, and lists of class scores are types only where the schema gives a column that
    role. They hold numbers only: no null, no boolean, and no integer past 2**53, as they become floats.
 5. A pinned column always has its type, and a value of another type is a misfit. Counts don't matter there.
+6. Nor do they where Arize takes several types for one meaning (`families`): numbers, ids, times.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 from ingest.config.column_types import OnConflict
 from ingest.reasons import Reason
@@ -28,6 +29,7 @@ PAST_64_BITS = "integer past 64 bits"
 
 EXACT_FLOAT = 2**53  # integers up to it are floats exactly
 PAST_INT64 = 2.0**63  # a float of this size may have been written as an integer past 64 bits
+Family = Literal["", "numbers", "ids", "times"]
 _INT64 = 2**63
 _AS_TEXT = 'Send it as a string, or set the column to "text" in [schema.conflicts]'
 _NUMBERS = frozenset({"integer", "float"})
@@ -47,7 +49,8 @@ class Rule:
     """What the configuration says of a column: its types, and whether every row needs a value in it.
 
     `pinned` is its one fixed type, "" where the type is learned. `on_conflict` says what becomes of a value that
-    doesn't fit. `known` is False if `on_conflict` is all that the configuration says.
+    doesn't fit. `known` is False if `on_conflict` is all that the configuration says. `family` is that of its values,
+    "" where they have none or the type is pinned.
     """
 
     setting: str
@@ -56,6 +59,7 @@ class Rule:
     pinned: str = ""
     on_conflict: OnConflict = "dead_letter"
     known: bool = True
+    family: Family = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +159,19 @@ def conflict(key: str, own: str | None, column_type: str | None, rule: Rule | No
     if own == "list of other values" and (rule is None or not rule.types & STRUCTURED):
         return Reason("unsupported_list", f'"{key}" holds a list that is not of strings only{_list_hint(key, value)}')
     found = f'"{key}" holds {"an" if str(own).startswith("i") else "a"} {own}'
+    where = f" where the column is {column_type}"
     if rule is not None and rule.pinned:
         hint = _number_hint(key, value, {rule.pinned})
         return Reason("type_conflict", f"{found} where [schema.types] says {rule.pinned}{hint}")
-    if rule is not None and ("integer" if own == WIDE else own) not in rule.types:
+    if rule is not None and rule.family == "numbers" and own == WIDE:
+        where = ", which no float holds exactly; if all its values are integers, pin it to integer in [schema.types]"
+    elif rule is not None and ("integer" if own == WIDE else own) not in rule.types:
         wanted = " or ".join(sorted(rule.types))
         hint = _number_hint(key, value, rule.types)
         return Reason("wrong_type", f"{found}; [schema] {rule.setting} takes {wanted}{hint}")
-    hint = _number_hint(key, value, {column_type or ""})
-    return Reason("type_conflict", f"{found} where the column is {column_type}{hint}")
+    else:
+        where += _number_hint(key, value, {column_type or ""})
+    return Reason("type_conflict", f"{found}{where}")
 
 
 def _large_integer(value: object) -> str:

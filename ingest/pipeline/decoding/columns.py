@@ -4,15 +4,16 @@ Rules
 1. No value changes and no key is dropped: a row whose values can't all stand in their columns exactly is rejected as a
    whole, and its neighbours are not touched. An absent key and a null are the same thing to Arize: null. Only [schema]
    conflicts and unknown make exceptions, and these are counted.
-2. A column holds one type of value; `column_types` decides which one where values conflict. Objects and other lists
-   can't stand in a flat column and reject their row; vectors, boxes and class scores can, where the schema gives the
-   column that role.
+2. A column holds one type of value; `column_types` decides which one where values conflict, `families` where Arize
+   takes several types for one meaning. Objects and other lists can't stand in a flat column and reject their row;
+   vectors, boxes and class scores can, where the schema gives the column that role.
 3. A column's type is pinned ([schema.types], `rules`), or learned and kept. It widens from null to anything, and from
    integer to float. A pinned one never changes.
 4. What a rejected row would have made of a column does not stay; its types are only counted.
 5. When a column's type changes from one chunk to the next, `widened` says so, and the two chunks must not share a
    batch.
 6. Where [schema.conflicts] says "null", the value that doesn't fit becomes null, and the row goes on.
+7. Of several values that don't fit, the reason names the one whose column comes first by name: no neighbour decides.
 
 `keys` finds the columns of the rows, `arrays` makes an array of each.
 """
@@ -22,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +33,7 @@ import pyarrow.compute as pc
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding import arrays
 from ingest.pipeline.decoding.blocks import Blocks
-from ingest.pipeline.decoding.column_types import PAST_64_BITS, Column, Rule, conflict
+from ingest.pipeline.decoding.column_types import PAST_64_BITS, Column, Rule, conflict, type_of_value
 from ingest.pipeline.decoding.flatten import Row
 from ingest.pipeline.decoding.keys import NOTHING_LEFT, Keys
 from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
@@ -47,7 +49,8 @@ __all__ = ["MAX_COLUMNS", "Built", "LearnedSchema", "build", "columns_learned_fr
 class Built:
     """`table` has one row per index in `kept`; `rejected` are the others; `learned` is the new state of each column.
 
-    `nulled` counts the kept rows' values that became null, `ignored` those of ignored columns, by column.
+    `nulled` counts the kept rows' values that became null, `ignored` those of ignored columns, by column. `odd` has the
+    values that are carried beside their column (`families`), by column and row of `table`.
     """
 
     table: pa.RecordBatch
@@ -57,6 +60,7 @@ class Built:
     learned: Mapping[str, Column]
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
+    odd: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
 
 
 def build(rows: Sequence[Row] | Blocks, schema: LearnedSchema, raw: Callable[[int], bytes]) -> Built:
@@ -91,6 +95,7 @@ def build(rows: Sequence[Row] | Blocks, schema: LearnedSchema, raw: Callable[[in
         learned,
         {key: len(found) for key, found in chunk.nulled.items()},
         dict(chunk.ignored),
+        chunk.odd,
     )
 
 
@@ -105,7 +110,7 @@ class _Pass:
     """One pass over a chunk's rows. If it rejects some, the next pass goes over the others.
 
     `misfit_counts` counts the values that did not fit, by column and type; `nulled` has the rows whose value became
-    null.
+    null, `odd` the values beside their column.
     """
 
     def __init__(
@@ -122,8 +127,10 @@ class _Pass:
         self.indices = indices
         self.arrays = dict(built or {})
         self.rejected: dict[int, Reason] = {}
+        self.misfits: dict[str, Mapping[int, Reason]] = {}
         self.misfit_counts: dict[str, Counter[str]] = {}
         self.nulled: dict[str, set[int]] = {}
+        self.odd: dict[str, Mapping[int, Any]] = {}
         self.ignored: Mapping[str, int] = {}
 
     def run(self) -> bool:
@@ -140,6 +147,8 @@ class _Pass:
         for key, values in keyed:
             found[key] = self.arrays[key] if values is None else self._fit(key, values)
         self.arrays, self.ignored = found, keys.ignored
+        for key in sorted(self.misfits):
+            self._apply_misfits(key, self.misfits[key])
         if not found:
             self.rejected = dict.fromkeys(range(len(self.rows)), NOTHING_LEFT)
         for name in self.schema.rules:
@@ -149,7 +158,7 @@ class _Pass:
 
     def reject_large_integers(self) -> bool:
         """Find the floats that were written as integers past 64 bits; True if rows are rejected for them."""
-        for key in list(self.arrays):
+        for key in sorted(self.arrays):
             found = [row for row in arrays.rows_of_large_floats(self.arrays[key]) if self._was_integer(key, row)]
             self._apply_misfits(key, {row: conflict(key, PAST_64_BITS, None, None) for row in found})
         return bool(self.rejected)
@@ -168,7 +177,11 @@ class _Pass:
             if key in columns and key not in self.nulled and arrays.has_type(array, columns[key].type)
         }
         rows = self.rows.choose(stay) if isinstance(self.rows, Blocks) else list(compress(self.rows, stay.tolist()))
-        return _Pass(rows, self.schema, self.raw_text, self.indices[stay], settled)
+        following = _Pass(rows, self.schema, self.raw_text, self.indices[stay], settled)
+        position = np.cumsum(stay) - 1
+        for key in self.odd.keys() & settled.keys():
+            following.odd[key] = {int(position[row]): value for row, value in self.odd[key].items() if stay[row]}
+        return following
 
     def learned_columns(
         self, misfit_counts: Mapping[str, Counter[str]]
@@ -186,9 +199,11 @@ class _Pass:
             column = self.schema.columns.get(key)
             if column is not None:
                 type_counts.update(column.type_counts)
-                if column.type != column_type:
+                if column.type != column_type and not self._is_time(key):
                     widened.append((key, column.type, column_type))
             type_counts.update(misfit_counts.get(key, {}))
+            if key in self.odd:
+                type_counts.update(type_of_value(value) or "" for value in self.odd[key].values())
             learned[key] = Column(column_type, type_counts)
         for key in misfit_counts.keys() - learned.keys():
             if (column := self.schema.columns.get(key)) is not None:
@@ -197,11 +212,19 @@ class _Pass:
 
     def _fit(self, key: str, values: Sequence[object]) -> pa.Array:
         rule, column = self.schema.rules.get(key), self.schema.columns.get(key)
-        fitted = arrays.fit(key, values, rule, column, partial(self._was_integer, key))
+        taken = self.schema.taken.get(key, 0)
+        fitted = arrays.fit(key, values, rule, column, partial(self._was_integer, key), taken=taken)
         if fitted.misfits:
             self.misfit_counts[key] = fitted.misfit_counts
-            self._apply_misfits(key, fitted.misfits)
+            self.misfits[key] = fitted.misfits
+        if fitted.odd:
+            self.odd[key] = fitted.odd
         return fitted.array
+
+    def _is_time(self, key: str) -> bool:
+        """The column's Arrow type follows from the units of its values, not from its type."""
+        rule = self.schema.rules.get(key)
+        return rule is not None and rule.family == "times"
 
     def _apply_misfits(self, key: str, misfits: Mapping[int, Reason]) -> None:
         """Null these rows' values in the column, or reject the rows, as [schema.conflicts] says."""

@@ -1,7 +1,7 @@
 """Columns added to the decoded ones: the timestamp as Arize takes it, values from Kafka, constants.
 
 Rules
-1. The timestamp column is read by its unit (`timestamps`). A value that can't be read rejects its row.
+1. Each timestamp is read by its unit (`timestamps`). A value that can't be read rejects its row.
 2. With `timestamp_from_kafka`, a row without a timestamp gets its message's (milliseconds, of the producer or the
    broker); where Kafka has none either the row is rejected.
 3. `kafka` adds what Kafka knows of a message: partition, offset, timestamp, key, `headers.NAME`. Keys and
@@ -10,18 +10,21 @@ Rules
 5. A message that brings a column of such a name itself is rejected: one of the two would be dropped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.config.schema import Schema, Unit
+from ingest.config.zones import zone
 from ingest.pipeline.decoding.timestamps import read
 from ingest.reasons import Reason
 from ingest.records import Headers, KafkaMessage, Rejected, header_pairs
 
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
+_MOST_MS = 9_200_000_000 * 10**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,18 @@ class Enriched:
     unit: Unit | None = None
 
 
-def enrich(table: pa.RecordBatch, messages: Sequence[KafkaMessage], schema: Schema) -> Enriched:
-    """Add the columns that `schema` names; `messages` are those of the table's rows, in order."""
+def enrich(
+    table: pa.RecordBatch, messages: Sequence[KafkaMessage], schema: Schema, odd: Mapping[int, Any] | None = None
+) -> Enriched:
+    """Add the columns that `schema` names; `messages` are those of the table's rows, in order.
+
+    `odd` has the timestamps that are not of their column's type, by row.
+    """
     columns = dict(zip(table.schema.names, table.columns, strict=True))
     reasons: dict[int, Reason] = {}
     unit: Unit | None = None
     if schema.timestamp in columns:
-        found = read(columns[schema.timestamp], schema.timestamp_unit)
+        found = read(columns[schema.timestamp], schema.timestamp_unit, odd, zone(schema.timestamp_zone))
         unit = found.unit
         columns[schema.timestamp] = found.array
         detail = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
@@ -64,12 +72,12 @@ def _from_kafka(
     if array is None or pa.types.is_null(array.type):
         filled = times
     elif pa.types.is_timestamp(array.type):
-        filled = pc.coalesce(array, times.cast(array.type))
+        filled = pc.coalesce(array, _clipped(times).cast(array.type))
     else:
         # Seconds as numbers: a millisecond is no exact fraction of a second in binary, but the nearest double is what
         # any producer of such seconds would have written.
         numbers = array.cast(pa.float64(), safe=False)  # seconds past 2**53 are refused anyway
-        filled = pc.coalesce(numbers, pc.divide(times.cast(pa.int64()).cast(pa.float64()), 1000.0))
+        filled = pc.coalesce(numbers, pc.divide(_clipped(times).cast(pa.int64()).cast(pa.float64()), 1000.0))
     columns[name] = filled
     missing = Reason("missing_column", f'no value in "{name}", and the message has no timestamp in Kafka either')
     for row in pc.indices_nonzero(filled.is_null()).to_pylist():
@@ -81,6 +89,13 @@ def _times(messages: Sequence[KafkaMessage]) -> pa.Array:
     return pa.array([time if kind else None for kind, time in (m.timestamp() for m in messages)], pa.int64()).cast(
         _MILLISECONDS
     )
+
+
+def _clipped(times: pa.Array) -> pa.Array:
+    """Kafka takes any 64 bits for a timestamp. What nanoseconds can't reach is refused as too far away in any case."""
+    numbers = times.cast(pa.int64())
+    within = pc.min_element_wise(numbers, _MOST_MS, skip_nulls=False)
+    return pc.max_element_wise(within, -_MOST_MS, skip_nulls=False).cast(_MILLISECONDS)
 
 
 def _extra(messages: Sequence[KafkaMessage], schema: Schema) -> dict[str, pa.Array]:

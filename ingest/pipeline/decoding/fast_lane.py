@@ -6,7 +6,7 @@ Rules
 2. The compiled decoder (`ingest/fastlane`) is given the columns as they are learned, and takes whole messages: those
    whose every value stands in its column exactly. It hands back all others, malformed ones included.
 3. The orjson lane decodes what was handed back: rows, dead letters, new columns. If each known column keeps its type
-   then, the two parts are put together in order of arrival.
+   then, and the columns of both are not too many, the two parts are put together in order of arrival.
 4. Values decide the type of their column by their number, and those that were taken count too when the orjson lane
    decides about the others. Where the type may change (`type_changes`), the orjson lane decodes the whole chunk.
 5. Where keys are not columns as they stand ([schema] rename, exclude, hash, unknown), where a column may be one of
@@ -18,7 +18,7 @@ what a chunk teaches is a function of its arrays and of the rejected values. Ord
 it has them, then the others by name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -27,9 +27,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.config.schema import Schema
-from ingest.pipeline.decoding.arrays import arrow_type
-from ingest.pipeline.decoding.column_types import STRUCTURED
-from ingest.pipeline.decoding.columns import columns_learned_from
+from ingest.pipeline.decoding.arrays import arrow_type, has_wide
+from ingest.pipeline.decoding.column_types import STRUCTURED, Family
+from ingest.pipeline.decoding.columns import Built, columns_learned_from
 from ingest.pipeline.decoding.flatten import Row
 from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
 from ingest.pipeline.decoding.orjson_lane import Decoder
@@ -94,6 +94,7 @@ class Lanes:
         self._fast = lane == "fast"
         self._nulls: set[str] = set()  # columns of nothing but nulls: their type is not known
         self._known: tuple[tuple[str, str, bool], ...] = ()
+        self._numbers: set[str] = set()  # columns of integers that take none past 2**53
         self._compiled: _Compiled | None = None
 
     def decode(self, values: Sequence[bytes | None]) -> Decoded:
@@ -122,8 +123,11 @@ class Lanes:
         arrays, names = [], []
         for column, nulls, ranges, items in columns:
             name, column_type, _ = self._known[column]
+            array = _array(arrow_type(column_type), len(rows), nulls, _Buffers(buffer, ranges), items)
+            if name in self._numbers and has_wide(array):
+                return None  # the compiled decoder takes them, in any column of integers
             names.append(name)
-            arrays.append(_array(arrow_type(column_type), len(rows), nulls, _Buffers(buffer, ranges), items))
+            arrays.append(array)
         return _Taken(pa.RecordBatch.from_arrays(arrays, names=names), rows, leading)
 
     def _joined(self, values: Sequence[bytes | None], taken: _Taken) -> Decoded | None:
@@ -136,20 +140,45 @@ class Lanes:
             return Decoded(taken.table, taken.rows, ())
         parsed = parse([values[index] for index in indices.tolist()])
         counted = replace(
-            self._schema, columns={**self._schema.columns, **columns_learned_from(taken.table, self._schema)}
+            self._schema,
+            columns={**self._schema.columns, **columns_learned_from(taken.table, self._schema)},
+            taken=self._times_taken(taken.table),
         )
         rest, built = Decoder(counted).attempt(parsed)
         conflicts = any(fault.reason.code not in _BEFORE_VALUES for fault in built.rejected)
-        if built.widened or built.nulled or (conflicts and type_may_change(parsed.rows, counted, self._schema)):
+        if (
+            self._changes_type(built)
+            or built.nulled
+            or self._may_pass_limit(taken, parsed, built)
+            or (conflicts and type_may_change(parsed.rows, counted, self._schema))
+        ):
             return None
         first = parsed.rows[built.kept[0]] if built.kept else {}
-        table, accepted = _merged(taken, rest.table, indices[rest.accepted], first)
-        if len(self._schema.columns.keys() | set(table.schema.names)) > MAX_COLUMNS:
-            return None
+        table, accepted, positions = _merged(taken, rest.table, indices[rest.accepted], first)
+        odd = {name: {int(positions[row]): value for row, value in own.items()} for name, own in built.odd.items()}
         found = {**counted.columns, **built.learned}
         names = dict.fromkeys((*table.schema.names, *built.learned))
         self._schema.learn({name: found[name] for name in names if name in found})
-        return Decoded(table, accepted, reindexed(rest.rejected, indices))
+        return Decoded(table, accepted, reindexed(rest.rejected, indices), odd=odd)
+
+    def _times_taken(self, table: pa.RecordBatch) -> Mapping[str, int]:
+        """The number of values in each column of times."""
+        columns = zip(table.schema.names, table.columns, strict=True)
+        return {name: len(array) - array.null_count for name, array in columns if self._family(name) == "times"}
+
+    def _family(self, name: str) -> Family:
+        rule = self._schema.rules.get(name)
+        return rule.family if rule is not None else ""
+
+    def _changes_type(self, built: Built) -> bool:
+        known = self._schema.columns
+        return any(name in known and known[name].type != column.type for name, column in built.learned.items())
+
+    def _may_pass_limit(self, taken: _Taken, parsed: Parsed, built: Built) -> bool:
+        """The chunk may have too many columns, those of rejected rows included: all rows decide which ones pay."""
+        keys = {*taken.table.schema.names, *built.table.schema.names}
+        keys.update(*(parsed.rows[fault.index] for fault in built.rejected))
+        return len(keys) > MAX_COLUMNS and len(keys - self._schema.named) > MAX_COLUMNS
 
     def _compiled_decoder(self) -> _Compiled | None:
         """The compiled decoder for the columns as they are known now; None where orjson works alone (rule 5)."""
@@ -158,6 +187,9 @@ class Lanes:
             return None
         if known != self._known or self._compiled is None:
             self._known, self._compiled = known, compiled.Decoder(known)
+            self._numbers = {
+                name for name, column_type, _ in known if column_type == "integer" and self._family(name) == "numbers"
+            }
         return self._compiled
 
     def _compiled_columns(self) -> tuple[tuple[str, str, bool], ...] | None:
@@ -178,7 +210,7 @@ class Lanes:
             found.append((name, column_type, rule is not None and rule.required))
         if any(rule.required and name not in types for name, rule in schema.rules.items()):
             return None
-        return tuple(found) if len(found) <= MAX_COLUMNS else None
+        return tuple(found) if len(types.keys() - schema.named) <= MAX_COLUMNS else None
 
     def _remember_null_columns(self, table: pa.RecordBatch) -> None:
         """Remember the columns of nulls only."""
@@ -212,17 +244,20 @@ def _array(
 
 def _merged(
     taken: _Taken, rest: pa.RecordBatch, rows: npt.NDArray[np.int64], first: Row
-) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
-    """The rows taken and the `rest` in order, and their indices. `rows` and `first` are those of the rest."""
+) -> tuple[pa.RecordBatch, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The rows taken and the `rest` in order, their indices, and where each row of the rest has come to stand.
+
+    `rows` and `first` are those of the rest.
+    """
     if not len(rows):
-        return taken.table, taken.rows
+        return taken.table, taken.rows, rows
     both = np.concatenate((taken.rows, rows))
     order = np.argsort(both)
     names = list(first) if rows[0] < taken.rows[0] else taken.table.schema.names[: taken.leading]
     names += sorted({*taken.table.schema.names, *rest.schema.names}.difference(names))
     schema = pa.schema([(name, _type(name, taken.table.schema, rest.schema)) for name in names])
     table = pa.concat_batches([_widened(taken.table, schema), _widened(rest, schema)])
-    return table.take(pa.array(order)), both[order]
+    return table.take(pa.array(order)), both[order], np.argsort(order)[len(taken.rows) :]
 
 
 def _type(name: str, one: pa.Schema, other: pa.Schema) -> pa.DataType:

@@ -5,9 +5,11 @@ Rules
    [schema] unknown says; where its value is null there is nothing to ignore or to reject.
 2. What is hashed is hashed, then what is text becomes text, under the key that the message has; then keys are
    renamed, and two values of one name reject the row.
-3. A row with an empty key, without any key, or with dropped keys only is rejected. A chunk has at most
-   `MAX_COLUMNS` columns; a row that would bring more is rejected (keys that are data would otherwise grow without
-   end). Dropped keys don't count.
+3. A row with an empty key, without any key, or with dropped keys only is rejected.
+4. A chunk has at most `MAX_COLUMNS` columns (keys that are data would otherwise grow without end). Dropped keys don't
+   count, nor do columns that the configuration names exactly. A row that has more by itself is rejected. Where the rows
+   together have more, the odd ones pay: the chunk's learned columns have their place, then rows whose further columns
+   are claimed by a wildcard go before the others, and of these the ones whose columns are the more frequent.
 """
 
 from collections import Counter
@@ -17,6 +19,7 @@ from typing import Any
 
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.blocks import Blocks
+from ingest.pipeline.decoding.column_budget import rows_past_limit
 from ingest.pipeline.decoding.column_types import PAST_64_BITS, PAST_INT64, conflict
 from ingest.pipeline.decoding.flatten import EMPTY_KEY, LISTS_TOO_DEEP, MAX_DEPTH, Row
 from ingest.pipeline.decoding.learned_schema import MAX_COLUMNS, LearnedSchema
@@ -27,7 +30,7 @@ Values = Sequence[Any]
 NOTHING_LEFT = Reason("no_column", "nothing of it is left to send: [schema] exclude and unknown drop all its columns")
 _EMPTY_OBJECT = Reason("empty_object", "the object has no key; there is no prediction in it")
 _TOO_MANY_COLUMNS = Reason(
-    "too_many_columns", f"its keys would make more than {MAX_COLUMNS} columns; are the keys data?"
+    "too_many_columns", f"its keys would make more than {MAX_COLUMNS} columns that nothing names; are the keys data?"
 )
 _TEXT = {str, type(None)}
 
@@ -96,11 +99,18 @@ class Keys:
         return bool(self._built) and self._schema.renamer.column_of(key) in self._built
 
     def _within_limit(self, keys: Collection[str]) -> bool:
-        """These keys can't pass the limit on columns, and all have names."""
-        return len(self._schema.columns) + len(keys) <= MAX_COLUMNS and "" not in keys
+        """These keys don't pass the limit on columns, and all have names."""
+        return "" not in keys and (len(keys) <= MAX_COLUMNS or len(self._counted(keys)) <= MAX_COLUMNS)
+
+    def _counted(self, keys: Iterable[str]) -> set[str]:
+        """The columns of these keys that the limit counts."""
+        if self._schema.renamer.plain:
+            return set(keys).difference(self._schema.named)
+        columns = {self._schema.renamer.column_of(key) for key in keys}
+        return {column for column in columns if column is not None and column not in self._schema.named}
 
     def _reject_keys(self, dropped: Collection[str]) -> None:
-        known = set(self._schema.columns)
+        counted: dict[int, set[str]] = {}
         for row, values in enumerate(self._rows):
             keys = values.keys() - dropped
             if "" in keys:
@@ -109,10 +119,12 @@ class Keys:
                 self.rejected[row] = _EMPTY_OBJECT
             elif not keys:
                 self.rejected.setdefault(row, NOTHING_LEFT)
-            elif len(known) + len(keys) > MAX_COLUMNS and len(known | keys) > MAX_COLUMNS:
+            elif len(columns := self._counted(keys)) > MAX_COLUMNS:
                 self.rejected[row] = _TOO_MANY_COLUMNS
             else:
-                known |= keys
+                counted[row] = columns
+        for row in rows_past_limit(counted, self._schema):
+            self.rejected.setdefault(row, _TOO_MANY_COLUMNS)
 
     # --- renaming ------------------------------------------------------------------------------
 
@@ -130,7 +142,7 @@ class Keys:
             elif not schema.knows(name):
                 unknown[key] = name
         for row, values in enumerate(self._rows) if unknown else ():
-            for key in values.keys() & unknown:
+            for key in sorted(values.keys() & unknown):
                 if values[key] is not None:
                     self._handle_unknown(unknown[key], [row])
         return dropped | unknown.keys()

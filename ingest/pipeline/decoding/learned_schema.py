@@ -1,6 +1,7 @@
 """The learned schema of a worker: its columns, what the configuration says of them, and what messages have taught."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from ingest.config.column_types import Unknown
@@ -13,13 +14,19 @@ MAX_COLUMNS = 2_000
 
 @dataclass(slots=True)
 class LearnedSchema:
-    """The columns a worker has learned, by name. A column seen only with nulls is not in it yet."""
+    """The columns a worker has learned, by name. A column seen only with nulls is not in it yet.
+
+    `named` are the columns that the configuration names exactly: no limit on columns counts them.
+    `taken` counts, by column of times, the values of a chunk that the compiled lane has taken (`families`).
+    """
 
     rules: Mapping[str, Rule] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
     renamer: ColumnRenamer = field(default_factory=ColumnRenamer)
     privacy: Privacy = field(default_factory=Privacy)
     unknown: Unknown = "send"
+    named: AbstractSet[str] = frozenset()
+    taken: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def plain(self) -> bool:
@@ -39,4 +46,6 @@ class LearnedSchema:
         if len(self.columns) > MAX_COLUMNS // 2:
             # The columns with the fewest values make room: one message whose keys are data must not use up the limit.
             often = sorted(self.columns, key=lambda name: -sum(self.columns[name].type_counts.values()))
-            self.columns = {name: self.columns[name] for name in often[: MAX_COLUMNS // 2]}
+            unnamed = [name for name in often if name not in self.named]
+            kept = {*often}.difference(unnamed[MAX_COLUMNS // 2 :])
+            self.columns = {name: self.columns[name] for name in often if name in kept}

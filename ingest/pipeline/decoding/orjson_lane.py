@@ -48,7 +48,7 @@ class Decoder:
         return _decoded(built, indices, parsed.rejected.values()), built
 
     def _by_blocks(self, values: _Values) -> Decoded:
-        blocks, indices, rejected = gather(values, MAX_COLUMNS - len(self._schema.columns), block=self._block)
+        blocks, indices, rejected = gather(values, MAX_COLUMNS, block=self._block)
         built = build(blocks, self._schema, lambda row: values[indices[row]] or b"")
         self._schema.learn(built.learned)
         return _decoded(built, indices, rejected)
@@ -83,4 +83,5 @@ def _decoded(built: Built, indices: Sequence[int], unparsed: Iterable[Rejected])
         built.widened,
         built.nulled,
         built.ignored,
+        odd=built.odd,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ class Decoded:
     `accepted` gives the chunk's index of each row; `accepted` and `rejected` together are the whole chunk.
     `widened` lists (column, old type, new type) whose earlier rows can't share a batch with these. `nulled` counts the
     values that became null by column, `ignored` those of columns that are not sent, as the configuration wants it.
+    `odd` has, by column and row of `table`, the values that are not of their column's type and are null there; none
+    once the table is enriched.
     `late` counts the actuals among the rows that come too late to be joined (see `join_window`).
     """
 
@@ -27,6 +30,7 @@ class Decoded:
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
+    odd: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
 
     def without(self, faults: Sequence[Rejected]) -> "Decoded":
         """With the rows of `faults`, whose indices are rows of `table`, among the rejected ones."""

@@ -6,6 +6,9 @@ Rules
    a pin to string. `ingest.config.column_types` decides which entry applies to which column.
 3. With [schema] unknown other than "send", a column is known if it has a role, if [schema] tags or features name it,
    or if it is pinned. [schema] rename and the `null` of [schema.conflicts] alone make no column known.
+4. A column that Arize takes several types in for one meaning has a family, unless it is pinned: the timestamp is of
+   times, ids are of ids, scores and other numbers of numbers. With several roles the types that are left decide.
+5. A column is named if a role, or an entry in tags, features, types or conflicts has its exact name.
 """
 
 import re
@@ -13,21 +16,26 @@ from collections.abc import Iterator, Mapping
 
 from ingest.config.column_types import Named, OnConflict
 from ingest.config.patterns import matcher
-from ingest.config.schema import NUMBERS, SCALARS, Schema, column_roles
-from ingest.pipeline.decoding.column_types import PLAIN_TYPES, Rule
+from ingest.config.schema import IDS, NUMBERS, SCALARS, Schema, column_roles
+from ingest.pipeline.decoding.column_types import PLAIN_TYPES, Family, Rule
 
 _ANYTHING = frozenset(PLAIN_TYPES)
 _MOST_REMEMBERED = 10_000  # keys may be data
 
 
 class Rules(Mapping[str, Rule]):
-    """The rules by column. It iterates over the names that have a role; a look-up knows the wildcards too."""
+    """The rules by column. It iterates over the names that have a role; a look-up knows the wildcards too.
+
+    `named` are the columns that the configuration names exactly (rule 5).
+    """
 
     def __init__(self, schema: Schema, model_type: str) -> None:
         self._by_name = _rules_by_name(schema, model_type)
         self._shap = [_star(column) for column in schema.shap.values() if "*" in column]
         self._tags, self._features = matcher(schema.tags), matcher(schema.features)
         self._pins, self._conflicts = Named(schema.types), Named(schema.conflicts)
+        names = {*self._by_name, *schema.tags, *schema.features, *schema.types, *schema.conflicts}
+        self.named = frozenset(name for name in names if "*" not in name)
         self._never_null = {schema.prediction_id, schema.timestamp}
         self._found: dict[str, Rule | None] = {}
 
@@ -78,6 +86,7 @@ class Rules(Mapping[str, Rule]):
             pinned=pin or "",
             on_conflict=on_conflict,
             known=role is not None or pin is not None,
+            family=role.family if role is not None and pin is None else "",
         )
 
     def _role_rule(self, column: str) -> Rule | None:
@@ -85,7 +94,7 @@ class Rules(Mapping[str, Rule]):
         if (rule := self._by_name.get(column)) is not None:
             return rule
         if any(pattern.fullmatch(column) for pattern in self._shap):
-            return Rule("shap", NUMBERS)
+            return Rule("shap", NUMBERS, family="numbers")
         if self._tags.fullmatch(column):
             return Rule("tags", SCALARS)
         return Rule("features", _ANYTHING) if self._features.fullmatch(column) else None
@@ -100,12 +109,21 @@ def _rules_by_name(schema: Schema, model_type: str) -> dict[str, Rule]:
     found: dict[str, Rule] = {}
     for role in column_roles(schema, model_type):
         other = found.get(role.column)
+        types = role.kinds if other is None else role.kinds & other.types
+        required = role.required or (other is not None and other.required)
         found[role.column] = Rule(
             role.setting if other is None else other.setting,
-            role.kinds if other is None else role.kinds & other.types,
-            role.required or (other is not None and other.required),
+            types,
+            required,
+            family=_family(types, time=role.column == schema.timestamp and not required),
         )
     return found
+
+
+def _family(types: frozenset[str], *, time: bool) -> Family:
+    if time:
+        return "times"
+    return "ids" if types == IDS else "numbers" if types == NUMBERS else ""
 
 
 def _star(column: str) -> re.Pattern[str]:

@@ -6,8 +6,9 @@ Rules
    other rows (both are in `counted`), and of the values of these.
 3. Integers in a float column are counted as floats once they stand there. The type is found both ways, and must be the
    same.
-4. In doubt a type may change: a new column beside a conflict, a row with several misfits (which of them is named
-   depends on its neighbours' keys), a float that may be an integer past 64 bits.
+4. The type of a column with a family is found by the rest with the rows taken in mind, so only its misfits count here.
+5. In doubt a type may change: a new column beside a conflict, a row with several misfits (one of them may fit among its
+   neighbours), a float that may be an integer past 64 bits.
 """
 
 from collections import Counter
@@ -16,12 +17,13 @@ from collections.abc import Sequence
 from ingest.pipeline.decoding.column_types import (
     PAST_INT64,
     PLAIN_TYPES,
-    WIDE,
     Column,
+    Family,
     Rule,
     most_frequent_type,
     type_of_value,
 )
+from ingest.pipeline.decoding.families import fits, plain
 from ingest.pipeline.decoding.flatten import Row
 from ingest.pipeline.decoding.learned_schema import LearnedSchema
 
@@ -41,20 +43,19 @@ def type_may_change(rows: Sequence[Row], counted: LearnedSchema, before: Learned
         if column is None or any(type(value) is float and abs(value) >= PAST_INT64 for value in values):
             return True
         rule = counted.rules.get(name)
+        family: Family = rule.family if rule is not None else ""
         types = [type_of_value(value, rule.types if rule is not None else PLAIN_TYPES) for value in values]
-        misfit_rows = [row for row, column_type in enumerate(types) if not _fits(column_type, column.type)]
+        misfit_rows = [row for row, column_type in enumerate(types) if not _fits(column_type, column.type, rule)]
         misfits.update(misfit_rows)
-        if misfit_rows and not _type_is_kept(types, column, before.columns[name], rule):
+        if misfit_rows and not family and not _type_is_kept(types, column, before.columns[name], rule):
             return True
     return any(count > 1 for count in misfits.values())
 
 
-def _fits(column_type: str | None, column: str) -> bool:
-    return (
-        column_type is None
-        or column_type == column
-        or (column, column_type) in {("integer", WIDE), ("float", "integer")}
-    )
+def _fits(own: str | None, column_type: str, rule: Rule | None) -> bool:
+    if rule is not None and rule.family == "times":
+        return own is None or plain(own) in rule.types
+    return fits(own, column_type, rule.family if rule is not None else "")
 
 
 def _type_is_kept(types: Sequence[str | None], column: Column, before: Column, rule: Rule | None) -> bool:

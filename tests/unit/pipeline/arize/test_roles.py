@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest.config.schema import Schema
-from ingest.pipeline.arize.roles import roles
+from ingest.pipeline.arize.roles import roles, shap_columns
 from ingest.pipeline.decoding.columns import LearnedSchema
 from ingest.pipeline.decoding.orjson_lane import Decoder
 from ingest.pipeline.decoding.rules import rules
@@ -37,7 +37,6 @@ def test_reserved_columns_take_what_arize_takes() -> None:
     assert refused(DEFAULT, rows) == {
         1: "missing_column",
         2: "missing_column",
-        3: "type_conflict",
         4: "wrong_type",
         5: "wrong_type",
     }
@@ -90,3 +89,13 @@ def test_a_reserved_column_of_nulls_has_nothing_to_say() -> None:
 def test_renamed_columns_leave_the_old_name_to_the_features() -> None:
     found = roles(Schema(prediction_id="id"), "binary_classification", ["id", "prediction_id"])
     assert (found.prediction_id, found.features) == ("id", ("prediction_id",))
+
+
+def test_the_order_of_the_configuration_decides_about_two_shap_columns_of_one_feature() -> None:
+    schema = Schema(shap={"age": "age_effect", "a*": "a_*", "*": "effect_*"})
+    columns = ["age", "size", "age_effect", "a_ge", "a_b", "effect_age", "effect_ab", "effect_size"]
+    wanted = {"age": "age_effect", "ab": "a_b", "size": "effect_size"}
+    assert shap_columns(schema, columns) == wanted
+    for left in range(1, len(columns)):
+        found = shap_columns(schema, columns[left:])
+        assert found == {feature: name for feature, name in wanted.items() if name in columns[left:]}

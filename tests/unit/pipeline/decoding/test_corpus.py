@@ -11,7 +11,7 @@ from ingest.pipeline.rows import RowProcessor
 from ingest.reasons import REASONS
 from tests.harness.corpus import CorpusMessage, good, messages
 from tests.harness.messages import FakeMessage
-from tests.harness.values import same
+from tests.harness.values import same, seconds
 
 ALL = messages()
 GOOD = [good(number) for number in range(8)]
@@ -35,7 +35,7 @@ def check(sent: list[CorpusMessage]) -> None:
         wanted = {key: value for key, value in (sent[index].row or {}).items() if value is not None}
         read = {key: value for key, value in row.items() if value is not None}
         assert read.keys() == wanted.keys()
-        assert all(same(read[key], wanted[key]) for key in read), sent[index].name
+        assert all(same(seconds(read[key]), wanted[key]) for key in read), sent[index].name
 
 
 def test_it_is_large() -> None:

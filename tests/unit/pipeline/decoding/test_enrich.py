@@ -89,3 +89,13 @@ def test_kafkas_timestamp_fills_gaps_beside_any_number() -> None:
     table = pa.RecordBatch.from_pydict({"at": pa.array([2**63 - 1, None], pa.int64())})
     found = enrich(table, [sent(), sent()], Schema(timestamp="at", timestamp_unit="s", timestamp_from_kafka=True))
     assert found.table.column("at").to_pylist()[1] == 1_763_850_000.123
+
+
+@pytest.mark.parametrize("written", [[1_763_850_000, None], [1_763_850_000.5, None], ["2026-11-23T10:00:00Z", None]])
+@pytest.mark.parametrize("far", [2**62, -(2**63)])
+def test_a_timestamp_in_kafka_that_is_too_far_away_breaks_nothing(written: list[object], far: int) -> None:
+    found = enrich(
+        batch(ts=written), [sent(), sent(timestamp=(1, far))], Schema(timestamp="ts", timestamp_from_kafka=True)
+    )
+    assert not found.rejected
+    assert found.table.column("ts").null_count == 0

@@ -165,7 +165,7 @@ def moment(dice: Dice, unit: str, odd: float) -> Any:
     if unit == "s" and truth(dice):
         return ns / 10**9
     value = ns // (10**9 // {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit])
-    return float(value) if dice.random() < 0.05 else value
+    return float(value) + dice.choice([0, 0.25, 0.1]) if dice.random() < 0.2 else value
 
 
 def rows(dice: Dice, made: Schema, model_type: str, count: int) -> list[Row]:
@@ -180,9 +180,11 @@ def rows(dice: Dice, made: Schema, model_type: str, count: int) -> list[Row]:
     usual |= {made.prediction_label: dice.choice(labels), made.actual_label: dice.choice(labels)}
     usual |= {"v": numbers, "w": numbers, "words": dice.choice([text, strings]), "url": text}
     odd = dice.choice([0.0, 0.0, 0.0, 0.02, 0.1])
+    auto, mixed = made.timestamp_unit == "auto", dice.choice([0.0, 0.1, 1.0])
     found = []
     for number in range(count):
-        row: Row = {made.prediction_id: f"id {number}", made.timestamp: moment(dice, unit, odd)}
+        own = dice.choice(["s", "ms", "us", "ns", "iso8601"]) if auto and dice.random() < mixed else unit
+        row: Row = {made.prediction_id: f"id {number}", made.timestamp: moment(dice, own, odd)}
         if made.timestamp_from_kafka and truth(dice):
             del row[made.timestamp]
         for path, make in usual.items():
@@ -196,7 +198,7 @@ def rows(dice: Dice, made: Schema, model_type: str, count: int) -> list[Row]:
         if dice.random() < odd:
             row[dice.choice(PATHS)] = anything(dice)
         if dice.random() < odd:
-            row[made.prediction_id] = dice.choice([None, "", "x" * 513, 7, 1.5, True])
+            row[made.prediction_id] = dice.choice([None, "", "x" * 513, 7, 2**60, 1.5, True])
         if truth(dice):
             row = {path: row[path] for path in dice.sample(sorted(row), len(row))}
         found.append(row)
@@ -346,7 +348,7 @@ def broken(config: RouteConfig, sent: Sequence[FakeMessage], sizes: Sequence[int
                 return f"{number} is a dead letter with {codes[number]}; it {_said(verdict)}"
         elif verdict.must:
             return f"{number} arrived; it {_said(verdict)}"
-        elif (why := _different(found[number], verdict.row or {}, schema.timestamp)) != "":
+        elif (why := _different(found[number], verdict.row or {}, schema)) != "":
             return f"{number} arrived with {why}"
     return _roles(config, tables)
 
@@ -357,17 +359,22 @@ def _said(verdict: Any) -> str:
     return f"must arrive, or be one with {sorted(verdict.may)}"
 
 
-def _different(row: Row, wanted: Row, timestamp: str) -> str:
+def _different(row: Row, wanted: Row, schema: Schema) -> str:
     if row.keys() != wanted.keys():
         return f"{sorted(row.keys() ^ wanted.keys())} too much or missing"
     for name, value in row.items():
-        if name == timestamp:
+        if name == schema.timestamp:
             # Seconds from Kafka's milliseconds are the nearest double.
             if value != wanted[name] and float(value / 10**9) != float(Fraction(wanted[name], 10**9)):
                 return f"another time, {value} for {wanted[name]}"
-        elif not _same(value, wanted[name]):
+        elif not _same(value, wanted[name]) and not _same_id(name, value, wanted[name], schema):
             return f"another value of {name}: {str(value)[:60]!r} for {str(wanted[name])[:60]!r}"
     return ""
+
+
+def _same_id(name: str, value: Any, wanted: Any, schema: Schema) -> bool:
+    """An id in digits, beside ids that are strings."""
+    return name == schema.prediction_id and type(wanted) is int and value == str(wanted)
 
 
 def _same(value: Any, wanted: Any) -> bool:

@@ -1,6 +1,9 @@
 """Timestamps of every spelling, to the last digit."""
 
+import math
 from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -33,17 +36,61 @@ def test_floats_of_seconds_stay_as_they_are() -> None:
     assert found.unit == "s"
 
 
-def test_a_fraction_of_a_millisecond_is_refused_where_milliseconds_are_said() -> None:
-    found = read(pa.array([1763850000123.5, 1763850000123.0]), "ms")
-    assert found.unread == (0,)
-    assert found.array.cast(pa.int64()).to_pylist() == [None, 1763850000123]
+@pytest.mark.parametrize("asked", ["auto", None])
+@pytest.mark.parametrize(
+    ("unit", "number", "instant"),
+    [
+        ("ms", 1795820762233.592, 1_795_820_762_233_592_041),
+        ("ms", 1763850000123.5, 1_763_850_000_123_500_000),
+        ("us", 1795820762233592.25, 1_795_820_762_233_592_250),
+        ("ns", 1.795820762233592e18, 1_795_820_762_233_592_064),
+    ],
+)
+def test_a_fraction_keeps_what_the_double_holds(unit: Unit, number: float, instant: int, asked: Unit | None) -> None:
+    assert round(Fraction(number) * {"ms": 10**6, "us": 10**3, "ns": 1}[unit]) == instant
+    found = read(pa.array([number, None, float(math.floor(number))], type=pa.float64()), asked or unit)
+    assert (found.unread, found.unit) == ((), unit)
+    assert found.array.cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64()).to_pylist()[:2] == [instant, None]
 
 
-def test_the_unit_of_most_rows_is_the_columns() -> None:
-    found = read(pa.array([1763850000, 1763850000123, None, 1763850000124]), "auto")
-    assert found.unit == "ms"
-    assert found.unread == (0,)
-    assert found.array.cast(pa.int64()).to_pylist() == [None, 1763850000123, None, 1763850000124]
+SPELLINGS: dict[str, tuple[pa.DataType, list[Any]]] = {
+    "s": (pa.int64(), [1763850000]),
+    "s in floats": (pa.float64(), [1763850000.5]),
+    "ms": (pa.timestamp("ms", tz="UTC"), [1763850000123]),
+    "us": (pa.timestamp("us", tz="UTC"), [1763850000123456]),
+    "ns": (pa.timestamp("ns", tz="UTC"), [1763850000123456789]),
+    "text": (pa.timestamp("ns", tz="UTC"), ["2025-11-22T22:20:00.123Z"]),
+}
+
+
+@pytest.mark.parametrize("one", SPELLINGS)
+@pytest.mark.parametrize("other", SPELLINGS)
+def test_units_side_by_side_keep_their_instants(one: str, other: str) -> None:
+    alone: list[int | None] = []
+    for name in (one, other):
+        arrow_type, values = SPELLINGS[name]
+        found = read(pa.array(values), "auto")
+        assert (found.unread, found.array.type) == ((), arrow_type)
+        alone.append(nanoseconds(found.array)[0])
+    ours, theirs = SPELLINGS[one][1][0], SPELLINGS[other][1][0]
+    beside = read(pa.array([ours, None, None]), "auto", {2: theirs})
+    assert beside.unread == ()
+    assert nanoseconds(beside.array) == [alone[0], None, alone[1]]
+    if SPELLINGS[one][0] == SPELLINGS[other][0]:
+        assert beside.array.type == SPELLINGS[one][0]
+
+
+def nanoseconds(array: pa.Array) -> list[int | None]:
+    """Seconds as numbers are rounded to the nearest nanosecond."""
+    if pa.types.is_timestamp(array.type):
+        return list(array.cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64()).to_pylist())
+    return [round(Fraction(value) * 10**9) if value is not None else None for value in array.to_pylist()]
+
+
+def test_a_value_that_nanoseconds_do_not_reach_breaks_nothing() -> None:
+    found = read(pa.array([10**11, 1763850000123, -(2**63)]), "auto")
+    assert found.unread == ()
+    assert nanoseconds(found.array) == [9_200_000_000 * 10**9, 1763850000123 * 10**6, -(2**63)]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +123,11 @@ def test_what_is_none_is_not_read(values: list[object], unit: Unit) -> None:
     found = read(pa.array(values), unit)
     assert found.unread == (0,)
     assert found.array.to_pylist() == [None]
+
+
+def test_a_negative_number_decides_about_no_other() -> None:
+    found = read(pa.array([-1.7e12, 1763850000.0, 1.7e12]), "auto")
+    assert nanoseconds(found.array) == [-17 * 10**17, 1763850000 * 10**9, 17 * 10**17]
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
