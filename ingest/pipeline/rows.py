@@ -23,6 +23,8 @@ from ingest.pipeline.decoding.privacy import Privacy, privacy_of
 from ingest.pipeline.decoding.renames import ColumnRenamer
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.decoding.rules import rules
+from ingest.pipeline.formats.reshape import Reshaper
+from ingest.pipeline.formats.unwrap import Unwrapper
 from ingest.pipeline.routing import RoutedChunk, Router
 from ingest.records import Destination, KafkaMessage, reindexed
 
@@ -58,17 +60,25 @@ class RowProcessor:
             privacy=Privacy() if hashed else self.privacy,
             unknown=schema.unknown,
         )
+        self._reshaper = Reshaper(config)
         self._decoder = Lanes(learned, installed_lane(config.batch.lane))
 
-    def process(self, messages: Sequence[KafkaMessage], parsed: Parsed | None = None) -> Decoded:
+    def process(
+        self,
+        messages: Sequence[KafkaMessage],
+        values: Sequence[bytes | None] | None = None,
+        parsed: Parsed | None = None,
+    ) -> Decoded:
         """Every message is accepted, as a row of the table, or rejected by its index and reason.
 
-        `parsed` are the same messages, if they have been parsed already.
+        `values` are the unwrapped values of the messages, by default their own; `parsed` are the same, if they have
+        been parsed already.
         """
-        if parsed is None:
-            decoded = self._decoder.decode([message.value() for message in messages])
-        else:
-            decoded = self._decoder.build(parsed)
+        if values is None:
+            values = [message.value() for message in messages]
+        if not self._reshaper.plain:
+            raise NotImplementedError
+        decoded = self._decoder.decode(values) if parsed is None else self._decoder.build(parsed)
         self._dropped.add(decoded.nulled, decoded.ignored)
         accepted = [messages[index] for index in decoded.accepted.tolist()]
         enriched = enrich(decoded.table, accepted, self._schema)
@@ -108,6 +118,7 @@ class RowProcessors:
         self._hashed = hashed
         self.routes: tuple[RouteConfig, ...] = config.routes
         self.router = Router(self.routes)
+        self._unwrapper = Unwrapper(config.format)
         self._clock = clock
         self.dropped = DroppedValues()
         self._processors: dict[tuple[int, str], RowProcessor] = {}
@@ -117,7 +128,8 @@ class RowProcessors:
 
     def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route of each message."""
-        return self.router.route(messages)
+        unwrapped = self._unwrapper.unwrap([message.value() for message in messages])
+        return self.router.route(messages, unwrapped)
 
     def process(
         self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], indices: npt.NDArray[np.int64]
@@ -144,7 +156,8 @@ class RowProcessors:
     ) -> ProcessedRows:
         chosen = indices.tolist()
         parsed = None if found.parsed is None else found.parsed.choose(chosen)
-        decoded = processor.process([messages[index] for index in chosen], parsed)
+        values = [found.values[index] for index in chosen]
+        decoded = processor.process([messages[index] for index in chosen], values, parsed)
         of_chunk = replace(
             decoded,
             accepted=indices[decoded.accepted],

@@ -1,0 +1,49 @@
+"""A message as a tree of Python values that can be changed and written again, without changing any other value.
+
+Rules
+1. orjson decides what is valid, and duplicate keys are refused, as `parse` does it.
+2. Written again, every string, float and integer has the value that it had. Integers past 64 bits, of which the parser
+   makes floats, keep their digits: a message that may hold one has its numbers as text (`Number`).
+3. With `as_written` all numbers keep their characters: 1.0, 1.00 and 1e0 stay apart, for columns of text.
+"""
+
+import json
+import re
+from typing import Any
+
+from ingest.errors import DecodeError
+from ingest.pipeline.decoding.parse import DUPLICATE_KEY, has_duplicate, parse_value, write_value
+from ingest.pipeline.decoding.raw_text import LONG_DIGITS, TOO_DEEP, Number
+
+_KEY = re.compile(rb'"[ \t\r\n]*:')
+
+
+def tree_of(value: bytes, *, as_written: bool = False) -> Any:
+    """The JSON value in `value`; a number may be a `Number`. Raises DecodeError; its text never holds the payload."""
+    tree = parse_value(value)
+    try:
+        # Only a string that ends in a colon's neighbour makes more of these than keys.
+        if len(_KEY.findall(value)) != _count_keys(tree) and has_duplicate(value):
+            raise DecodeError(DUPLICATE_KEY)
+        if as_written or LONG_DIGITS.search(value) is not None:
+            tree = json.loads(value, parse_int=Number, parse_float=Number)
+    except RecursionError:
+        # orjson goes 1,024 levels deep, Python less.
+        raise DecodeError(TOO_DEEP) from None
+    return tree
+
+
+def text_of(tree: object) -> bytes:
+    """`tree` as JSON. Raises DecodeError (nested_too_deep)."""
+    try:
+        return write_value(tree)
+    except TypeError:
+        raise DecodeError(TOO_DEEP) from None
+
+
+def _count_keys(tree: object) -> int:
+    if isinstance(tree, dict):
+        return len(tree) + sum(_count_keys(value) for value in tree.values() if isinstance(value, dict | list))
+    if isinstance(tree, list):
+        return sum(_count_keys(value) for value in tree if isinstance(value, dict | list))
+    return 0
