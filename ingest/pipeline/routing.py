@@ -92,6 +92,8 @@ class Router:
     def identity(self) -> str:
         """Identifies these routes: a commit's numbers of open routes refer to them. Empty for a single one.
 
+        [format] is a part of it where it unwraps messages: their fields are those of the unwrapped ones.
+
         Another version of ingest may parse messages that this one can't, and find another route.
         """
         if self._plain:
@@ -99,7 +101,8 @@ class Router:
         rules = [
             [route.name, sorted((path, list(values)) for path, values in route.when.items())] for route in self._routes
         ]
-        return hashlib.sha256(json.dumps([__version__, rules]).encode()).hexdigest()[:12]
+        unwrapped = [] if (form := self._routes[0].format).plain else [form.model_dump(mode="json")]
+        return hashlib.sha256(json.dumps([__version__, rules, *unwrapped]).encode()).hexdigest()[:12]
 
     def route(self, messages: Sequence[KafkaMessage], unwrapped: Unwrapped | None = None) -> RoutedChunk:
         """The route and the destination of each message, whose values are those of `unwrapped`, else its own."""

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.config.arize_access import max_past_years
+from ingest.config.format import Format
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Unit
 from ingest.pipeline.arize.column_view import ValidationLimits
@@ -24,7 +25,7 @@ from ingest.pipeline.decoding.renames import ColumnRenamer
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.decoding.rules import rules
 from ingest.pipeline.formats.reshape import Reshaper
-from ingest.pipeline.formats.unwrap import Unwrapper
+from ingest.pipeline.formats.unwrap import unwrapper
 from ingest.pipeline.routing import RoutedChunk, Router
 from ingest.records import Destination, KafkaMessage, reindexed
 
@@ -114,11 +115,16 @@ class RowProcessors:
     """The routes of a topic, with a row processor for each, and for each environment where messages name theirs."""
 
     def __init__(self, config: TopicConfig, clock: Callable[[], float], *, hashed: bool = False) -> None:
-        """`hashed`: the messages hold hashes already. Raises ConfigError when the configuration can't be applied."""
+        """`hashed`: the messages were redacted. They hold hashes, and were unwrapped before: [format] is over for them.
+
+        Raises ConfigError when the configuration can't be applied.
+        """
         self._hashed = hashed
         self.routes: tuple[RouteConfig, ...] = config.routes
+        if hashed:
+            self.routes = tuple(replace(route, format=Format()) for route in config.routes)
         self.router = Router(self.routes)
-        self._unwrapper = Unwrapper(config.format)
+        self._unwrapper = unwrapper(self.routes[0].format, [route.schema for route in self.routes])
         self._clock = clock
         self.dropped = DroppedValues()
         self._processors: dict[tuple[int, str], RowProcessor] = {}
@@ -128,8 +134,12 @@ class RowProcessors:
 
     def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route of each message."""
-        unwrapped = self._unwrapper.unwrap([message.value() for message in messages])
-        return self.router.route(messages, unwrapped)
+        return self.router.route(messages, self._unwrapper.unwrap(messages))
+
+    @property
+    def steps(self) -> Sequence[str]:
+        """The steps of [format] that unwrap messages, in their order."""
+        return self._unwrapper.steps
 
     def process(
         self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], indices: npt.NDArray[np.int64]

@@ -54,6 +54,7 @@ class MessageTrace:
     """One message: accepted with decoded `cells`, rejected with `reason` (a code) and `detail`, settled or filtered.
 
     Settled means that an earlier process delivered it. `route` is the one it took, empty if there is only one.
+    `unwrapped` is its value after `steps`, those of [format]; there are none if it was not unwrapped.
     """
 
     message: KafkaMessage
@@ -62,6 +63,8 @@ class MessageTrace:
     detail: str = ""
     route: str = ""
     cells: Sequence[Cell] = ()
+    unwrapped: bytes | None = None
+    steps: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
