@@ -66,8 +66,10 @@ def _from_json(path: str, text: str, texts: JsonTexts) -> Any:
     try:
         return texts.tree(text)
     except DecodeError as fault:
-        code = "bad_field" if fault.reason.code == "not_json" else fault.reason.code
-        raise DecodeError(Reason(code, f'"{path}" in [format] json_fields: {fault.reason.detail}')) from None
+        detail = f'"{path}" in [format] json_fields: {fault.reason.detail}'
+        if fault.reason.code == "not_json":
+            raise DecodeError(Reason("bad_field", detail)) from None
+        raise DecodeError(Reason(fault.reason.code, detail)) from None
 
 
 def _from_csv(path: str, text: str) -> list[list[Any]]:

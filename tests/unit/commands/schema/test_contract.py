@@ -280,3 +280,19 @@ SCALARS = TEXT | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(al
 def test_toml_is_read_back_as_it_was(found: dict[str, Any]) -> None:
     read = tomllib.loads("\n".join(toml.table("top", found)))
     assert read == {"top": found}
+
+
+# --- messages in other forms ---------------------------------------------------------------------
+
+
+def test_the_sample_is_of_unwrapped_messages_and_the_contract_unwraps_them_too(tmp_path: Path) -> None:
+    plain = rows({"n": 1}, {"n": 2})
+    wrapped = [b'{"schema": null, "payload": ' + (value or b"") + b"}" for value in plain]
+    file = inferred(tmp_path, [*wrapped, b'{"stray": "column"}'], '[format]\nenvelope = "connect"\n')
+    config = load(file).topics[0]
+    assert config.format.envelope == "connect"
+    assert types_of(file) == types_of(inferred(tmp_path, plain)) | {"n": "integer"}
+    text = contract(config, sample_of([*wrapped, b'{"stray": "column"}']), examples=False)
+    assert "2 of 3 messages would" in text
+    assert "bad_envelope 1" in text
+    assert "stray" not in text
