@@ -91,26 +91,35 @@ class Format(Section):
     )
     json_string: bool = Field(
         default=False,
-        description="Whether a message, or the payload of its envelope, that is a JSON string is parsed as JSON again",
+        description=(
+            "Whether a message that is a JSON string is parsed as JSON again; also what its envelope holds, and what "
+            "payload names"
+        ),
     )
     envelope: Envelope = Field(
         default="none",
         description=(
             "Envelope around the message: connect (Kafka Connect's schema and payload), debezium (the after of a "
             "change event, with or without schema; a deletion is a tombstone) or cloudevents (structured mode: the "
-            "fields of data, and the attributes as ce_id, ce_time, ...)"
+            "fields of data, and the attributes as ce_id, ce_time, ...; in batch mode a list of them)"
         ),
     )
     payload: str = Field(
         default="",
         description='Path of the object that is the message, such as "event.prediction"; applied after envelope',
     )
-    base64_fields: tuple[Column, ...] = Field(default=(), description="Paths of fields that hold base64 of a text")
+    base64_fields: tuple[Column, ...] = Field(
+        default=(),
+        description=(
+            "Paths of fields that hold base64 of a text; a list on the way stands for each of its items, here and in "
+            "json_fields and csv_fields"
+        ),
+    )
     json_fields: tuple[Column, ...] = Field(
         default=(), description="Paths of fields that hold JSON as text, which is parsed as a part of the message"
     )
     csv_fields: tuple[Column, ...] = Field(
-        default=(), description="Paths of fields that hold CSV as text, which becomes a list of rows; for explode"
+        default=(), description="Paths of fields that hold CSV as text, which becomes a list of lines; for explode"
     )
     explode: tuple[Column, ...] = Field(
         default=(),
