@@ -13,9 +13,13 @@ from typing import Any
 
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.parse import DUPLICATE_KEY, has_duplicate, parse_value, write_value
-from ingest.pipeline.decoding.raw_text import LONG_DIGITS, TOO_DEEP, Number
+from ingest.pipeline.decoding.raw_text import TOO_DEEP, Number
 
 _KEY = re.compile(rb'"[ \t\r\n]*:')
+_BLANKS_BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
+_LONG_DIGITS = re.compile(rb"[0-9]{19,}")
+_DIGITS_OF_64_BITS = 19
+_DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in "0123456789" else 0 for byte in range(256))
 
 
 def tree_of(value: bytes, *, as_written: bool = False) -> Any:
@@ -23,9 +27,9 @@ def tree_of(value: bytes, *, as_written: bool = False) -> Any:
     tree = parse_value(value)
     try:
         # Only a string that ends in a colon's neighbour makes more of these than keys.
-        if len(_KEY.findall(value)) != _count_keys(tree) and has_duplicate(value):
+        if _count_colons(value) != _count_keys(tree) and has_duplicate(value):
             raise DecodeError(DUPLICATE_KEY)
-        if as_written or LONG_DIGITS.search(value) is not None:
+        if as_written or _may_be_past_64_bits(value):
             tree = json.loads(value, parse_int=Number, parse_float=Number)
     except RecursionError:
         # orjson goes 1,024 levels deep, Python less.
@@ -41,9 +45,30 @@ def text_of(tree: object) -> bytes:
         raise DecodeError(TOO_DEEP) from None
 
 
+def _may_be_past_64_bits(value: bytes) -> bool:
+    """The parser may have made a float of an integer; a float of many digits counts too."""
+    if b"0" * _DIGITS_OF_64_BITS not in value.translate(_DIGITS_AS_ZEROS):  # much quicker than the pattern
+        return False
+    found = _LONG_DIGITS.findall(value)
+    return any(len(digits) > _DIGITS_OF_64_BITS or int(digits) > 2**63 for digits in found)
+
+
+def _count_colons(value: bytes) -> int:
+    """The colons after a quote, blanks between the two or not."""
+    if any(blank in value for blank in _BLANKS_BEFORE_COLON):
+        return len(_KEY.findall(value))
+    return value.count(b'":')
+
+
 def _count_keys(tree: object) -> int:
-    if isinstance(tree, dict):
-        return len(tree) + sum(_count_keys(value) for value in tree.values() if isinstance(value, dict | list))
-    if isinstance(tree, list):
-        return sum(_count_keys(value) for value in tree if isinstance(value, dict | list))
-    return 0
+    keys = 0
+    left = [tree]
+    while left:
+        inner: Any = left.pop()
+        if type(inner) is dict:
+            keys += len(inner)
+            inner = inner.values()
+        elif type(inner) is not list:
+            continue
+        left += [value for value in inner if type(value) is dict or type(value) is list]
+    return keys

@@ -42,6 +42,15 @@ def test_an_integer_past_64_bits_keeps_its_digits() -> None:
     assert text_of(tree_of(raw)) == raw
 
 
+@pytest.mark.parametrize(
+    "digits",
+    ["9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809", "2" + "0" * 19],
+)
+def test_an_integer_at_the_bounds_of_64_bits_keeps_its_digits(digits: str) -> None:
+    raw = f'{{"a":{digits}}}'.encode()
+    assert text_of(tree_of(raw)) == raw
+
+
 def reason_of(raw: bytes) -> str:
     with pytest.raises(DecodeError) as refused:
         text_of(tree_of(raw))
