@@ -25,6 +25,25 @@ REASONS: Mapping[str, str] = {
         "The message is valid JSON, but not an object. Send one object per message, or set the option that the detail "
         "names."
     ),
+    "bad_framing": (
+        "The message is not framed as [format] framing says, or has another schema id than schema_ids. Set framing to "
+        '"none" if the producer writes plain JSON.'
+    ),
+    "bad_compression": (
+        "The value is not compressed as [format] compression says, or it is damaged. Correct the producer, or set "
+        'compression to "auto" where only some messages are compressed.'
+    ),
+    "inflated_size": (
+        "The value inflates to more than [format] max_inflated_bytes. Raise that if such messages are genuine."
+    ),
+    "bad_envelope": (
+        "The message lacks a key of the envelope that [format] envelope names. Correct the producer, or the setting."
+    ),
+    "no_payload": "Nothing is under the path of [format] payload. Correct the producer, or the path.",
+    "bad_field": (
+        "A field of [format] base64_fields, json_fields or csv_fields does not hold such a text. Correct the "
+        "producer, or take the field out of the list."
+    ),
     "duplicate_key": ("A key appears twice in one object, so one of its values would be lost. Correct the producer."),
     "number_range": "A number is larger than a 64-bit float can hold. Send it smaller, or as a string.",
     "integer_past_64_bits": (

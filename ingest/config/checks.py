@@ -8,6 +8,7 @@
 from collections.abc import Callable
 
 from ingest.config import consistency, effects
+from ingest.config import format as message_format
 from ingest.config.arize_access import api_key, space_id
 from ingest.config.messages import locate, toml_key
 from ingest.config.overlays import takes_all_of
@@ -18,8 +19,10 @@ from ingest.errors import ConfigError
 
 
 def contradictions(config: Config) -> list[str]:
-    """Keys of [schema] and [arize] that can't be combined, for every topic and route."""
-    return _of_routes(config, lambda route: consistency.faults(route.schema, route.arize))
+    """Keys of [schema], [arize] and [format] that can't be combined, for every topic and route."""
+    return _of_routes(
+        config, lambda route: [*consistency.faults(route.schema, route.arize), *message_format.faults(route.format)]
+    )
 
 
 def without_effect(config: Config) -> list[str]:

@@ -150,7 +150,7 @@ def _depth(where: list[str]) -> int:
     depth = 0
     while len(where) > depth + 1 and where[depth] in {"topics", "routes"}:
         depth += 2
-    if depth == 0 or (len(where) > depth + 1 and where[depth] in {"schema", "arize", "batch"}):
+    if depth == 0 or (len(where) > depth + 1 and where[depth] in {"schema", "arize", "batch", "format"}):
         depth += 1
     return depth
 

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ingest.config import templates
+from ingest.config.format import Format
 from ingest.config.messages import toml_key
 from ingest.config.schema import Schema, Section
 from ingest.config.sections import Arize, Batch
@@ -92,6 +93,7 @@ class TopicOverlay(Section):
     partitions: str = Field(default="all", description='Partitions to read: "0-31", "0,3,5-7" or "all"')
     columns: Schema = Field(default=Schema(), alias="schema", description="Keys of [schema] that differ for the topic")
     arize: Arize = Field(default=Arize(), description="Keys of [arize] that differ for the topic")
+    format: Format = Field(default=Format(), description="Keys of [format] that differ for the topic")
     batch: Batch = Field(default=Batch(), description="Keys of [batch] that differ for the topic")
     routes: Routes = Field(
         default_factory=dict, description="Routes of this topic alone, which replace [routes.*] in it"

@@ -10,6 +10,7 @@ Rules
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ingest.config.format import Format
 from ingest.config.messages import toml_key
 from ingest.config.overlays import RouteOverlay, Scalar, TopicOverlay, merge
 from ingest.config.schema import Schema
@@ -30,6 +31,7 @@ class RouteConfig:
     when: Mapping[str, tuple[Scalar, ...]]
     deliver: bool
     kafka: Kafka
+    format: Format
     batch: Batch
     arize: Arize
     schema: Schema
@@ -51,6 +53,7 @@ class TopicConfig:
 
     section: str
     kafka: Kafka
+    format: Format
     batch: Batch
     arize: Arize
     schema: Schema
@@ -68,6 +71,7 @@ class TopicConfig:
             when={},
             deliver=True,
             kafka=self.kafka,
+            format=self.format,
             batch=self.batch,
             arize=self.arize,
             schema=self.schema,
@@ -95,6 +99,7 @@ def _topic(base: TopicConfig, name: str, overlay: TopicOverlay, routes: Mapping[
         schema=merge(base.schema, overlay.columns),
         arize=merge(base.arize, overlay.arize),
         batch=merge(base.batch, overlay.batch),
+        format=merge(base.format, overlay.format),
     )
     return _with_routes(topic, f"{key}.", overlay.routes) if overlay.has_routes else _with_routes(topic, "", routes)
 

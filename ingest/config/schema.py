@@ -44,6 +44,8 @@ CLASS_SCORES = frozenset({"list of class scores"})
 Unit = Literal["auto", "s", "ms", "us", "ns", "iso8601"]
 KAFKA_SOURCES = ("partition", "offset", "timestamp", "key")
 
+Conversion = Literal["number", "columns", "json", "class_scores"]
+
 Column = Annotated[str, Field(min_length=1)]
 
 
@@ -229,6 +231,15 @@ class Schema(Section):
     tombstones: Literal["dead_letter", "ignore"] = Field(
         default="dead_letter",
         description="What happens to a message without a value: a dead letter, or it is skipped and counted",
+    )
+    convert: dict[str, Conversion] = Field(
+        default_factory=dict,
+        description=(
+            "Conversion of the values under a path before they become columns: number (a number written as text), "
+            "columns (a list as the columns PATH.0, PATH.1, ...), json (an object or a list as JSON text) or "
+            "class_scores (an object of class = score as a list of classes and scores, for multi_class models); "
+            "* matches any characters, an exact path takes precedence"
+        ),
     )
     constants: dict[str, str | bool | int | float] = Field(
         default_factory=dict, description='Tags with the same value in every message, {pipeline = "v3"}'

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from ingest.config.format import Format
 from ingest.config.overlays import Routes, Topics
 from ingest.config.resolve import TopicConfig, resolve
 from ingest.config.schema import Schema
@@ -32,6 +33,9 @@ class Config(BaseSettings):
     )
 
     kafka: Kafka = Field(default=Kafka(), description="The source of the messages")
+    format: Format = Field(
+        default=Format(), description="The form of a message's value, and the array of predictions in it"
+    )
     batch: Batch = Field(default=Batch(), description="When a micro-batch is full: at the first limit that it reaches")
     arize: Arize = Field(default=Arize(), description="The model in Arize, and the uploads to it")
     columns: Schema = Field(
@@ -66,6 +70,7 @@ class Config(BaseSettings):
         base = TopicConfig(
             section="",
             kafka=self.kafka,
+            format=self.format,
             batch=self.batch,
             arize=self.arize,
             schema=self.columns,

@@ -41,6 +41,7 @@ from ingest.config.templates import parse as parts_of
 from ingest.pipeline.decoding.enrich import header, text
 from ingest.pipeline.decoding.flatten import Row
 from ingest.pipeline.decoding.parse import Parsed, parse
+from ingest.pipeline.formats.unwrap import Unwrapped
 from ingest.reasons import Reason
 from ingest.records import Destination, KafkaMessage, Rejected
 
@@ -59,11 +60,13 @@ _KEYS = ("space_id", "model_name", "model_version", "environment", "batch_id")
 class RoutedChunk:
     """A chunk by route: the number of each message's route, and of its destination, -1 without one.
 
-    `parsed` is None if routing did not need the messages' fields; `rejected` has those without a destination.
+    `values` are the messages' values as [format] has unwrapped them. `parsed` is None if routing did not need the
+    messages' fields; `rejected` has those without a destination.
     """
 
     routes: Ints
     destinations: Ints
+    values: Sequence[bytes | None]
     parsed: Parsed | None
     rejected: Mapping[int, Rejected]
 
@@ -94,6 +97,8 @@ class Router:
     def identity(self) -> str:
         """Identifies these routes: a commit's numbers of open routes refer to them. Empty for a single one.
 
+        [format] is a part of it where it unwraps messages: their fields are those of the unwrapped ones.
+
         Another version of ingest may parse messages that this one can't, and find another route.
         """
         if self._plain:
@@ -101,24 +106,32 @@ class Router:
         rules = [
             [route.name, sorted((path, list(values)) for path, values in route.when.items())] for route in self._routes
         ]
-        return hashlib.sha256(json.dumps([__version__, rules]).encode()).hexdigest()[:12]
+        unwrapped = [] if (form := self._routes[0].format).plain else [form.model_dump(mode="json")]
+        return hashlib.sha256(json.dumps([__version__, rules, *unwrapped]).encode()).hexdigest()[:12]
 
-    def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
-        """The route and the destination of each message."""
+    def route(self, messages: Sequence[KafkaMessage], unwrapped: Unwrapped | None = None) -> RoutedChunk:
+        """The route and the destination of each message, whose values are those of `unwrapped`, else its own."""
+        if unwrapped is None:
+            unwrapped = Unwrapped([message.value() for message in messages], {})
+        values, unusable = unwrapped.values, unwrapped.rejected
         if self._plain:
             zeros = np.zeros(len(messages), dtype=np.int64)
-            return RoutedChunk(zeros, zeros, None, {})
-        parsed = parse([message.value() for message in messages])
+            destinations = zeros
+            if unusable:
+                destinations = zeros.copy()
+                destinations[list(unusable)] = -1
+            return RoutedChunk(zeros, destinations, values, None, unusable)
+        parsed = parse([None if index in unusable else value for index, value in enumerate(values)])
         indices = np.asarray(parsed.indices, dtype=np.int64)
-        values = _Values(parsed.rows, [messages[index] for index in parsed.indices])
+        fields = _Values(parsed.rows, [messages[index] for index in parsed.indices])
         routes = np.full(len(messages), self.nowhere, dtype=np.int64)
         destinations = np.full(len(messages), -1, dtype=np.int64)
-        rejected = dict(parsed.rejected)
+        rejected = {**parsed.rejected, **unusable}
         for number in range(len(self._routes) - 1, -1, -1):
-            routes[indices[self._holds(self._routes[number], values)]] = number
+            routes[indices[self._holds(self._routes[number], fields)]] = number
         for number, scheme in enumerate(self._schemes):
             rows = np.flatnonzero(routes[indices] == number)
-            for own, filled in self._filled(scheme, rows, values) if self._routes[number].deliver else ():
+            for own, filled in self._filled(scheme, rows, fields) if self._routes[number].deliver else ():
                 found = self._number(number, filled) if isinstance(filled, Destination) else filled
                 if isinstance(found, int):
                     destinations[indices[own]] = found
@@ -126,7 +139,7 @@ class Router:
                     rejected |= {index: Rejected(index, found) for index in indices[own].tolist()}
         for index in indices[routes[indices] == self.nowhere].tolist():
             rejected.setdefault(index, Rejected(index, _NO_ROUTE))
-        return RoutedChunk(routes, destinations, parsed, rejected)
+        return RoutedChunk(routes, destinations, values, parsed, rejected)
 
     @staticmethod
     def _holds(route: RouteConfig, values: "_Values") -> npt.NDArray[np.bool_]:

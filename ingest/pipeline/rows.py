@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.config.arize_access import max_past_years
+from ingest.config.format import Format
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Unit
 from ingest.pipeline.arize.column_view import ValidationLimits
@@ -24,6 +25,8 @@ from ingest.pipeline.decoding.privacy import Privacy, privacy_of
 from ingest.pipeline.decoding.renames import ColumnRenamer
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.decoding.rules import rules
+from ingest.pipeline.formats.reshape import Reshaper
+from ingest.pipeline.formats.unwrap import unwrapper
 from ingest.pipeline.routing import RoutedChunk, Router
 from ingest.records import Destination, KafkaMessage, reindexed
 
@@ -61,17 +64,25 @@ class RowProcessor:
             unknown=schema.unknown,
             named=by_column.named,
         )
+        self._reshaper = Reshaper(config)
         self._decoder = Lanes(learned, installed_lane(config.batch.lane))
 
-    def process(self, messages: Sequence[KafkaMessage], parsed: Parsed | None = None) -> Decoded:
+    def process(
+        self,
+        messages: Sequence[KafkaMessage],
+        values: Sequence[bytes | None] | None = None,
+        parsed: Parsed | None = None,
+    ) -> Decoded:
         """Every message is accepted, as a row of the table, or rejected by its index and reason.
 
-        `parsed` are the same messages, if they have been parsed already.
+        `values` are the unwrapped values of the messages, by default their own; `parsed` are the same, if they have
+        been parsed already.
         """
-        if parsed is None:
-            decoded = self._decoder.decode([message.value() for message in messages])
-        else:
-            decoded = self._decoder.build(parsed)
+        if values is None:
+            values = [message.value() for message in messages]
+        if not self._reshaper.plain:
+            raise NotImplementedError
+        decoded = self._decoder.decode(values) if parsed is None else self._decoder.build(parsed)
         self._dropped.add(decoded.nulled, decoded.ignored)
         accepted = [messages[index] for index in decoded.accepted.tolist()]
         enriched = enrich(decoded.table, accepted, self._schema, decoded.odd.get(self._schema.timestamp))
@@ -107,10 +118,16 @@ class RowProcessors:
     """The routes of a topic, with a row processor for each, and for each environment where messages name theirs."""
 
     def __init__(self, config: TopicConfig, clock: Callable[[], float], *, hashed: bool = False) -> None:
-        """`hashed`: the messages hold hashes already. Raises ConfigError when the configuration can't be applied."""
+        """`hashed`: the messages were redacted. They hold hashes, and were unwrapped before: [format] is over for them.
+
+        Raises ConfigError when the configuration can't be applied.
+        """
         self._hashed = hashed
         self.routes: tuple[RouteConfig, ...] = config.routes
+        if hashed:
+            self.routes = tuple(replace(route, format=Format()) for route in config.routes)
         self.router = Router(self.routes)
+        self._unwrapper = unwrapper(self.routes[0].format, [route.schema for route in self.routes])
         self._clock = clock
         self.dropped = DroppedValues()
         self._processors: dict[tuple[int, str], RowProcessor] = {}
@@ -134,7 +151,12 @@ class RowProcessors:
 
     def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route of each message."""
-        return self.router.route(messages)
+        return self.router.route(messages, self._unwrapper.unwrap(messages))
+
+    @property
+    def steps(self) -> Sequence[str]:
+        """The steps of [format] that unwrap messages, in their order."""
+        return self._unwrapper.steps
 
     def process(
         self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], indices: npt.NDArray[np.int64]
@@ -161,7 +183,8 @@ class RowProcessors:
     ) -> ProcessedRows:
         chosen = indices.tolist()
         parsed = None if found.parsed is None else found.parsed.choose(chosen)
-        decoded = processor.process([messages[index] for index in chosen], parsed)
+        values = [found.values[index] for index in chosen]
+        decoded = processor.process([messages[index] for index in chosen], values, parsed)
         of_chunk = replace(
             decoded,
             accepted=indices[decoded.accepted],

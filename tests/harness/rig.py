@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from ingest.config.sections import Kafka
 from ingest.errors import FatalError
 from ingest.pipeline.kafka import consumer
+from ingest.records import KafkaMessage, header_pairs
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.generate import Generator
@@ -174,6 +175,20 @@ class Rig:
             )
         assert producer.flush(REQUEST_S) == 0
         return offsets
+
+    def put_messages(self, messages: Iterable[KafkaMessage]) -> None:
+        """Put these messages on partition 0 with their keys, headers and timestamps. The truth does not know them."""
+        producer = Producer({"bootstrap.servers": self.kafka.brokers, "log_level": 0})
+        for message in messages:
+            producer.produce(
+                self.kafka.topic,
+                message.value(),
+                key=message.key(),
+                partition=0,
+                timestamp=message.timestamp()[1],
+                headers=list(header_pairs(message.headers())),
+            )
+        assert producer.flush(REQUEST_S) == 0
 
     def ends(self) -> dict[int, int]:
         """The end offset of each partition."""

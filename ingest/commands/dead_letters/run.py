@@ -12,6 +12,7 @@ from ingest.commands.dead_letters.replay_result import PIPELINE, ReplayResult, s
 from ingest.commands.dead_letters.republish import republish
 from ingest.commands.dead_letters.store import Store, open_store
 from ingest.commands.dead_letters.stored import IndexEntry
+from ingest.commands.dead_letters.unwrapped import UnwrappedValues
 from ingest.config.checks import check_delivery
 from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
@@ -40,15 +41,17 @@ def show_dead_letters(config: Config, selection: Filter, *, limit: int, value: b
     entries = [entry for entry in store.index() if selection.matches(entry)]
     check_reasons(selection, {entry.reason for entry in entries})
     shown = entries[-limit:]
+    unwrapped = UnwrappedValues(config)
     for first in range(0, len(shown), _READ_AT_ONCE):
         # Only the index knows what was replayed.
         indexed = {entry.location: entry for entry in shown[first : first + _READ_AT_ONCE]}
         for letter in store.read(list(indexed.values())):
             known = replace(letter, entry=indexed[letter.entry.location])
+            inner = unwrapped.of(known) if value else None
             if json:
-                _print(text.dead_letter_json(known, value=value))
+                _print(text.dead_letter_json(known, value=value, unwrapped=inner))
             else:
-                _print(*text.dead_letter_lines(known, value=value))
+                _print(*text.dead_letter_lines(known, value=value, unwrapped=inner))
     if len(entries) > len(shown):
         sys.stderr.write(f"the newest {len(shown):,} of {len(entries):,}; --limit N shows more\n")
     elif not entries:

@@ -45,8 +45,11 @@ def histogram_json(found: Histogram, store: str) -> str:
     return json.dumps({"store": store, **dataclasses.asdict(found)}, ensure_ascii=False)
 
 
-def dead_letter_lines(dead_letter: StoredDeadLetter, *, value: bool) -> Iterator[str]:
-    """One dead letter; key, headers and value only with `value`, because they are payload."""
+def dead_letter_lines(dead_letter: StoredDeadLetter, *, value: bool, unwrapped: bytes | None = None) -> Iterator[str]:
+    """One dead letter; key, headers and value only with `value`, because they are payload.
+
+    `unwrapped` is the value as [format] unwraps it, where that is another one.
+    """
     entry = dead_letter.entry
     origin = entry.origin
     yield f"{origin.topic} partition {origin.partition} offset {origin.offset}: {entry.reason}"
@@ -64,6 +67,8 @@ def dead_letter_lines(dead_letter: StoredDeadLetter, *, value: bool) -> Iterator
         for name, raw in dead_letter.raw_headers:
             yield f"  header      {name}: {_readable(raw)}"
         yield f"  value       {_readable(dead_letter.raw_value)}"
+        if unwrapped is not None:
+            yield f"  unwrapped   {_readable(unwrapped)}"
     else:
         size = (
             "none (a tombstone)"
@@ -73,7 +78,7 @@ def dead_letter_lines(dead_letter: StoredDeadLetter, *, value: bool) -> Iterator
         yield f"  value       {size}"
 
 
-def dead_letter_json(dead_letter: StoredDeadLetter, *, value: bool) -> str:
+def dead_letter_json(dead_letter: StoredDeadLetter, *, value: bool, unwrapped: bytes | None = None) -> str:
     """One dead letter as a JSON object; bytes that are not UTF-8 are in `..._base64`."""
     entry = dead_letter.entry
     found: dict[str, object] = {
@@ -88,6 +93,8 @@ def dead_letter_json(dead_letter: StoredDeadLetter, *, value: bool) -> str:
     }
     if value:
         found |= _coded("key", dead_letter.raw_key) | _coded("value", dead_letter.raw_value)
+        if unwrapped is not None:
+            found |= _coded("unwrapped", unwrapped)
         found["headers"] = [_coded(name, raw) for name, raw in dead_letter.raw_headers]
     return json.dumps(found, ensure_ascii=False)
 

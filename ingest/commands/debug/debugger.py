@@ -1,9 +1,9 @@
 """The debugger at a rejected message (`--pdb`).
 
 It opens post mortem in the frame in which the message was rejected, with `message` (the Kafka message), `value` (its
-bytes), `row` (the JSON object, or None if the value is not one) and `error` (the reason) in scope. Reading waits
-meanwhile. `c` continues with the next message, `q` stops reading. Without a terminal, commands are read from standard
-input; when that ends, reading continues without the debugger.
+bytes after the steps of [format]), `row` (the JSON object, or None if the value is not one) and `error` (the reason) in
+scope. Reading waits meanwhile. `c` continues with the next message, `q` stops reading. Without a terminal, commands are
+read from standard input; when that ends, reading continues without the debugger.
 """
 
 import pdb  # noqa: T100  the command's --pdb is for it
@@ -36,9 +36,8 @@ class Debugger(pdb.Pdb):
         return not getattr(self, "quitting", False)
 
 
-def at_bad_message(message: KafkaMessage, error: DecodeError) -> bool:
-    """Open the debugger on `message`; returns whether reading continues afterwards."""
-    value = message.value()
+def at_bad_message(message: KafkaMessage, value: bytes | None, error: DecodeError) -> bool:
+    """Open the debugger on `message`; returns whether reading continues afterwards. `value` is its unwrapped value."""
     try:
         row: dict[str, Any] | None = parse_object(value)
     except DecodeError:

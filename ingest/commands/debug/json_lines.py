@@ -52,6 +52,8 @@ class JsonOutput:
         fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
         if isinstance(record, MessageTrace):
             fields = {**_message(fields.pop("message")), **fields}
+            if not record.steps:
+                del fields["unwrapped"], fields["steps"]
         line = json.dumps({"event": EVENTS[type(record)], **_plain(fields)}, ensure_ascii=False, default=str)
         # A lone surrogate in a key or a header can't be encoded; its escape can.
         self._output.write(line.encode("utf-8", "backslashreplace").decode() + "\n")

@@ -269,11 +269,11 @@ class _DebugSession:
             "before it ends; --follow waits for it"
         )
 
-    def _stop_at_bad(self, letter: DeadLetter) -> None:
+    def _stop_at_bad(self, letter: DeadLetter, value: bytes | None) -> None:
         if not self._debugger:
             return
         self._debugger = False  # the first one only
-        if not debugger.at_bad_message(letter.message, decode_error(letter)):
+        if not debugger.at_bad_message(letter.message, value, decode_error(letter)):
             raise StopReading(
                 f"the debugger was quit at offset {letter.message.offset()}; rows not sent by then are not sent"
             )

@@ -29,7 +29,7 @@ from ingest.commands.debug.trace import (
 from ingest.records import KafkaMessage, header_pairs
 from ingest.status.formatting import amount, count
 
-_NOT_JSON_REASONS = {"not_json", "tombstone"}
+_NOT_JSON_REASONS = {"not_json", "tombstone", "bad_framing", "bad_compression", "inflated_size"}
 _TIMESTAMPS = {1: "set by the producer", 2: "set by the broker"}
 
 
@@ -134,10 +134,13 @@ class TextOutput:
         self._print((f"  key      {payload.line(message.key())}", ""))
         for name, raw in header_pairs(message.headers()):
             self._print((f"  header   {payload.line(name)} = {payload.line(raw)}", ""))
+        after = f" after {payload.escape(', '.join(seen.steps))}" if seen.steps else ""
+        if seen.steps:
+            value = seen.unwrapped
         if value is None:
-            self._print(("  value    (none: a tombstone)", ""))
+            self._print((f"  value    (none{after}: a tombstone)", ""))
         else:
-            self._print(("  value", ""))
+            self._print((f"  value{after}", ""))
             for line in payload.value_lines(value, is_json=seen.reason not in _NOT_JSON_REASONS):
                 self._print((f"    {line}", "dim" if seen.cells else ""))
         if seen.cells:

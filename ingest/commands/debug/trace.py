@@ -57,6 +57,7 @@ class MessageTrace:
 
     Settled means that an earlier process has delivered it, dead-lettered it or passed it over. `route` is the one it
     took, empty if there is only one.
+    `unwrapped` is its value after `steps`, those of [format]; there are none if it was not unwrapped.
     """
 
     message: KafkaMessage
@@ -65,6 +66,8 @@ class MessageTrace:
     detail: str = ""
     route: str = ""
     cells: Sequence[Cell] = ()
+    unwrapped: bytes | None = None
+    steps: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,22 @@ import dataclasses
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.commands.debug.trace import BatchTrace, Cell, ChunkTrace, ColumnTrace, MessageTrace, Note, TraceOutput
+from ingest.commands.debug.trace import (
+    BatchTrace,
+    Cell,
+    ChunkTrace,
+    ColumnTrace,
+    MessageTrace,
+    MessageVerdict,
+    Note,
+    TraceOutput,
+)
 from ingest.config.arize_access import api_key, space_id
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.errors import ConfigError, DecodeError
@@ -41,6 +50,13 @@ class _RowLocation:
     route: str
 
 
+class _Unwrapped(NamedTuple):
+    """A message's value after the steps of [format]; without steps, none was applied."""
+
+    value: bytes | None = None
+    steps: Sequence[str] = ()
+
+
 class _RecordingProcessors(RowProcessors):
     """Row processors that record the decoded row of each message, and how long decoding took."""
 
@@ -53,12 +69,19 @@ class _RecordingProcessors(RowProcessors):
         self.nulled: Counter[str] = Counter()
         self.ignored: Counter[str] = Counter()
         self.seconds = 0.0
+        self.unwrapped: Sequence[bytes | None] = ()
 
     def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         began = time.monotonic()
         found = super().route(messages)
         self.seconds += time.monotonic() - began
+        self.unwrapped = found.values
         return found
+
+    def format_of(self, index: int, message: KafkaMessage) -> _Unwrapped:
+        """How the message was unwrapped; a message that a step refused has its own value."""
+        value = self.unwrapped[index]
+        return _Unwrapped() if value == message.value() else _Unwrapped(value, self.steps)
 
     def process(
         self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]
@@ -79,7 +102,7 @@ class TracedIntake:
     """Takes in chunks, shows what happens to each message, and closes batches as a worker does.
 
     `settled` are the ranges that an earlier process has delivered; `limit` decides how much is shown; `at_bad` is
-    called with each rejected message after it was shown.
+    called with each rejected message and its unwrapped value after it was shown.
     """
 
     def __init__(
@@ -90,7 +113,7 @@ class TracedIntake:
         output: TraceOutput,
         *,
         limit: int,
-        at_bad: Callable[[DeadLetter], None],
+        at_bad: Callable[[DeadLetter, bytes | None], None],
     ) -> None:
         self._config = config
         self._decoder = _RecordingProcessors(config)
@@ -169,27 +192,41 @@ class TracedIntake:
     def _show_messages(self, chunk: Chunk, settled: Sequence[bool], bad: Mapping[int | None, DeadLetter]) -> None:
         for index, (message, skipped) in enumerate(zip(chunk.messages, settled, strict=True)):
             letter = bad.get(message.offset())
+            unwrapped, steps = self._decoder.format_of(index, message)
             if letter is not None:
                 self._bad_shown += 1
                 if self._each or self._bad_shown <= MOST_BAD_SHOWN:
                     seen = MessageTrace(
-                        message=message, verdict="rejected", reason=letter.reason.code, detail=letter.reason.detail
+                        message=message,
+                        verdict="rejected",
+                        reason=letter.reason.code,
+                        detail=letter.reason.detail,
+                        unwrapped=unwrapped,
+                        steps=steps,
                     )
                     self._output.write(seen)
                 elif self._bad_shown == MOST_BAD_SHOWN + 1:
                     self._output.write(
                         Note(text=f"{MOST_BAD_SHOWN} rejected messages are shown; further ones are only counted")
                     )
-                self._at_bad(letter)
+                self._at_bad(letter, unwrapped if steps else message.value())
             elif (decoded := self._decoder.rows.get(index)) is not None:
                 if self._each or not self._good_shown:
                     self._good_shown = True
                     cells = _cells(decoded.table, decoded.row)
                     self._output.write(
-                        MessageTrace(message=message, verdict="accepted", route=decoded.route, cells=cells)
+                        MessageTrace(
+                            message=message,
+                            verdict="accepted",
+                            route=decoded.route,
+                            cells=cells,
+                            unwrapped=unwrapped,
+                            steps=steps,
+                        )
                     )
             elif self._each:
-                self._output.write(MessageTrace(message=message, verdict="settled" if skipped else "filtered"))
+                verdict: MessageVerdict = "settled" if skipped else "filtered"
+                self._output.write(MessageTrace(message=message, verdict=verdict, unwrapped=unwrapped, steps=steps))
 
     def _show_crashing_message(self, messages: Sequence[KafkaMessage]) -> None:
         """Find the message on which decoding raised an unexpected error: it would crash every worker."""

@@ -83,6 +83,7 @@ class ContractWriter:
         kafka, arize = self._config.kafka, self._config.arize
         yield from toml.table("kafka", {"brokers": kafka.brokers, "topic": kafka.topic})
         yield from toml.table("arize", {"model_type": arize.model_type})
+        yield from self._format()
         yield from self._schema()
         yield ""
         yield "[schema.types]"
@@ -95,6 +96,15 @@ class ContractWriter:
             yield f"{toml_key(name)} = {toml.text(self._contract.schema.types[name])}"
         if more := len(self._sample.more_columns):
             yield f"# {count(more)} columns or more are left out; are the keys data? Drop them with exclude or unknown"
+
+    def _format(self) -> Iterator[str]:
+        """Without it the messages would have other columns."""
+        settings = self._config.format.model_dump(mode="json", exclude_defaults=True)
+        arrays = settings.pop("arrays", {})
+        if settings:
+            yield from toml.table("format", settings)
+        for path, array in arrays.items():
+            yield from toml.table(f"format.arrays.{toml_key(path)}", array)
 
     def _result_lines(self, result: SampleResult) -> Iterator[str]:
         rejected = sum(result.rejected.values())

@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from ingest.pipeline.decoding.parse import parse
 from ingest.pipeline.decoding.privacy import privacy_of
 from ingest.pipeline.decoding.renames import ColumnRenamer
 from ingest.pipeline.decoding.rules import rules
+from ingest.pipeline.formats.reshape import Reshaper
+from ingest.pipeline.formats.unwrap import unwrapper
 from ingest.pipeline.kafka import metadata
 from ingest.pipeline.rows import RowProcessor
 from ingest.records import KafkaMessage
@@ -61,25 +64,50 @@ def contract(config: TopicConfig, sample: Sample, *, examples: bool) -> str:
             privacy=privacy_of(config.schema),
         )
     )
-    for chunk in _chunks(sample.messages):
-        statistics.add(parse([message.value() for message in chunk]))
+    usable = _unwrapped(config, sample.messages)
+    reshaper = Reshaper(config.single_route())
+    for messages, values in usable.chunks():
+        statistics.add(parse(reshaper.reshape(messages, values).values))
     roles = detect_roles(statistics, config.schema, config.arize.model_type, time.time())
     if consistency.faults(config.schema.with_columns(roles), config.arize):
         roles = {}  # the detected roles contradict the configuration
     pinned = infer(config, statistics, roles)
     writer = ContractWriter(config, statistics, pinned, examples=examples)
-    return "\n".join([*writer.lines([*_head(config, sample)], _decode_under(config, pinned, sample.messages)), ""])
+    return "\n".join([*writer.lines([*_head(config, sample)], _decode_under(config, pinned, usable)), ""])
 
 
-def _decode_under(config: TopicConfig, pinned: InferredContract, messages: Sequence[KafkaMessage]) -> SampleResult:
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    """The messages of a sample that [format] unwraps, with their values; `rejected` counts the others by reason."""
+
+    messages: Sequence[KafkaMessage]
+    values: Sequence[bytes | None]
+    rejected: Counter[str]
+
+    def chunks(self) -> Iterable[tuple[Sequence[KafkaMessage], Sequence[bytes | None]]]:
+        for first in range(0, len(self.messages), _CHUNK):
+            yield self.messages[first : first + _CHUNK], self.values[first : first + _CHUNK]
+
+
+def _unwrapped(config: TopicConfig, messages: Sequence[KafkaMessage]) -> _Usable:
+    found = unwrapper(config.format, [config.schema]).unwrap(messages)
+    kept = [index for index in range(len(messages)) if index not in found.rejected]
+    return _Usable(
+        [messages[index] for index in kept],
+        [found.values[index] for index in kept],
+        Counter(fault.reason.code for fault in found.rejected.values()),
+    )
+
+
+def _decode_under(config: TopicConfig, pinned: InferredContract, usable: _Usable) -> SampleResult:
     judge = RowProcessor(config.single_route().with_schema(pinned.schema), time.time)
-    rejected, nulled, ignored = Counter[str](), Counter[str](), Counter[str]()
-    for chunk in _chunks(messages):
-        decoded = judge.process(chunk)
+    rejected, nulled, ignored = Counter(usable.rejected), Counter[str](), Counter[str]()
+    for messages, values in usable.chunks():
+        decoded = judge.process(messages, values)
         rejected.update(fault.reason.code for fault in decoded.rejected)
         nulled.update(decoded.nulled)
         ignored.update(decoded.ignored)
-    return SampleResult(len(messages), rejected, nulled, ignored)
+    return SampleResult(len(usable.messages) + usable.rejected.total(), rejected, nulled, ignored)
 
 
 def _head(config: TopicConfig, sample: Sample) -> Iterable[str]:
@@ -97,10 +125,6 @@ def _head(config: TopicConfig, sample: Sample) -> Iterable[str]:
         yield f"Not in it: {offsets} behind open transactions, which can't be read before these end."
     if sample.truncated:
         yield f"The sample was truncated at {MOST_BYTES // 2**20} MiB; a smaller --sample covers all partitions evenly."
-
-
-def _chunks(messages: Sequence[KafkaMessage]) -> Iterable[Sequence[KafkaMessage]]:
-    return (messages[first : first + _CHUNK] for first in range(0, len(messages), _CHUNK))
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -15,8 +15,7 @@ from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetter, Sink
-from ingest.pipeline.dead_letters.redact import RedactingSink
-from ingest.pipeline.decoding.privacy import privacy_of
+from ingest.pipeline.dead_letters.redact import RedactingSink, Redactor
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record
 from ingest.records import header_pairs
 
@@ -86,8 +85,8 @@ def record(letter: DeadLetter, topic: str, partition: int | None = None) -> Reco
 
 def sink(config: TopicConfig) -> Sink:
     """Where the configuration wants dead letters, without what must not leave."""
-    privacy = privacy_of(config.schema)
+    redactor = Redactor(config)
     kept: Sink = DeadLetterFiles(config.dead_letters.directory, config.kafka.topic)
     if config.dead_letters.topic:
         kept = DeadLetterTopic(config.kafka, config.dead_letters.topic)
-    return RedactingSink(kept, privacy) if privacy.active else kept
+    return RedactingSink(kept, redactor) if redactor.active else kept

@@ -32,7 +32,7 @@ _IS_BLANK = np.zeros(256, dtype=np.bool_)
 _IS_BLANK[list(b" \t\r\n")] = True
 _TOO_DEEP, _TOO_LARGE = "depth limit exceeded", "number is infinity when parsed as double"  # in orjson's words
 _TOMBSTONE = Reason("tombstone", "the message has no value (a tombstone); there is no prediction in it")
-_DUPLICATE_KEY = Reason("duplicate_key", "a key appears twice in one object, or it is nested too deep to tell")
+DUPLICATE_KEY = Reason("duplicate_key", "a key appears twice in one object, or it is nested too deep to tell")
 _NUMBER = re.compile(r"-?[0-9]+([.eE])?")
 
 
@@ -72,9 +72,9 @@ def parse(values: Sequence[bytes | None]) -> Parsed:
     rows, indices = _parse(values, rejected)
     text = _Text([values[index] or b"" for index in indices])
     keys = _flatten(rows, indices, text, rejected)
-    twice = [indices[row] for row in text.beyond(keys) if _has_duplicate(text.messages[row])]
+    twice = [indices[row] for row in text.beyond(keys) if has_duplicate(text.messages[row])]
     for index in twice:
-        rejected.setdefault(index, Rejected(index, _DUPLICATE_KEY))
+        rejected.setdefault(index, Rejected(index, DUPLICATE_KEY))
     if rejected:
         rows = [row for row, index in zip(rows, indices, strict=True) if index not in rejected]
         indices = [index for index in indices if index not in rejected]
@@ -111,6 +111,23 @@ def parse_object(value: bytes | None) -> Row:
     if not isinstance(row, dict):
         raise DecodeError(Reason("not_an_object", diagnosis.not_an_object(row)))
     return row
+
+
+def parse_value(value: bytes) -> Any:
+    """Any JSON value. Raises DecodeError; its text never holds the payload."""
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise DecodeError(_syntax_reason(value, error)) from None
+
+
+def write_value(tree: object) -> bytes:
+    """`tree` as JSON; a `Number` in it as its characters. Raises TypeError if it is nested too deep."""
+    return orjson.dumps(tree, default=_fragment, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+
+
+def _fragment(number: object) -> orjson.Fragment:
+    return orjson.Fragment(str(number))
 
 
 def _syntax_reason(value: bytes, error: orjson.JSONDecodeError) -> Reason:
@@ -184,7 +201,8 @@ def _flatten(
     return keys
 
 
-def _has_duplicate(value: bytes) -> bool:
+def has_duplicate(value: bytes) -> bool:
+    """A key comes twice in an object of `value`, or it is nested too deep to tell."""
     seen_twice = False
 
     def pairs(found: list[tuple[str, Any]]) -> None:

@@ -19,8 +19,8 @@ from ingest.errors import DecodeError
 from ingest.pipeline.decoding.flatten import LISTS_TOO_DEEP, MAX_DEPTH, Row, flatten
 from ingest.reasons import Reason
 
-_TOO_DEEP = Reason("nested_too_deep", "it is nested too deep to look into")
-_LONG_DIGITS = re.compile(rb"[0-9]{19}")
+TOO_DEEP = Reason("nested_too_deep", "it is nested too deep to look into")
+LONG_DIGITS = re.compile(rb"[0-9]{19}")
 
 
 class Number(str):
@@ -46,7 +46,7 @@ class RawText:
 
     def past_64_bits(self, index: int) -> set[str]:
         """The paths with an integer past 64 bits, within lists too. Raises DecodeError (nested_too_deep)."""
-        if _LONG_DIGITS.search(self._raw(index)) is None:
+        if LONG_DIGITS.search(self._raw(index)) is None:
             return set()
         return {path for path, value in self._leaves_as_text(index).items() if _past_64_bits(value)}
 
@@ -57,7 +57,7 @@ class RawText:
                 row = json.loads(self._raw(index).decode(), parse_int=Number, parse_float=Number)
             except RecursionError:
                 # orjson goes 1,024 levels deep, Python's parser less.
-                raise DecodeError(_TOO_DEEP) from None
+                raise DecodeError(TOO_DEEP) from None
             self._leaves[index], _ = flatten(row)
         return self._leaves[index]
 

@@ -19,7 +19,7 @@ from tests.harness.config_file import SECRET, faults, faults_of, toml
         ("[supervisor]\nworker = 2", "did you mean workers?"),
         ('[kafak]\nbrokers = "x"', "did you mean kafka?"),
         ("[batch]\nzzz = 1", "known: max_events, max_bytes, linger_s, chunk_events"),
-        ("[xyz]\ntags = []", "known: kafka, batch, arize, schema"),
+        ("[xyz]\ntags = []", "known: kafka, format, batch, arize, schema"),
         ("[supervisor]\nperiod_s = 60.0", "did you mean crash_window_s?"),
         ("[dead_letters]\nshare_events = 100", "did you mean window_events?"),
     ],

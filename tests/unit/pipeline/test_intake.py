@@ -55,7 +55,7 @@ class Decoding:
 
     def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         zeros = np.zeros(len(messages), dtype=np.int64)
-        return RoutedChunk(zeros, zeros, None, {})
+        return RoutedChunk(zeros, zeros, [message.value() for message in messages], None, {})
 
     def process(
         self, route: int, found: RoutedChunk, messages: Sequence[KafkaMessage], chosen: npt.NDArray[np.int64]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.config.format import Format
 from ingest.config.resolve import RouteConfig
 from ingest.config.sections import Arize
 from ingest.config.settings import Config
@@ -189,6 +190,10 @@ def test_the_identity_changes_with_the_rules_and_with_nothing_else() -> None:
     assert identity(one, two) == identity(when({"m": "a"}, "one", model_name="other"), two)
     assert len({identity(one, two), identity(two, one), identity(when({"m": "b"}, "one"), two), identity(one), ""}) == 5
     assert identity(when({"m": "a", "n": 1})) == identity(when({"n": 1, "m": "a"}))
+    # Unwrapped in another way, a message has other fields; exploded, it has the same ones.
+    unwrapped = [replace(one, format=Format(envelope=envelope)) for envelope in ("connect", "debezium")]
+    assert len({identity(one), *map(identity, unwrapped)}) == 3
+    assert identity(one) == identity(replace(one, format=Format(explode=("items",))))
 
 
 GIVEN = st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b", "ab", "1", "true"])

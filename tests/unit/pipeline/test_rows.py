@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from ingest.config.load import load
-from ingest.config.resolve import RouteConfig
+from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.errors import ConfigError
 from ingest.pipeline.arize.roles import roles
 from ingest.pipeline.dead_letters.queue import DeadLetter
-from ingest.pipeline.dead_letters.redact import WITHHELD, RedactingSink, is_redacted
+from ingest.pipeline.dead_letters.redact import WITHHELD, RedactingSink, Redactor, is_redacted
 from ingest.pipeline.decoding.fast_lane import installed_lane
 from ingest.pipeline.decoding.privacy import privacy_of
 from ingest.pipeline.rows import RowProcessor, RowProcessors
@@ -40,9 +40,13 @@ def messages(*rows: dict[str, Any]) -> list[FakeMessage]:
     return [sent(json.dumps(row).encode(), offset) for offset, row in enumerate(rows)]
 
 
-def config(arize: dict[str, Any] | None = None, **schema: Any) -> RouteConfig:
+def topic(arize: dict[str, Any] | None = None, **schema: Any) -> TopicConfig:
     flags = {"kafka": {"topic": "t"}, "arize": {"model_name": "m", **(arize or {})}, "schema": schema}
-    return load(flags=flags).topics[0].routes[0]
+    return load(flags=flags).topics[0]
+
+
+def config(arize: dict[str, Any] | None = None, **schema: Any) -> RouteConfig:
+    return topic(arize, **schema).routes[0]
 
 
 @pytest.fixture
@@ -162,10 +166,11 @@ class Kept:
 
 
 def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
-    settings = config(exclude=["ssn"], hash=["user.mail"], hash_key_file=key_file)
+    settings = topic(exclude=["ssn"], hash=["user.mail"], hash_key_file=key_file)
     privacy = privacy_of(settings.schema)
+    redactor = Redactor(settings)
     kept = Kept()
-    sink = RedactingSink(kept, privacy)
+    sink = RedactingSink(kept, redactor)
     raw = b'{"ssn": "123", "user": {"mail": "a@b", "age": 3}, "list": [{"ssn": 1}]}'
     bad: list[KafkaMessage] = [sent(raw), sent(b'{"ssn": "123"'), sent(None)]
     sink.write([DeadLetter(message, Reason("not_json", "reason")) for message in bad])
@@ -179,7 +184,7 @@ def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
     assert withheld.reason.detail == "reason" + WITHHELD
     assert tombstone.reason.detail == "reason"
     again = Kept()
-    RedactingSink(again, privacy).write([treated])
+    RedactingSink(again, redactor).write([treated])
     assert again.letters == [treated]
 
 

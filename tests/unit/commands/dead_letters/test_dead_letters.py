@@ -1,5 +1,6 @@
 """Dead letters are read back byte for byte, selected by filters, and marked when they are replayed."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ from ingest.commands.dead_letters.filters import Filter, histogram, parse_offset
 from ingest.commands.dead_letters.pipeline_replay import PipelineReplay
 from ingest.commands.dead_letters.replay_result import ReplayResult, split_by_replays
 from ingest.commands.dead_letters.stored import IndexEntry, Origin, ReplayMark, StoredDeadLetter, from_message, newest
+from ingest.commands.dead_letters.unwrapped import UnwrappedValues
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
@@ -321,3 +323,26 @@ def test_letters_are_read_by_their_place_and_a_changed_file_is_told(tmp_path: Pa
     os.truncate(path, 100)
     with pytest.raises(FatalError, match="has changed"):
         store.read(entries[-1:])
+
+
+# --- messages in other forms ---------------------------------------------------------------------
+
+
+def test_a_dead_letter_is_shown_as_its_format_unwraps_it(tmp_path: Path) -> None:
+    plain = b'{"a": 1}'
+    write(
+        tmp_path,
+        bad(1, value=gzip.compress(plain)),
+        bad(2, value=plain),
+        bad(3, value=b"\x1f\x8b"),
+        bad(4, value=gzip.compress(plain), headers=[("ingest.redacted", b"1")]),
+        bad(5, value=None),
+    )
+    store = FileStore(tmp_path)
+    letters = store.read(sorted(store.index(), key=lambda entry: entry.origin.offset))
+    shown = UnwrappedValues(Config(kafka={"topic": "predictions"}, format={"compression": "auto"}))
+    assert [shown.of(letter) for letter in letters] == [plain, None, None, None, None]
+    lines = list(text.dead_letter_lines(letters[0], value=True, unwrapped=shown.of(letters[0])))
+    assert lines[-1] == '  unwrapped   {"a": 1}'
+    assert json.loads(text.dead_letter_json(letters[0], value=True, unwrapped=plain))["unwrapped"] == '{"a": 1}'
+    assert "unwrapped" not in json.loads(text.dead_letter_json(letters[1], value=True))

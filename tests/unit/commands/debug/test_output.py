@@ -73,6 +73,21 @@ RECORDS: list[tuple[TraceRecord, list[str]]] = [
     ),
     (MessageTrace(message=sent(b"{}"), verdict="settled"), ["SETTLED", "skipped"]),
     (
+        MessageTrace(
+            message=sent(b"\x1f\x8b"),
+            verdict="accepted",
+            unwrapped=b'{"a": 1}',
+            steps=("compression gzip", "payload p"),
+        ),
+        ["2 bytes", "value after compression gzip, payload p", '"a": 1'],
+    ),
+    (
+        MessageTrace(
+            message=sent(b'{"op": "d"}'), verdict="rejected", reason="tombstone", steps=("envelope debezium",)
+        ),
+        ["value    (none after envelope debezium: a tombstone)"],
+    ),
+    (
         ChunkTrace(
             messages=3,
             first_offset=5,
@@ -189,3 +204,13 @@ def test_output_whose_reader_went_away_is_closed_and_raises_nothing(kind: type[T
     output.write(Note(text="a"))
     output.write(Note(text="b"))
     assert output.closed
+
+
+def test_the_unwrapped_value_is_in_the_json_where_there_are_steps() -> None:
+    stream = io.StringIO()
+    output = JsonOutput(stream)
+    output.write(MessageTrace(message=sent(b"\xff"), verdict="accepted", unwrapped=b"{}", steps=("payload p",)))
+    output.write(MessageTrace(message=sent(b"{}"), verdict="accepted"))
+    unwrapped, plain = map(json.loads, stream.getvalue().splitlines())
+    assert (unwrapped["value"], unwrapped["unwrapped"], unwrapped["steps"]) == ({"base64": "/w=="}, "{}", ["payload p"])
+    assert not plain.keys() & {"unwrapped", "steps"}

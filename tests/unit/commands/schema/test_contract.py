@@ -298,3 +298,19 @@ def test_a_sample_is_called_the_newest_only_if_nothing_newer_could_be_read(tmp_p
     assert "Not in it: 70 newer offsets behind open transactions" in held_back
     truncated = contract(config, Sample(messages, {0: (0, 1)}, truncated=True), examples=False)
     assert "the newest" not in truncated
+
+
+# --- messages in other forms ---------------------------------------------------------------------
+
+
+def test_the_sample_is_of_unwrapped_messages_and_the_contract_unwraps_them_too(tmp_path: Path) -> None:
+    plain = rows({"n": 1}, {"n": 2})
+    wrapped = [b'{"schema": null, "payload": ' + (value or b"") + b"}" for value in plain]
+    file = inferred(tmp_path, [*wrapped, b'{"stray": "column"}'], '[format]\nenvelope = "connect"\n')
+    config = load(file).topics[0]
+    assert config.format.envelope == "connect"
+    assert types_of(file) == types_of(inferred(tmp_path, plain)) | {"n": "integer"}
+    text = contract(config, sample_of([*wrapped, b'{"stray": "column"}']), examples=False)
+    assert "2 of 3 messages would" in text
+    assert "bad_envelope 1" in text
+    assert "stray" not in text

@@ -1,0 +1,74 @@
+"""A message as a tree of Python values that can be changed and written again, without changing any other value.
+
+Rules
+1. orjson decides what is valid, and duplicate keys are refused, as `parse` does it.
+2. Written again, every string, float and integer has the value that it had. Integers past 64 bits, of which the parser
+   makes floats, keep their digits: a message that may hold one has its numbers as text (`Number`).
+3. With `as_written` all numbers keep their characters: 1.0, 1.00 and 1e0 stay apart, for columns of text.
+"""
+
+import json
+import re
+from typing import Any
+
+from ingest.errors import DecodeError
+from ingest.pipeline.decoding.parse import DUPLICATE_KEY, has_duplicate, parse_value, write_value
+from ingest.pipeline.decoding.raw_text import TOO_DEEP, Number
+
+_KEY = re.compile(rb'"[ \t\r\n]*:')
+_BLANKS_BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
+_LONG_DIGITS = re.compile(rb"[0-9]{19,}")
+_DIGITS_OF_64_BITS = 19
+_DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in "0123456789" else 0 for byte in range(256))
+
+
+def tree_of(value: bytes, *, as_written: bool = False) -> Any:
+    """The JSON value in `value`; a number may be a `Number`. Raises DecodeError; its text never holds the payload."""
+    tree = parse_value(value)
+    try:
+        # Only a string that ends in a colon's neighbour makes more of these than keys.
+        if _count_colons(value) != _count_keys(tree) and has_duplicate(value):
+            raise DecodeError(DUPLICATE_KEY)
+        if as_written or _may_be_past_64_bits(value):
+            tree = json.loads(value, parse_int=Number, parse_float=Number)
+    except RecursionError:
+        # orjson goes 1,024 levels deep, Python less.
+        raise DecodeError(TOO_DEEP) from None
+    return tree
+
+
+def text_of(tree: object) -> bytes:
+    """`tree` as JSON. Raises DecodeError (nested_too_deep)."""
+    try:
+        return write_value(tree)
+    except TypeError:
+        raise DecodeError(TOO_DEEP) from None
+
+
+def _may_be_past_64_bits(value: bytes) -> bool:
+    """The parser may have made a float of an integer; a float of many digits counts too."""
+    if b"0" * _DIGITS_OF_64_BITS not in value.translate(_DIGITS_AS_ZEROS):  # much quicker than the pattern
+        return False
+    found = _LONG_DIGITS.findall(value)
+    return any(len(digits) > _DIGITS_OF_64_BITS or int(digits) > 2**63 for digits in found)
+
+
+def _count_colons(value: bytes) -> int:
+    """The colons after a quote, blanks between the two or not."""
+    if any(blank in value for blank in _BLANKS_BEFORE_COLON):
+        return len(_KEY.findall(value))
+    return value.count(b'":')
+
+
+def _count_keys(tree: object) -> int:
+    keys = 0
+    left = [tree]
+    while left:
+        inner: Any = left.pop()
+        if type(inner) is dict:
+            keys += len(inner)
+            inner = inner.values()
+        elif type(inner) is not list:
+            continue
+        left += [value for value in inner if type(value) is dict or type(value) is list]
+    return keys
