@@ -50,10 +50,20 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionTrace:
+    """One of several predictions in a message: its index there, and its decoded row."""
+
+    index: int
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageTrace:
     """One message: accepted with decoded `cells`, rejected with `reason` (a code) and `detail`, settled or filtered.
 
-    Settled means that an earlier process delivered it. `route` is the one it took, empty if there is only one.
+    Settled means that an earlier process delivered it. A message with several predictions has the accepted ones in
+    `predictions` instead of cells, also if it is rejected for others. `route` is the one it took, empty if there is
+    only one.
     """
 
     message: KafkaMessage
@@ -62,6 +72,7 @@ class MessageTrace:
     detail: str = ""
     route: str = ""
     cells: Sequence[Cell] = ()
+    predictions: Sequence[PredictionTrace] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

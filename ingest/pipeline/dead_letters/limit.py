@@ -2,7 +2,8 @@
 
 Rules
 1. A message counts when it is known to be deliverable or dead. Decoding and Arize's answers have a limit each, as a
-   message that was decoded may still be refused by Arize.
+   message that was decoded may still be refused by Arize. One that holds several predictions is dead if any of them is,
+   and counts once in each batch that has some of them.
 2. Too many are dead when their share of the newest `window_events` messages (whole groups, so a little more) exceeds
    `max_share`; fewer messages than that prove nothing. A `max_share` of 1 is never exceeded.
 3. Too many are dead, too, when `max_consecutive` of them came in a row; 0 switches this off.

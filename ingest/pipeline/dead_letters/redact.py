@@ -1,8 +1,9 @@
 """Redacts dead letters: [schema] exclude and hash apply to them as to the rows that are sent.
 
-A message that can't be parsed can't be redacted: its value is withheld, and the detail of its reason names that. The
-value is still in Kafka, at the letter's topic, partition and offset, for as long as retention keeps it. A redacted
-letter has the header `ingest.redacted`, so that a hash is not taken for a value, or hashed again.
+A message that can't be parsed can't be redacted, nor one that holds several predictions, whose columns are not under
+their paths in the message: its value is withheld, and the detail of its reason names that. The value is still in Kafka,
+at the letter's topic, partition and offset, for as long as retention keeps it. A redacted letter has the header
+`ingest.redacted`, so that a hash is not taken for a value, or hashed again.
 """
 
 import json
@@ -63,9 +64,11 @@ def is_redacted(message: KafkaMessage) -> bool:
 class RedactingSink:
     """Redacts dead letters and writes them to another sink."""
 
-    def __init__(self, sink: Sink, privacy: Privacy) -> None:
+    def __init__(self, sink: Sink, privacy: Privacy, *, exploded: bool = False) -> None:
+        """`exploded`: messages hold several predictions, whose columns are not under these paths in the message."""
         self._sink = sink
         self._privacy = privacy
+        self._exploded = exploded
 
     @property
     def place(self) -> str:
@@ -89,10 +92,15 @@ class RedactingSink:
         raw = message.value()
         if raw is None or is_redacted(message):
             return letter
+        if self._exploded:
+            return _withheld(letter)
         try:
             kept = json.dumps(self._privacy.redact(parse_object(raw)), ensure_ascii=False).encode()
         except (DecodeError, RecursionError):
-            withheld = RedactedMessage(message, None)
-            reason = replace(letter.reason, detail=letter.reason.detail + WITHHELD)
-            return replace(letter, message=withheld, reason=reason)
+            return _withheld(letter)
         return replace(letter, message=RedactedMessage(message, kept))
+
+
+def _withheld(letter: DeadLetter) -> DeadLetter:
+    reason = replace(letter.reason, detail=letter.reason.detail + WITHHELD)
+    return replace(letter, message=RedactedMessage(letter.message, None), reason=reason)

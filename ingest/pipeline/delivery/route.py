@@ -143,7 +143,7 @@ class RouteDelivery:
         return [ticket for part in settled.batch.parts for ticket in part.tickets]
 
     def _too_many(self, settled: SettledBatch) -> FatalError | None:
-        exceeded = self._limit.add(settled.dead())
+        exceeded = self._limit.add(settled.dead_messages())
         if exceeded is None:
             return None
         what = f"Arize refuses {exceeded}, the last with {settled.refused[-1].error}"
