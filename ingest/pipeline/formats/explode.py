@@ -54,7 +54,8 @@ class Exploder:
         self._paths = format_.explode
         self._arrays = format_.arrays
         self._id = schema.prediction_id
-        self._ids = (self._id, *(path for path, name in schema.rename.items() if name == self._id))
+        renamed = [path for path, name in schema.rename.items() if name == self._id]
+        self._ids = (self._id, *renamed) if self._id else ()
         self._template = parts_of(format_.part_id)
 
     def explode(self, tree: Any, message: KafkaMessage) -> Exploded:
@@ -67,8 +68,11 @@ class Exploder:
             if len(items) != len(rows[0]):
                 detail = f'"{path}" has {len(items):,} items, "{self._paths[0]}" has {len(rows[0]):,}'
                 raise DecodeError(Reason("unequal_arrays", detail))
+        message_id = self._own_id(shared)
+        for path in self._ids:
+            take(shared, path)
         parts = [_joined(shared, items) for items in zip(*rows, strict=True)]
-        return self._with_ids(Exploded(shared, parts), message) if self._id else Exploded(shared, parts)
+        return Exploded(shared, self._with_ids(shared, parts, message_id, message) if self._id else parts)
 
     def _names(self, shared: Columns) -> Mapping[str, Sequence[str]]:
         """The columns of each array's items; the lists that names_from names are not shared."""
@@ -85,22 +89,21 @@ class Exploder:
             found_names[path] = lists[array.names_from] if array.names_from else array.names
         return found_names
 
-    def _with_ids(self, exploded: Exploded, message: KafkaMessage) -> Exploded:
+    def _with_ids(
+        self, shared: Columns, joined: Sequence[_Item], message_id: Any, message: KafkaMessage
+    ) -> Sequence[_Item]:
         """Rule 6."""
-        message_id = self._own_id(exploded.shared)
-        for path in self._ids:
-            take(exploded.shared, path)
         made: Sequence[str] | Reason | None = None
         seen: set[bytes] = set()
         parts: list[_Item] = []
-        for index, part in enumerate(exploded.parts):
+        for index, part in enumerate(joined):
             if isinstance(part, Reason):
                 parts.append(part)
                 continue
             own = self._own_id(part)
             if own is None:
                 if made is None:
-                    made = self._filled(exploded.shared, message_id, message)
+                    made = self._filled(shared, message_id, message)
                 if isinstance(made, Reason):
                     parts.append(made)
                     continue
@@ -114,7 +117,7 @@ class Exploder:
                 continue
             seen.add(text)
             parts.append(part)
-        return Exploded(exploded.shared, parts)
+        return parts
 
     def _own_id(self, columns: Columns) -> Any:
         """None without one."""

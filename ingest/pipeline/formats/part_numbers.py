@@ -17,7 +17,7 @@ from ingest.records import Headers, header_pairs
 PARTS = "ingest.parts"
 DECODED = "ingest.decoded"
 
-_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _MOST = 10_000_000
 
 
