@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -155,8 +156,7 @@ class RefusedBatches:
         for part, held in zip(refusal.parts, refusal.tickets, strict=True):
             counts = dict(held)
             same = part.same_message()
-            begins = np.flatnonzero(~same).tolist()
-            for begin, end in zip(begins, [*begins[1:], len(same)], strict=True):
+            for begin, end in pairwise([*np.flatnonzero(~same).tolist(), len(same)]):
                 partition, offset = int(part.partitions[begin]), int(part.offsets[begin])
                 message = raw.get((partition, offset))
                 if message is None:
