@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ Kinds = list[str]
 
 
 def config(on_bad_part: str = "dead_letter", chunk_events: int = 3) -> TopicConfig:
-    flags = {
+    flags: dict[str, dict[str, Any]] = {
         "kafka": {"topic": "t"},
         "arize": {"model_name": "m", "model_type": "regression"},
         "format": {"explode": ["p"], "part_id": "{offset}-{index}", "on_bad_part": on_bad_part},
@@ -225,17 +226,19 @@ def test_each_message_has_one_outcome(script: list[Kinds], random: randoms.Rando
 def test_a_piece_is_decoded_at_a_time(closing: list[Worker]) -> None:
     worker = Worker({0: ["good"] * 3, 1: ["good"] * 7, 2: ["good"]}, max_events=5)
     closing.append(worker)
+    pending = []
     worker.take([0, 1, 2])
-    assert worker.intake.pending
+    pending.append(worker.intake.pending)
     assert worker.intake.rows + sum(batch.rows for batch in worker.waiting) == 3
     with pytest.raises(ValueError, match="pending"):
         worker.take([2])
     worker.taken(worker.intake.resume(0.0))
-    assert worker.intake.pending
+    pending.append(worker.intake.pending)
     assert [batch.rows for batch in worker.waiting] == [5, 5]
     assert worker.tracker.checkpoint().next_offset == 0
     worker.taken(worker.intake.resume(0.0))
-    assert not worker.intake.pending
+    pending.append(worker.intake.pending)
+    assert pending == [True, True, False]
     assert worker.tracker.messages_in_hand == 3
     worker.finish()
     assert worker.tracker.checkpoint().counts.acknowledged == 3
