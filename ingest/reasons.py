@@ -51,6 +51,42 @@ REASONS: Mapping[str, str] = {
         'string, or set the column to "text" in [schema.conflicts].'
     ),
     "nested_too_deep": "Objects or lists are nested more than 32 levels deep. Send a flatter message.",
+    # The predictions in it ([format] explode).
+    "missing_array": (
+        "An array that [format] explode names is missing or null, so it is not known which predictions the message "
+        "holds. Correct the path, or send such messages to a topic or a route of their own."
+    ),
+    "not_an_array": (
+        "A field that [format] explode names is neither an array nor an object of arrays. Correct the path."
+    ),
+    "empty_array": "An array that [format] explode names is empty, so there is no prediction in the message.",
+    "unequal_arrays": (
+        "Arrays that [format] explode names have different lengths, so it is not known which items belong together. "
+        "Correct the producer."
+    ),
+    "bad_names": (
+        "The field that names_from in [format.arrays] names is not a list of different names. Correct the path, or "
+        "write the names."
+    ),
+    "item_length": (
+        "An item of an array has more or fewer values than there are names for it in [format.arrays]. Correct the "
+        "names, or the producer."
+    ),
+    "bad_tensor": (
+        "An array that [format.arrays] calls tensors holds something else: the shape, the data or their sizes are "
+        "wrong, or the data is binary. Correct the producer."
+    ),
+    "no_part_id": (
+        "A placeholder of [format] part_id has no value in the message, so its predictions have no id. Correct the "
+        "template, or the producer."
+    ),
+    "repeated_id": (
+        "Two predictions of one message have the same id, and Arize would take them for one. Correct the producer."
+    ),
+    "exploded_size": (
+        "The predictions of the message, each with the fields that are repeated to it, are larger than [format] "
+        "max_exploded_bytes. Exclude large fields at the producer, or set the limit higher."
+    ),
     # Its keys.
     "ambiguous_key": (
         "Two keys of the message make the same column, by a dot in a key or by [schema] rename. Rename one of them."

@@ -164,14 +164,18 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Row `index` of a chunk or a table can't be sent."""
+    """Row `index` of a chunk or a table can't be sent.
+
+    `parts` are the indices of its predictions that can't, of a message with several; empty if none of it can be sent.
+    """
 
     index: int
     reason: Reason
+    parts: tuple[int, ...] = ()
 
     def at(self, index: int) -> "Rejected":
         """The same row under the index that it has somewhere else."""
-        return Rejected(index, self.reason)
+        return Rejected(index, self.reason, self.parts)
 
 
 def reindexed(rejected: Iterable[Rejected], indices: Sequence[int] | npt.NDArray[np.int64]) -> list[Rejected]:

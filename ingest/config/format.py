@@ -10,8 +10,9 @@ Rules
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from ingest.config import templates
 from ingest.config.schema import Column, Section
 
 Compression = Literal["none", "gzip", "zstd", "deflate", "auto"]
@@ -36,25 +37,36 @@ class Array(Section):
     """How the items of an exploded array become columns."""
 
     names: tuple[Column, ...] = Field(
-        default=(), description="Columns of items that are lists, in order; of a single name, items that are no lists"
+        default=(),
+        description="Columns of items that are lists, in order, or of an only tensor; a single name is that of values",
     )
     names_from: str = Field(
         default="", description='Path of a list with these names in the message, such as "data.names"'
     )
     prefix: str = Field(default="", description='Text before each column of the array, such as "features."')
+    squeeze: bool = Field(
+        default=False,
+        description=(
+            "Whether a field that is a list of a single value is that value, as TensorFlow writes columns of shape "
+            "[n, 1]"
+        ),
+    )
     tensors: bool = Field(
         default=False,
         description=(
-            "Whether the array is a list of tensors, each with name, shape and data (KServe v2): a column for each "
-            "tensor, a prediction for each index of its first dimension"
+            "Whether the array is a list of tensors, each with name, shape and data (KServe v2), or one tensor: a "
+            "column for each tensor, a prediction for each index of its first dimension"
         ),
     )
 
     @model_validator(mode="after")
     def _one_source_of_names(self) -> Self:
-        given = [key for key in ("names", "names_from", "tensors") if getattr(self, key)]
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other: an array has its names from one place")
+        if self.names and self.names_from:
+            raise ValueError("names and names_from exclude each other: an array has its names from one place")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("names has a name twice: one of two values would be lost")
+        if self.tensors and self.squeeze:
+            raise ValueError("squeeze is about fields of objects, and tensors have none: remove one of the two")
         return self
 
 
@@ -140,6 +152,13 @@ class Format(Section):
             "{offset} are the message's"
         ),
     )
+    max_exploded_bytes: Annotated[int, Field(ge=1)] = Field(
+        default=64 * 2**20,
+        description=(
+            "Bytes of JSON that the predictions of a message may take together, with the fields that are repeated to "
+            "each; a larger message is a dead letter"
+        ),
+    )
     on_bad_part: Literal["dead_letter", "refuse_message"] = Field(
         default="dead_letter",
         description=(
@@ -147,6 +166,13 @@ class Format(Section):
             "refuse_message delivers none of the message. Either way the message is one dead letter with the index"
         ),
     )
+
+    @field_validator("part_id")
+    @classmethod
+    def _different_ids(cls, part_id: str) -> str:
+        if "index" not in (part.path for part in templates.parse(part_id) if not isinstance(part, str)):
+            raise ValueError("without {index} all predictions of a message would have the same id: add it")
+        return part_id
 
     @property
     def plain(self) -> bool:
@@ -169,7 +195,20 @@ def faults(format_: Format) -> list[str]:
     ]
     found += [
         f"[format] {key} is about the arrays in explode, which is empty: set explode, or remove it"
-        for key in ("part_id", "on_bad_part")
+        for key in ("part_id", "on_bad_part", "max_exploded_bytes")
         if getattr(format_, key) != getattr(defaults, key) and not format_.explode
     ]
+    if WHOLE in format_.explode:
+        if len(format_.explode) > 1:
+            found.append('[format] explode: "$" is the whole message, so there is no other array: remove one of them')
+        if format_.arrays.get(WHOLE, Array()).names_from:
+            found.append('[format.arrays] "$": a message that is an array has no field for names_from: write names')
+    found += [
+        f'[format] explode: "{path}" lies within "{other}", which is exploded as well: remove one of them'
+        for path in format_.explode
+        for other in format_.explode
+        if path.startswith(f"{other}.")
+    ]
+    if len(set(format_.explode)) < len(format_.explode):
+        found.append("[format] explode has a path twice: remove one of them")
     return found

@@ -4,6 +4,9 @@ Rules
 1. Too many bad messages halt the worker before they are written: they stay uncommitted, and so does all after them.
    While none of its first messages can be delivered, they are held back (`dead_letters.gate`).
 2. While dead letters can't be written, or not as fast as they come, nothing more is to be read.
+3. A chunk of messages with several predictions may be `pending`: its next piece is taken with `resume`, when there is
+   room. So that chunks stay about as large as others, fewer messages are polled the more rows a message has had lately;
+   before anything is known of that, `_FIRST_ROWS` are assumed.
 """
 
 from collections.abc import Sequence
@@ -19,6 +22,9 @@ from ingest.pipeline.delivery.route import too_many
 from ingest.pipeline.intake import Intake, Taken
 from ingest.records import Chunk
 
+_FIRST_ROWS = 100.0
+_FORGET = 0.9  # the part of former chunks' rows in a message that is remembered with each chunk
+
 
 class ChunkHandler:
     """Hands chunks to `intake`, and what it could not take to the dead letters. Times are monotonic seconds."""
@@ -31,6 +37,18 @@ class ChunkHandler:
         self._dead_letters = dead_letters
         self._columns = columns
         self._gate = DeadLetterGate(config.dead_letters, dead_letters, config.batch.max_bytes)
+        self._exploded = bool(config.format.explode)
+        self._rows_per_message = _FIRST_ROWS
+        self._chunk: Chunk | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Rule 3."""
+        return self._chunk is not None
+
+    def messages(self, rows: int) -> int:
+        """How many messages to poll for about this number of rows."""
+        return max(int(rows / self._rows_per_message), min(rows, 1)) if self._exploded else rows
 
     @property
     def blocked(self) -> bool:
@@ -54,13 +72,24 @@ class ChunkHandler:
 
         Raises FatalError (exit code TOO_MANY_DEAD) by rule 1.
         """
-        self._taken(self._intake.take(chunk, now, suspended), chunk, now)
+        self._chunk = chunk
+        self._taken(self._intake.take(chunk, now, suspended), now)
 
     def take_reread(self, route: int, chunk: Chunk, now: float) -> None:
         """Take in what a suspended route has read again. Raises FatalError as `take` does."""
-        self._taken(self._intake.take_reread(route, chunk, now), chunk, now)
+        self._chunk = chunk
+        self._taken(self._intake.take_reread(route, chunk, now), now)
 
-    def _taken(self, taken: Taken, chunk: Chunk, now: float) -> None:
+    def resume(self, now: float) -> None:
+        """Take the next piece of the chunk that is pending. Raises FatalError as `take` does."""
+        self._taken(self._intake.resume(now), now)
+
+    def _taken(self, taken: Taken | None, now: float) -> None:
+        if taken is None or self._chunk is None:
+            return
+        chunk, self._chunk = self._chunk, None
+        if self._exploded:
+            self._rows_per_message = max(taken.rows / len(chunk.messages), _FORGET * self._rows_per_message, 1.0)
         self._columns.taken(taken, now)
         letters = taken.letters.letters
         if exceeded := self._gate.count(_dead(chunk, letters), taken.rows):

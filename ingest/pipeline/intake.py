@@ -1,11 +1,16 @@
 """The intake of a chunk: each message is tracked, good ones go into their route's batch, bad ones get a reason.
 
 Nothing is sent, written or committed here.
+
+Where messages hold several predictions, a chunk may become far more rows than it has messages. Then it is taken in
+pieces: after each of them the caller can send what is full (`pending`, `resume`). All of the chunk is tracked from the
+beginning, and its own hold on the tickets is released with the last piece. A message of which some predictions are
+refused is one dead letter, and counts once, also if others of its predictions are refused by Arize.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Protocol
 
@@ -75,6 +80,8 @@ class Intake:
         self._trackers = trackers
         self._processors = processors
         self._tombstones = tombstones
+        self._now = 0.0
+        self._rest: Generator[None, None, Taken] | None = None
         numbers = count(1)
         self.batches = tuple(Batches(limits, numbers) for _ in processors.routes)
 
@@ -91,11 +98,18 @@ class Intake:
         """Seconds until an open batch's age makes it due, None while all are empty."""
         return min((due for batches in self.batches if (due := batches.due_in_s(now)) is not None), default=None)
 
-    def take(self, chunk: Chunk, now: float, suspended: frozenset[int] = frozenset()) -> Taken:
+    @property
+    def pending(self) -> bool:
+        """A chunk is only taken in part: `resume` is to be called before the next one is taken."""
+        return self._rest is not None
+
+    def take(self, chunk: Chunk, now: float, suspended: frozenset[int] = frozenset()) -> Taken | None:
         """Track every message of `chunk` and decode those that no former process has settled.
 
-        Messages of the `suspended` routes are only tracked.
+        Messages of the `suspended` routes are only tracked. Returns None if the chunk is `pending`. Raises ValueError
+        if another one is.
         """
+        self._check_none_pending()
         found = self._processors.route(chunk.messages)
         fresh = np.ones(len(chunk.messages), dtype=np.bool_)
         tickets: list[Ticket] = []
@@ -105,10 +119,11 @@ class Intake:
             tickets += new
             if mask is not None:
                 fresh[own] = mask
-        return self._decode(chunk, found, np.flatnonzero(fresh), tickets, now)
+        return self._begin(chunk, found, np.flatnonzero(fresh), tickets, now)
 
-    def take_reread(self, route: int, chunk: Chunk, now: float) -> Taken:
-        """Decode what a suspended `route` reads again, and nothing of the other routes."""
+    def take_reread(self, route: int, chunk: Chunk, now: float) -> Taken | None:
+        """Decode what a suspended `route` reads again, and nothing of the other routes. Else as `take`."""
+        self._check_none_pending()
         found = self._processors.route(chunk.messages)
         fresh = np.zeros(len(chunk.messages), dtype=np.bool_)
         tickets: list[Ticket] = []
@@ -118,11 +133,34 @@ class Intake:
             new, mask = self._trackers[partition].track_reread(route, offsets, found.routes[own], int(offsets[-1]) + 1)
             tickets += new
             fresh[own] = mask
-        return self._decode(chunk, found, np.flatnonzero(fresh), tickets, now)
+        return self._begin(chunk, found, np.flatnonzero(fresh), tickets, now)
+
+    def resume(self, now: float) -> Taken | None:
+        """Decode the next piece of the chunk that is pending. Returns None if it still is."""
+        if self._rest is None:
+            raise ValueError("no chunk is pending")
+        self._now = now
+        try:
+            next(self._rest)
+        except StopIteration as end:
+            self._rest = None
+            taken: Taken = end.value
+            return taken
+        return None
+
+    def _check_none_pending(self) -> None:
+        if self._rest is not None:
+            raise ValueError("the chunk before is still pending: its rest would never be decoded")
+
+    def _begin(
+        self, chunk: Chunk, found: RoutedChunk, fresh: npt.NDArray[np.int64], tickets: Sequence[Ticket], now: float
+    ) -> Taken | None:
+        self._rest = self._decode(chunk, found, fresh, tickets)
+        return self.resume(now)
 
     def _decode(
-        self, chunk: Chunk, found: RoutedChunk, fresh: npt.NDArray[np.int64], tickets: Sequence[Ticket], now: float
-    ) -> Taken:
+        self, chunk: Chunk, found: RoutedChunk, fresh: npt.NDArray[np.int64], tickets: Sequence[Ticket]
+    ) -> Generator[None, None, Taken]:
         letters: list[DeadLetter] = []
         released: list[tuple[Ticket, int]] = []
         widened: list[tuple[str, str, str]] = []
@@ -136,28 +174,38 @@ class Intake:
                 continue
             rejected: list[Rejected] = []
             for processed in self._processors.process(route, found, chunk.messages, fresh[routes == route]):
-                self._add(route, processed, own, chunk, now)
+                self._add(route, processed, own, chunk)
                 rows += processed.decoded.table.num_rows
                 rejected += processed.decoded.rejected
                 widened += processed.decoded.widened
                 nulled.update(processed.decoded.nulled)
                 ignored.update(processed.decoded.ignored)
                 late += processed.decoded.late
+                if processed.full:
+                    yield
             dead = self._without_tombstones(rejected, own, chunk)
-            letters += (DeadLetter(chunk.messages[r.index], r.reason) for r in dead)
-            counts = _by_ticket(own, chunk, [r.index for r in dead])
+            if any(r.parts for r in dead):
+                dead, first = _with_former_parts(dead, own, chunk)
+            else:
+                first = dead
+            letters += (DeadLetter(chunk.messages[r.index], r.reason, parts=r.parts) for r in dead)
+            counts = _by_ticket(own, chunk, [r.index for r in first])
             released += zip(own, counts, strict=True)
         return Taken(DeadLetterBatch(tuple(letters), tuple(released)), rows, tuple(widened), nulled, ignored, late)
 
-    def _add(self, route: int, processed: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
+    def _add(self, route: int, processed: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk) -> None:
         decoded = processed.decoded
-        part = Part(decoded.table, chunk.partitions[decoded.accepted], chunk.offsets[decoded.accepted], tickets)
+        partitions, offsets = chunk.partitions[decoded.accepted], chunk.offsets[decoded.accepted]
+        part = Part(decoded.table, partitions, offsets, tickets, decoded.numbers)
+        row_bytes = processed.row_bytes
+        if row_bytes is None:
+            row_bytes = chunk.raw_bytes // len(chunk.messages)
         for group in processed.groups:
             rows = part.of_rows(group.rows)
             for ticket in rows.tickets:
                 ticket.hold()
-            raw_bytes = chunk.raw_bytes // len(chunk.messages) * rows.table.num_rows
-            self.batches[route].add(rows, raw_bytes, now, shape=group.batch_group, destination=group.destination)
+            raw_bytes = row_bytes * rows.table.num_rows
+            self.batches[route].add(rows, raw_bytes, self._now, shape=group.batch_group, destination=group.destination)
 
     def _without_tombstones(
         self, rejected: Sequence[Rejected], tickets: Sequence[Ticket], chunk: Chunk
@@ -168,6 +216,21 @@ class Intake:
             ticket.hold()
             ticket.release(tombstones=number)
         return [fault for fault in rejected if fault.reason.code != TOMBSTONE]
+
+
+def _with_former_parts(
+    rejected: Sequence[Rejected], tickets: Sequence[Ticket], chunk: Chunk
+) -> tuple[Sequence[Rejected], Sequence[Rejected]]:
+    """Each with all indices that were refused of its message so far, and those whose message is counted by that."""
+    found, first = [], []
+    for each in rejected:
+        partition, offset = int(chunk.partitions[each.index]), int(chunk.offsets[each.index])
+        ticket = next(ticket for ticket in tickets if ticket.has(partition, offset))
+        parts, is_first = ticket.refuse(offset, each.parts)
+        found.append(replace(each, parts=parts))
+        if is_first:
+            first.append(each)
+    return found, first
 
 
 def _by_ticket(tickets: Sequence[Ticket], chunk: Chunk, indices: Sequence[int]) -> list[int]:

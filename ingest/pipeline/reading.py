@@ -8,7 +8,9 @@ Rules
 2. Every message that a poll returns is tracked, also one that slips through while paused: an untracked message would
    be a gap, and checkpoints pass over gaps. A message that is held until there is room is not a gap: it is tracked
    before anything that comes after it, and until then nothing is committed past it.
-3. Messages that retention removed before they were read end the run once what is in hand is delivered, or are reported
+3. A chunk that is taken in pieces, as its messages hold several predictions, is taken to its end before anything more
+   is read, also while the worker drains: its messages are tracked, and so in hand.
+4. Messages that retention removed before they were read end the run once what is in hand is delivered, or are reported
    and passed over.
 """
 
@@ -91,8 +93,13 @@ class Reading:
 
     @property
     def done(self) -> bool:
-        """All ends are reached, and no route is suspended."""
-        return not (self._open or self._suspended.routes)
+        """All ends are reached, nothing is taken in part, and no route is suspended."""
+        return not (self._open or self._suspended.routes or self._chunks.pending)
+
+    @property
+    def pending(self) -> bool:
+        """A chunk is taken in part."""
+        return self._chunks.pending
 
     @property
     def suspended_routes(self) -> tuple[str, ...]:
@@ -105,8 +112,11 @@ class Reading:
         `committing`: a commit waits for its answer; `metadata_full`: it can't carry more of what is settled out of
         order, so that no route may run further ahead. Raises FatalError when going on would lose or repeat something.
         """
-        blocked = draining or self._chunks.blocked
-        reread = not blocked and self._reread(now)
+        pending = self._chunks.pending
+        blocked = (draining and not pending) or self._chunks.blocked
+        reread = not (blocked or pending) and self._reread(now)
+        if self._chunks.pending and not pending:
+            return
         room = 0 if blocked else self._room(now, metadata_full=metadata_full)
         if not room:
             self._wait(now, draining=draining, committing=committing, busy=reread)
@@ -115,11 +125,16 @@ class Reading:
             self._full_since = None
             self._silence.active(now)
             self._consumer.resume()
+        if pending:
+            self._silence.active(now)
+            self._chunks.resume(now)
+            return
         if self._held:
-            polled = concatenate([self._held.popleft() for _ in range(min(room, len(self._held)))])
+            held = min(self._chunks.messages(room), len(self._held))
+            polled = concatenate([self._held.popleft() for _ in range(held)])
         else:
             timeout_s = 0.0 if reread else self._poll_timeout_s(now, committing=committing)
-            polled = self._consumer.poll(min(room, self._chunk_events), timeout_s)
+            polled = self._consumer.poll(self._chunks.messages(min(room, self._chunk_events)), timeout_s)
         self.state = "reading"
         self._take_in(polled, now)
         self._silence.check(self._positions, now)
@@ -163,12 +178,14 @@ class Reading:
             if not room or delivery.failing:
                 continue
             read = True
-            polled = self._suspended.poll(number, min(room, self._chunk_events), now)
+            polled = self._suspended.poll(number, self._chunks.messages(min(room, self._chunk_events)), now)
             if polled.chunk is not None:
                 self._chunks.take_reread(number, polled.chunk, now)
             self._suspended.advance(number, polled.ends)
             if self._suspended.resume_if_caught_up(number):
                 self._emit(events.RouteCaughtUp(route=delivery.name))
+            if self._chunks.pending:
+                break
         return read
 
     def _poll_timeout_s(self, now: float, *, committing: bool) -> float:

@@ -1,4 +1,7 @@
-"""Rows from messages: routed, decoded, enriched and validated. Each becomes a row or is rejected with a reason."""
+"""Rows from messages: routed, decoded, enriched and validated. Each becomes a row or is rejected with a reason.
+
+A message with several predictions becomes several rows, and may be rejected as well, for some of them.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +28,25 @@ from ingest.pipeline.decoding.privacy import Privacy, privacy_of
 from ingest.pipeline.decoding.renames import ColumnRenamer
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.decoding.rules import rules
+from ingest.pipeline.formats.by_message import by_message
 from ingest.pipeline.formats.reshape import Reshaper
 from ingest.pipeline.formats.unwrap import unwrapper
 from ingest.pipeline.routing import RoutedChunk, Router
 from ingest.records import Destination, KafkaMessage, reindexed
 
 _NO_ROWS = pa.RecordBatch.from_arrays([], names=[])
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Messages that were decoded together. `row_bytes` is the size of a row where a message holds several, else None.
+
+    `full`: more pieces may follow, which need memory too.
+    """
+
+    decoded: Decoded
+    row_bytes: int | None = None
+    full: bool = False
 
 
 class RowProcessor:
@@ -76,21 +92,41 @@ class RowProcessor:
         """Every message is accepted, as a row of the table, or rejected by its index and reason.
 
         `values` are the unwrapped values of the messages, by default their own; `parsed` are the same, if they have
-        been parsed already.
+        been parsed already. Messages that hold several predictions are for `pieces`.
         """
         if values is None:
             values = [message.value() for message in messages]
-        if not self._reshaper.plain:
-            raise NotImplementedError
         decoded = self._decoder.decode(values) if parsed is None else self._decoder.build(parsed)
+        now_epoch_s = self._clock()
+        processed = self._complete(decoded, messages, now_epoch_s)
+        return replace(processed, late=self._late(processed, now_epoch_s))
+
+    def pieces(
+        self, messages: Sequence[KafkaMessage], values: Sequence[bytes | None], parsed: Parsed | None = None
+    ) -> Iterator[Piece]:
+        """As `process`, a limited number of rows at a time where messages hold several predictions."""
+        if self._reshaper.plain:
+            yield Piece(self.process(messages, values, parsed))
+            return
+        for parts in self._reshaper.reshape(messages, values):
+            decoded = self._decoder.decode(parts.values)
+            now_epoch_s = self._clock()
+            processed = self._complete(decoded, [messages[owner] for owner in parts.owners.tolist()], now_epoch_s)
+            of_messages = by_message(processed, parts, all_or_none=self._reshaper.all_or_none)
+            found = replace(of_messages, late=self._late(of_messages, now_epoch_s))
+            yield Piece(found, parts.raw_bytes // max(len(parts.values), 1), parts.full)
+
+    def _complete(self, decoded: Decoded, messages: Sequence[KafkaMessage], now_epoch_s: float) -> Decoded:
+        """With all columns, without the rows that Arize would refuse; `messages` are those that were decoded."""
         self._dropped.add(decoded.nulled, decoded.ignored)
         accepted = [messages[index] for index in decoded.accepted.tolist()]
         enriched = enrich(decoded.table, accepted, self._schema, decoded.odd.get(self._schema.timestamp))
         self.unit = enriched.unit or self.unit
-        now_epoch_s = self._clock()
         complete = replace(decoded, table=enriched.table, odd={}).without(enriched.rejected)
-        processed = validated(complete, self._limits, now_epoch_s)
-        return replace(processed, late=late(processed.table, self._schema, self._limits.model_type, now_epoch_s))
+        return validated(complete, self._limits, now_epoch_s)
+
+    def _late(self, processed: Decoded, now_epoch_s: float) -> int:
+        return late(processed.table, self._schema, self._limits.model_type, now_epoch_s)
 
     def batch_groups(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """A number for each row; rows of different numbers must not share a batch (rule 6 of `roles`)."""
@@ -108,10 +144,12 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True)
 class ProcessedRows:
-    """What messages of one route have become. Indices are those of the chunk."""
+    """What messages of one route have become. Indices are those of the chunk. `row_bytes` and `full` as in `Piece`."""
 
     decoded: Decoded
     groups: Sequence[RowGroup]
+    row_bytes: int | None = None
+    full: bool = False
 
 
 class RowProcessors:
@@ -172,7 +210,7 @@ class RowProcessors:
             environments.setdefault(destinations[number].environment, []).append(number)
         for environment, members in environments.items():
             own = indices if len(environments) == 1 else indices[np.isin(numbers, members)]
-            yield self._processed(self._processor(route, environment), found, messages, own)
+            yield from self._processed(self._processor(route, environment), found, messages, own)
 
     def _processed(
         self,
@@ -180,19 +218,23 @@ class RowProcessors:
         found: RoutedChunk,
         messages: Sequence[KafkaMessage],
         indices: npt.NDArray[np.int64],
-    ) -> ProcessedRows:
+    ) -> Iterator[ProcessedRows]:
         chosen = indices.tolist()
         parsed = None if found.parsed is None else found.parsed.choose(chosen)
         values = [found.values[index] for index in chosen]
-        decoded = processor.process([messages[index] for index in chosen], values, parsed)
-        of_chunk = replace(
-            decoded,
-            accepted=indices[decoded.accepted],
-            rejected=reindexed(decoded.rejected, chosen),
-        )
+        for piece in processor.pieces([messages[index] for index in chosen], values, parsed):
+            of_chunk = replace(
+                piece.decoded,
+                accepted=indices[piece.decoded.accepted],
+                rejected=reindexed(piece.decoded.rejected, chosen),
+            )
+            groups = self._groups(processor, found, of_chunk)
+            yield ProcessedRows(of_chunk, groups, piece.row_bytes, piece.full)
+
+    def _groups(self, processor: RowProcessor, found: RoutedChunk, decoded: Decoded) -> Sequence[RowGroup]:
         batch_group_of = processor.batch_groups(decoded.table)
-        destination_of = found.destinations[of_chunk.accepted]
-        groups = [
+        destination_of = found.destinations[decoded.accepted]
+        return [
             RowGroup(
                 (destination_of == number) & (batch_group_of == batch_group),
                 batch_group,
@@ -201,7 +243,6 @@ class RowProcessors:
             for number in np.unique(destination_of).tolist()
             for batch_group in np.unique(batch_group_of[destination_of == number]).tolist()
         ]
-        return ProcessedRows(of_chunk, groups)
 
     def _processor(self, route: int, environment: str) -> RowProcessor:
         processor = self._processors.get((route, environment))

@@ -238,7 +238,8 @@ class _Worker:
 
     def _idle(self) -> bool:
         """Nothing is in hand, and Kafka has confirmed all that may be committed."""
-        return not (self._deliveries.busy or len(self._dead_letters) or self._commits.pending)
+        in_hand = self._reading.pending or self._deliveries.busy or len(self._dead_letters)
+        return not (in_hand or self._commits.pending)
 
     # --- the end -------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 Each message is produced to its own partition with its own key, value, timestamp and headers. The header
 `ingest.replayed` counts its replays: a message that becomes a dead letter again keeps that count, so that a loop ends.
+`ingest.parts` names the predictions that were not delivered, where a message holds several and others were.
 
 Dead letters are marked in chunks, after Kafka has confirmed the chunk: after a kill, one chunk may be produced twice.
 """
@@ -39,7 +40,7 @@ def _record(letter: StoredDeadLetter) -> Record:
         topic=origin.topic,
         value=letter.raw_value,
         key=letter.raw_key,
-        headers=letter.replayed_again().raw_headers,
+        headers=letter.replayed_again().headers(),
         timestamp_ms=origin.timestamp_ms,
         partition=origin.partition,
     )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from ingest.pipeline.dead_letters import topic as names
 from ingest.pipeline.dead_letters.redact import REDACTED
+from ingest.pipeline.formats.part_numbers import PARTS, as_text, from_text
 from ingest.records import KafkaMessage, header_pairs
 
 REPLAYED = "ingest.replayed"  # the header of a message that counts its replays
@@ -33,7 +34,8 @@ class IndexEntry:
 
     `location` is where its store keeps it: (file, byte) or (partition, offset). `written_at` is ISO 8601 in UTC with
     milliseconds, so texts compare as times. `replays` counts how often the message was replayed before. If `redacted`,
-    the value has hashes in it; if `withheld`, there is no value at all.
+    the value has hashes in it; if `withheld`, there is no value at all. `parts` are the indices of the predictions that
+    were not delivered, of a message with several; empty if none of it was.
     """
 
     origin: Origin
@@ -46,6 +48,7 @@ class IndexEntry:
     replayed_to: str | None = None
     redacted: bool = False
     withheld: bool = False
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,10 @@ class StoredDeadLetter:
         return self.raw_key
 
     def headers(self) -> Sequence[tuple[str, bytes | None]]:
-        """The message's own headers."""
-        return self.raw_headers
+        """The message's own headers, and the one that names the predictions to be delivered, if it is not all."""
+        if not self.entry.parts:
+            return self.raw_headers
+        return [*self.raw_headers, (PARTS, as_text(self.entry.parts).encode())]
 
     def timestamp(self) -> tuple[int, int]:
         """As in librdkafka: TIMESTAMP_CREATE_TIME and milliseconds, or TIMESTAMP_NOT_AVAILABLE and -1."""
@@ -141,6 +146,7 @@ def from_line(line: bytes, location: tuple[int, int]) -> StoredDeadLetter | None
             location=location,
             redacted=_is_redacted(headers),
             withheld=_is_redacted(headers) and _raw(record, "value") is None,
+            parts=from_text(str(record.get("parts", ""))),
         )
         return StoredDeadLetter(entry, _raw(record, "key"), headers, _raw(record, "value"))
     except (ValueError, KeyError, TypeError):
@@ -173,6 +179,7 @@ def from_message(message: KafkaMessage) -> StoredDeadLetter | ReplayMark | None:
             location=(cast("int", message.partition()), cast("int", message.offset())),
             redacted=_is_redacted(own),
             withheld=_is_redacted(own) and message.value() is None,
+            parts=from_text(provenance.get(PARTS, "")),
         )
     except (KeyError, ValueError):
         return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from ingest.commands.dead_letters.filters import Histogram
 from ingest.commands.dead_letters.replay_result import TOPIC, ReplayResult
 from ingest.commands.dead_letters.stored import StoredDeadLetter
+from ingest.pipeline.formats.part_numbers import as_text
 from ingest.status import formatting
 
 _ROWS = 40
@@ -56,6 +57,8 @@ def dead_letter_lines(dead_letter: StoredDeadLetter, *, value: bool, unwrapped: 
     yield f"  detail      {entry.detail}"
     if entry.column is not None:
         yield f"  column      {entry.column}"
+    if entry.parts:
+        yield f"  predictions {as_text(entry.parts)} of the message, counted from 0; the others were delivered"
     yield f"  written at  {entry.written_at}"
     yield f"  timestamp   {origin.timestamp_ms} ms"
     if entry.replays:
@@ -86,6 +89,7 @@ def dead_letter_json(dead_letter: StoredDeadLetter, *, value: bool, unwrapped: b
         "reason": entry.reason,
         "detail": entry.detail,
         "column": entry.column,
+        **({"parts": as_text(entry.parts)} if entry.parts else {}),
         "written_at": entry.written_at,
         "replays": entry.replays,
         "replayed_to": entry.replayed_to,

@@ -17,6 +17,7 @@ from ingest.commands.debug import payload
 from ingest.commands.debug.output import OutputStream
 from ingest.commands.debug.trace import (
     BatchTrace,
+    Cell,
     ChunkTrace,
     CommitTrace,
     MessageTrace,
@@ -29,6 +30,7 @@ from ingest.commands.debug.trace import (
 from ingest.records import KafkaMessage, header_pairs
 from ingest.status.formatting import amount, count
 
+_PREDICTIONS = 10  # of a message are shown, at most
 _NOT_JSON_REASONS = {"not_json", "tombstone", "bad_framing", "bad_compression", "inflated_size"}
 _TIMESTAMPS = {1: "set by the producer", 2: "set by the broker"}
 
@@ -142,10 +144,8 @@ class TextOutput:
         else:
             self._print((f"  value{after}", ""))
             for line in payload.value_lines(value, is_json=seen.reason not in _NOT_JSON_REASONS):
-                self._print((f"    {line}", "dim" if seen.cells else ""))
-        if seen.cells:
-            self._print(("  decoded", ""))
-            self._table([[cell.name, cell.type, payload.cell(cell.value)] for cell in seen.cells], "    ")
+                self._print((f"    {line}", "dim" if seen.cells or seen.predictions else ""))
+        self._decoded(seen)
 
     @_format.register
     def _chunk(self, chunk: ChunkTrace) -> None:
@@ -226,6 +226,19 @@ class TextOutput:
         rows = [[timing.step, count(timing.count), _ms(timing.seconds)] for timing in summary.timings if timing.count]
         if rows:
             self._table([["step", "rows", "took"], *rows], "  ", head=True)
+
+    def _decoded(self, seen: MessageTrace) -> None:
+        if seen.cells:
+            self._print(("  decoded", ""))
+            self._cells(seen.cells)
+        for prediction in seen.predictions[:_PREDICTIONS]:
+            self._print((f"  decoded  prediction {prediction.index}", ""))
+            self._cells(prediction.cells)
+        if (more := len(seen.predictions) - _PREDICTIONS) > 0:
+            self._print((f"  and {amount(more, 'more prediction')}; --json has all of them", ""))
+
+    def _cells(self, cells: Sequence[Cell]) -> None:
+        self._table([[cell.name, cell.type, payload.cell(cell.value)] for cell in cells], "    ")
 
     # --- layout --------------------------------------------------------------------------------
 

@@ -52,12 +52,21 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionTrace:
+    """One of several predictions in a message: its index there, and its decoded row."""
+
+    index: int
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageTrace:
     """One message: accepted with decoded `cells`, rejected with `reason` (a code) and `detail`, settled or filtered.
 
-    Settled means that an earlier process has delivered it, dead-lettered it or passed it over. `route` is the one it
-    took, empty if there is only one.
-    `unwrapped` is its value after `steps`, those of [format]; there are none if it was not unwrapped.
+    Settled means that an earlier process has delivered it, dead-lettered it or passed it over. A message with several
+    predictions has the accepted ones in `predictions` instead of cells, also if it is rejected for others. `route` is
+    the one it took, empty if there is only one. `unwrapped` is its value after `steps`, those of [format]; there are
+    none if it was not unwrapped.
     """
 
     message: KafkaMessage
@@ -68,6 +77,7 @@ class MessageTrace:
     cells: Sequence[Cell] = ()
     unwrapped: bytes | None = None
     steps: Sequence[str] = ()
+    predictions: Sequence[PredictionTrace] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

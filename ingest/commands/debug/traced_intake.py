@@ -21,6 +21,7 @@ from ingest.commands.debug.trace import (
     MessageTrace,
     MessageVerdict,
     Note,
+    PredictionTrace,
     TraceOutput,
 )
 from ingest.config.arize_access import api_key, space_id
@@ -43,11 +44,12 @@ MOST_BAD_SHOWN = 20  # above that limit, this many rejected messages are shown, 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _RowLocation:
-    """The decoded row of a message, and the route it took."""
+    """A decoded row of a message, the route it took, and its index in a message with several predictions."""
 
     table: pa.RecordBatch
     row: int
     route: str
+    number: int | None
 
 
 class _Unwrapped(NamedTuple):
@@ -58,14 +60,14 @@ class _Unwrapped(NamedTuple):
 
 
 class _RecordingProcessors(RowProcessors):
-    """Row processors that record the decoded row of each message, and how long decoding took."""
+    """Row processors that record the decoded rows of each message, and how long decoding took."""
 
     def __init__(self, config: TopicConfig) -> None:
         super().__init__(config, time.time)
         self.reset()
 
     def reset(self) -> None:
-        self.rows: dict[int, _RowLocation] = {}
+        self.rows: dict[int, list[_RowLocation]] = {}
         self.nulled: Counter[str] = Counter()
         self.ignored: Counter[str] = Counter()
         self.seconds = 0.0
@@ -90,8 +92,10 @@ class _RecordingProcessors(RowProcessors):
         for judged in super().process(route, found, messages, chosen):
             self.seconds += time.monotonic() - began
             name = self.routes[route].name if route < len(self.routes) else ""
+            numbers = None if judged.decoded.numbers is None else judged.decoded.numbers.tolist()
             for row, index in enumerate(judged.decoded.accepted.tolist()):
-                self.rows[index] = _RowLocation(judged.decoded.table, row, name)
+                location = _RowLocation(judged.decoded.table, row, name, None if numbers is None else numbers[row])
+                self.rows.setdefault(index, []).append(location)
             self.nulled.update(judged.decoded.nulled)
             self.ignored.update(judged.decoded.ignored)
             yield judged
@@ -141,13 +145,15 @@ class TracedIntake:
         self._decoder.reset()
         try:
             taken = self.intake.take(chunk, time.monotonic())
+            while taken is None:
+                taken = self.intake.resume(time.monotonic())
         except Exception:
             self._show_crashing_message(chunk.messages)
             raise
         rows = self._decoder.rows
         bad = {letter.message.offset(): letter for letter in taken.letters.letters}
         codes = Counter(letter.reason.code for letter in bad.values())
-        accepted = len(rows)
+        accepted = sum(chunk.messages[index].offset() not in bad for index in rows)
         self.messages += len(chunk.messages)
         self.accepted += accepted
         self.settled += sum(settled)
@@ -203,6 +209,7 @@ class TracedIntake:
                         detail=letter.reason.detail,
                         unwrapped=unwrapped,
                         steps=steps,
+                        predictions=_predictions(self._decoder.rows.get(index, ())),
                     )
                     self._output.write(seen)
                 elif self._bad_shown == MOST_BAD_SHOWN + 1:
@@ -213,17 +220,15 @@ class TracedIntake:
             elif (decoded := self._decoder.rows.get(index)) is not None:
                 if self._each or not self._good_shown:
                     self._good_shown = True
-                    cells = _cells(decoded.table, decoded.row)
-                    self._output.write(
-                        MessageTrace(
-                            message=message,
-                            verdict="accepted",
-                            route=decoded.route,
-                            cells=cells,
-                            unwrapped=unwrapped,
-                            steps=steps,
-                        )
+                    first = decoded[0]
+                    shown = MessageTrace(
+                        message=message, verdict="accepted", route=first.route, unwrapped=unwrapped, steps=steps
                     )
+                    if first.number is None:
+                        shown = dataclasses.replace(shown, cells=_cells(first.table, first.row))
+                    else:
+                        shown = dataclasses.replace(shown, predictions=_predictions(decoded))
+                    self._output.write(shown)
             elif self._each:
                 verdict: MessageVerdict = "settled" if skipped else "filtered"
                 self._output.write(MessageTrace(message=message, verdict=verdict, unwrapped=unwrapped, steps=steps))
@@ -264,6 +269,11 @@ def trace_batch(config: RouteConfig, batch: Batch, table: pa.Table, to_dataframe
 def decode_error(letter: DeadLetter) -> DecodeError:
     """The error for the reason with which this message was rejected."""
     return DecodeError(letter.reason)
+
+
+def _predictions(rows: Sequence[_RowLocation]) -> list[PredictionTrace]:
+    """The decoded rows of a message with several predictions."""
+    return [PredictionTrace(index=each.number or 0, cells=_cells(each.table, each.row)) for each in rows]
 
 
 def _cells(table: pa.RecordBatch, row: int) -> list[Cell]:

@@ -67,7 +67,8 @@ def contract(config: TopicConfig, sample: Sample, *, examples: bool) -> str:
     usable = _unwrapped(config, sample.messages)
     reshaper = Reshaper(config.single_route())
     for messages, values in usable.chunks():
-        statistics.add(parse(reshaper.reshape(messages, values).values))
+        for parts in reshaper.reshape(messages, values):
+            statistics.add(parse(parts.values))
     roles = detect_roles(statistics, config.schema, config.arize.model_type, time.time())
     if consistency.faults(config.schema.with_columns(roles), config.arize):
         roles = {}  # the detected roles contradict the configuration
@@ -103,10 +104,12 @@ def _decode_under(config: TopicConfig, pinned: InferredContract, usable: _Usable
     judge = RowProcessor(config.single_route().with_schema(pinned.schema), time.time)
     rejected, nulled, ignored = Counter(usable.rejected), Counter[str](), Counter[str]()
     for messages, values in usable.chunks():
-        decoded = judge.process(messages, values)
-        rejected.update(fault.reason.code for fault in decoded.rejected)
-        nulled.update(decoded.nulled)
-        ignored.update(decoded.ignored)
+        bad: dict[int, str] = {}
+        for piece in judge.pieces(messages, values):
+            bad |= {fault.index: fault.reason.code for fault in reversed(piece.decoded.rejected)}
+            nulled.update(piece.decoded.nulled)
+            ignored.update(piece.decoded.ignored)
+        rejected.update(bad.values())
     return SampleResult(len(usable.messages) + usable.rejected.total(), rejected, nulled, ignored)
 
 

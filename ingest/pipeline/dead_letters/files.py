@@ -1,7 +1,7 @@
 """Dead letters in a local directory, as lines of JSON. One line is one message:
 
-    {"reason": code, "detail": text, "column": name, "topic": ..., "partition": ..., "offset": ..., "timestamp_ms": ...,
-     "key": ..., "headers": [[name, value]], "value": ..., "written_at": ISO 8601}
+    {"reason": code, "detail": text, "column": name, "parts": text, "topic": ..., "partition": ..., "offset": ...,
+     "timestamp_ms": ..., "key": ..., "headers": [[name, value]], "value": ..., "written_at": ISO 8601}
 
 A key or a value that is not UTF-8 is in `key_base64` or `value_base64`, a header's value in {"base64": ...}; `value` is
 null for a tombstone.
@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.pipeline.dead_letters.queue import DeadLetter
+from ingest.pipeline.formats.part_numbers import PARTS, as_text, chosen
 from ingest.records import header_pairs
 
 _ROTATE_BYTES = 256 * 2**20
@@ -119,12 +120,13 @@ def _line(letter: DeadLetter) -> bytes:
         "reason": letter.reason.code,
         "detail": letter.reason.detail,
         **({} if letter.column is None else {"column": letter.column}),
+        **({"parts": as_text(parts)} if (parts := letter.parts or chosen(message.headers())) else {}),
         "topic": message.topic(),
         "partition": message.partition(),
         "offset": message.offset(),
         "timestamp_ms": timestamp_ms,
         **_text("key", message.key()),
-        "headers": [[name, _header(value)] for name, value in header_pairs(message.headers())],
+        "headers": [[name, _header(value)] for name, value in header_pairs(message.headers()) if name != PARTS],
         **_text("value", message.value()),
         "written_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }

@@ -2,7 +2,8 @@
 
 Rules
 1. A message counts when it is known to be deliverable or dead. Decoding and Arize's answers have a limit each, as a
-   message that was decoded may still be refused by Arize.
+   message that was decoded may still be refused by Arize. One that holds several predictions is dead if any of them is,
+   and counts once in each batch that has some of them.
 2. Too many are dead when their share of the newest `window_events` messages (whole groups, so a little more) exceeds
    `max_share`. The share counts from the first message on; before there are `window_events`, it needs `LEAST_EVENTS`
    messages and `LEAST_DEAD` dead ones among them, as fewer prove nothing. A `max_share` of 1 is never exceeded.

@@ -28,12 +28,14 @@ _LETTER_BYTES = 1_000  # what a waiting letter takes beyond its message's value
 class DeadLetter:
     """One message that could not be delivered, and why.
 
-    `column` is the one that is at fault, where it is one.
+    `column` is the one that is at fault, where it is one. `parts` are the indices of the predictions that were not
+    delivered, of a message of which others are; empty if nothing of it is.
     """
 
     message: KafkaMessage
     reason: Reason
     column: str | None = None
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Writes dead letters to a Kafka topic: the original message, with its origin and the reason in its headers.
 
 Key, value, timestamp and headers are the original's. Added are `ingest.reason` (the countable code), `ingest.detail` (a
-sentence), `ingest.column` (if one is at fault), `ingest.topic`, `ingest.partition`, `ingest.offset`,
-`ingest.timestamp_ms` and `ingest.written_at`, all of them text. A message that was a dead letter before has such
-headers already; they are replaced.
+sentence), `ingest.column` (if one is at fault), `ingest.parts` (if only some of its predictions are meant),
+`ingest.topic`, `ingest.partition`, `ingest.offset`, `ingest.timestamp_ms` and `ingest.written_at`, all of them text. A
+message that was a dead letter before has such headers already; they are replaced.
 
 A failure may leave some letters in the topic that are then written again: readers go by topic, partition and offset.
 """
@@ -16,6 +16,7 @@ from ingest.config.sections import Kafka
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetter, Sink
 from ingest.pipeline.dead_letters.redact import RedactingSink, Redactor
+from ingest.pipeline.formats.part_numbers import PARTS, as_text, chosen
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record
 from ingest.records import header_pairs
 
@@ -30,7 +31,7 @@ TIMESTAMP_MS = "ingest.timestamp_ms"
 WRITTEN_AT = "ingest.written_at"
 ADDED_BYTES = 8_192  # more than these headers take, with a detail that quotes an answer of Arize
 REPLAYED_TO = "ingest.replayed_to"  # only in the marks of the replay
-PROVENANCE = frozenset({REASON, DETAIL, COLUMN, TOPIC, PARTITION, OFFSET, TIMESTAMP_MS, WRITTEN_AT})
+PROVENANCE = frozenset({REASON, DETAIL, COLUMN, PARTS, TOPIC, PARTITION, OFFSET, TIMESTAMP_MS, WRITTEN_AT})
 
 
 class DeadLetterTopic:
@@ -66,6 +67,7 @@ def record(letter: DeadLetter, topic: str, partition: int | None = None) -> Reco
         REASON: letter.reason.code,
         DETAIL: letter.reason.detail,
         COLUMN: letter.column,
+        PARTS: as_text(letter.parts or chosen(message.headers())) or None,
         TOPIC: message.topic(),
         PARTITION: message.partition(),
         OFFSET: message.offset(),

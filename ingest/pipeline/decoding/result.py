@@ -15,7 +15,9 @@ from ingest.records import Rejected, reindexed
 class Decoded:
     """A decoded chunk: `table` has one row per accepted message, in arrival order.
 
-    `accepted` gives the chunk's index of each row; `accepted` and `rejected` together are the whole chunk.
+    `accepted` gives the chunk's index of each row; `accepted` and `rejected` together are the whole chunk. Where
+    messages hold several predictions, each is a row: then an index is in `accepted` once for each, `numbers` has the
+    prediction's index within its message, and a message of which some can't be sent is in both.
     `widened` lists (column, old type, new type) whose earlier rows can't share a batch with these. `nulled` counts the
     values that became null by column, `ignored` those of columns that are not sent, as the configuration wants it.
     `odd` has, by column and row of `table`, the values that are not of their column's type and are null there; none
@@ -31,6 +33,7 @@ class Decoded:
     ignored: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
     odd: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
+    numbers: npt.NDArray[np.int64] | None = None
 
     def without(self, faults: Sequence[Rejected]) -> "Decoded":
         """With the rows of `faults`, whose indices are rows of `table`, among the rejected ones."""

@@ -5,12 +5,14 @@ Rules
    would take more than four times `max_bytes`), or by age: `linger_s` after its first message, on the monotonic clock,
    also when nothing more arrives.
 2. Chunks are taken whole and in arrival order, and a poll asks for no more than `room` messages, so rows never pass
-   `max_events`.
-3. Chunks whose column types differ (an int column that became float, timestamps of another unit) never share a batch:
+   `max_events`, where a message is a row.
+3. Rows of messages that hold several predictions are split over batches, by `max_events` and `max_bytes`: then the
+   rows of a message may be in several batches.
+4. Chunks whose column types differ (an int column that became float, timestamps of another unit) never share a batch:
    the older rows leave first, unchanged.
-4. Rows of different shapes (a number each row is given) or destinations never share a batch either: each has an open
+5. Rows of different shapes (a number each row is given) or destinations never share a batch either: each has an open
    batch of its own. All of a route's together hold at most `max_events` rows; when they do, the largest leaves.
-5. Once taken, a batch is frozen: every attempt sends the identical rows.
+6. Once taken, a batch is frozen: every attempt sends the identical rows.
 
 Theory: one batch may hold several partitions. The tickets of their spans travel with the rows and are released
 together; each row keeps its partition and offset, so that a refused row can be named and read again.
@@ -18,7 +20,7 @@ together; each row keeps its partition and offset, so that a refused row can be 
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
@@ -44,22 +46,57 @@ class BatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One chunk's share of a batch: its rows, each row's partition and offset, and the tickets they hold."""
+    """One chunk's share of a batch: its rows, each row's partition and offset, and the tickets they hold.
+
+    `numbers` has each row's index within its message where messages hold several; the rows of a message are neighbours.
+    """
 
     table: pa.RecordBatch
     partitions: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int64]
     tickets: Sequence[Ticket]
+    numbers: npt.NDArray[np.int64] | None = None
 
     def of_rows(self, chosen: npt.NDArray[np.bool_]) -> "Part":
         """Only the chosen rows, and the tickets that have any of them."""
         part = self
         if not chosen.all():
             part = Part(
-                self.table.filter(pa.array(chosen)), self.partitions[chosen], self.offsets[chosen], self.tickets
+                self.table.filter(pa.array(chosen)),
+                self.partitions[chosen],
+                self.offsets[chosen],
+                self.tickets,
+                None if self.numbers is None else self.numbers[chosen],
             )
-        held = [ticket for ticket, rows in part.rows_by_ticket() if rows]
-        return Part(part.table, part.partitions, part.offsets, held)
+        return part.with_own_tickets()
+
+    def with_own_tickets(self) -> "Part":
+        """Without the tickets that have none of its rows."""
+        return replace(self, tickets=[ticket for ticket, rows in self.rows_by_ticket() if rows])
+
+    def split(self, rows: int) -> tuple["Part", "Part"]:
+        """The first `rows` and the others. A ticket that has rows in both gets one hold more."""
+        first, rest = self._cut(0, rows), self._cut(rows, self.table.num_rows)
+        for ticket in first.tickets:
+            if ticket in rest.tickets:
+                ticket.hold()
+        return first, rest
+
+    def _cut(self, begin: int, end: int) -> "Part":
+        return Part(
+            self.table.slice(begin, end - begin),
+            self.partitions[begin:end],
+            self.offsets[begin:end],
+            self.tickets,
+            None if self.numbers is None else self.numbers[begin:end],
+        ).with_own_tickets()
+
+    def same_message(self) -> npt.NDArray[np.bool_]:
+        """Which rows are of the message of the row before."""
+        same = np.zeros(len(self.offsets), dtype=np.bool_)
+        if self.numbers is not None:
+            same[1:] = (self.offsets[1:] == self.offsets[:-1]) & (self.partitions[1:] == self.partitions[:-1])
+        return same
 
     def rows_by_ticket(self) -> list[tuple[Ticket, int]]:
         """Each ticket with the number of its rows in this part."""
@@ -87,9 +124,12 @@ class Batch:
         return pa.concat_tables([pa.Table.from_batches([part.table]) for part in self.parts], promote_options="default")
 
     def spans(self) -> tuple[Span, ...]:
-        """What a crash from now on may repeat: per partition the offsets and the number of rows."""
+        """What a crash from now on may repeat: per partition the offsets and the number of messages."""
         partitions = np.concatenate([part.partitions for part in self.parts])
         offsets = np.concatenate([part.offsets for part in self.parts])
+        if any(part.numbers is not None for part in self.parts):
+            first = ~np.concatenate([part.same_message() for part in self.parts])
+            partitions, offsets = partitions[first], offsets[first]
         spans = []
         for partition in np.unique(partitions).tolist():
             own = offsets[partitions == partition]
@@ -141,6 +181,11 @@ class Batcher:
         if self._raw_bytes >= self.limits.max_bytes or wide >= _WIDTH_FACTOR * self.limits.max_bytes:
             return 0
         return max(self.limits.max_events - self._rows, 0)
+
+    def rows_left(self, row_bytes: int) -> int:
+        """Rows of this size that the batch can still take; at least one if it is empty."""
+        left = min(self.limits.max_events - self._rows, (self.limits.max_bytes - self._raw_bytes) // max(row_bytes, 1))
+        return max(left, 0 if self._rows else 1)
 
     def due(self, now: float) -> bool:
         """The batch has rows and is full or old enough to leave."""
@@ -202,6 +247,14 @@ class Batches:
         if batcher.rows and not batcher.fits(part.table.schema):
             # The older rows keep the types they were decoded with: they leave in a batch of their own.
             self.ready.append(batcher.take())
+        if part.numbers is not None:
+            row_bytes = raw_bytes // max(part.table.num_rows, 1)
+            while (rows := batcher.rows_left(row_bytes)) < part.table.num_rows:
+                if rows:
+                    first, part = part.split(rows)
+                    batcher.add(first, row_bytes * rows, now)
+                self.ready.append(batcher.take())
+            raw_bytes = row_bytes * part.table.num_rows
         batcher.add(part, raw_bytes, now)
 
     def close(self, now: float, *, draining: bool) -> None:

@@ -6,6 +6,9 @@ as its decoded row: nothing is lost.
 
 `bisect` has found which rows of a batch these are. A ticket without refused rows is released immediately, the others
 when their dead letters are durable.
+
+A message with several predictions is one dead letter with the indices of all that were refused so far: readers take its
+newest one. So they are collected when the letter is handed over to be written, not before.
 """
 
 import json
@@ -13,6 +16,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,6 +26,8 @@ from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch
 from ingest.pipeline.dead_letters.redact import REDACTED
 from ingest.pipeline.delivery.batch import Batch, Part
 from ingest.pipeline.delivery.bisect import RefusedRows, numbers
+from ingest.pipeline.formats.by_message import reason_of
+from ingest.pipeline.formats.part_numbers import DECODED
 from ingest.pipeline.offsets.segment import Ticket
 from ingest.reasons import REJECTED, Reason
 from ingest.records import Headers, KafkaMessage
@@ -31,12 +37,13 @@ Refetch = Callable[[Mapping[int, Sequence[int]]], list[KafkaMessage]]
 
 @dataclass(frozen=True, slots=True)
 class DecodedRow:
-    """Stands for a message that Kafka no longer has: the row as it was decoded."""
+    """Stands for a message that Kafka no longer has: its row as it was decoded, or its rows if it was exploded."""
 
     _topic: str
     _partition: int
     _offset: int
-    _row: Mapping[str, object]
+    _rows: Sequence[Mapping[str, object]]
+    _exploded: bool = False
 
     def topic(self) -> str:
         """The topic it was read from."""
@@ -51,9 +58,9 @@ class DecodedRow:
         return self._offset
 
     def value(self) -> bytes:
-        """The row's columns as JSON, nulls left out."""
-        row = {name: value for name, value in self._row.items() if value is not None}
-        return json.dumps(row, ensure_ascii=False, default=str).encode()
+        """The row's columns as JSON, nulls left out; a list of them if there are several of a message."""
+        rows = [{name: value for name, value in row.items() if value is not None} for row in self._rows]
+        return json.dumps(rows[0] if len(rows) == 1 else rows, ensure_ascii=False, default=str).encode()
 
     def key(self) -> None:
         """Unknown: only the row is left."""
@@ -61,7 +68,7 @@ class DecodedRow:
 
     def headers(self) -> Headers:
         """Not known any more; the row has been through [schema] already."""
-        return [(REDACTED, b"1")]
+        return [(REDACTED, b"1"), *([(DECODED, b"1")] if self._exploded else [])]
 
     def timestamp(self) -> tuple[int, int]:
         """Not known any more: librdkafka's TIMESTAMP_NOT_AVAILABLE."""
@@ -70,11 +77,11 @@ class DecodedRow:
 
 @dataclass(slots=True)
 class _Refusal:
-    """The refused rows of a batch by part, each row with its reason, and how many of which ticket they are."""
+    """The refused rows of a batch by part, each row with its reason, and how many of which ticket they are, by part."""
 
     parts: Sequence[Part]
     reasons: Sequence[Reason]
-    tickets: Sequence[tuple[Ticket, int]]
+    tickets: Sequence[Sequence[tuple[Ticket, int]]]
     failures: int = 0
     future: Future[list[KafkaMessage]] | None = None
     retry_at: float = 0.0
@@ -98,19 +105,23 @@ class RefusedBatches:
         found = numbers(refused)
         rows = np.array([row for row, _, _ in found], dtype=np.int64)
         reasons = [_reason(error, together) for _, error, together in found]
-        parts, tickets, free = [], [], []
+        parts, tickets, free = [], [], list[Ticket]()
         begin = 0
         for part in batch.parts:
             end = begin + part.table.num_rows
             own = rows[(rows >= begin) & (rows < end)] - begin
             begin = end
-            refused_part = Part(part.table.take(own), part.partitions[own], part.offsets[own], part.tickets)
+            refused_part = Part(
+                part.table.take(own),
+                part.partitions[own],
+                part.offsets[own],
+                part.tickets,
+                None if part.numbers is None else part.numbers[own],
+            )
             parts.append(refused_part)
-            for ticket, dead in refused_part.rows_by_ticket():
-                if dead:
-                    tickets.append((ticket, dead))
-                else:
-                    free.append(ticket)
+            rows_by_ticket = refused_part.rows_by_ticket()
+            tickets.append([(ticket, dead) for ticket, dead in rows_by_ticket if dead])
+            free += [ticket for ticket, dead in rows_by_ticket if not dead]
         self._open.append(_Refusal(parts, reasons, tickets))
         return free
 
@@ -130,27 +141,39 @@ class RefusedBatches:
                     refusal.retry_at = now + self._backoff.wait_s(refusal.failures, random.random())
                     continue
                 self._open.remove(refusal)
-                ready.append(DeadLetterBatch(self._letters(refusal, found), refusal.tickets))
+                ready.append(self._dead_letters(refusal, found))
         return ready
 
     def close(self) -> None:
         """Wait for nothing; what is open stays uncommitted."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _letters(self, refusal: _Refusal, found: Sequence[KafkaMessage]) -> list[DeadLetter]:
+    def _dead_letters(self, refusal: _Refusal, found: Sequence[KafkaMessage]) -> DeadLetterBatch:
         raw = {(message.partition(), message.offset()): message for message in found}
         reasons = iter(refusal.reasons)
-        letters = []
-        for part in refusal.parts:
-            for row, (partition, offset) in enumerate(
-                zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)
-            ):
+        letters: list[DeadLetter] = []
+        tickets: list[tuple[Ticket, int]] = []
+        for part, held in zip(refusal.parts, refusal.tickets, strict=True):
+            counts = dict(held)
+            same = part.same_message()
+            for begin, end in pairwise([*np.flatnonzero(~same).tolist(), len(same)]):
+                partition, offset = int(part.partitions[begin]), int(part.offsets[begin])
                 message = raw.get((partition, offset))
                 if message is None:
-                    values = part.table.slice(row, 1).to_pylist()[0]
-                    message = DecodedRow(self._topic, partition, offset, values)
-                letters.append(DeadLetter(message, next(reasons)))
-        return letters
+                    rows = part.table.slice(begin, end - begin).to_pylist()
+                    message = DecodedRow(self._topic, partition, offset, rows, part.numbers is not None)
+                own = [next(reasons) for _ in range(begin, end)]
+                if part.numbers is None:
+                    letters.append(DeadLetter(message, own[0]))
+                    continue
+                numbers_ = part.numbers[begin:end].tolist()
+                ticket = next(ticket for ticket in part.tickets if ticket.has(partition, offset))
+                all_refused, is_first = ticket.refuse(offset, tuple(numbers_))
+                counts[ticket] -= end - begin - is_first
+                reason = reason_of(dict(zip(numbers_, own, strict=True)))
+                letters.append(DeadLetter(message, reason, parts=all_refused))
+            tickets += counts.items()
+        return DeadLetterBatch(letters, tickets)
 
 
 def _reason(error: RejectedError, together: int) -> Reason:
@@ -165,5 +188,6 @@ def _offsets(parts: Sequence[Part]) -> dict[int, list[int]]:
     wanted: dict[int, list[int]] = {}
     for part in parts:
         for partition in np.unique(part.partitions).tolist():
-            wanted.setdefault(partition, []).extend(part.offsets[part.partitions == partition].tolist())
+            own = (part.partitions == partition) & ~part.same_message()
+            wanted.setdefault(partition, []).extend(part.offsets[own].tolist())
     return wanted

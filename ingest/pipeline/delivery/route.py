@@ -146,7 +146,7 @@ class RouteDelivery:
         return [ticket for part in settled.batch.parts for ticket in part.tickets]
 
     def _too_many(self, settled: SettledBatch) -> FatalError | None:
-        exceeded = self._gate.count(settled.dead(), settled.batch.rows - settled.refused_rows)
+        exceeded = self._gate.count(settled.dead_messages(), settled.batch.rows - settled.refused_rows)
         if exceeded is None:
             return None
         what = f"Arize refuses {exceeded}, the last with {settled.refused[-1].error}"

@@ -65,6 +65,12 @@ class SettledBatch:
         """How many rows Arize will not take."""
         return sum(count(each.rows) for each in self.refused)
 
+    def dead_messages(self) -> npt.NDArray[np.bool_]:
+        """Which of the batch's messages have a row that Arize will not take, in their order."""
+        dead = self.dead()
+        first = ~np.concatenate([part.same_message() for part in self.batch.parts])
+        return dead if first.all() else np.logical_or.reduceat(dead, np.flatnonzero(first))
+
     def dead(self) -> npt.NDArray[np.bool_]:
         """Which of the batch's rows Arize will not take."""
         mask = np.zeros(self.batch.rows, dtype=np.bool_)

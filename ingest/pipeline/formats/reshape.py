@@ -5,16 +5,31 @@ Rules
 2. A message is the unit of account: its parts have its offset, and it is one dead letter, whatever number of its parts
    can't be delivered. The reason names the index of the first of these.
 3. Without [format] explode and [schema.convert] (`plain`) messages are passed on as they are.
+4. Parts are made in pieces of whole messages: a piece ends with the message that fills it. So the memory that parts
+   take follows from the size of a piece and of one message, and not from the number of messages.
+5. A message whose header names some of its predictions (`part_numbers`) is these. If it does not have all of them, as
+   the configuration has changed since, it is all of its predictions.
+6. The shared fields of a message are written once, each part once.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from ingest.config.format import WHOLE
 from ingest.config.resolve import RouteConfig
+from ingest.errors import DecodeError
+from ingest.pipeline.decoding.json_tree import text_of, tree_of
+from ingest.pipeline.decoding.parse import parse_object
+from ingest.pipeline.decoding.raw_text import TOO_DEEP
+from ingest.pipeline.formats.explode import Exploded, Exploder
+from ingest.pipeline.formats.part_numbers import chosen, is_decoded
+from ingest.reasons import Reason
 from ingest.records import KafkaMessage, Rejected
+
+PIECE_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +38,15 @@ class Parts:
 
     `owners` is the index of each one's message, ascending; `numbers` its index within the message. `rejected` has the
     messages of which not every part could be made, by the message's index: their other parts are among `values`.
+    `raw_bytes` is the size of the values. `full`: more may follow.
     """
 
     values: Sequence[bytes | None]
     owners: npt.NDArray[np.int64]
     numbers: npt.NDArray[np.int64]
     rejected: Sequence[Rejected]
+    raw_bytes: int = 0
+    full: bool = False
 
 
 class Reshaper:
@@ -36,8 +54,91 @@ class Reshaper:
 
     def __init__(self, config: RouteConfig) -> None:
         self.plain = not config.format.explode and not config.schema.convert
+        self.all_or_none = config.format.on_bad_part == "refuse_message"
+        self._whole = WHOLE in config.format.explode
+        self._exploder = Exploder(config.format, config.schema)
+        self._as_written = "text" in config.schema.conflicts.values()
+        self._most_bytes = config.format.max_exploded_bytes
+        self._piece_rows = config.batch.chunk_events
 
-    def reshape(self, messages: Sequence[KafkaMessage], values: Sequence[bytes | None]) -> Parts:
-        """`values` are the unwrapped values of `messages`."""
-        owners = np.arange(len(messages), dtype=np.int64)
-        return Parts(values, owners, np.zeros_like(owners), ())
+    def reshape(self, messages: Sequence[KafkaMessage], values: Sequence[bytes | None]) -> Iterator[Parts]:
+        """`values` are the unwrapped values of `messages`. There is one piece at least, and all but the last are full.
+
+        Indices are those of `messages`.
+        """
+        piece = _Piece()
+        for owner, (message, value) in enumerate(zip(messages, values, strict=True)):
+            if len(piece.values) >= self._piece_rows or piece.raw_bytes >= PIECE_BYTES:
+                yield piece.parts(full=True)
+                piece = _Piece()
+            try:
+                self._add(piece, owner, message, value)
+            except DecodeError as fault:
+                piece.rejected.append(Rejected(owner, fault.reason))
+            except RecursionError:
+                piece.rejected.append(Rejected(owner, TOO_DEEP))
+        yield piece.parts(full=False)
+
+    def _add(self, piece: "_Piece", owner: int, message: KafkaMessage, value: bytes | None) -> None:
+        tree = parse_object(value) if value is None else tree_of(value, as_written=self._as_written)
+        headers = message.headers()
+        if is_decoded(headers):
+            rows = tree if isinstance(tree, list) else [tree]
+            numbers = chosen(headers) or range(len(rows))
+            texts, bad = dict(zip(numbers, map(text_of, rows), strict=False)), dict[int, Reason]()
+        else:
+            if not (isinstance(tree, dict) or self._whole):
+                parse_object(value)  # raises: it is not an object
+            texts, bad = self._written(self._exploder.explode(tree, message), chosen(headers))
+        piece.rejected += (Rejected(owner, reason, (number,)) for number, reason in bad.items())
+        piece.values += texts.values()
+        piece.owners += [owner] * len(texts)
+        piece.numbers += texts
+        piece.raw_bytes += sum(map(len, texts.values()))
+
+    def _written(self, exploded: Exploded, wanted: Sequence[int]) -> tuple[dict[int, bytes], dict[int, Reason]]:
+        """The JSON of the parts by number, all or those that are `wanted`, and why there is none."""
+        parts = exploded.parts
+        numbers = wanted if wanted and wanted[-1] < len(parts) else range(len(parts))
+        head = text_of(exploded.shared)[:-1]
+        texts: dict[int, bytes] = {}
+        bad: dict[int, Reason] = {}
+        size = 0
+        for number in numbers:
+            part = parts[number]
+            if isinstance(part, Reason):
+                bad[number] = part
+                continue
+            try:
+                own = text_of(part)
+            except DecodeError as fault:
+                bad[number] = fault.reason
+                continue
+            size += len(head) + len(own)
+            if size > self._most_bytes:
+                detail = (
+                    f"its {len(parts):,} predictions, each with the fields of the message, take more than [format] "
+                    f"max_exploded_bytes = {self._most_bytes:,}"
+                )
+                raise DecodeError(Reason("exploded_size", detail))
+            texts[number] = head + own[1:] if len(head) == 1 or len(own) == 2 else b"%b,%b" % (head, own[1:])
+        return texts, bad
+
+
+@dataclass(slots=True)
+class _Piece:
+    values: list[bytes | None] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    raw_bytes: int = 0
+
+    def parts(self, *, full: bool) -> Parts:
+        return Parts(
+            self.values,
+            np.array(self.owners, dtype=np.int64),
+            np.array(self.numbers, dtype=np.int64),
+            self.rejected,
+            self.raw_bytes,
+            full,
+        )

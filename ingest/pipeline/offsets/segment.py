@@ -20,6 +20,7 @@ from ingest.records import NOTHING, Counts, Span
 class Ticket:
     """The messages of one route in a segment, in hand. `holds` is the number of releases until they are settled.
 
+    `refused` has the dead letters among messages with several predictions, by offset: the indices of the predictions.
     `on_settled` is called after the last release, so that the tracker moves its checkpoint.
     """
 
@@ -31,6 +32,23 @@ class Ticket:
     dead: int = 0
     tombstones: int = 0
     filtered: int = 0
+    refused: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def has(self, partition: int, offset: int) -> bool:
+        """The message is one of its span."""
+        return partition == self.span.partition and self.span.first <= offset < self.span.next_offset
+
+    def refuse(self, offset: int, parts: tuple[int, ...]) -> tuple[tuple[int, ...], bool]:
+        """Predictions of the message at `offset` are dead letters, by index; all of it if `parts` is empty.
+
+        Returns those that are dead letters by now, and whether they are the first ones, so that the message is counted
+        once. For messages that hold several predictions: the others are refused at most once.
+        """
+        before = self.refused.get(offset)
+        if before is not None:
+            parts = tuple(sorted({*before, *parts})) if before and parts else ()
+        self.refused[offset] = parts
+        return parts, before is None
 
     def hold(self) -> None:
         """Require one more `release` before the messages are settled. Raises ValueError if they already are."""

@@ -17,7 +17,7 @@ from ingest.pipeline.decoding.columns import LearnedSchema
 from ingest.pipeline.decoding.orjson_lane import Decoder
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.delivery.batch import Batch, BatchLimits
-from ingest.pipeline.intake import Intake
+from ingest.pipeline.intake import Intake, Taken
 from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.routing import RoutedChunk
@@ -75,6 +75,12 @@ def intake(trackers: dict[int, PartitionTracker], *, max_events: int = 10**6) ->
     return Intake(trackers, Decoding(), BatchLimits(max_events, 10**9, 10.0))
 
 
+def whole(taken: Taken | None) -> Taken:
+    """A chunk that was taken at once."""
+    assert taken is not None
+    return taken
+
+
 def settle_letters(letters: DeadLetterBatch) -> None:
     for ticket, dead in letters.tickets:
         ticket.release(dead=dead)
@@ -115,7 +121,7 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
             messages.append(message_at(partition, offset, value) if kind != "good" else good(partition, offset))
             if not (partition == 0 and offset in carried):
                 expected.append((partition, offset))
-        taken = one.take(chunk(messages), 0.0)
+        taken = whole(one.take(chunk(messages), 0.0))
         dead += [(letter.message.partition(), letter.message.offset()) for letter in taken.letters.letters]
         waiting.append(taken.letters)
     one.batches[0].close(0.0, draining=True)
@@ -145,7 +151,7 @@ def test_every_message_ends_in_a_batch_or_in_the_dead_letters(
 def test_rows_name_their_own_partition_and_offset() -> None:
     trackers = {p: PartitionTracker(p, 0) for p in (0, 1)}
     one = intake(trackers)
-    one.take(chunk([good(1, 7), message_at(0, 3, b"["), good(0, 5), message_at(1, 9, None), good(1, 11)]), 0.0)
+    whole(one.take(chunk([good(1, 7), message_at(0, 3, b"["), good(0, 5), message_at(1, 9, None), good(1, 11)]), 0.0))
     one.batches[0].close(0.0, draining=True)
     (part,) = one.batches[0].ready[0].parts
     places = [f"{p}/{o}" for p, o in zip(part.partitions.tolist(), part.offsets.tolist(), strict=True)]
@@ -155,7 +161,7 @@ def test_rows_name_their_own_partition_and_offset() -> None:
 def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() -> None:
     trackers = {0: PartitionTracker(0, 0)}
     one = intake(trackers)
-    letters = one.take(chunk([good(0, 0), message_at(0, 1, b"{"), good(0, 2)]), 0.0).letters
+    letters = whole(one.take(chunk([good(0, 0), message_at(0, 1, b"{"), good(0, 2)]), 0.0)).letters
     one.batches[0].close(0.0, draining=True)
     assert trackers[0].checkpoint() == Checkpoint(0)
     settle_batch(one.batches[0].ready[0])
@@ -167,7 +173,7 @@ def test_nothing_passes_before_both_the_batch_and_the_dead_letters_are_done() ->
 def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> None:
     trackers = {0: PartitionTracker(0, 0, Checkpoint(0, Counts(), (SettledRange(1, 3, Counts(1, 1)),)))}
     one = intake(trackers)
-    taken = one.take(chunk([good(0, 0), good(0, 1), message_at(0, 2, b"{"), good(0, 3)]), 0.0)
+    taken = whole(one.take(chunk([good(0, 0), good(0, 1), message_at(0, 2, b"{"), good(0, 3)]), 0.0))
     one.batches[0].close(0.0, draining=True)
     assert taken.letters.letters == ()
     assert one.batches[0].ready[0].table()["at"].to_pylist() == ["0/0", "0/3"]
@@ -179,7 +185,7 @@ def test_what_a_former_process_settled_is_neither_sent_nor_written_again() -> No
 def test_a_chunk_that_a_former_process_settled_whole_leaves_nothing_open() -> None:
     trackers = {0: PartitionTracker(0, 0, Checkpoint(0, Counts(), (SettledRange(0, 2, Counts(2)),)))}
     one = intake(trackers)
-    assert one.take(chunk([good(0, 0), good(0, 1)]), 0.0).letters == DeadLetterBatch((), ())
+    assert whole(one.take(chunk([good(0, 0), good(0, 1)]), 0.0)).letters == DeadLetterBatch((), ())
     assert one.rows == 0
     assert trackers[0].checkpoint() == Checkpoint(2, Counts(2))
 
@@ -187,8 +193,8 @@ def test_a_chunk_that_a_former_process_settled_whole_leaves_nothing_open() -> No
 def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:
     trackers = {0: PartitionTracker(0, 0)}
     one = intake(trackers)
-    one.take(chunk([message_at(0, 0, b'{"n":1}')]), 0.0)
-    taken = one.take(chunk([message_at(0, 1, b'{"n":2.5}')]), 1.0)
+    whole(one.take(chunk([message_at(0, 0, b'{"n":1}')]), 0.0))
+    taken = whole(one.take(chunk([message_at(0, 1, b'{"n":2.5}')]), 1.0))
     assert [(column, old) for column, old, _ in taken.widened] == [("n", "integer")]
     assert one.room() == 0, "no poll while a closed batch waits"
     one.batches[0].close(1.0, draining=True)
@@ -198,11 +204,11 @@ def test_rows_of_another_type_leave_in_a_batch_of_their_own() -> None:
 def test_the_room_shrinks_with_the_rows() -> None:
     one = intake({0: PartitionTracker(0, 0)}, max_events=5)
     assert one.room() == 5
-    one.take(chunk([good(0, 0), message_at(0, 1, b"{"), good(0, 2)]), 0.0)
+    whole(one.take(chunk([good(0, 0), message_at(0, 1, b"{"), good(0, 2)]), 0.0))
     assert (one.room(), one.rows) == (3, 2)
     one.batches[0].close(9.0, draining=False)
     assert not one.batches[0].ready
-    one.take(chunk([good(0, n) for n in range(3, 6)]), 9.0)
+    whole(one.take(chunk([good(0, n) for n in range(3, 6)]), 9.0))
     assert one.room() == 0
     one.batches[0].close(9.0, draining=False)
     assert [batch.rows for batch in one.batches[0].ready] == [5]
@@ -238,7 +244,7 @@ def test_shapes_never_share_a_batch_and_together_keep_the_limit(sizes: list[int]
         assert count > 0
         rows = [message_at(0, offset + n, json.dumps({"at": "x" * (offset + n)}).encode()) for n in range(count)]
         offset += count
-        settle_letters(taking.take(chunk(rows), 0.0).letters)
+        settle_letters(whole(taking.take(chunk(rows), 0.0)).letters)
         assert taking.rows <= max_events
         while not taking.room():
             taking.batches[0].close(0.0, draining=False)
