@@ -1,5 +1,6 @@
 """Replay of redacted dead letters: values are hashed once, and a withheld value never becomes a tombstone."""
 
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -90,3 +91,30 @@ def test_a_message_that_is_gone_from_the_topic_is_reported_and_never_sent(failed
     assert (done["replayed"], done["failed"], done["originals_missing"]) == (COUNT, {}, 1)
     assert stored(failed) == kept_rows()
     assert dead_letters(failed, "list")["dead_letters"] == 1
+
+
+def test_messages_of_an_envelope_are_redacted_unwrapped_and_replayed_as_they_are(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    key_file = main.directory / "key"
+    key_file.write_text(KEY)
+    schema = {"hash": ["mail"], "hash_key_file": str(key_file), "exclude": ["secret"], "tags": []}
+    form = {"compression": "gzip", "envelope": "debezium"}
+    changes = [{"op": "u", "before": row, "after": row} for row in ROWS]
+    main.put([gzip.compress(json.dumps(change).encode()) for change in changes])
+    main.put([gzip.compress(json.dumps({"op": "d", "before": ROWS[0]}).encode())])
+    failing = {**schema, "prediction_id": "none"}
+    assert main.start(schema=failing, format=form, dead_letters=NO_LIMIT).wait() == ExitCode.DONE
+    main.write_settings({"schema": schema, "format": form, "dead_letters": NO_LIMIT})
+
+    shown = dead_letters(main, "show", "--value", "--limit", "100")
+    assert [letter["value"] for letter in shown].count(None) == 1  # the deletion, whose before is the row
+    for letter in shown:
+        assert "secret" not in json.loads(letter["value"] or "{}")
+        assert "@example.org" not in (letter["value"] or "")
+        assert not letter.keys() & {"unwrapped", "value_base64"}
+
+    done = dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)
+    assert (done["replayed"], done["failed"]) == (COUNT, {"tombstone": 1})
+    assert stored(main) == kept_rows()
+    done = dead_letters(main, "replay", "--to", "topic")
+    assert (done["replayed"], done["originals_missing"]) == (1, 0)
