@@ -58,6 +58,11 @@ REASONS: Mapping[str, str] = {
         "A value has another type than its column. Correct the producer, pin the type in [schema.types], or choose "
         '"null" or "text" in [schema.conflicts].'
     ),
+    "not_a_number": (
+        "A text that [schema.convert] should make a number of is none as JSON writes numbers: it is empty, or has a "
+        "leading + or zero, thousands separators or letters. Correct the producer, or set the column to null in "
+        "[schema.conflicts]."
+    ),
     "wrong_type": (
         "A value has a type that Arize does not take in a column of this meaning. Correct the producer, or the "
         "setting in [schema] that gives the column its meaning."

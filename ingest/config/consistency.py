@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from ingest.config.patterns import matcher
 from ingest.config.schema import MAX_EMBEDDINGS, SCALARS, ColumnRole, Schema, column_roles, misplaced
+from ingest.config import conversions
 from ingest.config.sections import Arize
 from ingest.config.templates import has_placeholders
 
@@ -30,6 +31,7 @@ def faults(schema: Schema, arize: Arize) -> list[str]:
     found += [*_added_columns(schema, model_type), *_column_types(schema, model_type), *_conflicts(schema)]
     if environment == "validation" and not batch_id.strip():
         found.append("[arize] batch_id is missing: environment validation needs the name of its batch")
+    found += [*conversions.faults(schema, model_type), *_ids(schema, arize)]
     if environment != "validation" and batch_id:
         found.append(f"[arize] batch_id belongs to environment validation, not to {environment}")
     required = {

@@ -12,7 +12,7 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -46,6 +46,7 @@ KAFKA_SOURCES = ("partition", "offset", "timestamp", "key")
 
 Conversion = Literal["number", "columns", "json", "class_scores"]
 
+CONVERSIONS: tuple[Conversion, ...] = get_args(Conversion)
 Column = Annotated[str, Field(min_length=1)]
 
 
@@ -284,6 +285,30 @@ class Schema(Section):
     @classmethod
     def _one_pattern_for_all(cls, shap: object) -> object:
         return {"*": shap} if isinstance(shap, str) else shap
+
+    @field_validator("prediction_id_from")
+    @classmethod
+    def _known_id(cls, source: str) -> str:
+        if source and source not in ID_SOURCES and not _is_header(source):
+            raise ValueError(f'"{source}" is none of {", ".join(ID_SOURCES)} and headers.NAME')
+        return source
+
+    @field_validator("timestamp_from_kafka", mode="before")
+    @classmethod
+    def _known_time(cls, source: object) -> object:
+        if isinstance(source, str) and _is_header(source):
+            return source
+        try:
+            return _BOOLEAN.validate_python(source)
+        except ValidationError:
+            raise ValueError('true, false or "headers.NAME" is expected') from None
+
+    @field_validator("convert", mode="before")
+    @classmethod
+    def _known_conversions(cls, convert: object) -> object:
+        if found := column_types.faults("convert", convert, CONVERSIONS):
+            raise ValueError("; ".join(found))
+        return convert
 
     @field_validator("shap")
     @classmethod

@@ -1,5 +1,9 @@
 """Rows from messages: routed, decoded, enriched and validated. Each becomes a row or is rejected with a reason."""
 
+Each message becomes a row, is rejected with a reason, or is filtered: left out of the sample.
+"""
+
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -77,8 +81,9 @@ class RowProcessor:
         if values is None:
             values = [message.value() for message in messages]
         if not self._reshaper.plain:
-            raise NotImplementedError
-        decoded = self._decoder.decode(values) if parsed is None else self._decoder.build(parsed)
+            decoded = self._reshaped(messages, values)
+        else:
+            decoded = self._decoder.decode(values) if parsed is None else self._decoder.build(parsed)
         self._dropped.add(decoded.nulled, decoded.ignored)
         accepted = [messages[index] for index in decoded.accepted.tolist()]
         enriched = enrich(decoded.table, accepted, self._schema)
@@ -92,6 +97,22 @@ class RowProcessor:
         """A number for each row; rows of different numbers must not share a batch (rule 6 of `roles`)."""
         return batch_groups(table, self._schema, self._limits.model_type)
 
+
+    def _reshaped(self, messages: Sequence[KafkaMessage], values: Sequence[bytes | None]) -> Decoded:
+        """As the decoder's, by the index of the message."""
+        parts = self._reshaper.reshape(messages, values)
+        decoded = self._decoder.decode(parts.values)
+        nulled = Counter(decoded.nulled)
+        if parts.nulled:
+            for index in decoded.accepted.tolist():
+                nulled.update(parts.nulled.get(index, ()))
+        rejected = [*parts.rejected, *reindexed(decoded.rejected, parts.owners)]
+        return replace(
+            decoded,
+            accepted=parts.owners[decoded.accepted],
+            rejected=sorted(rejected, key=lambda fault: fault.index),
+            nulled=nulled,
+        )
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
