@@ -76,6 +76,10 @@ REASONS: Mapping[str, str] = {
         "The message has no value in a column that Arize needs, such as the prediction id or the timestamp. Correct "
         "the producer, or the name of the column in [schema]."
     ),
+    "no_kafka_id": (
+        "The message brings no prediction id, and Kafka has none for it: the key or the header that [schema] "
+        "prediction_id_from names is missing, empty or not UTF-8. Correct the producer, or take the id from elsewhere."
+    ),
     "bad_timestamp": (
         "The timestamp can't be read in the unit of its column. Set [schema] timestamp_unit to what producers write."
     ),

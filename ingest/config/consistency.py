@@ -10,6 +10,8 @@ Rules (arize 8.61, `validate_params` in ml/batch_validation/validator.py)
    key.
 6. A column that [schema] types or conflicts names must be able to have that type, or to be null. Wildcards reach only
    the columns that can (`ingest.config.column_types`), so they are never a fault.
+7. An id from Kafka needs a column, and one that is not hashed: the key or header would be sent as it is.
+8. A sample is drawn by the prediction id, so there must be one.
 """
 
 from collections.abc import Iterator
@@ -29,9 +31,9 @@ def faults(schema: Schema, arize: Arize) -> list[str]:
         environment, batch_id = "production", ""
     found = [*_reserved_names(schema), *_clashing_roles(schema, model_type), *_of_other_models(schema, model_type)]
     found += [*_added_columns(schema, model_type), *_column_types(schema, model_type), *_conflicts(schema)]
+    found += [*conversions.faults(schema, model_type), *_ids(schema, arize)]
     if environment == "validation" and not batch_id.strip():
         found.append("[arize] batch_id is missing: environment validation needs the name of its batch")
-    found += [*conversions.faults(schema, model_type), *_ids(schema, arize)]
     if environment != "validation" and batch_id:
         found.append(f"[arize] batch_id belongs to environment validation, not to {environment}")
     required = {
@@ -114,6 +116,21 @@ def _conflicts(schema: Schema) -> Iterator[str]:
             yield f'[schema] conflicts: "{name}" = "text" makes strings of it, but types pins it to {kind}'
         elif word == "null" and name in {schema.prediction_id, schema.timestamp}:
             yield f'[schema] conflicts: "{name}" = "null", but Arize takes no row without it: leave it "dead_letter"'
+
+
+def _ids(schema: Schema, arize: Arize) -> Iterator[str]:
+    """Rules 7 and 8."""
+    if schema.prediction_id_from and not schema.prediction_id:
+        yield "[schema] prediction_id_from needs prediction_id, the name of the column"
+    hashed = matcher(schema.hash)
+    paths = [schema.prediction_id, *(path for path, name in schema.rename.items() if name == schema.prediction_id)]
+    if schema.prediction_id_from not in {"", "offset"} and any(map(hashed.fullmatch, paths)):
+        yield (
+            f'[schema] prediction_id_from = "{schema.prediction_id_from}" would be sent as it is, but hash covers '
+            "prediction_id: remove one of the two"
+        )
+    if arize.sample < 1 and not schema.prediction_id:
+        yield "[arize] sample needs [schema] prediction_id: the id decides which predictions are sent"
 
 
 def _of_other_models(schema: Schema, model_type: str) -> Iterator[str]:
