@@ -16,9 +16,9 @@ Rules (arize 8.61, `validate_params` in ml/batch_validation/validator.py)
 
 from collections.abc import Iterator
 
+from ingest.config import conversions
 from ingest.config.patterns import matcher
 from ingest.config.schema import MAX_EMBEDDINGS, SCALARS, ColumnRole, Schema, column_roles, misplaced
-from ingest.config import conversions
 from ingest.config.sections import Arize
 from ingest.config.templates import has_placeholders
 

@@ -47,7 +47,8 @@ class Processing(Protocol):
 class Taken:
     """What a chunk became beside rows: dead letters with the tickets that they hold, and what happened to columns.
 
-    `widened`, `nulled`, `ignored` and `late` are as in `Decoded`.
+    `widened`, `nulled`, `ignored` and `late` are as in `Decoded`. `filtered` are the messages that a route or its
+    sample leaves out, by their index in the chunk.
     """
 
     letters: DeadLetterBatch
@@ -55,6 +56,7 @@ class Taken:
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
+    filtered: tuple[npt.NDArray[np.int64], ...] = ()
 
 
 class Intake:
@@ -126,16 +128,20 @@ class Intake:
         released: list[tuple[Ticket, int]] = []
         widened: list[tuple[str, str, str]] = []
         nulled, ignored, late = Counter[str](), Counter[str](), 0
+        filtered: list[npt.NDArray[np.int64]] = []
         routes = found.routes[fresh]
         for route in np.unique(routes).tolist():
             own = [ticket for ticket in tickets if ticket.route == route]
             if route < len(self._processors.routes) and not self._processors.routes[route].deliver:
                 for ticket in own:
                     ticket.release(filtered=ticket.span.count)
+                filtered.append(fresh[routes == route])
                 continue
             rejected: list[Rejected] = []
             for processed in self._processors.process(route, found, chunk.messages, fresh[routes == route]):
                 self._add(route, processed, own, chunk, now)
+                _release_filtered(processed.decoded.filtered.tolist(), own, chunk)
+                filtered.append(processed.decoded.filtered)
                 rejected += processed.decoded.rejected
                 widened += processed.decoded.widened
                 nulled.update(processed.decoded.nulled)
@@ -145,7 +151,8 @@ class Intake:
             letters += (DeadLetter(chunk.messages[r.index], r.reason) for r in dead)
             counts = _by_ticket(own, chunk, [r.index for r in dead])
             released += zip(own, counts, strict=True)
-        return Taken(DeadLetterBatch(tuple(letters), tuple(released)), tuple(widened), nulled, ignored, late)
+        dead_letters = DeadLetterBatch(tuple(letters), tuple(released))
+        return Taken(dead_letters, tuple(widened), nulled, ignored, late, tuple(filtered))
 
     def _add(self, route: int, processed: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk, now: float) -> None:
         decoded = processed.decoded
@@ -166,6 +173,13 @@ class Intake:
             ticket.hold()
             ticket.release(tombstones=number)
         return [fault for fault in rejected if fault.reason.code != TOMBSTONE]
+
+
+def _release_filtered(indices: Sequence[int], tickets: Sequence[Ticket], chunk: Chunk) -> None:
+    """Settle the messages of a chunk that a sample leaves out."""
+    for ticket, number in zip(tickets, _by_ticket(tickets, chunk, indices), strict=True) if indices else ():
+        ticket.hold()
+        ticket.release(filtered=number)
 
 
 def _by_ticket(tickets: Sequence[Ticket], chunk: Chunk, indices: Sequence[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Rows from messages: routed, decoded, enriched and validated. Each becomes a row or is rejected with a reason."""
+"""Rows from messages: routed, decoded, enriched, sampled and validated.
 
 Each message becomes a row, is rejected with a reason, or is filtered: left out of the sample.
 """
@@ -14,6 +14,7 @@ import pyarrow as pa
 from ingest.config.arize_access import max_past_years
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Unit
+from ingest.pipeline import sampling
 from ingest.pipeline.arize.column_view import ValidationLimits
 from ingest.pipeline.arize.join_window import late
 from ingest.pipeline.arize.roles import batch_groups
@@ -65,6 +66,7 @@ class RowProcessor:
             unknown=schema.unknown,
         )
         self._reshaper = Reshaper(config)
+        self._sample = config.arize.sample
         self._decoder = Lanes(learned, installed_lane(config.batch.lane))
 
     def process(
@@ -73,7 +75,7 @@ class RowProcessor:
         values: Sequence[bytes | None] | None = None,
         parsed: Parsed | None = None,
     ) -> Decoded:
-        """Every message is accepted, as a row of the table, or rejected by its index and reason.
+        """Every message is accepted, as a row of the table, rejected by its index and reason, or filtered.
 
         `values` are the unwrapped values of the messages, by default their own; `parsed` are the same, if they have
         been parsed already.
@@ -90,13 +92,11 @@ class RowProcessor:
         self.unit = enriched.unit or self.unit
         now_epoch_s = self._clock()
         complete = replace(decoded, table=enriched.table).without(enriched.rejected)
+        if self._sample < 1 and complete.table.num_rows:
+            ids = complete.table.column(self._schema.prediction_id)
+            complete = complete.sampled(sampling.chosen(ids, self._sample))
         processed = validated(complete, self._limits, now_epoch_s)
         return replace(processed, late=late(processed.table, self._schema, self._limits.model_type, now_epoch_s))
-
-    def batch_groups(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
-        """A number for each row; rows of different numbers must not share a batch (rule 6 of `roles`)."""
-        return batch_groups(table, self._schema, self._limits.model_type)
-
 
     def _reshaped(self, messages: Sequence[KafkaMessage], values: Sequence[bytes | None]) -> Decoded:
         """As the decoder's, by the index of the message."""
@@ -113,6 +113,11 @@ class RowProcessor:
             rejected=sorted(rejected, key=lambda fault: fault.index),
             nulled=nulled,
         )
+
+    def batch_groups(self, table: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """A number for each row; rows of different numbers must not share a batch (rule 6 of `roles`)."""
+        return batch_groups(table, self._schema, self._limits.model_type)
+
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
@@ -183,6 +188,7 @@ class RowProcessors:
             decoded,
             accepted=indices[decoded.accepted],
             rejected=reindexed(decoded.rejected, chosen),
+            filtered=indices[decoded.filtered],
         )
         batch_group_of = processor.batch_groups(decoded.table)
         destination_of = found.destinations[of_chunk.accepted]

@@ -3,8 +3,9 @@
 Rules
 1. A dead letter is marked only after its row was acknowledged: after a kill, only rows in flight are sent twice.
 2. A dead letter that fails again is written again, durably, with its new reason and with one more replay counted.
-3. A dead letter that was already replayed `max_replays` times is skipped, so that replays end.
-4. The steps are those of a worker: intake, and uploads with their retries and bisection. Instead of partitions and
+3. One that a route or its sample leaves out now is marked too: nothing is to be sent of it.
+4. A dead letter that was already replayed `max_replays` times is skipped, so that replays end.
+5. The steps are those of a worker: intake, and uploads with their retries and bisection. Instead of partitions and
    offsets, rows carry the numbers of the dead letters; instead of commits, there are marks.
 """
 
@@ -70,7 +71,7 @@ class PipelineReplay:
     def dry_run(self, result: ReplayResult) -> None:
         """Decode everything, send nothing, and add what would happen to `result`."""
         while self._next < len(self._entries):
-            failed = self._take_chunk()
+            failed = self._take_chunk(result)
             result.failed.update(letter.reason.code for letter in failed)
             result.replayed += self._intake.rows
             self._discard_rows()
@@ -110,7 +111,7 @@ class PipelineReplay:
                 each.limit_reached()
         left = self._next < len(self._entries)
         if left and self._intake.room():
-            self._write_failed(self._take_chunk(), result)
+            self._write_failed(self._take_chunk(result), result)
         elif not self._close_batches(now) and any(map(len, uploads.values())):
             self._answer.wait(_WAIT_S)
             self._answer.clear()
@@ -129,8 +130,8 @@ class PipelineReplay:
                 batches.close(time.monotonic(), draining=True)
                 batches.ready.clear()
 
-    def _take_chunk(self) -> Sequence[DeadLetter]:
-        """Read and decode the next dead letters; returns those that fail."""
+    def _take_chunk(self, result: ReplayResult) -> Sequence[DeadLetter]:
+        """Read and decode the next dead letters; returns those that fail, and marks those that are filtered."""
         room = min(self._config.batch.chunk_events, self._intake.room())
         first, self._next = self._next, min(self._next + room, len(self._entries))
         letters = self._store.read(self._entries[first : self._next])
@@ -144,6 +145,12 @@ class PipelineReplay:
         taken = self._intake.take(chunk, now)
         for event in self._processors.dropped.drain(now, last=self._next == len(self._entries)):
             self._emit(event)
+        filtered = [self._entries[first + index] for found in taken.filtered for index in found.tolist()]
+        if filtered:
+            if not result.dry_run:
+                self._store.mark(filtered, PIPELINE)
+                self._advance(len(filtered))
+            result.filtered += len(filtered)
         return taken.letters.letters
 
     def _settle(self, settled: SettledBatch, result: ReplayResult) -> None:

@@ -17,6 +17,7 @@ Advance = Callable[[int], None]  # called with the number of dead letters that h
 class ReplayResult:
     """Numbers of the selected dead letters by result. `failed` counts by the new reason.
 
+    `filtered` counts those that the configuration leaves out now: routes that are not delivered, and samples.
     `max_replays_reached` counts those that were replayed too often before, `originals_missing` the redacted ones whose
     messages Kafka does not hold any more.
     """
@@ -29,11 +30,12 @@ class ReplayResult:
     to: str = PIPELINE
     dry_run: bool = False
     interrupted: bool = False
+    filtered: int = 0
 
     @property
     def remaining(self) -> int:
         """Dead letters that were not tried, because the replay was interrupted."""
-        return self.selected - self.replayed - self._skipped - self.failed.total()
+        return self.selected - self.replayed - self.filtered - self._skipped - self.failed.total()
 
     @property
     def _skipped(self) -> int:

@@ -102,6 +102,8 @@ def result_lines(result: ReplayResult, store: str) -> Iterator[str]:
     else:
         yield f"{selected} selected in {store}"
         yield f"  {result.replayed:>11,}  delivered to {target}, and no longer listed"
+    if result.filtered:
+        yield f"  {result.filtered:>11,}  filtered by their route or its sample: not sent, and no longer listed"
     for reason, number in result.failed.most_common():
         yield f"  {number:>11,}  {'would fail' if result.dry_run else 'failed'} again: {reason}"
     if result.max_replays_reached:
@@ -123,6 +125,7 @@ def result_json(result: ReplayResult, store: str) -> str:
         "dry_run": result.dry_run,
         "selected": result.selected,
         "replayed": result.replayed,
+        "filtered": result.filtered,
         "failed": dict(result.failed),
         "max_replays_reached": result.max_replays_reached,
         "originals_missing": result.originals_missing,
