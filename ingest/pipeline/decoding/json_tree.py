@@ -13,7 +13,7 @@ from typing import Any
 
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.parse import DUPLICATE_KEY, has_duplicate, parse_value, write_value
-from ingest.pipeline.decoding.raw_text import LONG_DIGITS, TOO_DEEP, Number
+from ingest.pipeline.decoding.raw_text import TOO_DEEP, Number, has_long_digits
 
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 
@@ -23,9 +23,10 @@ def tree_of(value: bytes, *, as_written: bool = False) -> Any:
     tree = parse_value(value)
     try:
         # Only a string that ends in a colon's neighbour makes more of these than keys.
-        if len(_KEY.findall(value)) != _count_keys(tree) and has_duplicate(value):
+        keys = _count_keys(tree)
+        if value.count(b":") != keys and len(_KEY.findall(value)) != keys and has_duplicate(value):
             raise DecodeError(DUPLICATE_KEY)
-        if as_written or LONG_DIGITS.search(value) is not None:
+        if as_written or has_long_digits(value):
             tree = json.loads(value, parse_int=Number, parse_float=Number)
     except RecursionError:
         # orjson goes 1,024 levels deep, Python less.
@@ -41,9 +42,13 @@ def text_of(tree: object) -> bytes:
         raise DecodeError(TOO_DEEP) from None
 
 
-def _count_keys(tree: object) -> int:
-    if isinstance(tree, dict):
-        return len(tree) + sum(_count_keys(value) for value in tree.values() if isinstance(value, dict | list))
-    if isinstance(tree, list):
-        return sum(_count_keys(value) for value in tree if isinstance(value, dict | list))
-    return 0
+def _count_keys(tree: Any) -> int:
+    keys, values = 0, tree
+    if type(tree) is dict:
+        keys, values = len(tree), tree.values()
+    elif type(tree) is not list:
+        return 0
+    for value in values:
+        if type(value) is dict or type(value) is list:
+            keys += _count_keys(value)
+    return keys
