@@ -19,9 +19,7 @@ ROUTES = '[arize]\nspace_id = "s"\nmodel_name = "m"\n[routes.test]\nwhen = {{ te
 
 
 @pytest.mark.parametrize("left_out", ["deliver = false", "sample = 1e-12"])
-def test_what_is_left_out_is_marked_and_counted(
-    left_out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_left_out_is_marked_and_counted(left_out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ARIZE_API_KEY", "k")
     (topic,) = topics(ROUTES.format(left_out))
