@@ -52,7 +52,11 @@ class Reshaper:
         found: list[bytes | None] = []
         rejected: list[Rejected] = []
         nulled: dict[int, Sequence[str]] = {}
+        may_apply = self._converter.may_apply
         for index, value in enumerate(values):
+            if value is None or not may_apply(value):
+                found.append(value)
+                continue
             try:
                 converted, columns = self._converted(value)
             except DecodeError as fault:
@@ -65,11 +69,9 @@ class Reshaper:
             owners = np.delete(owners, [fault.index for fault in rejected])
         return Parts(found, owners, np.zeros_like(owners), rejected, nulled)
 
-    def _converted(self, value: bytes | None) -> tuple[bytes | None, Sequence[str]]:
+    def _converted(self, value: bytes) -> tuple[bytes, Sequence[str]]:
         """The value with its conversions, and the columns of the values that became null. Raises DecodeError."""
         nulled: list[str] = []
-        if value is None or not self._converter.may_apply(value):
-            return value, nulled
         tree = tree_of(value, as_written=self._converter.as_written)
         # What nothing was changed in is not written again.
         return text_of(tree) if self._converter.convert(tree, nulled) else value, nulled
