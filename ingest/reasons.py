@@ -120,6 +120,11 @@ REASONS: Mapping[str, str] = {
         "A value has another type than its column. Correct the producer, pin the type in [schema.types], or choose "
         '"null" or "text" in [schema.conflicts].'
     ),
+    "not_a_number": (
+        "A text that [schema.convert] should make a number of is none as JSON writes numbers: it is empty, or has a "
+        "leading + or zero, thousands separators or letters. Correct the producer, or set the column to null in "
+        "[schema.conflicts]."
+    ),
     "wrong_type": (
         "A value has a type that Arize does not take in a column of this meaning. Correct the producer, or the "
         "setting in [schema] that gives the column its meaning."
@@ -132,6 +137,10 @@ REASONS: Mapping[str, str] = {
     "missing_column": (
         "The message has no value in a column that Arize needs, such as the prediction id or the timestamp. Correct "
         "the producer, or the name of the column in [schema]; the detail names columns that look like it."
+    ),
+    "no_kafka_id": (
+        "The message brings no prediction id, and Kafka has none for it: the key or the header that [schema] "
+        "prediction_id_from names is missing, empty or not UTF-8. Correct the producer, or take the id from elsewhere."
     ),
     "bad_timestamp": (
         "The timestamp can't be read. Set [schema] timestamp_unit to what producers write, or to auto. As text it must "

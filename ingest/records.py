@@ -41,8 +41,9 @@ class Counts:
     """Numbers of messages by their outcome; each message is in exactly one of them.
 
     Everything that sums or stores them goes through these fields. Tables name their columns themselves.
-    `tombstones` were passed over by configuration, and `filtered` messages are on a route that is not delivered; both
-    are dead letters otherwise. In a commit's metadata they are told apart by their order: a new one comes last.
+    `tombstones` were passed over by configuration; they are dead letters otherwise. `filtered` messages are on a route
+    that is not delivered, or a sample leaves them out. In a commit's metadata they are told apart by their order: a new
+    one comes last.
     """
 
     acknowledged: int = 0

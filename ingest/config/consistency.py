@@ -11,10 +11,13 @@ Rules (arize 8.61, `validate_params` in ml/batch_validation/validator.py)
 6. A column that [schema] types or conflicts names must be able to have that type, or to be null. Wildcards reach only
    the columns that can (`ingest.config.column_types`), so they are never a fault.
 7. The zone of timestamps in text is one that this machine knows.
+8. An id from Kafka needs a column, and one that is not hashed: the key or header would be sent as it is.
+9. A sample is drawn by the prediction id, so there must be one.
 """
 
 from collections.abc import Iterator
 
+from ingest.config import conversions
 from ingest.config.patterns import matcher
 from ingest.config.renames import Renames
 from ingest.config.schema import MAX_EMBEDDINGS, SCALARS, ColumnRole, Schema, column_roles, misplaced
@@ -37,6 +40,7 @@ def faults(schema: Schema, arize: Arize) -> list[str]:
         *_conflicts(schema),
         *_zone(schema),
     ]
+    found += [*conversions.faults(schema, model_type), *_ids(schema, arize)]
     if environment == "validation" and not batch_id.strip():
         found.append("[arize] batch_id is missing: environment validation needs the name of its batch")
     if environment != "validation" and batch_id:
@@ -130,6 +134,21 @@ def _zone(schema: Schema) -> Iterator[str]:
         zone(schema.timestamp_zone)
     except ValueError as fault:
         yield f"[schema] timestamp_zone: {fault}"
+
+
+def _ids(schema: Schema, arize: Arize) -> Iterator[str]:
+    """Rules 8 and 9."""
+    if schema.prediction_id_from and not schema.prediction_id:
+        yield "[schema] prediction_id_from needs prediction_id, the name of the column"
+    hashed = matcher(schema.hash)
+    paths = [schema.prediction_id, *(path for path, name in schema.rename.items() if name == schema.prediction_id)]
+    if schema.prediction_id_from not in {"", "offset"} and any(map(hashed.fullmatch, paths)):
+        yield (
+            f'[schema] prediction_id_from = "{schema.prediction_id_from}" would be sent as it is, but hash covers '
+            "prediction_id: remove one of the two"
+        )
+    if arize.sample < 1 and not schema.prediction_id:
+        yield "[arize] sample needs [schema] prediction_id: the id decides which predictions are sent"
 
 
 def _of_other_models(schema: Schema, model_type: str) -> Iterator[str]:

@@ -47,6 +47,9 @@ class RouteOverlay(Section):
     deliver: bool = Field(
         default=True, description="Whether messages are sent; false filters them: not sent, not dead letters, counted"
     )
+    sample: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None, description="Share of the route's predictions that are sent, in place of [arize] sample"
+    )
     columns: Schema = Field(default=Schema(), alias="schema", description="Keys of [schema] that differ for the route")
     arize: Arize = Field(default=Arize(), description="Keys of [arize] that differ for the route")
 
@@ -62,10 +65,22 @@ class RouteOverlay(Section):
 
     @model_validator(mode="after")
     def _no_settings_of_filtered_messages(self) -> Self:
-        unused = [key for key, name in (("schema", "columns"), ("arize", "arize")) if name in self.model_fields_set]
+        named = (("sample", "sample"), ("schema", "columns"), ("arize", "arize"))
+        unused = [key for key, name in named if name in self.model_fields_set]
         if unused and not self.deliver:
             raise ValueError(f"deliver = false sends nothing, so {' and '.join(unused)} mean nothing here: remove them")
         return self
+
+    @model_validator(mode="after")
+    def _one_sample(self) -> Self:
+        if self.sample is not None and "sample" in self.arize.model_fields_set:
+            raise ValueError("sample and arize.sample are the same setting: remove one of them")
+        return self
+
+    def merged_arize(self, base: Arize) -> Arize:
+        """`base` with the route's keys of [arize], and with its sample."""
+        merged = merge(base, self.arize)
+        return merged if self.sample is None else merged.with_sample(self.sample)
 
 
 def _reachable(routes: dict[str, RouteOverlay]) -> dict[str, RouteOverlay]:

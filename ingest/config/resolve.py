@@ -115,7 +115,7 @@ def _with_routes(topic: TopicConfig, prefix: str, routes: Mapping[str, RouteOver
             when=route.when,
             deliver=route.deliver,
             schema=merge(topic.schema, route.columns),
-            arize=merge(topic.arize, route.arize),
+            arize=route.merged_arize(topic.arize),
         )
         for name, route in routes.items()
     )

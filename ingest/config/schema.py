@@ -12,9 +12,9 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from ingest.config import column_types, renames
 from ingest.config.column_types import OnConflict, Type, Unknown
@@ -43,10 +43,19 @@ CLASS_SCORES = frozenset({"list of class scores"})
 
 Unit = Literal["auto", "s", "ms", "us", "ns", "iso8601"]
 KAFKA_SOURCES = ("partition", "offset", "timestamp", "key")
+ID_SOURCES = ("key", "offset")
 
 Conversion = Literal["number", "columns", "json", "class_scores"]
+CONVERSIONS: tuple[Conversion, ...] = get_args(Conversion)
 
 Column = Annotated[str, Field(min_length=1)]
+
+
+_BOOLEAN = TypeAdapter(bool)
+
+
+def _is_header(source: str) -> bool:
+    return re.fullmatch(r"headers\..+", source) is not None
 
 
 class Section(BaseModel):
@@ -137,7 +146,17 @@ class Schema(Section):
 
     prediction_id: str = Field(
         default="prediction_id",
-        description='Column with the id of the prediction, required in every message; "" switches it off',
+        description=(
+            "Column with the id of the prediction, required in every message unless prediction_id_from fills it; "
+            '"" switches it off'
+        ),
+    )
+    prediction_id_from: str = Field(
+        default="",
+        description=(
+            'Where the id of a message without one comes from: "key", "offset" (TOPIC-PARTITION-OFFSET) or '
+            '"headers.NAME". All ids are text then'
+        ),
     )
     timestamp: str = Field(
         default="prediction_ts",
@@ -199,8 +218,12 @@ class Schema(Section):
             "is a dead letter"
         ),
     )
-    timestamp_from_kafka: bool = Field(
-        default=False, description="Whether a message without a timestamp gets its timestamp in Kafka"
+    timestamp_from_kafka: bool | str = Field(
+        default=False,
+        description=(
+            "Whether a message without a timestamp gets its timestamp in Kafka (true), or that of a header "
+            '("headers.NAME": ISO 8601, or a number of s, ms, us or ns since 1970, detected by its size)'
+        ),
     )
     rename: dict[str, Column] = Field(
         default_factory=dict,
@@ -237,8 +260,9 @@ class Schema(Section):
         description=(
             "Conversion of the values under a path before they become columns: number (a number written as text), "
             "columns (a list as the columns PATH.0, PATH.1, ...), json (an object or a list as JSON text) or "
-            "class_scores (an object of class = score as a list of classes and scores, for multi_class models); "
-            "* matches any characters, an exact path takes precedence"
+            "class_scores (an object of class = score as a list of classes and scores, for multi_class models). Paths "
+            "are those before rename; * matches any characters and reaches features and tags, an exact path takes "
+            "precedence"
         ),
     )
     constants: dict[str, str | bool | int | float] = Field(
@@ -271,7 +295,7 @@ class Schema(Section):
     @classmethod
     def _known_sources(cls, kafka: dict[str, str]) -> dict[str, str]:
         for source in kafka:
-            if source not in KAFKA_SOURCES and not re.fullmatch(r"headers\..+", source):
+            if source not in KAFKA_SOURCES and not _is_header(source):
                 raise ValueError(f'"{source}" is none of {", ".join(KAFKA_SOURCES)} and headers.NAME')
         return kafka
 
@@ -281,6 +305,30 @@ class Schema(Section):
         if found := [fault for path, name in rename.items() if (fault := renames.fault(path, name))]:
             raise ValueError("; ".join(found))
         return rename
+
+    @field_validator("prediction_id_from")
+    @classmethod
+    def _known_id(cls, source: str) -> str:
+        if source and source not in ID_SOURCES and not _is_header(source):
+            raise ValueError(f'"{source}" is none of {", ".join(ID_SOURCES)} and headers.NAME')
+        return source
+
+    @field_validator("timestamp_from_kafka", mode="before")
+    @classmethod
+    def _known_time(cls, source: object) -> object:
+        if isinstance(source, str) and _is_header(source):
+            return source
+        try:
+            return _BOOLEAN.validate_python(source)
+        except ValidationError:
+            raise ValueError('true, false or "headers.NAME" is expected') from None
+
+    @field_validator("convert", mode="before")
+    @classmethod
+    def _known_conversions(cls, convert: object) -> object:
+        if found := column_types.faults("convert", convert, CONVERSIONS):
+            raise ValueError("; ".join(found))
+        return convert
 
     @field_validator("types", mode="before")
     @classmethod
@@ -362,7 +410,7 @@ def _column_roles(schema: Schema, model_type: str) -> Iterator[ColumnRole]:
     labels = NUMBERS if model_type in NUMERIC else SCALARS
     scores = CLASS_SCORES if model_type == "multi_class" else NUMBERS
     ranking = schema.ranking
-    yield ColumnRole("prediction_id", schema.prediction_id, IDS, required=True)
+    yield ColumnRole("prediction_id", schema.prediction_id, IDS, required=not schema.prediction_id_from)
     # Not required here: a delayed actual needs none, and only a whole row shows what it is.
     yield ColumnRole("timestamp", schema.timestamp, _TIMES[schema.timestamp_unit])
     yield ColumnRole("prediction_label", schema.prediction_label, labels)

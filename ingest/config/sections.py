@@ -203,6 +203,13 @@ class Arize(Section):
         default="",
         description="Name of the batch in environment validation, which needs one. May be a template",
     )
+    sample: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description=(
+            "Share of the predictions that are sent, above 0 and up to 1, chosen by a hash of the prediction id, so "
+            "that actuals are sent with their predictions; the others are filtered: not sent, not dead letters, counted"
+        ),
+    )
     timeout_s: Seconds = Field(default=60.0, description="Seconds of wall-clock time for one upload attempt in all")
     in_flight: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2,
@@ -248,6 +255,10 @@ class Arize(Section):
     def in_environment(self, environment: str) -> Self:
         """The same with the environment that a message names, where a template stands for it."""
         return self.filled({"environment": environment})
+
+    def with_sample(self, sample: float) -> Self:
+        """The same with another share."""
+        return self.model_copy(update={"sample": sample})
 
     def filled(self, values: Mapping[str, str]) -> Self:
         """The same with these values, by key, in place of the templates."""

@@ -52,7 +52,8 @@ class Processing(Protocol):
 class Taken:
     """What a chunk became beside rows: dead letters with the tickets that they hold, and what happened to columns.
 
-    `rows` of its messages can be delivered. `widened`, `nulled`, `ignored` and `late` are as in `Decoded`.
+    `rows` of its messages can be delivered. `widened`, `nulled`, `ignored` and `late` are as in `Decoded`. `filtered`
+    are the messages that a route or its sample leaves out, by their index in the chunk.
     """
 
     letters: DeadLetterBatch
@@ -61,6 +62,7 @@ class Taken:
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
+    filtered: tuple[npt.NDArray[np.int64], ...] = ()
 
 
 class Intake:
@@ -165,16 +167,20 @@ class Intake:
         released: list[tuple[Ticket, int]] = []
         widened: list[tuple[str, str, str]] = []
         nulled, ignored, late, rows = Counter[str](), Counter[str](), 0, 0
+        filtered: list[npt.NDArray[np.int64]] = []
         routes = found.routes[fresh]
         for route in np.unique(routes).tolist():
             own = [ticket for ticket in tickets if ticket.route == route]
             if route < len(self._processors.routes) and not self._processors.routes[route].deliver:
                 for ticket in own:
                     ticket.release(filtered=ticket.span.count)
+                filtered.append(fresh[routes == route])
                 continue
             rejected: list[Rejected] = []
             for processed in self._processors.process(route, found, chunk.messages, fresh[routes == route]):
                 self._add(route, processed, own, chunk)
+                _release_filtered(processed.decoded.filtered.tolist(), own, chunk)
+                filtered.append(processed.decoded.filtered)
                 rows += processed.decoded.table.num_rows
                 rejected += processed.decoded.rejected
                 widened += processed.decoded.widened
@@ -191,7 +197,8 @@ class Intake:
             letters += (DeadLetter(chunk.messages[r.index], r.reason, parts=r.parts) for r in dead)
             counts = _by_ticket(own, chunk, [r.index for r in first])
             released += zip(own, counts, strict=True)
-        return Taken(DeadLetterBatch(tuple(letters), tuple(released)), rows, tuple(widened), nulled, ignored, late)
+        dead_letters = DeadLetterBatch(tuple(letters), tuple(released))
+        return Taken(dead_letters, rows, tuple(widened), nulled, ignored, late, tuple(filtered))
 
     def _add(self, route: int, processed: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk) -> None:
         decoded = processed.decoded
@@ -231,6 +238,13 @@ def _with_former_parts(
         if is_first:
             first.append(each)
     return found, first
+
+
+def _release_filtered(indices: Sequence[int], tickets: Sequence[Ticket], chunk: Chunk) -> None:
+    """Settle the messages of a chunk that a sample leaves out."""
+    for ticket, number in zip(tickets, _by_ticket(tickets, chunk, indices), strict=True) if indices else ():
+        ticket.hold()
+        ticket.release(filtered=number)
 
 
 def _by_ticket(tickets: Sequence[Ticket], chunk: Chunk, indices: Sequence[int]) -> list[int]:

@@ -1,8 +1,10 @@
-"""Rows from messages: routed, decoded, enriched and validated. Each becomes a row or is rejected with a reason.
+"""Rows from messages: routed, decoded, enriched, sampled and validated.
 
-A message with several predictions becomes several rows, and may be rejected as well, for some of them.
+Each message becomes a row, is rejected with a reason, or is filtered: left out of the sample. A message with several
+predictions becomes several rows, and may be rejected as well, for some of them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,6 +17,7 @@ from ingest.config.arize_access import max_past_years
 from ingest.config.format import Format
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Unit
+from ingest.pipeline import sampling
 from ingest.pipeline.arize.column_view import ValidationLimits
 from ingest.pipeline.arize.join_window import late
 from ingest.pipeline.arize.roles import batch_groups
@@ -28,7 +31,7 @@ from ingest.pipeline.decoding.privacy import Privacy, privacy_of
 from ingest.pipeline.decoding.renames import ColumnRenamer
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.decoding.rules import rules
-from ingest.pipeline.formats.by_message import by_message
+from ingest.pipeline.formats.by_message import by_message, of_owners
 from ingest.pipeline.formats.reshape import Reshaper
 from ingest.pipeline.formats.unwrap import unwrapper
 from ingest.pipeline.routing import RoutedChunk, Router
@@ -81,6 +84,7 @@ class RowProcessor:
             named=by_column.named,
         )
         self._reshaper = Reshaper(config)
+        self._sample = config.arize.sample
         self._decoder = Lanes(learned, installed_lane(config.batch.lane))
 
     def process(
@@ -89,13 +93,16 @@ class RowProcessor:
         values: Sequence[bytes | None] | None = None,
         parsed: Parsed | None = None,
     ) -> Decoded:
-        """Every message is accepted, as a row of the table, or rejected by its index and reason.
+        """Every message is accepted, as a row of the table, rejected by its index and reason, or filtered.
 
         `values` are the unwrapped values of the messages, by default their own; `parsed` are the same, if they have
         been parsed already. Messages that hold several predictions are for `pieces`.
         """
         if values is None:
             values = [message.value() for message in messages]
+        if not self._reshaper.plain:
+            (whole,) = self.pieces(messages, values)
+            return whole.decoded
         decoded = self._decoder.decode(values) if parsed is None else self._decoder.build(parsed)
         now_epoch_s = self._clock()
         processed = self._complete(decoded, messages, now_epoch_s)
@@ -110,10 +117,19 @@ class RowProcessor:
             return
         for parts in self._reshaper.reshape(messages, values):
             decoded = self._decoder.decode(parts.values)
+            if parts.nulled:
+                nulled = Counter(decoded.nulled)
+                for index in decoded.accepted.tolist():
+                    nulled.update(parts.nulled.get(index, ()))
+                decoded = replace(decoded, nulled=nulled)
             now_epoch_s = self._clock()
             processed = self._complete(decoded, [messages[owner] for owner in parts.owners.tolist()], now_epoch_s)
-            of_messages = by_message(processed, parts, all_or_none=self._reshaper.all_or_none)
-            found = replace(of_messages, late=self._late(of_messages, now_epoch_s))
+            if not self._reshaper.exploded:
+                found = of_owners(processed, parts)
+                yield Piece(replace(found, late=self._late(found, now_epoch_s)))
+                continue
+            found = by_message(processed, parts, all_or_none=self._reshaper.all_or_none)
+            found = replace(found, late=self._late(found, now_epoch_s))
             yield Piece(found, parts.raw_bytes // max(len(parts.values), 1), parts.full)
 
     def _complete(self, decoded: Decoded, messages: Sequence[KafkaMessage], now_epoch_s: float) -> Decoded:
@@ -123,6 +139,9 @@ class RowProcessor:
         enriched = enrich(decoded.table, accepted, self._schema, decoded.odd.get(self._schema.timestamp))
         self.unit = enriched.unit or self.unit
         complete = replace(decoded, table=enriched.table, odd={}).without(enriched.rejected)
+        if self._sample < 1 and complete.table.num_rows:
+            ids = complete.table.column(self._schema.prediction_id)
+            complete = complete.sampled(sampling.chosen(ids, self._sample))
         return validated(complete, self._limits, now_epoch_s)
 
     def _late(self, processed: Decoded, now_epoch_s: float) -> int:
@@ -227,6 +246,7 @@ class RowProcessors:
                 piece.decoded,
                 accepted=indices[piece.decoded.accepted],
                 rejected=reindexed(piece.decoded.rejected, chosen),
+                filtered=indices[piece.decoded.filtered],
             )
             groups = self._groups(processor, found, of_chunk)
             yield ProcessedRows(of_chunk, groups, piece.row_bytes, piece.full)

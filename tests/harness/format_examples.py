@@ -115,6 +115,7 @@ def _outcome(processors: RowProcessors, messages: Sequence[FakeMessage]) -> Outc
             continue
         for processed in processors.process(route, found, messages, indices):
             table = processed.decoded.table.to_pylist()
+            filtered += len(processed.decoded.filtered)
             rows += zip(processed.decoded.accepted.tolist(), table, strict=True)
             dead |= {messages[fault.index].offset(): fault.reason.code for fault in processed.decoded.rejected}
     passed_over = [offset for offset, code in dead.items() if code == TOMBSTONE and _ignores(processors)]

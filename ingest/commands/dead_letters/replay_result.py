@@ -17,8 +17,9 @@ Advance = Callable[[int], None]  # called with the number of dead letters that h
 class ReplayResult:
     """Numbers of the selected dead letters by result. `failed` counts by the new reason.
 
-    `filtered` counts those that a route without delivery takes now, `max_replays_reached` those that were replayed too
-    often before, `originals_missing` the redacted ones whose messages Kafka does not hold any more.
+    `filtered` counts those that the configuration leaves out now: routes that are not delivered, and samples.
+    `max_replays_reached` counts those that were replayed too often before, `originals_missing` the redacted ones whose
+    messages Kafka does not hold any more.
     """
 
     selected: int
@@ -34,18 +35,22 @@ class ReplayResult:
     @property
     def remaining(self) -> int:
         """Dead letters that were not tried, because the replay was interrupted."""
-        return self.selected - self.replayed - self._skipped - self.failed.total()
+        return self.selected - self.replayed - self.filtered - self._skipped - self.failed.total()
 
     @property
     def _skipped(self) -> int:
-        return self.max_replays_reached + self.originals_missing + self.filtered
+        return self.max_replays_reached + self.originals_missing
 
     @property
     def exit_code(self) -> ExitCode:
-        """DONE if all were replayed, TOO_MANY_DEAD if some failed or were skipped, DRAIN_DEADLINE if interrupted."""
+        """DONE if all were replayed or filtered, DRAIN_DEADLINE if interrupted.
+
+        TOO_MANY_DEAD if some failed or were skipped, or all were filtered: a replay that delivered nothing is not done.
+        """
         if self.interrupted:
             return ExitCode.DRAIN_DEADLINE
-        return ExitCode.TOO_MANY_DEAD if self.failed or self._skipped else ExitCode.DONE
+        nothing = self.filtered and not self.replayed
+        return ExitCode.TOO_MANY_DEAD if self.failed or self._skipped or nothing else ExitCode.DONE
 
 
 def split_by_replays(entries: Sequence[IndexEntry], max_replays: int) -> tuple[list[IndexEntry], int]:

@@ -3,6 +3,7 @@
 Each message is produced to its own partition with its own key, value, timestamp and headers. The header
 `ingest.replayed` counts its replays: a message that becomes a dead letter again keeps that count, so that a loop ends.
 `ingest.parts` names the predictions that were not delivered, where a message holds several and others were.
+The header `ingest.origin` has the place where the message was first, so that an id made of it stays the same.
 
 Dead letters are marked in chunks, after Kafka has confirmed the chunk: after a kill, one chunk may be produced twice.
 """
@@ -13,6 +14,7 @@ from ingest.commands.dead_letters.replay_result import TOPIC, Advance, ReplayRes
 from ingest.commands.dead_letters.store import Store
 from ingest.commands.dead_letters.stored import IndexEntry, StoredDeadLetter
 from ingest.config.sections import Kafka
+from ingest.pipeline.decoding.kafka_values import ORIGIN, place
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record, confirmed
 
 _CHUNK = 1_000
@@ -26,7 +28,7 @@ def republish(
     try:
         for first in range(0, len(entries), _CHUNK):
             chunk = entries[first : first + _CHUNK]
-            confirmed(producer, [_record(letter) for letter in store.read(chunk)])
+            confirmed(producer, [record(letter) for letter in store.read(chunk)])
             store.mark(chunk, TOPIC)
             result.replayed += len(chunk)
             advance(len(chunk))
@@ -34,13 +36,19 @@ def republish(
         producer.close()
 
 
-def _record(letter: StoredDeadLetter) -> Record:
+def record(letter: StoredDeadLetter) -> Record:
+    """The message to produce for a dead letter."""
     origin = letter.entry.origin
     return Record(
         topic=origin.topic,
         value=letter.raw_value,
         key=letter.raw_key,
-        headers=letter.replayed_again().headers(),
+        headers=_headers(letter),
         timestamp_ms=origin.timestamp_ms,
         partition=origin.partition,
     )
+
+
+def _headers(letter: StoredDeadLetter) -> Sequence[tuple[str, bytes | None]]:
+    own = [(name, value) for name, value in letter.replayed_again().headers() if name != ORIGIN]
+    return [*own, (ORIGIN, place(letter).encode())]

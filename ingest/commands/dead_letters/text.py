@@ -113,11 +113,11 @@ def result_lines(result: ReplayResult, store: str) -> Iterator[str]:
     else:
         yield f"{selected} selected in {store}"
         yield f"  {result.replayed:>11,}  delivered to {target}, and no longer listed"
+    if result.filtered:
+        filtered = "would be filtered" if result.dry_run else "filtered"
+        yield f"  {result.filtered:>11,}  {filtered} by their route or its sample: not sent, and no longer listed"
     for reason, number in result.failed.most_common():
         yield f"  {number:>11,}  {'would fail' if result.dry_run else 'failed'} again: {reason}"
-    if result.filtered:
-        text = "their route is not delivered (deliver = false), and they stay listed"
-        yield f"  {result.filtered:>11,}  {'would be skipped' if result.dry_run else 'skipped'}: {text}"
     if result.max_replays_reached:
         yield f"  {result.max_replays_reached:>11,}  skipped: already replayed as often as --max-replays allows"
     if result.originals_missing:
@@ -137,8 +137,8 @@ def result_json(result: ReplayResult, store: str) -> str:
         "dry_run": result.dry_run,
         "selected": result.selected,
         "replayed": result.replayed,
-        "failed": dict(result.failed),
         "filtered": result.filtered,
+        "failed": dict(result.failed),
         "max_replays_reached": result.max_replays_reached,
         "originals_missing": result.originals_missing,
         "remaining": result.remaining,

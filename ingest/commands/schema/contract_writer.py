@@ -23,7 +23,10 @@ from ingest.status.formatting import amount, count
 
 _WIDTH = 116
 _EXAMPLE = 60
-_ALTERNATIVES = {"timestamp": "timestamp_from_kafka = true uses the timestamp of the Kafka message"}
+_ALTERNATIVES = {
+    "prediction_id": 'prediction_id_from = "key" or "offset" makes one of what Kafka knows of the message',
+    "timestamp": "timestamp_from_kafka = true uses the timestamp of the Kafka message",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +128,10 @@ class ContractWriter:
         tables = {key: inner for key, inner in settings.items() if isinstance(inner, Mapping) and inner}
         yield ""
         yield "[schema]"
-        for key in ("prediction_id", "timestamp"):
-            if getattr(schema, key) and key not in found:
-                other = f"; {_ALTERNATIVES[key]}" if key in _ALTERNATIVES else ""
-                yield f'# {key} = "..."  # not detected, but required{other}'
+        filled = {"prediction_id": schema.prediction_id_from, "timestamp": schema.timestamp_from_kafka}
+        for key, other in _ALTERNATIVES.items():
+            if getattr(schema, key) and key not in found and not filled[key]:
+                yield f'# {key} = "..."  # not detected, but required; {other}'
         for key, inner in settings.items():
             if key not in tables:
                 line = f"{toml_key(key)} = {toml.value(inner)}"

@@ -3,9 +3,11 @@
 Rules
 1. Each timestamp is read by its unit (`timestamps`). A value that can't be read rejects its row.
 2. With `timestamp_from_kafka`, a row without a timestamp gets its message's (milliseconds, of the producer or the
-   broker); where Kafka has none either the row is rejected.
+   broker), or that of a header; where Kafka has none either the row is rejected.
 3. `kafka` adds what Kafka knows of a message: partition, offset, timestamp, key, `headers.NAME`. Keys and
-   headers are text where they are UTF-8, else null. Of a header that comes several times the last one counts.
+   headers are text where they are UTF-8, else null. Of a header that comes several times the last one counts. With
+   `prediction_id_from`, a row without an id gets one from there (`kafka_values`). Of several predictions in a message
+   each has its id before it comes here: [format] part_id.
 4. `constants` add the same value to every row.
 5. A message that brings a column of such a name itself is rejected: one of the two would be dropped.
 """
@@ -14,14 +16,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.config.schema import Schema, Unit
 from ingest.config.zones import zone
+from ingest.pipeline.decoding.kafka_values import header, id_from_kafka, in_nanoseconds, text, times_from_header
 from ingest.pipeline.decoding.timestamps import read
 from ingest.reasons import Reason
-from ingest.records import Headers, KafkaMessage, Rejected, header_pairs
+from ingest.records import KafkaMessage, Rejected
+
+__all__ = ["Enriched", "enrich", "header", "text"]
 
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
 _MOST_MS = 9_200_000_000 * 10**3
@@ -52,8 +58,12 @@ def enrich(
         columns[schema.timestamp] = found.array
         detail = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
         reasons = dict.fromkeys(found.unread, Reason("bad_timestamp", detail))
-    if schema.timestamp and schema.timestamp_from_kafka:
+    if schema.timestamp and isinstance(source := schema.timestamp_from_kafka, str):
+        _time_from_header(columns, messages, schema.timestamp, source.removeprefix("headers."), reasons)
+    elif schema.timestamp and schema.timestamp_from_kafka:
         _from_kafka(columns, messages, schema.timestamp, reasons)
+    if schema.prediction_id_from:
+        _id_from_kafka(columns, messages, schema, reasons)
     for name, array in _extra(messages, schema).items():
         if name in columns:
             reserved = Reason("reserved_column", f'it has "{name}" itself, which [schema] adds to every message')
@@ -82,6 +92,43 @@ def _from_kafka(
     missing = Reason("missing_column", f'no value in "{name}", and the message has no timestamp in Kafka either')
     for row in pc.indices_nonzero(filled.is_null()).to_pylist():
         reasons.setdefault(row, missing)
+
+
+def _time_from_header(
+    columns: dict[str, pa.Array], messages: Sequence[KafkaMessage], name: str, source: str, reasons: dict[int, Reason]
+) -> None:
+    array = columns.get(name, pa.nulls(len(messages)))
+    columns[name] = filled = in_nanoseconds(array)
+    rows = [row for row in pc.indices_nonzero(array.is_null()).to_pylist() if row not in reasons]
+    if not rows:
+        return
+    times, unread = times_from_header([messages[row] for row in rows], source)
+    at = pa.array(np.isin(np.arange(len(messages)), rows))
+    columns[name] = pc.replace_with_mask(filled, at, times)
+    bad = Reason("bad_timestamp", f'no value in "{name}", and the header "{source}" is no timestamp in UTF-8')
+    missing = Reason("missing_column", f'no value in "{name}", and the message has no header "{source}" with one')
+    reasons |= {rows[index]: bad for index in unread}
+    for index in pc.indices_nonzero(times.is_null()).to_pylist():
+        reasons.setdefault(rows[index], missing)
+
+
+def _id_from_kafka(
+    columns: dict[str, pa.Array], messages: Sequence[KafkaMessage], schema: Schema, reasons: dict[int, Reason]
+) -> None:
+    name, source = schema.prediction_id, schema.prediction_id_from
+    ids = columns.get(name, pa.nulls(len(messages))).cast(pa.string())
+    rows = pc.indices_nonzero(ids.is_null()).to_pylist()
+    if rows:
+        found = [id_from_kafka(messages[row], source) for row in rows]
+        at = pa.array(np.isin(np.arange(len(messages)), rows))
+        ids = pc.replace_with_mask(ids, at, pa.array(found, pa.string()))
+        where = "its key" if source == "key" else f'its header "{source.removeprefix("headers.")}"'
+        detail = f'no value in "{name}", and {where} is missing, empty or not UTF-8 ([schema] prediction_id_from)'
+        reasons |= dict.fromkeys(
+            (row for row, id_ in zip(rows, found, strict=True) if id_ is None and row not in reasons),
+            Reason("no_kafka_id", detail),
+        )
+    columns[name] = ids
 
 
 def _times(messages: Sequence[KafkaMessage]) -> pa.Array:
@@ -115,22 +162,3 @@ def _extra(messages: Sequence[KafkaMessage], schema: Schema) -> dict[str, pa.Arr
     for name, value in schema.constants.items():
         columns[name] = pa.array([value] * len(messages))
     return columns
-
-
-def header(headers: Headers, wanted: str) -> bytes | str | None:
-    """The value of a header, the last one of that name; None without one."""
-    found = None
-    for name, value in header_pairs(headers):
-        if name == wanted:
-            found = value
-    return found
-
-
-def text(raw: bytes | str | None) -> str | None:
-    """A key or a header as text; None where it is not UTF-8."""
-    if raw is None or isinstance(raw, str):
-        return raw
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return None

@@ -11,7 +11,6 @@ This is slow, so it is done only for the few messages that need it.
 """
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,12 @@ from ingest.pipeline.decoding.flatten import LISTS_TOO_DEEP, MAX_DEPTH, Row, fla
 from ingest.reasons import Reason
 
 TOO_DEEP = Reason("nested_too_deep", "it is nested too deep to look into")
-LONG_DIGITS = re.compile(rb"[0-9]{19}")
+_ALL_ZEROS, _LONG = bytes.maketrans(b"123456789", b"000000000"), b"0" * 19
+
+
+def has_long_digits(value: bytes) -> bool:
+    """19 digits follow each other in `value`, as in every integer past 64 bits."""
+    return _LONG in value.translate(_ALL_ZEROS)
 
 
 class Number(str):
@@ -46,7 +50,7 @@ class RawText:
 
     def past_64_bits(self, index: int) -> set[str]:
         """The paths with an integer past 64 bits, within lists too. Raises DecodeError (nested_too_deep)."""
-        if LONG_DIGITS.search(self._raw(index)) is None:
+        if not has_long_digits(self._raw(index)):
             return set()
         return {path for path, value in self._leaves_as_text(index).items() if _past_64_bits(value)}
 

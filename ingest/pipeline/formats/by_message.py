@@ -4,6 +4,7 @@ Rules
 1. A message is rejected once, with all indices of its parts that can't be delivered, and with the reason of the first.
 2. With [format] on_bad_part = "refuse_message" (`all_or_none`) none of its parts is delivered then, and no index is
    named: all of it is the dead letter.
+3. A message is filtered if a sample leaves out all of its parts.
 """
 
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pyarrow as pa
 from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.formats.reshape import Parts
 from ingest.reasons import Reason
-from ingest.records import Rejected
+from ingest.records import Rejected, reindexed
 
 
 def by_message(decoded: Decoded, parts: Parts, *, all_or_none: bool) -> Decoded:
@@ -31,12 +32,26 @@ def by_message(decoded: Decoded, parts: Parts, *, all_or_none: bool) -> Decoded:
     if all_or_none and refused:
         stay = ~np.isin(owners, list(refused))
         owners, numbers, table = owners[stay], numbers[stay], table.filter(pa.array(stay))
+    filtered = np.unique(parts.owners[decoded.filtered])
+    if len(filtered):
+        filtered = filtered[~np.isin(filtered, owners) & ~np.isin(filtered, [fault.index for fault in rejected])]
     return replace(
         decoded,
         table=table,
         accepted=owners,
         rejected=sorted(rejected, key=lambda fault: fault.index),
         numbers=numbers,
+        filtered=filtered,
+    )
+
+
+def of_owners(decoded: Decoded, parts: Parts) -> Decoded:
+    """As `by_message`, where each message is one part."""
+    return replace(
+        decoded,
+        accepted=parts.owners[decoded.accepted],
+        rejected=sorted([*parts.rejected, *reindexed(decoded.rejected, parts.owners)], key=lambda fault: fault.index),
+        filtered=parts.owners[decoded.filtered],
     )
 
 

@@ -9,8 +9,9 @@ Rules
 4. With `tensors` the array holds tensors (`tensors`), whose first dimension counts the predictions.
 5. All other fields are shared. A name that comes from two arrays, or from an array and the shared fields, refuses the
    prediction: one of two values would be lost. Objects of the same name are joined by their fields.
-6. A prediction has the id that its item brings, else the one that `part_id` makes; the message's own id is part of the
-   template, never the id of each prediction. A second prediction of the same id is refused.
+6. A prediction has the id that its item brings, else the one that `part_id` makes; the message's own id, or the one
+   that it has from Kafka, is part of the template, never the id of each prediction. A second prediction of the same id
+   is refused.
 
 What is refused has a reason that names a path, never a value.
 """
@@ -26,6 +27,7 @@ from ingest.config.templates import parse as parts_of
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.flatten import EMPTY_KEY
 from ingest.pipeline.decoding.json_tree import text_of
+from ingest.pipeline.decoding.kafka_values import id_from_kafka
 from ingest.pipeline.formats.tensors import of_tensors
 from ingest.pipeline.formats.tree_paths import MISSING, find, take
 from ingest.reasons import Reason
@@ -54,6 +56,7 @@ class Exploder:
         self._paths = format_.explode
         self._arrays = format_.arrays
         self._id = schema.prediction_id
+        self._id_from = schema.prediction_id_from
         renamed = [path for path, name in schema.rename.items() if name == self._id]
         self._ids = (self._id, *renamed) if self._id else ()
         self._template = parts_of(format_.part_id)
@@ -69,6 +72,8 @@ class Exploder:
                 detail = f'"{path}" has {len(items):,} items, "{self._paths[0]}" has {len(rows[0]):,}'
                 raise DecodeError(Reason("unequal_arrays", detail))
         message_id = self._own_id(shared)
+        if message_id is None and self._id_from:
+            message_id = id_from_kafka(message, self._id_from)
         for path in self._ids:
             take(shared, path)
         parts = [_joined(shared, items) for items in zip(*rows, strict=True)]

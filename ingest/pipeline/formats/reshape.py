@@ -12,7 +12,7 @@ Rules
 6. The shared fields of a message are written once, each part once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,7 @@ from ingest.errors import DecodeError
 from ingest.pipeline.decoding.json_tree import text_of, tree_of
 from ingest.pipeline.decoding.parse import parse_object
 from ingest.pipeline.decoding.raw_text import TOO_DEEP
+from ingest.pipeline.formats.convert import Converter
 from ingest.pipeline.formats.explode import Exploded, Exploder
 from ingest.pipeline.formats.part_numbers import chosen, is_decoded
 from ingest.reasons import Reason
@@ -38,7 +39,8 @@ class Parts:
 
     `owners` is the index of each one's message, ascending; `numbers` its index within the message. `rejected` has the
     messages of which not every part could be made, by the message's index: their other parts are among `values`.
-    `raw_bytes` is the size of the values. `full`: more may follow.
+    `raw_bytes` is the size of the values. `full`: more may follow. `nulled` has, by the index of a value, the column of
+    each value in it that a conversion made null.
     """
 
     values: Sequence[bytes | None]
@@ -47,17 +49,20 @@ class Parts:
     rejected: Sequence[Rejected]
     raw_bytes: int = 0
     full: bool = False
+    nulled: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 class Reshaper:
     """Makes the parts of the messages of one route."""
 
     def __init__(self, config: RouteConfig) -> None:
-        self.plain = not config.format.explode and not config.schema.convert
+        self._converter = Converter(config.schema, config.arize.model_type)
+        self.exploded = bool(config.format.explode)
+        self.plain = not self.exploded and self._converter.plain
         self.all_or_none = config.format.on_bad_part == "refuse_message"
         self._whole = WHOLE in config.format.explode
         self._exploder = Exploder(config.format, config.schema)
-        self._as_written = "text" in config.schema.conflicts.values()
+        self._as_written = self._converter.as_written
         self._most_bytes = config.format.max_exploded_bytes
         self._piece_rows = config.batch.chunk_events
 
@@ -66,6 +71,9 @@ class Reshaper:
 
         Indices are those of `messages`.
         """
+        if not self.exploded:
+            yield self._converted(values)
+            return
         piece = _Piece()
         for owner, (message, value) in enumerate(zip(messages, values, strict=True)):
             if len(piece.values) >= self._piece_rows or piece.raw_bytes >= PIECE_BYTES:
@@ -85,34 +93,33 @@ class Reshaper:
         if is_decoded(headers):
             rows = tree if isinstance(tree, list) else [tree]
             numbers = chosen(headers) or range(len(rows))
-            texts, bad = dict(zip(numbers, map(text_of, rows), strict=False)), dict[int, Reason]()
+            written = _Written(dict(zip(numbers, map(text_of, rows), strict=False)))
         else:
             if not (isinstance(tree, dict) or self._whole):
                 parse_object(value)  # raises: it is not an object
-            texts, bad = self._written(self._exploder.explode(tree, message), chosen(headers))
-        piece.rejected += (Rejected(owner, reason, (number,)) for number, reason in bad.items())
-        piece.values += texts.values()
-        piece.owners += [owner] * len(texts)
-        piece.numbers += texts
-        piece.raw_bytes += sum(map(len, texts.values()))
+            written = self._written(self._exploder.explode(tree, message), chosen(headers))
+        piece.add(owner, written)
 
-    def _written(self, exploded: Exploded, wanted: Sequence[int]) -> tuple[dict[int, bytes], dict[int, Reason]]:
-        """The JSON of the parts by number, all or those that are `wanted`, and why there is none."""
+    def _written(self, exploded: Exploded, wanted: Sequence[int]) -> "_Written":
+        """The JSON of the parts by number, all or those that are `wanted`. Raises DecodeError if none can be taken."""
         parts = exploded.parts
         numbers = wanted if wanted and wanted[-1] < len(parts) else range(len(parts))
+        shared_nulls: list[str] = []
+        self._converter.convert(exploded.shared, shared_nulls)
         head = text_of(exploded.shared)[:-1]
-        texts: dict[int, bytes] = {}
-        bad: dict[int, Reason] = {}
+        found = _Written()
         size = 0
         for number in numbers:
             part = parts[number]
             if isinstance(part, Reason):
-                bad[number] = part
+                found.bad[number] = part
                 continue
+            nulls = [*shared_nulls]
             try:
+                self._converter.convert(part, nulls)
                 own = text_of(part)
             except DecodeError as fault:
-                bad[number] = fault.reason
+                found.bad[number] = fault.reason
                 continue
             size += len(head) + len(own)
             if size > self._most_bytes:
@@ -121,8 +128,45 @@ class Reshaper:
                     f"max_exploded_bytes = {self._most_bytes:,}"
                 )
                 raise DecodeError(Reason("exploded_size", detail))
-            texts[number] = head + own[1:] if len(head) == 1 or len(own) == 2 else b"%b,%b" % (head, own[1:])
-        return texts, bad
+            found.texts[number] = head + own[1:] if len(head) == 1 or len(own) == 2 else b"%b,%b" % (head, own[1:])
+            if nulls:
+                found.nulled[number] = nulls
+        return found
+
+    def _converted(self, values: Sequence[bytes | None]) -> Parts:
+        """The messages with their conversions, one value each."""
+        owners = np.arange(len(values), dtype=np.int64)
+        found: list[bytes | None] = []
+        rejected: list[Rejected] = []
+        nulled: dict[int, Sequence[str]] = {}
+        may_apply = self._converter.may_apply
+        for index, value in enumerate(values):
+            if value is None or not may_apply(value):
+                found.append(value)
+                continue
+            nulls: list[str] = []
+            try:
+                tree = tree_of(value, as_written=self._as_written)
+                # What nothing was changed in is not written again.
+                converted = text_of(tree) if self._converter.convert(tree, nulls) else value
+            except DecodeError as fault:
+                rejected.append(Rejected(index, fault.reason))
+                continue
+            if nulls:
+                nulled[len(found)] = nulls
+            found.append(converted)
+        if rejected:
+            owners = np.delete(owners, [fault.index for fault in rejected])
+        return Parts(found, owners, np.zeros_like(owners), rejected, nulled=nulled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A message's parts by number: their JSON, why there is none, the columns that conversions made null in them."""
+
+    texts: dict[int, bytes] = field(default_factory=dict)
+    bad: dict[int, Reason] = field(default_factory=dict)
+    nulled: dict[int, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -131,7 +175,19 @@ class _Piece:
     owners: list[int] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    nulled: dict[int, Sequence[str]] = field(default_factory=dict)
     raw_bytes: int = 0
+
+    def add(self, owner: int, written: _Written) -> None:
+        """The parts of the message with the index `owner`."""
+        self.rejected += (Rejected(owner, reason, (number,)) for number, reason in written.bad.items())
+        for at, number in enumerate(written.texts, len(self.values)):
+            if nulls := written.nulled.get(number):
+                self.nulled[at] = nulls
+        self.values += written.texts.values()
+        self.owners += [owner] * len(written.texts)
+        self.numbers += written.texts
+        self.raw_bytes += sum(map(len, written.texts.values()))
 
     def parts(self, *, full: bool) -> Parts:
         return Parts(
@@ -141,4 +197,5 @@ class _Piece:
             self.rejected,
             self.raw_bytes,
             full,
+            self.nulled,
         )

@@ -12,6 +12,7 @@ from ingest.pipeline.dead_letters.files import DeadLetterFiles
 from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.redact import REDACTED
 from ingest.pipeline.dead_letters.topic import PROVENANCE, REPLAYED_TO
+from ingest.pipeline.decoding.kafka_values import ORIGIN
 from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, SettledRange, decode, encode
 from ingest.reasons import Reason
 from ingest.records import Counts
@@ -42,13 +43,13 @@ def test_example_of_a_line_is_read_as_a_dead_letter() -> None:
     assert (letter.entry.reason, letter.entry.column, letter.offset()) == ("type_conflict", "age", 1217)
 
 
-@pytest.mark.parametrize("header", sorted({*PROVENANCE, REPLAYED, REPLAYED_TO, REDACTED}))
+@pytest.mark.parametrize("header", sorted({*PROVENANCE, REPLAYED, REPLAYED_TO, REDACTED, ORIGIN}))
 def test_every_header_of_a_dead_letter_is_described(header: str) -> None:
     assert f"`{header}`" in DEAD_LETTER
 
 
 def test_headers_and_files_that_are_described_exist() -> None:
-    assert set(re.findall(r"`(ingest\.\w+)`", DEAD_LETTER)) == {*PROVENANCE, REPLAYED, REPLAYED_TO, REDACTED}
+    assert set(re.findall(r"`(ingest\.\w+)`", DEAD_LETTER)) == {*PROVENANCE, REPLAYED, REPLAYED_TO, REDACTED, ORIGIN}
     assert f"`{MARKS}`" in DEAD_LETTER
 
 

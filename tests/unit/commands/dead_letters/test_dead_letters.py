@@ -294,13 +294,14 @@ def test_each_replay_is_counted_in_a_header(tmp_path: Path) -> None:
 def test_the_exit_code_of_a_replay() -> None:
     assert ReplayResult(3, replayed=3).exit_code is ExitCode.DONE
     assert ReplayResult(3, replayed=2, max_replays_reached=1).exit_code is ExitCode.TOO_MANY_DEAD
-    assert ReplayResult(3, replayed=2, filtered=1).exit_code is ExitCode.TOO_MANY_DEAD
+    assert ReplayResult(3, replayed=2, filtered=1).exit_code is ExitCode.DONE
+    assert ReplayResult(3, filtered=3).exit_code is ExitCode.TOO_MANY_DEAD
     interrupted = ReplayResult(3, replayed=1, interrupted=True)
     assert (interrupted.exit_code, interrupted.remaining) == (ExitCode.DRAIN_DEADLINE, 2)
     assert json.loads(text.result_json(interrupted, "here"))["remaining"] == 2
 
 
-def test_letters_that_a_route_without_delivery_takes_are_counted_and_stay(tmp_path: Path) -> None:
+def test_letters_that_a_route_without_delivery_takes_are_counted(tmp_path: Path) -> None:
     rows = [json.dumps({"region": region}).encode() for region in ("eu", "eu", "us")]
     write(tmp_path, *(bad(offset, value=row) for offset, row in enumerate(rows)))
     store = FileStore(tmp_path)
@@ -309,7 +310,7 @@ def test_letters_that_a_route_without_delivery_takes_are_counted_and_stay(tmp_pa
     result = ReplayResult(3, dry_run=True)
     PipelineReplay(settings, store, store.index(), lambda _: None, lambda _: None).dry_run(result)
     assert (result.filtered, result.remaining, result.failed.total()) == (2, 0, 1)
-    assert "2  would be skipped: their route is not delivered" in "\n".join(text.result_lines(result, "here"))
+    assert "2  would be filtered by their route or its sample" in "\n".join(text.result_lines(result, "here"))
     assert json.loads(text.result_json(result, "here"))["filtered"] == 2
 
 

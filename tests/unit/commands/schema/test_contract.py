@@ -165,7 +165,7 @@ def test_roles_are_detected_by_name_and_values(tmp_path: Path) -> None:
 
 def test_a_role_that_is_not_detected_is_left_open(tmp_path: Path) -> None:
     text = inferred(tmp_path, [b'{"id":"a","x":1}', b'{"id":"a","x":2}']).read_text()
-    assert '# prediction_id = "..."  # not detected, but required' in text
+    assert '# prediction_id = "..."  # not detected, but required; prediction_id_from = "key"' in text
     assert '# timestamp = "..."  # not detected, but required; timestamp_from_kafka = true' in text
     assert "missing_column 2" in text
 
