@@ -43,7 +43,9 @@ class Bench:
     end: int
     closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
-    def reader(self, on_committed: Callable[[Stored, Sequence[str]], None] = lambda *_: None) -> PartitionConsumer:
+    def reader(
+        self, on_committed: Callable[[Stored, Sequence[str], bool], None] = lambda *_: None
+    ) -> PartitionConsumer:
         """A worker's consumer, not yet assigned."""
         numbers = tuple(range(self.partitions))
         return PartitionConsumer(self.config.kafka, numbers, on_trouble=_trouble, on_committed=on_committed)

@@ -81,7 +81,7 @@ def _commit(bench: Bench) -> Pass:
     """Commit the watermark of each partition once a batch of 100,000, and take Kafka's answer."""
     committer = Committer(interval_s=0.0)
     confirmed: dict[int, int] = {}
-    reader = bench.reader(lambda stored, _: confirmed.update(committer.handle_answer(stored, time.monotonic())))
+    reader = bench.reader(lambda stored, *_: confirmed.update(committer.handle_answer(stored, time.monotonic())))
     bench.closing.callback(reader.close)
     offset = 0
 
