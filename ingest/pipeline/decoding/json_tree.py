@@ -13,8 +13,12 @@ from typing import Any
 
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.parse import DUPLICATE_KEY, has_duplicate, parse_value, write_value
-from ingest.pipeline.decoding.raw_text import LONG_DIGITS, TOO_DEEP, Number
+from ingest.pipeline.decoding.raw_text import TOO_DEEP, Number
 
+# A number follows a colon, a bracket, a comma or a blank. So the digits in most strings, and those after a point, are
+# passed over.
+_LONG_INTEGER = re.compile(rb"(?:^|(?<=[:\[,\s]))-?[0-9]{19,}")
+_LONGEST = 20  # characters of an integer of 64 bits
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 
 
@@ -25,7 +29,7 @@ def tree_of(value: bytes, *, as_written: bool = False) -> Any:
         # Only a string that ends in a colon's neighbour makes more of these than keys.
         if len(_KEY.findall(value)) != _count_keys(tree) and has_duplicate(value):
             raise DecodeError(DUPLICATE_KEY)
-        if as_written or LONG_DIGITS.search(value) is not None:
+        if as_written or _may_be_past_64_bits(value):
             tree = json.loads(value, parse_int=Number, parse_float=Number)
     except RecursionError:
         # orjson goes 1,024 levels deep, Python less.
@@ -39,6 +43,11 @@ def text_of(tree: object) -> bytes:
         return write_value(tree)
     except TypeError:
         raise DecodeError(TOO_DEEP) from None
+
+
+def _may_be_past_64_bits(value: bytes) -> bool:
+    """There may be such an integer: numbers as text make all that comes after it several times slower."""
+    return any(len(digits) > _LONGEST or not -(2**63) <= int(digits) < 2**64 for digits in _LONG_INTEGER.findall(value))
 
 
 def _count_keys(tree: object) -> int:
