@@ -75,3 +75,25 @@ def test_what_can_not_be_written_again_is_refused(raw: bytes, code: str) -> None
 def test_a_colon_within_a_string_is_no_key() -> None:
     value: Any = {"a": 'say ":" and "b":', "b": ['x":']}
     assert tree_of(encoded(value)) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"18446744073709551616",
+        b" -99999999999999999999",
+        b"[18446744073709551616]",
+        b"[1,-18446744073709551617]",
+        b'{"a":18446744073709551616}',
+        b'{"a": -18446744073709551616}',
+        b'{"a":\n18446744073709551616}',
+        b'{"a":18446744073709551616,"s":"x-1234567890123456789","f":0.12345678901234567}',
+    ],
+)
+def test_an_integer_past_64_bits_keeps_its_digits_wherever_it_stands(text: bytes) -> None:
+    assert json.loads(text_of(tree_of(text))) == json.loads(text)
+
+
+def test_digits_in_texts_and_after_a_point_do_not_turn_numbers_into_text() -> None:
+    tree = tree_of(b'{"s":"1234567890123456789","t":"p-12345678901234567890","f":0.1234567890123456789,"n":1}')
+    assert type(tree["n"]) is int
