@@ -174,6 +174,10 @@ class Format(Section):
             raise ValueError("without {index} all predictions of a message would have the same id: add it")
         return part_id
 
+    def without_steps(self) -> Self:
+        """The same for messages that were unwrapped before: no step comes before explode."""
+        return self.model_copy(update={key: type(self).model_fields[key].default for key in _BEFORE_EXPLODE})
+
     @property
     def plain(self) -> bool:
         """A value is JSON as it stands: no step comes before explode."""

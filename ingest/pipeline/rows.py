@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.config.arize_access import max_past_years
-from ingest.config.format import Format
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Unit
 from ingest.pipeline import sampling
@@ -175,14 +174,14 @@ class RowProcessors:
     """The routes of a topic, with a row processor for each, and for each environment where messages name theirs."""
 
     def __init__(self, config: TopicConfig, clock: Callable[[], float], *, hashed: bool = False) -> None:
-        """`hashed`: the messages were redacted. They hold hashes, and were unwrapped before: [format] is over for them.
+        """`hashed`: the messages were redacted. They hold hashes, and were unwrapped before.
 
         Raises ConfigError when the configuration can't be applied.
         """
         self._hashed = hashed
         self.routes: tuple[RouteConfig, ...] = config.routes
         if hashed:
-            self.routes = tuple(replace(route, format=Format()) for route in config.routes)
+            self.routes = tuple(replace(route, format=route.format.without_steps()) for route in config.routes)
         self.router = Router(self.routes)
         self._unwrapper = unwrapper(self.routes[0].format, [route.schema for route in self.routes])
         self._clock = clock

@@ -7,7 +7,7 @@ Rules
 2. They are those of the message's route.
 3. A value that can't be redacted is withheld, and the detail of the reason names that: of a message that can't be
    unwrapped or parsed, of an envelope without a message in it (it may hold the former one), of a message that no route
-   takes where routes differ in exclude and hash, and, with [format] explode or a conversion to columns, of every
+   takes where routes differ in exclude and hash, and, with [format] explode, of every
    message: the paths are those of its parts. The value is still in Kafka, at the letter's topic, partition and offset,
    for as long as retention keeps it.
 4. A message of a route without exclude and hash is written as it is.
@@ -29,7 +29,7 @@ from ingest.records import Headers, KafkaMessage, header_pairs
 
 REDACTED = "ingest.redacted"
 WITHHELD = "; its value is withheld, as [schema] exclude and hash can't be applied to it"
-_RESHAPED = Reason("not_an_object", "it has the paths of exclude and hash only after it is exploded or converted")
+_EXPLODED = Reason("not_an_object", "it has the paths of exclude and hash only after it is exploded")
 _NO_ROUTE = Reason("no_route", "routes differ in exclude and hash, and none takes it")
 
 
@@ -84,8 +84,7 @@ class Redactor:
         self._uniform = len({(schema.exclude, schema.hash, schema.hash_key_file) for schema in schemas}) == 1
         self._router = Router(config.routes)
         self._unwrapper = unwrapper(config.format, schemas)
-        exploded = bool(config.format.explode)
-        self._reshaped = [exploded or "columns" in schema.convert.values() for schema in schemas]
+        self._exploded = bool(config.format.explode)
 
     def value(self, message: KafkaMessage) -> bytes | None:
         """The value that may be written, None if it is the message's own. Raises DecodeError if there is none."""
@@ -94,12 +93,11 @@ class Redactor:
         unwrapped = self._unwrapper.unwrap([message])
         if unwrapped.rejected:
             raise DecodeError(unwrapped.rejected[0].reason)
-        route = int(self._router.route([message], unwrapped).routes[0])
-        privacy = self._privacy(route)
+        privacy = self._privacy(int(self._router.route([message], unwrapped).routes[0]))
         if not privacy.active:
             return None
-        if any(self._reshaped[route : route + 1] or self._reshaped):
-            raise DecodeError(_RESHAPED)
+        if self._exploded:
+            raise DecodeError(_EXPLODED)
         redacted = privacy.redact(parse_object(unwrapped.values[0]))
         return json.dumps(redacted, ensure_ascii=False).encode()
 

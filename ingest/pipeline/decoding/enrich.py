@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 
 from ingest.config.schema import Schema, Unit
 from ingest.config.zones import zone
-from ingest.pipeline.decoding.kafka_values import header, id_from_kafka, in_nanoseconds, text, times_from_header
+from ingest.pipeline.decoding.header_times import in_nanoseconds, times_from_header
+from ingest.pipeline.decoding.kafka_values import header, id_from_kafka, text
 from ingest.pipeline.decoding.timestamps import read
 from ingest.reasons import Reason
 from ingest.records import KafkaMessage, Rejected

@@ -106,13 +106,6 @@ def test_what_can_not_be_redacted_is_withheld(format_: dict[str, Any], value: An
     assert letter.reason.detail == "why" + WITHHELD
 
 
-def test_a_list_that_becomes_columns_is_withheld(tmp_path: Path) -> None:
-    private = {"exclude": ["features.1"], "convert": {"features": "columns"}}
-    (letter,) = written(topic(tmp_path, schema=private), FakeMessage(json.dumps({"features": [1, CANARY]}).encode()))
-    assert not has_canary(letter)
-    assert letter.message.value() is None
-
-
 def test_before_and_fields_that_are_texts_are_redacted_by_their_paths(tmp_path: Path) -> None:
     change = FakeMessage(json.dumps({"op": "u", "before": ROW, "after": ROW, "source": {"ssn": CANARY}}).encode())
     (letter,) = written(topic(tmp_path, format={"envelope": "debezium"}), change)

@@ -8,7 +8,8 @@ import pytest
 from ingest.commands.dead_letters.republish import record
 from ingest.commands.dead_letters.stored import IndexEntry, Origin, StoredDeadLetter
 from ingest.config.load import load
-from ingest.pipeline.decoding.kafka_values import id_from_kafka, in_nanoseconds
+from ingest.pipeline.decoding.header_times import in_nanoseconds
+from ingest.pipeline.decoding.kafka_values import id_from_kafka
 from ingest.pipeline.rows import RowProcessor
 from tests.harness.messages import FakeMessage, Headers
 
