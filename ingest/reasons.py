@@ -59,7 +59,10 @@ REASONS: Mapping[str, str] = {
     "not_an_array": (
         "A field that [format] explode names is neither an array nor an object of arrays. Correct the path."
     ),
-    "empty_array": "An array that [format] explode names is empty, so there is no prediction in the message.",
+    "empty_array": (
+        "An array that [format] explode names is empty, so there is no prediction in the message. Find out why the "
+        "producer sends it."
+    ),
     "unequal_arrays": (
         "Arrays that [format] explode names have different lengths, so it is not known which items belong together. "
         "Correct the producer."

@@ -240,6 +240,8 @@ class RowProcessors:
         chosen = indices.tolist()
         parsed = None if found.parsed is None else found.parsed.choose(chosen)
         values = [found.values[index] for index in chosen]
+        # A compressed value is larger in memory than in Kafka.
+        row_bytes = None if self._unwrapper.plain else sum(len(value or b"") for value in values) // len(values)
         for piece in processor.pieces([messages[index] for index in chosen], values, parsed):
             of_chunk = replace(
                 piece.decoded,
@@ -248,7 +250,7 @@ class RowProcessors:
                 filtered=indices[piece.decoded.filtered],
             )
             groups = self._groups(processor, found, of_chunk)
-            yield ProcessedRows(of_chunk, groups, piece.row_bytes, piece.full)
+            yield ProcessedRows(of_chunk, groups, piece.row_bytes or row_bytes, piece.full)
 
     def _groups(self, processor: RowProcessor, found: RoutedChunk, decoded: Decoded) -> Sequence[RowGroup]:
         batch_group_of = processor.batch_groups(decoded.table)

@@ -5,7 +5,7 @@ Rules
    prediction_score) unless [schema] renames them; an empty name switches one off.
 2. A column that [schema] gives a role of its own (SHAP, embeddings, ranking, boxes, ...) is not a feature. A column
    is a tag if [schema] tags names it, else a feature; with [schema] features set, only those are features. A `*` in a
-   name stands for any characters.
+   name stands for any characters. The timestamp is no tag: its type is none that Arize takes there.
 3. prediction_id must have a value in every row, timestamp in every row with a prediction: Arize refuses a whole upload
    for one null in them. A row without one becomes a dead letter by itself.
 4. Types are those that the SDK's validator takes (arize 8.61, batch_validation/validator.py): timestamps the types of
@@ -109,7 +109,9 @@ def roles(schema: Schema, model_type: str, columns: Sequence[str], empty: frozen
     columns = [name for name in columns if name in present or not name.endswith("_shap")]
     if not present.intersection(outcome_columns(schema, model_type)[0]):
         columns = [name for name in columns if name in present]
-    tags = tuple(name for name in columns if tag.fullmatch(name) or name in added)
+    tags = tuple(
+        name for name in columns if (tag.fullmatch(name) and name != reserved.get("timestamp")) or name in added
+    )
     return Roles(
         **{key: reserved.get(key) for key in RESERVED},
         shap={feature: column for feature, column in shap.items() if column in present},

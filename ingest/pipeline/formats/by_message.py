@@ -63,4 +63,4 @@ def reason_of(found: dict[int, Reason]) -> Reason:
     """The reason of a message whose parts have these, by index."""
     first = min(found)
     others = f", and {len(found) - 1:,} more of its predictions can't be delivered" if len(found) > 1 else ""
-    return Reason(found[first].code, f"{found[first].detail} (in the prediction with index {first}{others})")
+    return replace(found[first], detail=f"{found[first].detail} (in the prediction with index {first}{others})")

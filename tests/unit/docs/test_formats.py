@@ -13,6 +13,7 @@ from ingest.pipeline.dead_letters.queue import DeadLetter
 from ingest.pipeline.dead_letters.redact import REDACTED
 from ingest.pipeline.dead_letters.topic import PROVENANCE, REPLAYED_TO
 from ingest.pipeline.decoding.kafka_values import ORIGIN
+from ingest.pipeline.formats.part_numbers import DECODED
 from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, SettledRange, decode, encode
 from ingest.reasons import Reason
 from ingest.records import Counts
@@ -27,7 +28,11 @@ METADATA = (REFERENCE / "commit-metadata.md").read_text(encoding="utf-8")
 def test_every_field_of_a_dead_letters_line_is_described(raw: bytes | None, tmp_path: Path) -> None:
     files = DeadLetterFiles(tmp_path, "predictions")
     files.write(
-        [DeadLetter(FakeMessage(raw, key=raw, headers=[("trace", raw)]), Reason("type_conflict", "a sentence"), "age")]
+        [
+            DeadLetter(
+                FakeMessage(raw, key=raw, headers=[("trace", raw)]), Reason("type_conflict", "a sentence"), "age", (1,)
+            )
+        ]
     )
     files.close()
     (file,) = tmp_path.iterdir()
@@ -43,13 +48,14 @@ def test_example_of_a_line_is_read_as_a_dead_letter() -> None:
     assert (letter.entry.reason, letter.entry.column, letter.offset()) == ("type_conflict", "age", 1217)
 
 
-@pytest.mark.parametrize("header", sorted({*PROVENANCE, REPLAYED, REPLAYED_TO, REDACTED, ORIGIN}))
+@pytest.mark.parametrize("header", sorted({*PROVENANCE, REPLAYED, REPLAYED_TO, REDACTED, DECODED, ORIGIN}))
 def test_every_header_of_a_dead_letter_is_described(header: str) -> None:
     assert f"`{header}`" in DEAD_LETTER
 
 
 def test_headers_and_files_that_are_described_exist() -> None:
-    assert set(re.findall(r"`(ingest\.\w+)`", DEAD_LETTER)) == {*PROVENANCE, REPLAYED, REPLAYED_TO, REDACTED, ORIGIN}
+    headers = {*PROVENANCE, REPLAYED, REPLAYED_TO, REDACTED, DECODED, ORIGIN}
+    assert set(re.findall(r"`(ingest\.\w+)`", DEAD_LETTER)) == headers
     assert f"`{MARKS}`" in DEAD_LETTER
 
 

@@ -28,7 +28,7 @@ def test_a_value_is_inflated_exactly(name: str) -> None:
     assert unwrapped(COMPRESSED[name], compression=KINDS[name]) == PLAIN
 
 
-@pytest.mark.parametrize("name", COMPRESSED.keys() - {"raw"})
+@pytest.mark.parametrize("name", sorted(COMPRESSED.keys() - {"raw"}))
 def test_auto_goes_by_the_first_bytes(name: str) -> None:
     assert unwrapped(COMPRESSED[name], compression="auto") == PLAIN
 
