@@ -7,6 +7,8 @@ Rules
 3. A chunk of messages with several predictions may be `pending`: its next piece is taken with `resume`, when there is
    room. So that chunks stay about as large as others, fewer messages are polled the more rows a message has had lately;
    before anything is known of that, `_FIRST_ROWS` are assumed.
+4. A chunk holds about as many bytes as are fetched ahead ([kafka] queue_bytes), at most: fewer messages are polled the
+   larger they were lately. The first poll assumes `_FIRST_BYTES`: of small messages it takes some hundreds.
 """
 
 from collections.abc import Sequence
@@ -23,7 +25,8 @@ from ingest.pipeline.intake import Intake, Taken
 from ingest.records import Chunk
 
 _FIRST_ROWS = 100.0
-_FORGET = 0.9  # the part of former chunks' rows in a message that is remembered with each chunk
+_FIRST_BYTES = 100_000.0
+_FORGET = 0.9  # the part of former chunks' rows and bytes in a message that is remembered with each chunk
 
 
 class ChunkHandler:
@@ -39,6 +42,8 @@ class ChunkHandler:
         self._gate = DeadLetterGate(config.dead_letters, dead_letters, config.batch.max_bytes)
         self._exploded = bool(config.format.explode)
         self._rows_per_message = _FIRST_ROWS
+        self._most_bytes = config.kafka.queue_bytes
+        self._bytes_per_message: float | None = None
         self._chunk: Chunk | None = None
 
     @property
@@ -47,8 +52,10 @@ class ChunkHandler:
         return self._chunk is not None
 
     def messages(self, rows: int) -> int:
-        """How many messages to poll for about this number of rows."""
-        return max(int(rows / self._rows_per_message), min(rows, 1)) if self._exploded else rows
+        """How many messages to poll for about this number of rows, at most: rules 3 and 4."""
+        by_rows = int(rows / self._rows_per_message) if self._exploded else rows
+        by_bytes = int(self._most_bytes / (self._bytes_per_message or _FIRST_BYTES))
+        return max(min(by_rows, by_bytes), min(rows, 1))
 
     @property
     def blocked(self) -> bool:
@@ -88,6 +95,8 @@ class ChunkHandler:
         if taken is None or self._chunk is None:
             return
         chunk, self._chunk = self._chunk, None
+        own = chunk.raw_bytes / len(chunk.messages)
+        self._bytes_per_message = max(own, _FORGET * (self._bytes_per_message or 0.0), 1.0)
         if self._exploded:
             self._rows_per_message = max(taken.rows / len(chunk.messages), _FORGET * self._rows_per_message, 1.0)
         self._columns.taken(taken, now)

@@ -8,6 +8,7 @@ import pytest
 
 from ingest.errors import ExitCode
 from ingest.sandbox.fault_injection import Fault
+from tests.harness.dead_letters import NO_LIMIT
 from tests.harness.rig import Rig
 
 
@@ -191,11 +192,11 @@ def test_refused_rows_whose_messages_are_gone_are_kept_as_decoded(rig: Callable[
     main = rig(partitions=1)
     main.produce(500)
     main.endpoint.inject_faults([Fault(kind="status", status=503)])
-    run = main.start()
+    run = main.start(dead_letters=NO_LIMIT)
     run.until_event("upload_retried")
     main.delete_records(0, 500)
     main.endpoint.inject_faults("status", status=422)
-    assert run.wait() == ExitCode.DONE
+    assert run.wait() == ExitCode.TOO_MANY_DEAD
     assert {offset for _, offset in main.reasons} == set(range(500))
     assert main.stored == 0
     letter = json.loads(next(main.dead_letters.glob("*.jsonl")).read_text().splitlines()[0])

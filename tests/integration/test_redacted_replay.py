@@ -103,7 +103,7 @@ def test_messages_of_an_envelope_are_redacted_unwrapped_and_replayed_as_they_are
     main.put([gzip.compress(json.dumps(change).encode()) for change in changes])
     main.put([gzip.compress(json.dumps({"op": "d", "before": ROWS[0]}).encode())])
     failing = {**schema, "prediction_id": "none"}
-    assert main.start(schema=failing, format=form, dead_letters=NO_LIMIT).wait() == ExitCode.DONE
+    assert main.start(schema=failing, format=form, dead_letters=NO_LIMIT).wait() == ExitCode.TOO_MANY_DEAD
     main.write_settings({"schema": schema, "format": form, "dead_letters": NO_LIMIT})
 
     shown = dead_letters(main, "show", "--value", "--limit", "100")

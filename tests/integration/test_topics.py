@@ -152,7 +152,7 @@ def test_dead_letters_are_replayed_each_with_the_settings_of_its_topic(both: Bot
         event = {"prediction_ts": int(time.time()), "prediction_label": "fraud", "prediction_score": 0.5}
         one.put([json.dumps({**event, own_id: one.kafka.topic}).encode()])
     run = both.start(workers=2)
-    assert run.wait() == ExitCode.DONE
+    assert run.wait() == ExitCode.TOO_MANY_DEAD
     assert [one.reasons for one in both.rigs] == [{(0, 0): "missing_column"}] * 2
     # Either cause is cured by what the other topic could not bear.
     for schema, own_id in zip(both.schemas, ("id", "name"), strict=True):

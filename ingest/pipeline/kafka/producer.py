@@ -44,6 +44,7 @@ class _Attempt:
         self.waiting = deque(records)
         self.unconfirmed = 0
         self.faults: list[str] = []
+        self._largest_refused = -1
 
     def on_delivery(self, error: KafkaError | None, message: Message) -> None:
         """One record was confirmed, or failed."""
@@ -56,6 +57,10 @@ class _Attempt:
                     f" (a value of {size:,} bytes, and headers); raise its max.message.bytes above that of the topic "
                     "that is read"
                 )
+                if size > self._largest_refused:  # its neighbours in the same request are refused with it
+                    self._largest_refused = size
+                    self.faults.insert(0, text)
+                    return
             self.faults.append(text)
 
 
