@@ -398,7 +398,7 @@ def role(name: str, schema: Schema) -> set[str]:
     for title, embedding in schema.embeddings.items():
         found |= {f"{key} of {title}" for key, column in embedding if column == name}
     added = (*schema.kafka.values(), *schema.constants)
-    if name in added or any(named(pattern, name) for pattern in schema.tags):
+    if name in added or (name != schema.timestamp and any(named(pattern, name) for pattern in schema.tags)):
         found.add("tag")
     elif not found and (not schema.features or any(named(pattern, name) for pattern in schema.features)):
         found.add("feature")
