@@ -235,7 +235,7 @@ def is_known(message: FakeMessage, name: str) -> bool:
     named |= {
         *PINS,
         *topic.routes[0].schema.tags,
-        "deep",
+        *(["deep"] if isinstance(row.get("deep"), dict) else []),  # else it is a column, which nothing pins
         "deep.n",
         "vector",
         "url",
