@@ -13,7 +13,7 @@ from typing import Any
 
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.parse import DUPLICATE_KEY, has_duplicate, parse_value, write_value
-from ingest.pipeline.decoding.raw_text import TOO_DEEP, Number
+from ingest.pipeline.decoding.raw_text import TOO_DEEP, Number, has_long_digits
 
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 _BLANKS_BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
@@ -21,8 +21,6 @@ _BLANKS_BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
 # passed over.
 _LONG_INTEGER = re.compile(rb"(?:^|(?<=[:\[,\s]))-?[0-9]{19,}")
 _LONGEST = 20  # characters of an integer of 64 bits
-_DIGITS_OF_64_BITS = 19
-_DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in "0123456789" else 0 for byte in range(256))
 
 
 def tree_of(value: bytes, *, as_written: bool = False) -> Any:
@@ -50,7 +48,7 @@ def text_of(tree: object) -> bytes:
 
 def _may_be_past_64_bits(value: bytes) -> bool:
     """There may be such an integer: numbers as text make all that comes after it several times slower."""
-    if b"0" * _DIGITS_OF_64_BITS not in value.translate(_DIGITS_AS_ZEROS):  # much quicker than the pattern
+    if not has_long_digits(value):  # much quicker than the pattern
         return False
     return any(len(digits) > _LONGEST or not -(2**63) <= int(digits) < 2**64 for digits in _LONG_INTEGER.findall(value))
 
