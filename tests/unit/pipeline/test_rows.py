@@ -19,6 +19,7 @@ from ingest.pipeline.decoding.privacy import privacy_of
 from ingest.pipeline.rows import RowProcessor, RowProcessors
 from ingest.reasons import Reason
 from ingest.records import KafkaMessage
+from tests.harness.kept_letters import KeptLetters
 from tests.harness.messages import FakeMessage
 
 NOW_S = 1_763_900_000.0
@@ -147,29 +148,11 @@ def test_what_can_not_work_together_is_said_at_start(schema: dict[str, Any], sai
         config(**schema)
 
 
-class Kept:
-    """A sink that keeps what it is given."""
-
-    place = "here"
-
-    def __init__(self) -> None:
-        self.letters: list[DeadLetter] = []
-
-    def write(self, letters: Any) -> None:
-        self.letters.extend(letters)
-
-    def durable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self.letters.clear()
-
-
 def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
     settings = topic(exclude=["ssn"], hash=["user.mail"], hash_key_file=key_file)
     privacy = privacy_of(settings.schema)
     redactor = Redactor(settings)
-    kept = Kept()
+    kept = KeptLetters()
     sink = RedactingSink(kept, redactor)
     raw = b'{"ssn": "123", "user": {"mail": "a@b", "age": 3}, "list": [{"ssn": 1}]}'
     bad: list[KafkaMessage] = [sent(raw), sent(b'{"ssn": "123"'), sent(None)]
@@ -183,7 +166,7 @@ def test_dead_letters_hold_no_more_than_what_may_leave(key_file: str) -> None:
     assert withheld.message.value() is None
     assert withheld.reason.detail == "reason" + WITHHELD
     assert tombstone.reason.detail == "reason"
-    again = Kept()
+    again = KeptLetters()
     RedactingSink(again, redactor).write([treated])
     assert again.letters == [treated]
 

@@ -1,7 +1,5 @@
 """While none of a worker's first messages can be delivered, nothing is written to the dead letters."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
@@ -10,34 +8,17 @@ from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.dead_letters.gate import HOLD_S, DeadLetterGate
 from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch, DeadLetterQueue
 from ingest.reasons import Reason
+from tests.harness.kept_letters import KeptLetters
 from tests.harness.messages import FakeMessage
 
 MOST_BYTES = 1_000_000
-
-
-class _Sink:
-    """Keeps what is written."""
-
-    place = "memory"
-
-    def __init__(self) -> None:
-        self.letters: list[DeadLetter] = []
-
-    def write(self, letters: Sequence[DeadLetter]) -> None:
-        self.letters += letters
-
-    def durable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        pass
 
 
 class Bench:
     """A gate, the queue behind it, and what the sink has got."""
 
     def __init__(self, settings: DeadLetters | None = None) -> None:
-        self.sink = _Sink()
+        self.sink = KeptLetters()
         self.queue = DeadLetterQueue(self.sink, Backoff(1.0, 1.0), lambda _: None)
         self.gate = DeadLetterGate(settings or DeadLetters(), self.queue, MOST_BYTES)
 

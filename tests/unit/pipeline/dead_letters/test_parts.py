@@ -1,7 +1,6 @@
 """A dead letter keeps which of its message's predictions were not delivered, wherever it is stored."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from ingest.pipeline.dead_letters.topic import record
 from ingest.pipeline.formats.part_numbers import chosen
 from ingest.reasons import Reason
 from ingest.records import KafkaMessage
+from tests.harness.kept_letters import KeptLetters
 from tests.harness.messages import FakeMessage
 
 REASON = Reason("type_conflict", '"a" holds a string')
@@ -73,26 +73,8 @@ def test_a_letter_of_a_former_version_is_replayed_whole(tmp_path: Path) -> None:
     assert "parts" not in json.loads(path.read_bytes())
 
 
-class Kept:
-    """A sink that keeps what it is given."""
-
-    place = "here"
-
-    def __init__(self) -> None:
-        self.letters: list[DeadLetter] = []
-
-    def write(self, letters: Sequence[DeadLetter]) -> None:
-        self.letters += letters
-
-    def durable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        pass
-
-
 def test_what_can_not_be_redacted_by_its_columns_is_withheld() -> None:
-    kept = Kept()
+    kept = KeptLetters()
     config = Config(schema=Schema(exclude=("ssn",)), format=Format(explode=("p",)))
     sink = RedactingSink(kept, Redactor(config.topics[0]))
     sink.write([DeadLetter(message(), REASON, parts=(0,))])

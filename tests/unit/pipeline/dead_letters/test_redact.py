@@ -17,29 +17,12 @@ from ingest.pipeline.rows import RowProcessors
 from ingest.reasons import Reason
 from ingest.records import KafkaMessage
 from tests.harness.formats import WRAPPED, confluent
+from tests.harness.kept_letters import KeptLetters
 from tests.harness.messages import FakeMessage
 
 NOW_S = 1_763_900_000.0
 CANARY = "canary-7f3a"
 ROW = {"prediction_id": "p", "ssn": CANARY, "user": {"mail": f"{CANARY}@b", "age": 3}, "prediction_score": 0.5}
-
-
-class Kept:
-    """A sink that keeps what it is given."""
-
-    place = "here"
-
-    def __init__(self) -> None:
-        self.letters: list[DeadLetter] = []
-
-    def write(self, letters: Any) -> None:
-        self.letters.extend(letters)
-
-    def durable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self.letters.clear()
 
 
 def topic(tmp_path: Path, **sections: Any) -> TopicConfig:
@@ -51,7 +34,7 @@ def topic(tmp_path: Path, **sections: Any) -> TopicConfig:
 
 
 def written(config: TopicConfig, *messages: KafkaMessage) -> list[DeadLetter]:
-    kept = Kept()
+    kept = KeptLetters()
     RedactingSink(kept, Redactor(config)).write([DeadLetter(each, Reason("type_conflict", "why")) for each in messages])
     return kept.letters
 
