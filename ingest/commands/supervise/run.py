@@ -1,5 +1,6 @@
 """`ingest supervise`: run the supervisor with those who watch it, and print its accounts at the end."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TextIO
 
@@ -9,20 +10,28 @@ from ingest.status import lines
 from ingest.status.about import about
 from ingest.status.run_state import RunState
 from ingest.status.screen import choose, own_stream
-from ingest.status.watchers import Detached, Publisher
+from ingest.status.watchers import Detached, Publisher, Watcher
 from ingest.supervisor import session
 
 
 def run(
-    settings: Config, *, until_end: bool, resume_from: ResumeFrom | None, json: bool, verbose: bool, stream: TextIO
+    settings: Config,
+    *,
+    until_end: bool,
+    resume_from: ResumeFrom | None,
+    json: bool,
+    verbose: bool,
+    stream: TextIO,
+    watchers: Sequence[Watcher] = (),
 ) -> int:
     """Supervise until the workers are done or a stop is requested; returns the exit code of the run.
 
+    `watchers` see the run beside the screen.
     Raises ConfigError for settings that can't work, FatalError when Kafka can't be reached or refuses.
     """
     screen = choose(own_stream(stream), json=json, verbose=verbose)
     with Detached(screen, wanted=partial(lines.wanted, verbose=verbose)) as shown:
-        publisher = Publisher(RunState(about(settings)), [shown])
+        publisher = Publisher(RunState(about(settings)), [shown, *watchers])
         accounts = session.run(
             settings, until_end=until_end, emit=publisher.emit, tick=publisher.tick, resume_from=resume_from
         )

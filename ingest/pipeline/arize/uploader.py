@@ -111,12 +111,15 @@ class ArizeUploader:
                         exit_code=ExitCode.CREDENTIALS,
                     ) from None
                 raise RetryableError(
-                    "the key file has a new key; sending again with it", retry_after_s=0.0, may_be_stored=False
+                    "the key file has a new key; sending again with it",
+                    status=refused.status_code,
+                    retry_after_s=0.0,
+                    may_be_stored=False,
                 ) from None
             except APIError as answered:
                 raise self._answered(answered, attempt, secrets) from None
             except transport.UnprovenError as unproven:
-                raise RetryableError(str(unproven), ambiguous=True) from None
+                raise RetryableError(str(unproven), status=unproven.response.status_code, ambiguous=True) from None
             except requests.RequestException as failed:
                 if attempt.cut_off:
                     text = f"no complete answer within {self._config.arize.timeout_s:g} s ([arize] timeout_s)"
