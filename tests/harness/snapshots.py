@@ -2,10 +2,12 @@
 
 import math
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from ingest.accounting.run_account import PartitionAccount, RunAccount
+from ingest.records import Counts
 from ingest.status.snapshot import (
     ArizePart,
     DeadLetterCount,
@@ -31,6 +33,19 @@ AT = 1_784_500_000.0
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">'\"&amp;"
 TOKEN = "0123456789abcdef0123456789abcdef"
 AGES = (0.4, 3.0, 25.0, 200.0, 2_000.0, 9_000.0, None)
+
+ACCOUNT = RunAccount(
+    topic="predictions",
+    group="ingest",
+    exit_code=0,
+    ran_s=12.0,
+    crashes=0,
+    exact=True,
+    partitions=(
+        PartitionAccount(partition=0, consumed=1_217, counts=Counts(1_200, 17, 0, 0), next_offset=1_217,
+                         end_offset=1_217, lag=0),
+    ),
+)  # fmt: skip
 
 
 def calm(partitions: int = 32, workers: int = 4, topic: str = "predictions") -> Snapshot:
@@ -67,7 +82,9 @@ def calm(partitions: int = 32, workers: int = 4, topic: str = "predictions") -> 
             restarts=1,
             rss_bytes=workers * 230 * 2**20,
             dead_letters_free_bytes=48 * 2**30,
-            fault=Fault(text="worker 2: pid 4714 ended after 2 h 07 min: killed by SIGKILL", at=AT - 5_000, lasts=False),
+            fault=Fault(
+                text="worker 2: pid 4714 ended after 2 h 07 min: killed by SIGKILL", at=AT - 5_000, lasts=False
+            ),
         ),
         arize=ArizePart(
             endpoint="https://otlp.arize.com/v1",
@@ -242,8 +259,3 @@ def served(
     finally:
         page.stream.closing.set()
         page.server.stop()
-
-
-def names(snapshots: Sequence[Snapshot]) -> list[str]:
-    """The sentences, to say which one a test is about."""
-    return [snapshot.sentence for snapshot in snapshots]

@@ -87,7 +87,9 @@ class Feed:
             group=state.group,
             topics=tuple(state.topics),
             health=health,
-            sentence=f"{running} of {len(workers)} workers run." if workers else "ingest asks Kafka what there is to read.",
+            sentence=f"{running} of {len(workers)} workers run."
+            if workers
+            else "ingest asks Kafka what there is to read.",
             draining=state.draining,
             ended=self._exit_code is not None,
             exit_code=self._exit_code,

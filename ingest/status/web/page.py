@@ -17,7 +17,7 @@ from ingest.status.web.sections import account, actions, configuration, figures,
 from ingest.status.web.values import age_of
 
 REFRESH_S = 5
-WORDS = {"ok": "All is well", "degraded": "Look at this", "failing": "Not delivering"}
+WORDS = {"ok": "Healthy", "degraded": "Needs attention", "failing": "Failing"}
 _ICONS = {
     "ok": "M8 12.5l2.8 2.8L16 9.5",
     "degraded": "M12 7.5v6M12 16.6v.2",
@@ -30,13 +30,13 @@ _SHAPES = {
 }
 
 WORKERS = (
-    ("worker", "index", "plain", "n"),
+    ("worker", "index", "plain", ""),
     ("state", "state", "state", ""),
     ("for", "since_s", "seconds", "n"),
     ("read/s", "read_per_s", "count", "n"),
     ("acknowledged/s", "acknowledged_per_s", "count", "n"),
     ("in flight", "in_flight", "count", "n"),
-    ("of", "limit", "count", "n"),
+    ("limit", "limit", "count", "n"),
     ("waiting", "waiting_s", "seconds", "n"),
     ("memory", "rss_bytes", "bytes", "n"),
     ("restarts", "restarts", "count", "n"),
@@ -67,9 +67,9 @@ DEAD_LETTERS = (
     ("messages", "messages", "count", "n"),
 )
 EVENTS = (
-    ("time", "at", "clock", "n"),
+    ("time", "at", "clock", ""),
     ("level", "level", "level", ""),
-    ("worker", "worker", "plain", "n"),
+    ("worker", "worker", "plain", ""),
     ("what happened", "text", "text", "wide"),
 )
 
@@ -195,7 +195,7 @@ def _partitions(snapshot: Snapshot) -> Markup:
                 ("unknown", "not known"),
             )
         ),
-        tag("li", tag("i", class_="cell", data_age="none", data_health="degraded"), "look at it"),
+        tag("li", tag("i", class_="cell", data_age="none", data_health="degraded"), "needs attention"),
         tag("li", tag("i", class_="cell", data_age="none", data_health="failing"), "does not go on"),
         class_="legend",
         aria_label="Age of the oldest message that is not committed",

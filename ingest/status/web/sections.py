@@ -84,29 +84,27 @@ def figures(snapshot: Snapshot) -> Markup:
 def flow(snapshot: Snapshot) -> Markup:
     """Kafka, ingest and Arize, in the direction that messages take."""
     kafka = (
-        ("brokers", "kafka.brokers", "text"),
-        ("lag", "totals.lag", "count"),
-        ("without partitions", "totals.lag_unknown", "count"),
-        ("last commit", "kafka.committed_at", "ago"),
-        ("failed commits", "kafka.commit_failures", "count"),
-        ("retention leaves", "totals.retention_left_s", "seconds"),
+        ("brokers", "kafka.brokers", "text", ""),
+        ("lag", "totals.lag", "count", ""),
+        ("partitions whose end is not known", "totals.lag_unknown", "count", ""),
+        ("last commit", "kafka.committed_at", "ago", ""),
+        ("failed commits", "kafka.commit_failures", "count", ""),
+        ("retention leaves", "totals.retention_left_s", "seconds", ""),
     )
     ingest = (
-        ("workers running", "ingest.workers_running", "count"),
-        ("of", "ingest.workers", "count"),
-        ("memory", "ingest.rss_bytes", "bytes"),
-        ("restarts", "ingest.restarts", "count"),
-        ("disk for dead letters", "ingest.dead_letters_free_bytes", "bytes"),
+        ("workers running", "ingest.workers_running", "count", "ingest.workers"),
+        ("memory of the workers", "ingest.rss_bytes", "bytes", ""),
+        ("restarts", "ingest.restarts", "count", ""),
+        ("disk left for dead letters", "ingest.dead_letters_free_bytes", "bytes", ""),
     )
     arize = (
-        ("endpoint", "arize.endpoint", "text"),
-        ("in flight", "arize.in_flight", "count"),
-        ("of", "arize.limit", "count"),
-        ("answers, median", "arize.p50_s", "seconds"),
-        ("answers, p99", "arize.p99_s", "seconds"),
-        ("oldest upload waits", "arize.waiting_s", "seconds"),
-        ("last acknowledged", "arize.acknowledged_at", "ago"),
-        ("sent again", "arize.retries", "count"),
+        ("endpoint", "arize.endpoint", "text", ""),
+        ("uploads in flight", "arize.in_flight", "count", "arize.limit"),
+        ("oldest of them", "arize.waiting_s", "seconds", ""),
+        ("answers, p50", "arize.p50_s", "seconds", ""),
+        ("answers, p99", "arize.p99_s", "seconds", ""),
+        ("last acknowledged", "arize.acknowledged_at", "ago", ""),
+        ("sent again", "arize.retries", "count", ""),
     )
     parts = (("Kafka", "kafka", kafka), ("ingest", "ingest", ingest), ("Arize", "arize", arize))
     return tag(
@@ -117,14 +115,14 @@ def flow(snapshot: Snapshot) -> Markup:
     )
 
 
-def _part(snapshot: Snapshot, name: str, key: str, rows: Iterable[tuple[str, str, str]]) -> Markup:
+def _part(snapshot: Snapshot, name: str, key: str, rows: Iterable[tuple[str, str, str, str]]) -> Markup:
     health: str = values.at_path(snapshot, f"{key}.health").value
     fault: Fault | None = values.at_path(snapshot, f"{key}.fault")
     since = values.shown(fault.at if fault else None, "ago", snapshot.at)
     return tag(
         "article",
         tag("h2", name, " ", tag("span", health, class_="chip", data_value=f"{key}.health", data_format="health")),
-        tag("dl", *(_fact(label, value(snapshot, path, kind)) for label, path, kind in rows)),
+        tag("dl", *(_fact(label, *_of(snapshot, path, kind, most)) for label, path, kind, most in rows)),
         tag(
             "p",
             tag("strong", _fault_word(fault), data_fault_word=key),
@@ -139,6 +137,13 @@ def _part(snapshot: Snapshot, name: str, key: str, rows: Iterable[tuple[str, str
         data_health=health,
         data_part=key,
     )  # fmt: skip
+
+
+def _of(snapshot: Snapshot, path: str, kind: str, most: str) -> Iterable[object]:
+    yield value(snapshot, path, kind)
+    if most:
+        yield " of "
+        yield value(snapshot, most, kind)
 
 
 def _fact(label: str, *found: object) -> Markup:

@@ -3,7 +3,7 @@
 "use strict";
 
 const UNKNOWN = "–";
-const WORDS = { ok: "All is well", degraded: "Look at this", failing: "Not delivering" };
+const WORDS = { ok: "Healthy", degraded: "Needs attention", failing: "Failing" };
 const AGES = [["10s", 10], ["1min", 60], ["10min", 600], ["1h", 3600]];
 const SILENT_S = 6;
 const RETRY_MS = 3000;
@@ -36,6 +36,9 @@ function partitions(numbers) {
 
 function size(bytes) {
   const mb = bytes / 2 ** 20;
+  if (mb >= 1024) {
+    return `${(mb / 1024).toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 })} GB`;
+  }
   return mb >= 10 ? `${number.format(mb)} MB` : `${mb.toFixed(1)} MB`;
 }
 
