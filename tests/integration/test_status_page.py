@@ -20,7 +20,7 @@ from ingest.sandbox.kafka import KafkaProcess
 from ingest.sandbox.produce import produce
 from ingest.status.snapshot import Snapshot
 from ingest.status.web.page import DEAD_LETTERS, EVENTS, PARTITIONS, WORKERS
-from tests.harness.snapshots import ACCOUNT, AT, HOSTILE, TOKEN, Served, calm, hostile, served, stuck
+from tests.harness.status_page import ACCOUNT, AT, HOSTILE, TOKEN, Served, calm, hostile, served, stuck
 from tests.harness.supervise import Supervise, wait_until
 
 CONFIG = {"kafka": {"brokers": "broker-1:9092", "options": {"sasl.password": "***"}}}

@@ -12,7 +12,7 @@ from ingest.status.web.actions import Actions
 from ingest.status.web.app import Probes, application
 from ingest.status.web.published import Published
 from ingest.status.web.stream import Stream
-from tests.harness.snapshots import ACCOUNT, calm, hostile, stuck
+from tests.harness.status_page import ACCOUNT, calm, hostile, stuck
 
 
 @dataclass(frozen=True)

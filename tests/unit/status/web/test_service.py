@@ -13,7 +13,7 @@ from ingest.events import Event, Notice, StatusServed
 from ingest.status.web import runtime_file
 from ingest.status.web.server import listen
 from ingest.status.web.service import StatusPage
-from tests.harness.snapshots import ACCOUNT, TOKEN, calm
+from tests.harness.status_page import ACCOUNT, TOKEN, calm
 
 
 @pytest.fixture(autouse=True)
