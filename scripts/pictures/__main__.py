@@ -4,7 +4,8 @@ Steps
 1. An embedded Kafka and a local Arize start, and `ingest supervise` with four workers and 32 partitions.
 2. Predictions are produced for `RUN_S`, some of them bad, and one worker is killed on the way: the page has
    something to show.
-3. Chromium takes the pictures: light, dark and phone while it delivers; then Arize stops answering, and light once more.
+3. Chromium takes the pictures: light, dark and phone while it delivers, and light once more when Arize has stopped
+   answering.
 """
 
 import os
@@ -56,10 +57,10 @@ def main() -> int:
                 _picture(browser, "status-page-light", "light", 1280, 1180)
                 _picture(browser, "status-page-dark", "dark", 1280, 1180)
                 _picture(browser, "status-page-phone", "light", 390, 844)
-                arize.freeze()
+                arize.inject_faults("stall")
                 time.sleep(FROZEN_S)
                 _picture(browser, "status-page-arize-away", "light", 1280, 640)
-                arize.thaw()
+                arize.clear_faults()
                 browser.close()
         finally:
             stopped.set()

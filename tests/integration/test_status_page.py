@@ -1,4 +1,4 @@
-"""The status page in a real Chromium: what it shows and keeps up to date, and what it says when it can't; and a real run."""
+"""The status page in a real Chromium: what it shows, how it changes, what it says when it can't; and a real run."""
 
 import json
 import os

@@ -56,10 +56,10 @@ Probe = Callable[[Snapshot, float], Verdict]
 class Probes:
     """What `/metrics`, `/livez` and `/readyz` answer; one that is None has no route.
 
-    `exposition` returns the text and its content type. `now` of a probe is in Unix seconds.
+    `exposition` takes the request's Accept header and returns the text and its content type. `now` of a probe is in Unix seconds.
     """
 
-    exposition: Callable[[], tuple[bytes, str]] | None = None
+    exposition: Callable[[str], tuple[bytes, str]] | None = None
     livez: Probe | None = None
     readyz: Probe | None = None
 
@@ -178,8 +178,8 @@ def _probes(published: Published, probes: Probes) -> list[Route]:
     if (exposition := probes.exposition) is not None:
         expose = exposition
 
-        def metrics(_request: Request) -> Response:
-            content, kind = expose()
+        def metrics(request: Request) -> Response:
+            content, kind = expose(request.headers.get("accept", ""))
             return Response(content, headers={"content-type": kind})
 
         found.append(Route("/metrics", metrics))

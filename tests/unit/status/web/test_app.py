@@ -92,7 +92,7 @@ def test_nothing_else_is_served(path: str) -> None:
 
 def test_probes_answer_with_their_reasons() -> None:
     probes = Probes(
-        exposition=lambda: (b"ingest_up 1\n", "text/plain; version=0.0.4"),
+        exposition=lambda _: (b"ingest_up 1\n", "text/plain; version=0.0.4"),
         livez=lambda _, __: Verdict(ok=True),
         readyz=lambda snapshot, _: Verdict(ok=False, reasons=(f"{len(snapshot.partitions)} partitions wait",)),
     )
@@ -109,7 +109,7 @@ def test_probes_that_are_not_given_have_no_route() -> None:
 
 
 def test_a_fault_of_a_route_is_reported_and_shows_nothing() -> None:
-    def broken() -> tuple[bytes, str]:
+    def broken(_accept: str) -> tuple[bytes, str]:
         raise RuntimeError("a payload")
 
     faults: list[Exception] = []
