@@ -56,7 +56,8 @@ Probe = Callable[[Snapshot, float], Verdict]
 class Probes:
     """What `/metrics`, `/livez` and `/readyz` answer; one that is None has no route.
 
-    `exposition` takes the request's Accept header and returns the text and its content type. `now` of a probe is in Unix seconds.
+    `exposition` takes the request's Accept header and returns the text and its content type. `now` of a probe is in
+    Unix seconds.
     """
 
     exposition: Callable[[str], tuple[bytes, str]] | None = None
