@@ -11,7 +11,7 @@ Rules
    more than `MOST_REASONS` names of Kafka's errors are `other`, too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 from ingest import events
@@ -50,6 +50,7 @@ class Counters:
         self._distributions: dict[Metric, dict[Labels, Distribution]] = {
             metric: {} for metric in table.COUNTED if metric.kind == "histogram"
         }
+        self.on_observation: Callable[[Metric, Labels, float], None] | None = None  # for each value of a histogram
         self._topics: dict[int, str] = {}  # by worker
         self._reported: dict[int, events.Progress] = {}  # last, by the worker's present process
         self._counts: dict[tuple[str, int], Counts] = {}  # last, by partition
@@ -176,6 +177,8 @@ class Counters:
         found = self._distributions[metric]
         before = found.get(labels) or Distribution((0,) * (len(metric.buckets) + 1))
         found[labels] = before.plus(value, metric.buckets)
+        if self.on_observation is not None:
+            self.on_observation(metric, labels, value)
 
 
 def _increase(now: Mapping[str, int], before: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -5,7 +5,7 @@ the counters in the thread of whoever scrapes: the supervisor's loop does not ta
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -45,16 +45,10 @@ class RunMetrics:
         """From now on scrapers see `snapshot`."""
         self._snapshot = snapshot
 
-    def gauges(self, *, by_partition: bool) -> Iterator[tuple[Metric, list[tuple[Labels, float]]]]:
-        """Each metric of the newest snapshot that has, or has not, a sample for each partition; and its samples.
-
-        Nothing before the first snapshot.
-        """
-        snapshot, now = self._snapshot, self._wall()
-        if snapshot is not None:
-            for metric in table.READ:
-                if (metric.labels == table.BY_PARTITION) is by_partition:
-                    yield metric, list(samples(metric, snapshot, now))
+    def samples(self, metric: Metric) -> list[tuple[Labels, float]]:
+        """The samples of `metric`, one of `table.READ`, in the newest snapshot; none before the first one."""
+        snapshot = self._snapshot
+        return [] if snapshot is None else list(samples(metric, snapshot, self._wall()))
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """The body and its content type, as the request's Accept header wants it."""
@@ -62,7 +56,9 @@ class RunMetrics:
         body = encode(self._registry)
         end = _END if body.endswith(_END) else b""
         partitions = "".join(
-            self._partition_text.lines(metric, found) for metric, found in self.gauges(by_partition=True)
+            self._partition_text.lines(metric, found)
+            for metric in table.READ
+            if metric.labels == table.BY_PARTITION and (found := self.samples(metric))
         )
         return b"".join([body.removesuffix(end), partitions.encode(), end]), content_type
 
@@ -75,8 +71,9 @@ class _Run(Collector):
     def collect(self) -> Iterable[Family]:
         for metric in table.COUNTED:
             yield self._histogram(metric) if metric.kind == "histogram" else self._counter(metric)
-        for metric, found in self._metrics.gauges(by_partition=False):
-            yield _info(metric, found) if metric.kind == "info" else _gauge(metric, found)
+        for metric in table.READ:
+            if metric.labels != table.BY_PARTITION and (found := self._metrics.samples(metric)):
+                yield _info(metric, found) if metric.kind == "info" else _gauge(metric, found)
 
     def _counter(self, metric: Metric) -> Family:
         family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
