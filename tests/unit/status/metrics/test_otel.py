@@ -137,7 +137,7 @@ def test_a_collector_that_is_away_is_a_fault_of_the_watcher(monkeypatch: pytest.
             otel.tick(snapshot())
             waiting.wait(0.05)
 
-    with pytest.raises(ExportError, match="^OpenTelemetry: "):
+    with pytest.raises(ExportError, match=r"^OpenTelemetry: "):
         until_it_is_raised()
     otel.close()
 
