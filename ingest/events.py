@@ -88,6 +88,7 @@ class WorkerStarted(Event):
         "orjson"
     )
     orjson_reason: Annotated[str, "why the fast lane decodes no message of this worker; empty if it does"] = ""
+    endpoint: Annotated[str, "address that the rows are sent to"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +363,26 @@ class Progress(Event):
     commit_failures: Annotated[Mapping[str, int], "refused or lost commits of the process, by Kafka's error name"] = (
         field(default_factory=dict)
     )
+    waits_for: Annotated[
+        str,
+        "what keeps the loop from reading more: `arize`, `dead letters`, `metadata`, `commit` or `catching up`; empty "
+        "while there is room",
+    ] = ""
+    oldest_upload_s: Annotated[float | None, "seconds since the oldest batch in flight was first sent"] = None
+    unanswered_s: Annotated[
+        float | None, "seconds for which uploads are out and Arize has answered none of them; null if none is out"
+    ] = None
+    answered_s: Annotated[float | None, "seconds since Arize last answered, whatever it was; null before it did"] = None
+    usual_answer_s: Annotated[float | None, "seconds within which Arize lately answered; null before it did"] = None
+    arize_late: Annotated[bool, "an upload is out for longer than is usual, or attempts fail"] = False
+    upload_error: Annotated[str, "why the last attempt failed, if none was acknowledged since"] = ""
+    failing_s: Annotated[float | None, "seconds since the first attempt that failed after the last acknowledgement"] = (
+        None
+    )
+    dead_letters_blocked_s: Annotated[float | None, "seconds since the dead letters can't be written"] = None
+    kafka_silent_s: Annotated[float | None, "seconds for which no broker has answered; null while one does"] = None
+    kafka_error: Annotated[str, "what Kafka's client last reported about that"] = ""
+    suspended_routes: Annotated[tuple[str, ...], "routes that can't keep up and read their messages again later"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,6 +452,17 @@ class PartitionEnds(Event):
         "seconds for which this run has seen the last stable offset stand still below the high watermark, by partition "
         "where it does",
     ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicRetention(Event):
+    """Kafka has answered for how long it keeps the messages of a topic. The supervisor asks every few minutes."""
+
+    level: ClassVar[Level] = "debug"
+    topic: _Topic
+    retention_s: Annotated[float | None, "seconds after which it may remove a message; null: never, for its age"]
+    by_size: Annotated[bool, "it also removes the oldest messages of a partition that is too large"] = False
+    known: Annotated[bool, "false: Kafka does not tell this user"] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

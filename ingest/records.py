@@ -190,7 +190,9 @@ class PartitionProgress:
 
     `counts` are of what lies below the committed offset; they are carried in the commit itself, so a crash can't change
     them, and they keep growing over restarts. `consumed` counts the messages that this process polled. `end_offset` is
-    the high watermark as of the last fetch, -1 before the first one: a paused partition is not fetched.
+    the high watermark as of the last fetch, -1 before the first one: a paused partition is not fetched. `oldest_ms` is
+    the Kafka timestamp (milliseconds since the epoch) of the first message read at or past `next_offset`, to the
+    precision of a chunk; None if there is none, or it has no timestamp.
     """
 
     next_offset: int
@@ -198,6 +200,7 @@ class PartitionProgress:
     end_offset: int
     consumed: int
     counts: Counts
+    oldest_ms: int | None = None
 
     @property
     def lag(self) -> int | None:

@@ -309,6 +309,16 @@ def _(event: events.PartitionEnds) -> str:
 
 
 @sentence.register
+def _(event: events.TopicRetention) -> str:
+    if not event.known:
+        return f"Kafka does not tell for how long it keeps the messages of {event.topic}"
+    how_long = "without a limit of time"
+    if event.retention_s is not None:
+        how_long = f"for {formatting.seconds(event.retention_s)}"
+    return f"Kafka keeps the messages of {event.topic} {how_long}{', and limits their size' if event.by_size else ''}"
+
+
+@sentence.register
 def _(event: events.TransactionOpen) -> str:
     others = f"; so do partitions {formatting.partitions(event.other_partitions)}" if event.other_partitions else ""
     return (

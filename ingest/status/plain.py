@@ -15,17 +15,14 @@ from typing import Self, TextIO
 from rich.console import Console
 
 from ingest.accounting.run_account import RunAccount
-from ingest.events import Event
+from ingest.events import Event, Notice
 from ingest.status import formatting, lines
 from ingest.status.account import as_json, as_table
 from ingest.status.event_coalescer import EventCoalescer
-from ingest.status.run_state import RunState
+from ingest.status.snapshot import Snapshot
+from ingest.status.worker_topics import WorkerTopics
 
 SUMMARY_S = 30.0
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class LineScreen:
@@ -37,54 +34,55 @@ class LineScreen:
         *,
         verbose: bool,
         clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], datetime] = _now,
     ) -> None:
         self._stream = stream
         self._verbose = verbose
         self._clock = clock
-        self._wall = wall
         self._summed_at = clock()
         self._mute = False
         self._coalescer = EventCoalescer()
-        self.run_state = RunState()
+        self._topics = WorkerTopics()
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: Event, at: float) -> None:
         """Write the event's line, if it gets one."""
-        now = self._clock()
-        self.run_state.take(event, now)
+        self._topics.take(event)
         if lines.wanted(event, verbose=self._verbose):
-            self._write_all(self._coalescer.take(event, now))
+            self._write_all(self._coalescer.take(event, self._clock()), at)
 
-    def tick(self) -> None:
+    def tick(self, snapshot: Snapshot) -> None:
         """Write the events that were held back, and the summary if it is due."""
         now = self._clock()
-        self._write_all(self._coalescer.due(now))
+        self._write_all(self._coalescer.due(now), snapshot.at)
         if now - self._summed_at >= SUMMARY_S:
             self._summed_at = now
-            self._write(self._summary(now))
+            self._write(self._summary(snapshot))
+
+    def dropped(self, events: int, at: float) -> None:
+        """Write how many lines are missing."""
+        self.emit(Notice(text=f"{formatting.amount(events, 'line')} missing here: nobody read them in time"), at)
 
     def account(self, account: RunAccount) -> None:
         """Write the table."""
-        self._write_all(self._coalescer.rest())
+        self._write_all(self._coalescer.rest(), time.time())
         console = Console(file=io.StringIO(), no_color=True, force_terminal=False, width=110)
         with console.capture() as capture:
             console.print(as_table(account, console.width))
         self._write(capture.get().rstrip())
 
-    def _write_all(self, events: list[Event]) -> None:
+    def _write_all(self, events: list[Event], at: float) -> None:
         for event in events:
-            self._write(lines.text_line(event, self._wall(), self.run_state.topic_of(event)))
+            self._write(lines.text_line(event, _time(at), self._topics.of(event)))
 
-    def _summary(self, now: float) -> str:
-        run = self.run_state
-        left = run.remaining_s(now)
-        lags = ", ".join(f"{topic} {formatting.count(lag)}" for topic, lag in run.lags().items())
+    def _summary(self, snapshot: Snapshot) -> str:
+        run = snapshot.totals
+        left = run.remaining_s
+        lags = ", ".join(f"{topic} {formatting.count(lag)}" for topic, lag in snapshot.lags().items())
         return (
-            f"{self._wall().astimezone():%H:%M:%S} {'summary':<10}  "
-            f"{formatting.count(run.per_s)} read/s, {formatting.count(run.acknowledged_per_s)} acknowledged/s, "
+            f"{_time(snapshot.at).astimezone():%H:%M:%S} {'summary':<10}  "
+            f"{formatting.count(run.read_per_s)} read/s, {formatting.count(run.acknowledged_per_s)} acknowledged/s, "
             f"{formatting.count(run.acknowledged)} acknowledged and committed, "
             f"{formatting.count(run.dead_lettered)} dead-lettered, {formatting.lag(run.lag, run.lag_unknown)}"
-            f"{f' ({lags})' if len(run.topics) > 1 else ''}"
+            f"{f' ({lags})' if len(snapshot.topics) > 1 else ''}"
             f"{formatting.held_back(run.held_back, run.held_back_s)}, "
             f"{formatting.amount(run.restarts, 'restart')}"
             f"{f', {formatting.seconds(left)} left' if left is not None else ''}"
@@ -111,35 +109,48 @@ class LineScreen:
 class JsonScreen(LineScreen):
     """The same as JSON lines, each event as it happened."""
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: Event, at: float) -> None:
         """Write the event's line, if it gets one."""
-        self.run_state.take(event, self._clock())
+        self._topics.take(event)
         if lines.wanted(event, verbose=self._verbose):
-            self._write(lines.json_line(event, self._wall(), self.run_state.topic_of(event)))
+            self._write(lines.json_line(event, _time(at), self._topics.of(event)))
 
     def account(self, account: RunAccount) -> None:
         """Write the one `account` line."""
-        self._write(json.dumps(as_json(account, self._wall()), ensure_ascii=False))
+        self._write(json.dumps(as_json(account, _time(time.time())), ensure_ascii=False))
 
-    def _summary(self, now: float) -> str:
-        run = self.run_state
-        left = run.remaining_s(now)
+    def _summary(self, snapshot: Snapshot) -> str:
+        run = snapshot.totals
         return json.dumps(
             {
-                "time": lines.timestamp(self._wall()),
+                "time": lines.timestamp(_time(snapshot.at)),
                 "event": "summary",
                 "level": "info",
                 "worker": None,
-                "events_per_s": round(run.per_s, 1),
+                "events_per_s": round(run.read_per_s, 1),
                 "acknowledged_per_s": round(run.acknowledged_per_s, 1),
                 "acknowledged": run.acknowledged,
                 "dead_lettered": run.dead_lettered,
                 "lag": run.lag,
-                "lags": run.lags(),
+                "lags": snapshot.lags(),
                 "lag_unknown": run.lag_unknown,
                 "held_back": run.held_back,
-                "held_back_s": None if run.held_back_s is None else round(run.held_back_s, 1),
+                "held_back_s": _rounded(run.held_back_s),
                 "restarts": run.restarts,
-                "remaining_s": None if left is None else round(left, 1),
-            }
+                "remaining_s": _rounded(run.remaining_s),
+                "health": snapshot.health,
+                "sentence": snapshot.sentence,
+                "oldest_age_s": _rounded(run.oldest_age_s),
+                "oldest_age_unknown": run.oldest_age_unknown,
+                "retention_left_s": _rounded(run.retention_left_s),
+            },
+            ensure_ascii=False,
         )
+
+
+def _time(unix: float) -> datetime:
+    return datetime.fromtimestamp(unix, UTC)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

@@ -12,107 +12,38 @@ Rules
 6. Of a process that has ended nothing is left but why, and how often it was started again.
 """
 
-import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 
 from ingest import events
 from ingest.events import Event
-from ingest.records import PartitionEnd, PartitionProgress
+from ingest.records import NOTHING, Counts, PartitionEnd
+from ingest.status import lines, parts
+from ingest.status.about import About
+from ingest.status.history import EventRing, HistoryRing
+from ingest.status.sentence import sentence
+from ingest.status.services import ArizeView, DeadLetterView, KafkaView
+from ingest.status.snapshot import LogLine, PartitionStatus, Snapshot, Totals
+from ingest.status.views import PartitionView, WorkerView
 
-SMOOTHED_OVER_S = 5.0
-
-
-@dataclass(slots=True)
-class Rate:
-    """Messages per second of a counter that may start again from 0."""
-
-    per_s: float = 0.0
-    _total: int = 0
-    _at: float | None = None
-    _weight: float = 0.0  # of all samples: the mean of a few samples must not be biased towards zero
-
-    def take(self, total: int, now: float) -> None:
-        """The counter is at `total` now."""
-        if self._at is not None and now > self._at and total >= self._total:
-            seconds = now - self._at
-            share = 1 - math.exp(-seconds / SMOOTHED_OVER_S)
-            self._weight += share * (1 - self._weight)
-            self.per_s += share / self._weight * ((total - self._total) / seconds - self.per_s)
-        self._total, self._at = total, now
-
-    def stop(self) -> None:
-        """The counter has stopped."""
-        self.per_s, self._total, self._at, self._weight = 0.0, 0, None, 0.0
-
-
-@dataclass(slots=True)
-class WorkerView:
-    """One worker. `state` is the loop's own, or one of waiting, hung, done, given up, halted."""
-
-    index: int
-    topic: str = ""
-    partitions: tuple[int, ...] = ()
-    pid: int | None = None
-    state: str = "starting"
-    since: float = 0.0
-    restarts: int = 0
-    uploads_in_flight: int = 0
-    uploads_limit: int | None = None
-    rss_bytes: int = 0
-    rate: Rate = field(default_factory=Rate)
-    acknowledged_rows: int = 0  # by its process
-    acknowledged_rate: Rate = field(default_factory=Rate)
-
-    def begin(self, event: events.WorkerStarted, now: float) -> None:
-        """A process has started; it counts from 0."""
-        self.pid, self.partitions = event.pid, event.partitions
-        self.acknowledged_rows = 0
-        self.state, self.since = "starting", now
-
-
-@dataclass(slots=True)
-class PartitionView:
-    """One partition. `first` is where the run began to read it, `until` where the run ends.
-
-    `end` is what the supervisor was last answered; `held_back_s` is for how many seconds it has seen the last stable
-    offset stand still, None if no message is behind it.
-    """
-
-    topic: str
-    partition: int
-    first: int
-    until: int | None
-    progress: PartitionProgress | None = None
-    acknowledged_before: int = 0
-    dead_lettered_before: int = 0
-    end: PartitionEnd | None = None
-    held_back_s: float | None = None
-    rate: Rate = field(default_factory=Rate)
-
-    @property
-    def next_offset(self) -> int:
-        """The committed one, or where reading begins."""
-        return max(self.progress.next_offset, self.first) if self.progress is not None else self.first
-
-    @property
-    def lag(self) -> int | None:
-        """Offsets to the end (of the run, if it has one); None before it is known."""
-        end_offset = self.until
-        if end_offset is None:
-            fetched = -1 if self.progress is None else self.progress.end_offset
-            end_offset = fetched if self.end is None else max(self.end.end_offset, fetched)
-        return max(end_offset - self.next_offset, 0) if end_offset >= 0 else None
-
-    @property
-    def held_back(self) -> int:
-        """Offsets of the lag that are behind an open transaction, as far as is known."""
-        return 0 if self.end is None else self.end.held_back(self.next_offset, self.until)
+_CLOCK_STEP_S = 1.0
 
 
 class RunState:
     """Takes every event; the state is in its attributes and properties."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: About | None = None) -> None:
+        self.about = about or About()
+        self.kafka = KafkaView()
+        self.arize = ArizeView()
+        self.dead_letters = DeadLetterView()
+        self.history = HistoryRing()
+        self.log = EventRing()
+        self.possible_duplicates = 0
+        self.endpoint = ""
+        self.retention: dict[str, events.TopicRetention] = {}
+        self.exit_code: int | None = None
+        self._unix_at_0: float | None = None  # Unix time at second 0 of the monotonic clock
         self.topics: list[str] = []
         self.group = ""
         self.started_at: float | None = None
@@ -122,43 +53,157 @@ class RunState:
 
     def take(self, event: Event, now: float) -> None:
         """Update the state with `event`."""
+        self.kafka.take(event, now)
+        self.arize.take(event, now)
+        self.dead_letters.take(event, self._topic_of(event.worker), now)
         match event:
             case events.SupervisorStarted():
                 self._begin(event, now)
             case events.DrainStarted(topic=None):
                 self.draining = True
-            case events.PartitionsAdded(worker=int(index)):
-                self._added(self._worker(index), event)
-            case events.Progress(worker=int(index)):
-                self._progress(self._worker(index), event, now)
             case events.PartitionEnds():
-                self._ends(event)
-            case events.UploadAcknowledged(worker=int(index)):
-                self._worker(index).acknowledged_rows += event.rows
-            case events.WorkerStarted(worker=int(index)):
-                self._worker(index).begin(event, now)
+                self._ends(event, now)
+            case events.TopicRetention():
+                self.retention[event.topic] = event
+            case events.DuplicatesPossible():
+                self.possible_duplicates += sum(span.count for span in event.ranges)
             case events.Event(worker=int(index)):
-                self._ended(self._worker(index), event, now)
+                self._of_worker(self._worker(index), event, now)
             case _:
                 pass
+        if lines.wanted(event, verbose=False):
+            text = lines.sentence(event)
+            self.log.add(
+                LogLine(
+                    at=self.unix(now), level=event.level, event=lines.event_name(event), worker=event.worker, text=text
+                )
+            )
+
+    def _of_worker(self, worker: WorkerView, event: Event, now: float) -> None:
+        match event:
+            case events.PartitionsAdded():
+                self._added(worker, event)
+            case events.Progress():
+                self._progress(worker, event, now)
+            case events.Committed():
+                for partition in event.next_offsets:
+                    if view := self.partitions.get((worker.topic, partition)):
+                        view.committed_at = now
+            case events.UploadAcknowledged():
+                worker.acknowledged_rows += event.rows
+            case events.WorkerStarted():
+                self._started(worker, event, now)
+            case _:
+                self._ended(worker, event, now)
+
+    def end(self, exit_code: int) -> None:
+        """The run has ended with this code."""
+        self.exit_code = exit_code
+
+    def snapshot(self, now: float, wall: float) -> Snapshot:
+        """The run as it is at `now` (monotonic), which is `wall` in Unix seconds."""
+        # Kept while the clocks agree, so that a moment of the past does not move with each snapshot.
+        if self._unix_at_0 is None or abs(wall - now - self._unix_at_0) > _CLOCK_STEP_S:
+            self._unix_at_0 = wall - now
+        moments = parts.Moments(now, wall, self.unix)
+        views = self.workers.values()
+        workers = [parts.worker_status(view, moments) for view in views]
+        by_index = {status.index: status for status in workers}
+        partitions = [
+            parts.partition_status(
+                view,
+                None if view.worker is None else by_index.get(view.worker),
+                self.retention.get(view.topic),
+                moments,
+            )
+            for view in self.partitions.values()
+        ]
+        totals = self._totals(partitions, now)
+        letters = self.about.dead_letters
+        free_bytes = None if letters is None else letters.bytes()
+        kafka = parts.kafka_part(self.kafka, self.about.brokers, views, workers, moments)
+        arize = parts.arize_part(self.arize, self.endpoint, views, workers, moments)
+        own = parts.ingest_part(self.dead_letters, views, workers, free_bytes, moments)
+        made = Snapshot(
+            at=self.unix(now),
+            started_at=self.unix(now if self.started_at is None else self.started_at),
+            run=self.about.run,
+            version=self.about.version,
+            host=self.about.host,
+            pid=self.about.pid,
+            group=self.group,
+            topics=tuple(self.topics),
+            health=parts.worst([kafka.health, arize.health, own.health]),
+            sentence="",
+            draining=self.draining,
+            ended=self.exit_code is not None,
+            exit_code=self.exit_code,
+            loop_at=self.unix(now),
+            totals=totals,
+            kafka=kafka,
+            ingest=own,
+            arize=arize,
+            workers=tuple(workers),
+            partitions=tuple(partitions),
+            dead_letters=parts.dead_letter_counts(self.dead_letters),
+            events=self.log.lines(),
+            history=self.history.take(totals, now),
+        )
+        return replace(made, sentence=sentence(made))
+
+    def _totals(self, partitions: Sequence[PartitionStatus], now: float) -> Totals:
+        counts = self.counts
+        behind = [status for status in partitions if status.lag]
+        ages = [status.oldest_age_s for status in behind if status.oldest_age_s is not None]
+        left = [status.retention_left_s for status in behind if status.retention_left_s is not None]
+        unknown = [
+            status
+            for status in behind
+            if not status.retention_known or (status.retention_s is not None and status.oldest_age_s is None)
+        ]
+        of = self.done_of()
+        return Totals(
+            read=sum(view.read for view in self.partitions.values()),
+            acknowledged=counts.acknowledged,
+            dead_lettered=counts.dead_lettered,
+            tombstones=counts.tombstones,
+            filtered=counts.filtered,
+            restarts=self.restarts,
+            possible_duplicates=self.possible_duplicates,
+            read_per_s=self.per_s,
+            acknowledged_per_s=self.acknowledged_per_s,
+            lag=self.lag,
+            lag_unknown=self.lag_unknown,
+            held_back=self.held_back,
+            held_back_s=self.held_back_s,
+            oldest_age_s=max(ages, default=None),
+            retention_left_s=min(left, default=None),
+            remaining_s=self.remaining_s(now),
+            oldest_age_unknown=len(behind) - len(ages),
+            retention_unknown=len(unknown),
+            expired=self.kafka.expired,
+            done_offsets=None if of is None else of[0],
+            all_offsets=None if of is None else of[1],
+        )
+
+    def unix(self, moment: float) -> float:
+        """A moment of the monotonic clock in Unix seconds, to the millisecond."""
+        return round(moment + (self._unix_at_0 or 0.0), 3)
+
+    @property
+    def counts(self) -> Counts:
+        """Messages by their outcome, committed in this run."""
+        return sum((view.counts for view in self.partitions.values()), NOTHING)
 
     @property
     def acknowledged(self) -> int:
         """Messages acknowledged and committed in this run."""
-        return sum(
-            view.progress.counts.acknowledged - view.acknowledged_before
-            for view in self.partitions.values()
-            if view.progress
-        )
+        return self.counts.acknowledged
 
     @property
     def dead_lettered(self) -> int:
         """Messages dead-lettered and committed in this run."""
-        return sum(
-            view.progress.counts.dead_lettered - view.dead_lettered_before
-            for view in self.partitions.values()
-            if view.progress
-        )
+        return self.counts.dead_lettered
 
     @property
     def lag(self) -> int:
@@ -187,20 +232,15 @@ class RunState:
             lags[topic] = lags.get(topic, 0) + (view.lag or 0)
         return lags
 
-    def topic_of(self, event: Event) -> str:
-        """The topic of an event's worker if several topics are read, else ""."""
-        several = len(self.topics) > 1 and event.worker in self.workers
-        return self.workers[event.worker].topic if several and event.worker is not None else ""
-
     @property
     def per_s(self) -> float:
         """Messages read per second, by all workers."""
-        return sum(worker.rate.per_s for worker in self.workers.values())
+        return sum((worker.rate.per_s for worker in self.workers.values()), 0.0)
 
     @property
     def acknowledged_per_s(self) -> float:
         """Rows acknowledged per second, by all workers."""
-        return sum(worker.acknowledged_rate.per_s for worker in self.workers.values())
+        return sum((worker.acknowledged_rate.per_s for worker in self.workers.values()), 0.0)
 
     @property
     def restarts(self) -> int:
@@ -222,6 +262,9 @@ class RunState:
             return None
         return (of[1] - of[0]) * (now - self.started_at) / of[0]
 
+    def _topic_of(self, index: int | None) -> str:
+        return self.workers[index].topic if index is not None and index in self.workers else ""
+
     def _worker(self, index: int) -> WorkerView:
         return self.workers.setdefault(index, WorkerView(index))
 
@@ -238,17 +281,25 @@ class RunState:
     def _added(self, worker: WorkerView, event: events.PartitionsAdded) -> None:
         worker.partitions = tuple(sorted({*worker.partitions, *event.partitions}))
         for partition in event.partitions:
-            key = event.topic, partition
-            self.partitions.setdefault(key, PartitionView(event.topic, partition, first=0, until=None))
+            fresh = PartitionView(event.topic, partition, first=0, until=None)
+            self.partitions.setdefault((event.topic, partition), fresh).worker = worker.index
 
-    def _ends(self, event: events.PartitionEnds) -> None:
+    def _started(self, worker: WorkerView, event: events.WorkerStarted, now: float) -> None:
+        worker.begin(event, now)
+        self.endpoint = event.endpoint or self.endpoint
+        for partition in event.partitions:
+            if view := self.partitions.get((worker.topic, partition)):
+                view.begin(worker.index)
+
+    def _ends(self, event: events.PartitionEnds, now: float) -> None:
         for partition, end_offset in event.end_offsets.items():
             if view := self.partitions.get((event.topic, partition)):
                 view.end = PartitionEnd(event.stable_offsets[partition], end_offset)
                 view.held_back_s = event.held_back_s.get(partition)
+                view.learn_lag(now)
 
     def _progress(self, worker: WorkerView, event: events.Progress, now: float) -> None:
-        worker.state = event.state
+        worker.state, worker.report, worker.reported_at = event.state, event, now
         worker.uploads_in_flight, worker.uploads_limit = event.uploads_in_flight, event.uploads_limit
         worker.rss_bytes = event.rss_bytes
         worker.rate.take(sum(progress.consumed for progress in event.partitions.values()), now)
@@ -256,11 +307,8 @@ class RunState:
         for partition, progress in event.partitions.items():
             fresh = PartitionView(worker.topic, partition, progress.next_offset, None)
             view = self.partitions.setdefault((worker.topic, partition), fresh)
-            if view.progress is None:
-                view.acknowledged_before = progress.counts.acknowledged
-                view.dead_lettered_before = progress.counts.dead_lettered
-            view.progress = progress
-            view.rate.take(progress.consumed, now)
+            view.worker = worker.index
+            view.take(progress, now)
 
     def _ended(self, worker: WorkerView, event: Event, now: float) -> None:
         match event:
@@ -280,6 +328,8 @@ class RunState:
             case _:
                 return
         worker.since = now
+        worker.report = None
+        worker.reason = lines.sentence(event)
         worker.uploads_in_flight, worker.uploads_limit = 0, None
         worker.rate.stop()
         worker.acknowledged_rate.stop()

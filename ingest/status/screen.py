@@ -4,36 +4,13 @@ A terminal gets lines above a live table; everything else (a file, a pipe, TERM=
 only, without escape codes; `--log-format json` gets JSON lines on any stream.
 """
 
-from types import TracebackType
-from typing import Protocol, Self, TextIO
+import os
+from typing import TextIO
 
-from ingest.accounting.run_account import RunAccount
-from ingest.events import Event
 from ingest.status.console import BrokenPipeConsole
 from ingest.status.plain import JsonScreen, LineScreen
 from ingest.status.terminal import TerminalScreen
-
-
-class Screen(Protocol):
-    """A context that shows events, a current summary, and the account."""
-
-    def emit(self, event: Event) -> None:
-        """Show what happened."""
-        ...
-
-    def tick(self) -> None:
-        """Update what depends on the time; called at least twice a second."""
-        ...
-
-    def account(self, account: RunAccount) -> None:
-        """Show the final account."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+from ingest.status.watchers import Screen
 
 
 def choose(stream: TextIO, *, json: bool, verbose: bool) -> Screen:
@@ -44,3 +21,16 @@ def choose(stream: TextIO, *, json: bool, verbose: bool) -> Screen:
     if console.is_terminal and stream.isatty() and not console.no_color and not console.is_dumb_terminal:
         return TerminalScreen(console, verbose=verbose)
     return LineScreen(stream, verbose=verbose)
+
+
+def own_stream(stream: TextIO) -> TextIO:
+    """The same file through a buffer of its own, so that a write to it that blocks holds up nobody else's.
+
+    Python waits for the standard streams' buffers when it ends; a screen's thread may be blocked in a write then.
+    """
+    try:
+        descriptor = os.dup(stream.fileno())
+    except (OSError, ValueError):  # it is no file
+        return stream
+    stream.flush()
+    return os.fdopen(descriptor, "w", encoding=stream.encoding, errors=stream.errors, buffering=1)

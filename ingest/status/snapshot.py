@@ -62,6 +62,15 @@ class Totals:
     retention_left_s: float | None = None
     """Seconds until retention removes that message; None without a limit of time."""
     remaining_s: float | None = None
+    oldest_age_unknown: int = 0
+    """Partitions with a lag of which nobody knows how old the oldest message is: they are not in `oldest_age_s`."""
+    retention_unknown: int = 0
+    """Partitions with a lag of which nobody knows when retention removes the oldest message."""
+    expired: int = 0
+    """Offsets that the log no longer held when this run came to read them."""
+    done_offsets: int | None = None
+    """Offsets committed of `all_offsets`, in a run that has an end; None without an end."""
+    all_offsets: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,9 @@ class KafkaPart:
     committed_at: float | None = None
     commit_failures: int = 0
     ends_asked_at: float | None = None
+    """When Kafka last answered the supervisor where the partitions end."""
+    silent_s: float | None = None
+    """For how long no broker has answered a worker; the longest over the workers, None while all have answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +109,8 @@ class IngestPart:
     rss_bytes: int = 0
     dead_letters_free_bytes: int | None = None
     """Left on the disk of the dead letters; None if they go to a topic."""
+    dead_letters_blocked_s: float | None = None
+    """For how long the dead letters of a worker can't be written; None while they can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +127,12 @@ class ArizePart:
     p50_s: float | None = None
     p99_s: float | None = None
     retries: int = 0
+    unanswered_s: float | None = None
+    """For how long uploads are out and Arize has answered nothing at all; None if no upload is out."""
+    failing_s: float | None = None
+    """Since when each attempt of a worker has failed; the longest over the workers."""
+    usual_s: float | None = None
+    """Within which time Arize usually answers, from its recent answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +155,7 @@ class WorkerStatus:
     limit: int | None = None
     waiting_s: float | None = None
     rss_bytes: int = 0
+    suspended_routes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +179,18 @@ class PartitionStatus:
     read_per_s: float = 0.0
     acknowledged: int = 0
     dead_lettered: int = 0
+    retention_s: float | None = None
+    """The topic's retention.ms; None without a limit of time, or if it is not known."""
+    retention_known: bool = False
+    """Kafka has answered how long it keeps messages, and it is time alone that limits it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterCount:
-    """Messages of one topic that became dead letters for one reason."""
+    """Messages of one topic that were written to the dead letters for one reason, over all processes of the run.
+
+    What a crash had written but not committed is written, and counted, again.
+    """
 
     topic: str
     reason: str
@@ -221,6 +249,13 @@ class Snapshot:
     dead_letters: tuple[DeadLetterCount, ...] = ()
     events: tuple[LogLine, ...] = ()
     history: History = field(default_factory=History)
+
+    def lags(self) -> dict[str, int]:
+        """The lag by topic, without the partitions where it is not known."""
+        lags = dict.fromkeys(self.topics, 0)
+        for status in self.partitions:
+            lags[status.topic] = lags.get(status.topic, 0) + (status.lag or 0)
+        return lags
 
 
 def as_json(snapshot: Snapshot) -> Mapping[str, Any]:

@@ -18,11 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.accounting.run_account import RunAccount
-from ingest.events import Event, Progress
+from ingest.events import Event, Notice, Progress
 from ingest.status import formatting, lines
 from ingest.status.account import as_table
 from ingest.status.event_coalescer import EventCoalescer
-from ingest.status.run_state import PartitionView, RunState, WorkerView
+from ingest.status.snapshot import Health, PartitionStatus, Snapshot, State, WorkerStatus
+from ingest.status.worker_topics import WorkerTopics
 
 REDRAW_S = 0.5
 PAGE_S = 5.0
@@ -30,10 +31,9 @@ BLOCK_WIDTH = 44  # one block of the partitions' columns
 NAME_WIDTH = 4  # of that, a partition's name
 LONGEST_NAME = 24
 STYLES = {"debug": "dim", "info": "", "warning": "yellow", "error": "bold red"}
-STATES = {"reading": "green", "done": "green", "paused": "yellow", "draining": "yellow"}
-TROUBLED = {"hung", "given up", "halted", "ended", "waiting"}
+STYLE_OF = {Health.OK: "green", Health.DEGRADED: "yellow", Health.FAILING: "red"}
 
-_View = TypeVar("_View", WorkerView, PartitionView)
+_View = TypeVar("_View", WorkerStatus, PartitionStatus)
 
 
 class TerminalScreen:
@@ -47,31 +47,34 @@ class TerminalScreen:
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         self._gone = False
         self._coalescer = EventCoalescer()
-        self.run_state = RunState()
+        self._topics = WorkerTopics()
 
-    def emit(self, event: Event) -> None:
-        """Update the state, and print the event's line above the table."""
-        now = self._clock()
-        self.run_state.take(event, now)
+    def emit(self, event: Event, at: float) -> None:
+        """Print the event's line above the table."""
+        self._topics.take(event)
         if lines.wanted(event, verbose=self._verbose) and not isinstance(event, Progress):
-            self._print(self._coalescer.take(event, now))
+            self._print(self._coalescer.take(event, self._clock()), at)
 
-    def tick(self) -> None:
+    def tick(self, snapshot: Snapshot) -> None:
         """Redraw the table if it is due."""
         now = self._clock()
-        self._print(self._coalescer.due(now))
-        if self.run_state.started_at is not None and now - self._drawn_at >= REDRAW_S:
+        self._print(self._coalescer.due(now), snapshot.at)
+        if snapshot.topics and now - self._drawn_at >= REDRAW_S:
             self._drawn_at = now
-            self._draw(lambda: self._live.update(render(self.run_state, self._console, now), refresh=True))
+            self._draw(lambda: self._live.update(render(snapshot, self._console, now), refresh=True))
+
+    def dropped(self, events: int, at: float) -> None:
+        """Print how many lines are missing."""
+        self.emit(Notice(text=f"{formatting.amount(events, 'line')} missing here: the terminal did not take them"), at)
 
     def account(self, account: RunAccount) -> None:
         """Print the final table."""
-        self._print(self._coalescer.rest())
+        self._print(self._coalescer.rest(), time.time())
         self._draw(lambda: self._console.print(as_table(account, self._console.width)))
 
-    def _print(self, events: list[Event]) -> None:
+    def _print(self, events: list[Event], at: float) -> None:
         for event in events:
-            text = lines.text_line(event, datetime.now(UTC), self.run_state.topic_of(event))
+            text = lines.text_line(event, datetime.fromtimestamp(at, UTC), self._topics.of(event))
             line = Text(text, style=STYLES[event.level])
             self._draw(partial(self._console.print, line, soft_wrap=True))
 
@@ -94,20 +97,20 @@ class TerminalScreen:
         self._draw(self._live.stop)
 
 
-def render(run: RunState, console: Console, now: float) -> RenderableType:
+def render(run: Snapshot, console: Console, now: float) -> RenderableType:
     """The whole view, within the window."""
     height, width = console.size.height, console.size.width
-    workers = _page(list(run.workers.values()), max(height // 2 - 4, 1), now)
+    workers = _page(run.workers, max(height // 2 - 4, 1), now)
     spare = height - len(workers) - 8
-    names = max([NAME_WIDTH, *(len(_name(run, view)) for view in run.partitions.values())])
+    names = max([NAME_WIDTH, *(len(_name(run, view)) for view in run.partitions)])
     blocks = max(width // (BLOCK_WIDTH - NAME_WIDTH + names), 1)
     rows = max(spare, 1)
-    views = _page(list(run.partitions.values()), rows * blocks, now)
-    parts: list[RenderableType] = [_workers(run, workers, now)]
+    views = _page(run.partitions, rows * blocks, now)
+    parts: list[RenderableType] = [_workers(run, workers)]
     if spare > 0:
         parts.append(_partitions(run, views, blocks, names))
     parts.append(_totals(run))
-    bar = _bar(run, width, now)
+    bar = _bar(run, width)
     return Group(*parts, bar) if bar is not None else Group(*parts)
 
 
@@ -120,7 +123,7 @@ def _page(views: Sequence[_View], capacity: int, now: float) -> Sequence[_View]:
     return views[first : first + capacity]
 
 
-def _workers(run: RunState, views: Sequence[WorkerView], now: float) -> Table:
+def _workers(run: Snapshot, views: Sequence[WorkerStatus]) -> Table:
     hidden = len(run.workers) - len(views)
     table = Table(box=None, padding=(0, 2, 0, 0), caption=f"{hidden} more workers in turn" if hidden else None)
     several = len(run.topics) > 1  # then there is less room: long values are cut, not wrapped
@@ -131,23 +134,23 @@ def _workers(run: RunState, views: Sequence[WorkerView], now: float) -> Table:
     for name in ("partitions", "pid", "for", "restarts", "read/s", "in flight", "memory"):
         table.add_column(name, justify="right", no_wrap=several)
     for view in views:
-        style = "red" if view.state in TROUBLED else STATES.get(view.state, "")
+        style = "" if view.state is State.STARTING else STYLE_OF[view.health]
         table.add_row(
             str(view.index),
             *([view.topic] if several else []),
             Text(view.state, style=style),
             formatting.partitions(view.partitions) if view.partitions else "",
             str(view.pid or ""),
-            formatting.seconds(round(max(now - view.since, 0))),
+            formatting.seconds(round(view.since_s)),
             str(view.restarts),
-            formatting.count(view.rate.per_s),
-            str(view.uploads_in_flight) + (f", {view.uploads_limit} allowed" if view.uploads_limit else ""),
+            formatting.count(view.read_per_s),
+            str(view.in_flight) + (f", {view.limit} allowed" if view.limit else ""),
             formatting.size(view.rss_bytes) if view.rss_bytes else "",
         )
     return table
 
 
-def _partitions(run: RunState, views: Sequence[PartitionView], blocks: int, names: int) -> Table:
+def _partitions(run: Snapshot, views: Sequence[PartitionStatus], blocks: int, names: int) -> Table:
     rows = max(-(-len(views) // blocks), 1)
     columns = [views[start : start + rows] for start in range(0, len(views), rows)]
     hidden = len(run.partitions) - len(views)
@@ -166,38 +169,38 @@ def _partitions(run: RunState, views: Sequence[PartitionView], blocks: int, name
     return table
 
 
-def _name(run: RunState, view: PartitionView) -> str:
+def _name(run: Snapshot, view: PartitionStatus) -> str:
     """`7`, or where there are more topics Kafka's `predictions-7`; of a long name the end, which differs."""
     name = f"{view.topic}-{view.partition}" if len(run.topics) > 1 else str(view.partition)
     return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
 
 
-def _partition(run: RunState, view: PartitionView) -> list[str]:
-    position = "" if view.progress is None else str(view.progress.position)
+def _partition(run: Snapshot, view: PartitionStatus) -> list[str]:
+    position = "" if view.position is None else str(view.position)
     lag = "?" if view.lag is None else formatting.count(view.lag)
-    return [_name(run, view), str(view.next_offset), position, lag, formatting.count(view.rate.per_s)]
+    return [_name(run, view), str(view.next_offset), position, lag, formatting.count(view.read_per_s)]
 
 
-def _totals(run: RunState) -> Text:
+def _totals(run: Snapshot) -> Text:
     text = Text()
+    totals = run.totals
     text.append(run.topics[0] if len(run.topics) == 1 else f"{len(run.topics)} topics", style="bold")
     text.append(
-        f"  {formatting.count(run.per_s)} read/s  {formatting.count(run.acknowledged_per_s)} acknowledged/s  "
-        f"{formatting.count(run.acknowledged)} acknowledged and committed  "
-        f"{formatting.count(run.dead_lettered)} dead-lettered  {formatting.lag(run.lag, run.lag_unknown)}"
+        f"  {formatting.count(totals.read_per_s)} read/s  "
+        f"{formatting.count(totals.acknowledged_per_s)} acknowledged/s  "
+        f"{formatting.count(totals.acknowledged)} acknowledged and committed  "
+        f"{formatting.count(totals.dead_lettered)} dead-lettered  {formatting.lag(totals.lag, totals.lag_unknown)}"
     )
-    text.append(formatting.held_back(run.held_back, run.held_back_s), style="yellow")
+    text.append(formatting.held_back(totals.held_back, totals.held_back_s), style="yellow")
     if run.draining:
         text.append("  draining", style="yellow")
     return text
 
 
-def _bar(run: RunState, width: int, now: float) -> RenderableType | None:
-    of = run.done_of()
-    if of is None:
+def _bar(run: Snapshot, width: int) -> RenderableType | None:
+    done, whole, left = run.totals.done_offsets, run.totals.all_offsets, run.totals.remaining_s
+    if done is None or whole is None:
         return None
-    done, whole = of
-    left = run.remaining_s(now)
     share = done / whole if whole else 1.0
     line = Table.grid(padding=(0, 1, 0, 0))
     line.add_row(

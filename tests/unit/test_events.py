@@ -18,6 +18,8 @@ VALUES: dict[str, Any] = {
     "int": 3,
     "int | None": 3,
     "float": 0.5,
+    "float | None": 0.5,
+    "bool": True,
     "str": "text",
     "tuple[str, ...]": ("a", "b"),
     "Mapping[int, float]": {0: 0.5},

@@ -1,10 +1,15 @@
-"""`ingest supervise`: run the supervisor on a screen and print its accounts at the end."""
+"""`ingest supervise`: run the supervisor with those who watch it, and print its accounts at the end."""
 
+from functools import partial
 from typing import TextIO
 
 from ingest.config.settings import Config
 from ingest.pipeline.kafka.start_offset import ResumeFrom
-from ingest.status.screen import choose
+from ingest.status import lines
+from ingest.status.about import about
+from ingest.status.run_state import RunState
+from ingest.status.screen import choose, own_stream
+from ingest.status.watchers import Detached, Publisher
 from ingest.supervisor import session
 
 
@@ -15,10 +20,14 @@ def run(
 
     Raises ConfigError for settings that can't work, FatalError when Kafka can't be reached or refuses.
     """
-    with choose(stream, json=json, verbose=verbose) as screen:
+    screen = choose(own_stream(stream), json=json, verbose=verbose)
+    with Detached(screen, wanted=partial(lines.wanted, verbose=verbose)) as shown:
+        publisher = Publisher(RunState(about(settings)), [shown])
         accounts = session.run(
-            settings, until_end=until_end, emit=screen.emit, tick=screen.tick, resume_from=resume_from
+            settings, until_end=until_end, emit=publisher.emit, tick=publisher.tick, resume_from=resume_from
         )
-    for account in accounts:
-        screen.account(account)
+        publisher.end(accounts[0].exit_code)
+        shown.leave()
+        for account in accounts:
+            shown.account(account)
     return accounts[0].exit_code

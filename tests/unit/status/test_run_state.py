@@ -4,7 +4,8 @@ import pytest
 
 from ingest import events
 from ingest.records import Counts, PartitionProgress
-from ingest.status.run_state import Rate, RunState
+from ingest.status.run_state import RunState
+from ingest.status.views import Rate
 
 
 def progress(worker: int, consumed: int, next_offset: int, partition: int = 0) -> events.Progress:
@@ -161,17 +162,6 @@ def test_topics_are_kept_apart() -> None:
     assert run_state.topics == ["rides", "fares"]
     assert run_state.lags() == {"rides": 600, "fares": 250}
     assert run_state.lag == 850
-    assert [run_state.topic_of(events.RouteCaughtUp(worker=worker, route="r")) for worker in (0, 1, 2)] == [
-        "rides",
-        "fares",
-        "",
-    ]
-    assert run_state.topic_of(events.Notice(text="x")) == ""
-
-
-def test_of_one_topic_nobody_is_told_which(run_state: RunState) -> None:
-    assert run_state.topic_of(events.RouteCaughtUp(worker=0, route="r")) == ""
-    assert run_state.lags() == {"rides": 500}
 
 
 def test_a_topic_that_drains_alone_is_not_the_run() -> None:

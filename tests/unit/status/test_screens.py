@@ -30,6 +30,9 @@ ROW = PartitionAccount(
 ACCOUNT = RunAccount(topic="rides", group="g", exit_code=0, ran_s=5.0, crashes=1, exact=True, partitions=(ROW, ROW))
 
 
+NOW = datetime(2026, 5, 1, tzinfo=UTC).timestamp()
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 100.0
@@ -102,7 +105,7 @@ def test_the_view_fits_the_window(
     width, height = size
     stream = io.StringIO()
     console = Console(file=stream, width=width, height=height, force_terminal=True, color_system=None)
-    console.print(render(busy_run(workers, partitions, topics), console, now=12.0))
+    console.print(render(busy_run(workers, partitions, topics).snapshot(12.0, NOW), console, now=12.0))
     shown = stream.getvalue().splitlines()
     assert len(shown) <= height
     assert ("rides" if len(topics) == 1 else "2 topics") in stream.getvalue()
@@ -111,7 +114,7 @@ def test_the_view_fits_the_window(
 def test_a_view_with_room_shows_every_worker_and_partition() -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
-    console.print(render(busy_run(4, 32), console, now=12.0))
+    console.print(render(busy_run(4, 32).snapshot(12.0, NOW), console, now=12.0))
     shown = stream.getvalue()
     assert "50%" in shown
     assert shown.count("500000") == 32
@@ -121,7 +124,7 @@ def test_a_view_with_room_shows_every_worker_and_partition() -> None:
 def test_workers_and_partitions_of_several_topics_are_told_apart() -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
-    console.print(render(busy_run(1, 2, ("rides", "fares")), console, now=12.0))
+    console.print(render(busy_run(1, 2, ("rides", "fares")).snapshot(12.0, NOW), console, now=12.0))
     shown = stream.getvalue()
     assert [name for name in ("rides-0", "rides-1", "fares-0", "fares-1") if name not in shown] == []
     assert [line.split()[:2] for line in shown.splitlines()[1:3]] == [["0", "rides"], ["1", "fares"]]
@@ -135,14 +138,16 @@ def test_lines_name_the_topic_where_there_are_more() -> None:
         (text, LineScreen(text, verbose=True, clock=clock)),
         (plain, JsonScreen(plain, verbose=True, clock=clock)),
     ):
+        run_state = RunState()
         for first_worker, topic in enumerate(("rides", "fares")):
             started = events.SupervisorStarted(
                 topic=topic, group="g", workers=1, first_worker=first_worker, partitions=(0,), end_offsets={0: 9}
             )
-            screen.emit(started)
-        screen.emit(events.Committed(worker=1, next_offsets={0: 9}))
+            screen.emit(started, NOW)
+            run_state.take(started, clock.now)
+        screen.emit(events.Committed(worker=1, next_offsets={0: 9}), NOW)
         clock.now += SUMMARY_S
-        screen.tick()
+        screen.tick(run_state.snapshot(clock.now, NOW))
         for topic in ("rides", "fares"):
             screen.account(dataclasses.replace(ACCOUNT, topic=topic))
         assert stream.getvalue()
@@ -163,11 +168,11 @@ def test_lines_name_the_topic_where_there_are_more() -> None:
 
 def test_pages_take_turns() -> None:
     console = Console(file=io.StringIO(), width=80, height=24)
-    run_state = busy_run(4, 256)
+    snapshot = busy_run(4, 256).snapshot(12.0, NOW)
     shown = set()
     for page in range(20):
         with console.capture() as capture:
-            console.print(render(run_state, console, now=page * 5.0))
+            console.print(render(snapshot, console, now=page * 5.0))
         shown.add(capture.get())
     assert len(shown) > 5
 
@@ -176,11 +181,11 @@ def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
     stream, clock = io.StringIO(), Clock()
     screen = LineScreen(stream, verbose=False, clock=clock)
     with screen:
-        screen.emit(events.WorkerGivenUp(worker=0, partitions=(0,), crashes=1, crash_window_s=1))
-        screen.emit(events.Committed(worker=0, next_offsets={0: 9}))
+        screen.emit(events.WorkerGivenUp(worker=0, partitions=(0,), crashes=1, crash_window_s=1), NOW)
+        screen.emit(events.Committed(worker=0, next_offsets={0: 9}), NOW)
         for _ in range(int(SUMMARY_S * 2) + 2):
             clock.now += 1.0
-            screen.tick()
+            screen.tick(RunState().snapshot(clock.now, NOW))
     screen.account(ACCOUNT)
     text = stream.getvalue()
     assert "\x1b" not in text
@@ -192,10 +197,10 @@ def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
 
 def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
     stream, clock = io.StringIO(), Clock()
-    screen = JsonScreen(stream, verbose=True, clock=clock, wall=lambda: datetime(2026, 5, 1, tzinfo=UTC))
-    screen.emit(events.Committed(worker=0, next_offsets={0: 9}))
+    screen = JsonScreen(stream, verbose=True, clock=clock)
+    screen.emit(events.Committed(worker=0, next_offsets={0: 9}), NOW)
     clock.now += SUMMARY_S
-    screen.tick()
+    screen.tick(RunState().snapshot(clock.now, NOW))
     screen.account(ACCOUNT)
     read = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["event"] for line in read] == ["committed", "summary", "account"]
@@ -212,7 +217,7 @@ def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
         "held_back": 0,
     }
     assert account["partitions"][0]["next_offset"] == 1010
-    assert account["time"] == "2026-05-01T00:00:00.000+00:00"
+    assert [line["time"] for line in read[:2]] == ["2026-05-01T00:00:00.000+00:00"] * 2
 
 
 def test_a_reader_that_left_stops_nothing() -> None:
@@ -222,8 +227,8 @@ def test_a_reader_that_left_stops_nothing() -> None:
         TerminalScreen(BrokenPipeConsole(file=Closed(), force_terminal=True), verbose=False),
     ):
         with screen:
-            screen.emit(events.Notice(text="x"))
-            screen.tick()
+            screen.emit(events.Notice(text="x"), NOW)
+            screen.tick(RunState().snapshot(0.0, NOW))
         screen.account(ACCOUNT)
 
 
@@ -270,10 +275,12 @@ def test_the_account_claims_only_the_repeats_of_its_own_crashes_and_names_foreig
 def test_a_summary_tells_reading_from_acknowledging_and_names_what_is_not_known() -> None:
     stream, clock = io.StringIO(), Clock()
     screen = LineScreen(stream, verbose=False, clock=clock)
-    screen.emit(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0, 1)))
-    screen.emit(events.PartitionEnds(topic="rides", end_offsets={0: 70}, stable_offsets={0: 0}, held_back_s={0: 61.0}))
+    run_state = RunState()
+    run_state.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0, 1)), clock.now)
+    ends = events.PartitionEnds(topic="rides", end_offsets={0: 70}, stable_offsets={0: 0}, held_back_s={0: 61.0})
+    run_state.take(ends, clock.now)
     clock.now += SUMMARY_S
-    screen.tick()
+    screen.tick(run_state.snapshot(clock.now, NOW))
     text = stream.getvalue()
     assert "0 read/s, 0 acknowledged/s" in text
     assert (
