@@ -1,4 +1,4 @@
-"""Alert rules and dashboard name metrics that exist, with labels that they have; each alert has an entry in the runbook."""
+"""Alert rules and dashboard name metrics that exist, with labels that they have; the runbook has an entry for each alert."""
 
 import importlib.util
 import json
@@ -39,7 +39,8 @@ def queries() -> Iterator[str]:
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
             text = variable["query"]["query"]
-            assert (found := re.fullmatch(r"label_values\((.*), (\w+)\)", text))
+            found = re.fullmatch(r"label_values\((.*), (\w+)\)", text)
+            assert found is not None
             yield f"max by ({found[2]}) ({found[1]})"
 
 
