@@ -525,6 +525,17 @@ class Notice(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatusServed(Event):
+    """The supervisor serves the run's page, its metrics and its health until the run ends."""
+
+    url: Annotated[str, "address of the page"]
+    host: Annotated[str, "address that is listened on, as [status] host says"]
+    port: Annotated[int, "port that is listened on"]
+    port_taken: Annotated[int | None, "default port, if it was taken and another one is used; else null"] = None
+    actions: Annotated[bool, "whether the page can drain the run and restart workers"] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExited(Event):
     """A worker's process has ended with an exit code other than 0."""
 

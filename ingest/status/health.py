@@ -2,7 +2,8 @@
 
 Rules
 1. It lives if the supervisor's loop has turned within the last `LOOP_S` seconds. Nothing else makes it dead: what a
-   restart does not heal, such as Arize being away, is no reason to restart.
+   restart does not heal, such as Arize being away, is no reason to restart. Before there are workers (Kafka is asked)
+   and after they have ended (the account is made) there is no loop, so it is not judged.
 2. It is ready if it lives, does not drain and has not ended, each partition has a worker and makes progress, and Kafka,
    ingest and Arize are not failing.
 3. A partition does not make progress while its worker waits for Arize, Kafka, the dead letters or room in the commit's
@@ -47,7 +48,7 @@ def livez(snapshot: Snapshot, now: float) -> Verdict:
     if snapshot.ended:
         return _verdict([_ended(snapshot)])
     since_s = now - snapshot.loop_at
-    if since_s > LOOP_S:
+    if since_s > LOOP_S and snapshot.looping:
         return _verdict([f"the supervisor's loop has not turned for {formatting.seconds(since_s)}"])
     return Verdict(ok=True)
 

@@ -363,6 +363,12 @@ def _(event: events.Notice) -> str:
 
 
 @sentence.register
+def _(event: events.StatusServed) -> str:
+    taken = f" (port {event.port_taken} is taken)" if event.port_taken is not None else ""
+    return f"the page of this run is at {event.url}{taken}"
+
+
+@sentence.register
 def _(event: events.WorkerExited) -> str:
     how = f"exit code {event.exit_code}"
     if event.exit_code < 0:

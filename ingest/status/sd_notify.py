@@ -1,7 +1,8 @@
 """What systemd is told of a run: `Type=notify` and `WatchdogSec=` of its unit (sd_notify(3)).
 
 Rules
-1. READY=1 once every worker has started; before that nothing but STATUS. STOPPING=1 once the run drains or has ended.
+1. READY=1 once every worker has started; before that nothing but STATUS. STOPPING=1 once the run drains, or
+   no worker is left: then the loop ends, and the account is made.
 2. STATUS is the snapshot's sentence, sent when it has changed, at most once a second.
 3. WATCHDOG=1 is sent from the supervisor's own loop (`tick`), never by a side thread: a loop that hangs is what the
    watchdog is for. It is sent at least twice within WATCHDOG_USEC, or with each tick if that is short, and only if
@@ -54,7 +55,8 @@ class SystemdNotifier:
         if not self._ready and snapshot.workers and all(one.state is not State.STARTING for one in snapshot.workers):
             self._ready = True
             changes.append("READY=1")
-        if not self._stopping and (snapshot.draining or snapshot.ended):
+        over = snapshot.draining or snapshot.ended or (self._ready and not snapshot.looping)
+        if over and not self._stopping:
             self._stopping = True
             changes.append("STOPPING=1")
         if snapshot.sentence != self._status and (changes or now - self._status_at >= _STATUS_EVERY_S):

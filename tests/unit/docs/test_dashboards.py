@@ -1,4 +1,4 @@
-"""Alert rules and dashboard name metrics that exist, with labels that they have; the runbook has an entry for each alert."""
+"""Alert rules and dashboard name metrics and labels that exist; the runbook has an entry for each alert."""
 
 import importlib.util
 import json

@@ -4,7 +4,7 @@ import pytest
 
 from ingest.status.health import LOOP_S, livez, readyz
 from ingest.status.snapshot import ArizePart, Fault, Health, KafkaPart, State
-from tests.harness.run_snapshots import AT, partition, snapshot
+from tests.harness.run_snapshots import AT, partition, snapshot, worker
 
 
 def test_a_run_that_is_well_lives_and_is_ready() -> None:
@@ -70,3 +70,11 @@ def test_a_part_that_fails_is_a_reason_and_names_the_fault_while_it_lasts() -> N
     )
     assert found.reasons == ("Kafka is failing: no broker answers", "Arize is failing")
     assert readyz(snapshot(arize=ArizePart(health=Health.DEGRADED, fault=lasting)), AT).ok
+
+
+def test_there_is_no_loop_to_judge_before_the_first_and_after_the_last_worker() -> None:
+    late = AT + 10 * LOOP_S
+    assert livez(snapshot(workers=()), late).ok
+    assert livez(snapshot(workers=(worker(state=State.DONE, pid=None), worker(1, State.GIVEN_UP, pid=None))), late).ok
+    assert not livez(snapshot(workers=(worker(state=State.STARTING, pid=None),)), late).ok
+    assert not livez(snapshot(workers=(worker(state=State.RESTARTING, pid=None),)), late).ok

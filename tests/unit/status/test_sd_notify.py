@@ -70,6 +70,13 @@ def test_a_run_from_start_to_end(systemd: Systemd) -> None:
     assert systemd.received() == []
 
 
+def test_a_run_whose_last_worker_has_ended_stops(systemd: Systemd) -> None:
+    notifier = systemd.notifier()
+    notifier.tick(snapshot())
+    notifier.tick(snapshot(workers=(worker(state=State.DONE, pid=None),)))
+    assert systemd.received() == ["READY=1\nSTATUS=All is well.", "STOPPING=1"]
+
+
 def test_a_run_that_ends_without_a_drain_tells_it(systemd: Systemd) -> None:
     notifier = systemd.notifier()
     notifier.close()
