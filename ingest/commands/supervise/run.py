@@ -54,9 +54,9 @@ def run(
             resume_from=resume_from,
             page=page,
         )
-        publisher.end(accounts[0].exit_code)
         if page is not None:
-            page.finish(publisher.snapshot(), accounts)
+            page.finish(accounts)
+        publisher.end(accounts[0].exit_code)
         shown.leave()
         for account in accounts:
             shown.account(account)

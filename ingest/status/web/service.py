@@ -115,10 +115,9 @@ class StatusPage:
         """The actions that were requested since the last call."""
         return self.actions.take()
 
-    def finish(self, snapshot: Snapshot, accounts: tuple[RunAccount, ...]) -> None:
-        """The run has ended: show its account until the process exits."""
+    def finish(self, accounts: tuple[RunAccount, ...]) -> None:
+        """The run has ended: show its accounts, with the last snapshot that comes after this, until the process exits."""
         self.published.publish_accounts(accounts)
-        self.published.publish(snapshot)
 
     def _write_file(self, snapshot: Snapshot) -> None:
         running = runtime_file.Running(

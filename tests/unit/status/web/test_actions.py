@@ -7,7 +7,7 @@ from ingest.status.web.actions import MOST_WAITING, Actions, DrainRun, RestartWo
 from ingest.status.web.app import application
 from ingest.status.web.published import Published
 from ingest.status.web.stream import Stream
-from tests.harness.snapshots import TOKEN, calm
+from tests.harness.status_page import TOKEN, calm
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 

@@ -12,7 +12,7 @@ from ingest.status.web.actions import Actions
 from ingest.status.web.app import Probes, application
 from ingest.status.web.published import Published
 from ingest.status.web.stream import Stream
-from tests.harness.snapshots import ACCOUNT, calm, hostile, stuck
+from tests.harness.status_page import ACCOUNT, calm, hostile, stuck
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def test_probes_that_are_not_given_have_no_route() -> None:
 
 
 def test_a_fault_of_a_route_is_reported_and_shows_nothing() -> None:
-    def broken(_: str) -> tuple[bytes, str]:
+    def broken(_accept: str) -> tuple[bytes, str]:
         raise RuntimeError("a payload")
 
     faults: list[Exception] = []

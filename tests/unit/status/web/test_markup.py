@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.status.web.markup import Markup, joined, tag
-from tests.harness.snapshots import HOSTILE
+from tests.harness.status_page import HOSTILE
 
 
 def test_a_tag_holds_text_markup_and_nothing() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.status.snapshot import Health, Snapshot
 from ingest.status.web.page import WORDS, render
-from tests.harness.snapshots import ACCOUNT, HOSTILE, calm, hostile, stuck
+from tests.harness.status_page import ACCOUNT, HOSTILE, calm, hostile, stuck
 
 
 class Document(HTMLParser):

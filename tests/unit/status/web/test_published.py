@@ -7,7 +7,7 @@ import pytest
 
 from ingest.status.snapshot import as_json
 from ingest.status.web.published import Published, encode
-from tests.harness.snapshots import calm, hostile, stuck
+from tests.harness.status_page import calm, hostile, stuck
 
 
 def test_the_json_is_made_once_for_each_snapshot() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.status.web import server
 from ingest.status.web.server import listen
-from tests.harness.snapshots import Served, calm, served, stuck
+from tests.harness.status_page import Served, calm, served, stuck
 from tests.harness.supervise import wait_until
 
 

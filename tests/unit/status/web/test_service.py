@@ -13,7 +13,7 @@ from ingest.events import Event, Notice, StatusServed
 from ingest.status.web import runtime_file
 from ingest.status.web.server import listen
 from ingest.status.web.service import StatusPage
-from tests.harness.snapshots import ACCOUNT, TOKEN, calm
+from tests.harness.status_page import ACCOUNT, TOKEN, calm
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_listening_beyond_this_machine_is_announced() -> None:
 def test_the_account_is_shown_after_the_run() -> None:
     with StatusPage(Status(port=0), {}) as page:
         page.start(lambda _: None)
-        page.finish(calm(), (ACCOUNT,))
+        page.finish((ACCOUNT,))
         assert get(page, "/api/account")["final"]
 
 

@@ -8,7 +8,7 @@ from starlette.types import Message
 
 from ingest.status.web.published import Published
 from ingest.status.web.stream import MOST_CLIENTS, Stream
-from tests.harness.snapshots import calm, stuck
+from tests.harness.status_page import calm, stuck
 
 REQUEST = Request({"type": "http", "method": "GET", "path": "/api/events", "headers": []})
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ingest.status.web import values
-from tests.harness.snapshots import AT, calm, partition
+from tests.harness.status_page import AT, calm, partition
 
 
 @pytest.mark.parametrize(
