@@ -394,6 +394,13 @@ class Status(Section):
             "own name always may. Others are refused, so that a foreign site can't read the page (DNS rebinding)"
         ),
     )
+    otel: bool = Field(
+        default=False,
+        description=(
+            "Whether the metrics are sent by OpenTelemetry, too: needs the extra ingest[otel], and is configured by "
+            "OTEL_EXPORTER_OTLP_ENDPOINT and its other variables"
+        ),
+    )
     actions: bool = Field(
         default=False, description="Whether the page can drain the run and restart workers; needs the token"
     )

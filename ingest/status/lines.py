@@ -167,6 +167,13 @@ def _(event: events.UploadAcknowledged) -> str:
 
 
 @sentence.register
+def _(event: events.UploadAnswered) -> str:
+    answer = "no answer" if event.http_status is None else f"HTTP {event.http_status}"
+    rows = formatting.amount(event.rows, "row")
+    return f"{_batch(event)}: {answer} for {rows} after {formatting.seconds(event.took_s)}: {event.outcome}"
+
+
+@sentence.register
 def _(event: events.UploadRetried) -> str:
     return (
         f"{_batch(event)}: attempt {event.attempt} failed: {event.error}; the same "
@@ -422,6 +429,7 @@ def _(event: events.DrainStarted) -> str:
 def _batch(
     event: events.UploadStarted
     | events.UploadAcknowledged
+    | events.UploadAnswered
     | events.UploadRetried
     | events.UploadRejected
     | events.UploadBisecting

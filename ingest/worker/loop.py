@@ -132,6 +132,7 @@ class _Worker:
             consumer=self._consumer,
             deliveries=self._deliveries,
             read=self._reading.read,
+            rows_decoded=self._processors.rows_decoded,
             emit=emit,
         )
         self._throttle = Throttle()

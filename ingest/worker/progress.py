@@ -1,6 +1,6 @@
 """The worker's sign of life, and how far each of its partitions is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import psutil
 
@@ -17,7 +17,8 @@ EVERY_S = 0.5
 class ProgressReporter:
     """Reports at most every `EVERY_S`; never from a side thread: progress of the loop is what it proves.
 
-    `read` has the number of messages that this process has read, by partition.
+    `read` has the number of messages that this process has read, by partition, `rows_decoded` what each lane has
+    decoded.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class ProgressReporter:
         consumer: PartitionConsumer,
         deliveries: Deliveries,
         read: Mapping[int, int],
+        rows_decoded: Callable[[], Mapping[str, int]] = dict,
         emit: Emit,
     ) -> None:
         self._trackers = trackers
@@ -35,6 +37,7 @@ class ProgressReporter:
         self._consumer = consumer
         self._deliveries = deliveries
         self._read = read
+        self._rows_decoded = rows_decoded
         self._emit = emit
         self._process = psutil.Process()
         self._reported_at = float("-inf")
@@ -58,6 +61,8 @@ class ProgressReporter:
                 uploads_limit=self._deliveries.limit,
                 rss_bytes=self._process.memory_info().rss,
                 partitions={partition: self._of(partition) for partition in self._trackers},
+                rows_decoded=dict(self._rows_decoded()),
+                commit_failures=dict(self._consumer.commit_failures),
             )
         )
 

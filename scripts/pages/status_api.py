@@ -26,7 +26,8 @@ The supervisor serves these at `[status] host` and `port`, with GET only:
 | `/api/events` | the same every {EVERY_S:g} s as server-sent events, to {MOST_CLIENTS} clients at most |
 | `/api/account` | `final`, whether the run has ended, and `accounts`, its [accounts](account.md) by topic then |
 | `/api/config` | the effective configuration by section and key; secrets are `***` |
-| `/metrics`, `/livez`, `/readyz` | metrics and health |
+| `/metrics` | [the metrics](metrics.md) |
+| `/livez`, `/readyz` | whether the run lives, and whether it is ready, with reasons; 200 or 503 |
 | `/actions/drain`, `/actions/restart-worker` | with POST, a token and `[status] actions` only |
 
 A connection serves one request. More than {MOST_CONNECTIONS} connections, one that sends no request within

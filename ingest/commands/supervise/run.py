@@ -1,6 +1,8 @@
 """`ingest supervise`: run the supervisor with those who watch it, and print its accounts at the end."""
 
 import contextlib
+import os
+import time
 from functools import partial
 from typing import TextIO
 
@@ -8,9 +10,13 @@ from ingest.config.settings import Config
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.status import lines
 from ingest.status.about import about
+from ingest.status.health import livez, readyz
+from ingest.status.metrics.exposition import RunMetrics
 from ingest.status.run_state import RunState
 from ingest.status.screen import choose, own_stream
-from ingest.status.watchers import Detached, Publisher
+from ingest.status.sd_notify import SystemdNotifier
+from ingest.status.watchers import Detached, Publisher, Watcher
+from ingest.status.web.app import Probes
 from ingest.status.web.redaction import redacted
 from ingest.status.web.service import StatusPage
 from ingest.supervisor import session
@@ -23,12 +29,23 @@ def run(
 
     Raises ConfigError for settings that can't work, FatalError when Kafka can't be reached or refuses.
     """
-    page = StatusPage(settings.status, redacted(settings)) if settings.status.enabled else None
-    screen = choose(own_stream(stream), json=json, verbose=verbose)
-    with page or contextlib.nullcontext(), Detached(screen, wanted=partial(lines.wanted, verbose=verbose)) as shown:
-        publisher = Publisher(RunState(about(settings)), [shown])
-        if page is not None:
-            publisher.add(page)
+    with contextlib.ExitStack() as watching:
+        metrics = RunMetrics()
+        watchers: list[Watcher] = [metrics]
+        if settings.status.otel:
+            from ingest.status.metrics.otel import OtelMetrics  # noqa: PLC0415  an extra, and slow to import
+
+            watchers.append(watching.enter_context(contextlib.closing(OtelMetrics(metrics))))
+        if (systemd := SystemdNotifier.from_environment(os.environ, time.monotonic)) is not None:
+            watchers.append(watching.enter_context(contextlib.closing(systemd)))
+        page = None
+        if settings.status.enabled:
+            probes = Probes(exposition=metrics.exposition, livez=livez, readyz=readyz)
+            page = watching.enter_context(StatusPage(settings.status, redacted(settings), probes))
+            watchers.append(page)
+        screen = choose(own_stream(stream), json=json, verbose=verbose)
+        shown = watching.enter_context(Detached(screen, wanted=partial(lines.wanted, verbose=verbose)))
+        publisher = Publisher(RunState(about(settings)), [*watchers, shown])
         accounts = session.run(
             settings,
             until_end=until_end,

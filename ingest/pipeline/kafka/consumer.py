@@ -18,6 +18,7 @@ Not obvious (librdkafka 2.16):
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -97,6 +98,7 @@ class PartitionConsumer:
         self._on_trouble = on_trouble
         self._on_committed = on_committed
         self._paused = False
+        self.commit_failures: Counter[str] = Counter()  # commits refused or lost, by Kafka's name of the error
         self._consumer = self._connect()
 
     def _connect(self) -> Consumer:
@@ -220,6 +222,7 @@ class PartitionConsumer:
                 asynchronous=True,
             )
         except KafkaException as failed:
+            self.commit_failures[failed.args[0].name()] += 1
             self._on_committed({}, [failed.args[0].str()], _too_large(failed.args[0]))
 
     def _place(self, partition: int, next_offset: int, text: str) -> TopicPartition:
@@ -229,6 +232,8 @@ class PartitionConsumer:
 
     def _on_commit_answer(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         refused = [o.error for o in offsets or () if o.error is not None]
+        if error is not None or refused:
+            self.commit_failures[(refused[0] if error is None else error).name()] += 1
         if error is not None:
             self._on_committed({}, [error.str()], any(map(_too_large, [error, *refused])))
             return

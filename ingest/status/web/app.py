@@ -56,7 +56,7 @@ Probe = Callable[[Snapshot, float], Verdict]
 class Probes:
     """What `/metrics`, `/livez` and `/readyz` answer; one that is None has no route.
 
-    `exposition` takes the request's Accept header and returns the text and its content type. `now` of a probe is in
+    `exposition` takes the request's Accept header, and returns the text and its content type. `now` of a probe is in
     Unix seconds.
     """
 
