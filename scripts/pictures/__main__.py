@@ -57,12 +57,12 @@ def main() -> int:
                 time.sleep(RUN_S)
                 (found,) = runtime_file.find(Path(name) / "ingest")
                 picture = partial(_picture, browser, found.url)
-                picture("status-page-light", "light", 1280, 1180)
-                picture("status-page-dark", "dark", 1280, 1180)
-                picture("status-page-phone", "light", 390, 844)
+                picture("status-page-light", "light", (1280, 1180))
+                picture("status-page-dark", "dark", (1280, 1180))
+                picture("status-page-phone", "light", (390, 844))
                 arize.inject_faults("stall")
                 time.sleep(FROZEN_S)
-                picture("status-page-arize-away", "light", 1280, 640)
+                picture("status-page-arize-away", "light", (1280, 640))
                 arize.clear_faults()
                 browser.close()
         finally:
@@ -98,7 +98,8 @@ def _kill_one(supervisor: int) -> None:
     workers[0].kill()
 
 
-def _picture(browser: Browser, url: str, name: str, scheme: str, width: int, height: int) -> None:
+def _picture(browser: Browser, url: str, name: str, scheme: str, size: tuple[int, int]) -> None:
+    width, height = size
     context = browser.new_context(
         color_scheme="dark" if scheme == "dark" else "light",
         viewport={"width": width, "height": height},
