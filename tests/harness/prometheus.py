@@ -43,7 +43,8 @@ def faster(rules: str) -> str:
             rule["expr"] = expression
             if "for" in rule:
                 rule["for"] = scaled(rule["for"])
-    return yaml.safe_dump(document)
+    text: str = yaml.safe_dump(document)
+    return text
 
 
 class Prometheus:
