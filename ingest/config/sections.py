@@ -407,14 +407,14 @@ class Status(Section):
     token_file: Path | None = Field(
         default=None, description="File with the token of the actions, at least 16 characters; else `token`"
     )
-    token: SecretStr = Field(
-        default=SecretStr(""),
+    token: SecretStr | None = Field(
+        default=None,
         description="The token itself: set it by its environment variable, not in the file",
     )
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:
-        given = bool(self.token.get_secret_value())
+        given = self.token is not None and bool(self.token.get_secret_value())
         if given and self.token_file is not None:
             raise ValueError("token and token_file exclude each other; remove one")
         if self.actions and not given and self.token_file is None:
@@ -434,7 +434,10 @@ class Status(Section):
                 credentials.read_secret("[status] token_file", str(self.token_file)),
             )
         else:
-            name, token = "INGEST_STATUS__TOKEN", credentials.stripped(self.token.get_secret_value())
+            name, token = (
+                "INGEST_STATUS__TOKEN",
+                credentials.stripped(self.token.get_secret_value() if self.token else ""),
+            )
         if fault := credentials.header_fault(token):
             raise ConfigError(f"{name}: {fault}; a token is one line of printable ASCII without blanks")
         if len(token) < LEAST_TOKEN:

@@ -2,7 +2,7 @@
 
 Steps
 1. An embedded Kafka and a local Arize start, and `ingest supervise` with four workers and 32 partitions.
-2. Predictions are produced for `RUN_S`, some of them bad, and one worker is killed on the way: the page has
+2. Predictions are produced, some of them bad, and one worker is killed `RUN_S` before the pictures: the page has
    something to show.
 3. Chromium takes the pictures: light, dark and phone while it delivers, and light once more when Arize has stopped
    answering.
@@ -29,8 +29,10 @@ from ingest.sandbox.produce import produce
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 PARTITIONS = 32
 EVENTS_PER_TURN = 6_400
-RUN_S = 75.0
-KILL_AT_S = 35.0
+WORKERS = 4
+START_S = 90.0
+KILL_AFTER_S = 15.0
+RUN_S = 60.0
 FROZEN_S = 20.0
 PORT = 9411
 URL = f"http://127.0.0.1:{PORT}/"
@@ -51,9 +53,8 @@ def main() -> int:
         try:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-                time.sleep(KILL_AT_S)
                 _kill_one(run.pid)
-                time.sleep(RUN_S - KILL_AT_S)
+                time.sleep(RUN_S)
                 _picture(browser, "status-page-light", "light", 1280, 1180)
                 _picture(browser, "status-page-dark", "dark", 1280, 1180)
                 _picture(browser, "status-page-phone", "light", 390, 844)
@@ -79,13 +80,20 @@ def _produce(brokers: str, stopped: threading.Event) -> None:
 def _supervise(directory: Path, brokers: str, arize: ArizeEndpoint) -> subprocess.Popen[bytes]:
     file = configuration(directory, brokers, 5_000)
     environment = {**os.environ, **arize.environment(), "INGEST_STATUS__PORT": str(PORT)}
-    command = [sys.executable, "-m", "ingest", "supervise", "--workers", "4", "--config", str(file)]
+    command = [sys.executable, "-m", "ingest", "supervise", "--workers", str(WORKERS), "--config", str(file)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
 
 def _kill_one(supervisor: int) -> None:
-    family = psutil.Process(supervisor).children(recursive=True)
-    next(one for one in family if one.name().startswith("ingest-worker")).kill()
+    """Kill a worker once all of them have worked for a while."""
+    until = time.monotonic() + START_S
+    workers: list[psutil.Process] = []
+    while len(workers) < WORKERS and time.monotonic() < until:
+        time.sleep(1)
+        family = psutil.Process(supervisor).children(recursive=True)
+        workers = [one for one in family if one.name().startswith("ingest-worker")]
+    time.sleep(KILL_AFTER_S)
+    workers[0].kill()
 
 
 def _picture(browser: Browser, name: str, scheme: str, width: int, height: int) -> None:

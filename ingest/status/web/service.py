@@ -116,7 +116,7 @@ class StatusPage:
         return self.actions.take()
 
     def finish(self, accounts: tuple[RunAccount, ...]) -> None:
-        """The run has ended: show its accounts, with the last snapshot that comes after this, until the process exits."""
+        """The run has ended: show its accounts until the process exits. The last snapshot comes after this."""
         self.published.publish_accounts(accounts)
 
     def _write_file(self, snapshot: Snapshot) -> None:
