@@ -1,9 +1,10 @@
-"""Fixtures that bring up the outside world, and the one rule for tests that need a real Kafka or a real browser.
+"""Fixtures that bring up the outside world, and the one rule for tests that need a real Kafka, browser or Prometheus.
 
 1. A test that uses `real_kafka` (or `topic`) carries the marker `real`; so may a test that starts its own broker.
 2. A `real` test runs wherever Java and Maven are (and once, for Maven's download, a network). Elsewhere it is
    skipped, with the reason.
-3. A test that uses `browser` carries the marker `browser`, and runs wherever Debian's `chromium` is.
+3. A test that uses `browser` carries the marker `browser`, and runs wherever Debian's `chromium` is. One with the
+   marker `prometheus` runs wherever Debian's `prometheus` and `promtool` are.
 4. With INGEST_REQUIRE_REAL=1, as in .ci/run, what would be skipped fails instead.
 """
 
@@ -60,6 +61,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         _require_real()
     if item.get_closest_marker("browser") and shutil.which(CHROMIUM) is None:
         _missing(f"there is no {CHROMIUM} in PATH (Debian: apt install chromium)")
+    if item.get_closest_marker("prometheus") and not all(map(shutil.which, ("prometheus", "promtool"))):
+        _missing("there is no prometheus or promtool in PATH (Debian: apt install prometheus)")
 
 
 def _require_real() -> None:

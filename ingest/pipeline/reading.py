@@ -29,21 +29,25 @@ from ingest.pipeline.delivery.deliveries import Deliveries
 from ingest.pipeline.kafka.consumer import PartitionConsumer, Polled, concatenate
 from ingest.pipeline.kafka.silence import SilenceGuard
 from ingest.pipeline.kafka.start_offset import resume_after_gap
+from ingest.pipeline.offsets.oldest import OldestMessages
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.suspended import STALL_S, SuspendedRoutes
-from ingest.records import Chunk
+from ingest.records import Chunk, KafkaMessage
 
 IDLE_POLL_S = 0.25
 BUSY_POLL_S = 0.05  # while uploads are out: their answers are taken between polls
 DUE_POLL_S = 0.01  # while a batch is due or a commit awaited: either may be answered any moment
 _MOST_HELD = 100
 
+WaitsFor = Literal["", "arize", "dead letters", "metadata", "catching up"]
+
 
 class Reading:
     """Reads the partitions that are tracked, and hands their messages to `chunks`. All times are monotonic seconds.
 
     `until` maps each partition to the offset where it ends; without it there is no end. `on_trouble` is called with
-    what Kafka's client deals with by itself. `read` counts the messages that were read, by partition.
+    what Kafka's client deals with by itself. `read` counts the messages that were read, by partition. `waits_for` is
+    why nothing more is read now: `arize` stands for batches that wait for their answers.
     """
 
     def __init__(
@@ -72,7 +76,9 @@ class Reading:
         self._full_since: float | None = None
         self._held: deque[Polled] = deque()  # polled without room, each a message at most
         self.read: dict[int, int] = {}
+        self.oldest = OldestMessages()
         self.state: Literal["reading", "paused"] = "reading"
+        self.waits_for: WaitsFor = ""
         self.halt: FatalError | None = None  # to be raised once what is in hand is delivered
 
     def begin(self, now: float) -> None:
@@ -114,6 +120,7 @@ class Reading:
         """
         pending = self._chunks.pending
         blocked = (draining and not pending) or self._chunks.blocked
+        self.waits_for = "dead letters" if self._chunks.blocked else ""
         reread = not (blocked or pending) and self._reread(now)
         if self._chunks.pending and not pending:
             return
@@ -165,9 +172,15 @@ class Reading:
         for number in self._suspended.suspend_stalled(rooms, now):
             delivery = self._deliveries[number]
             self._emit(events.RouteSuspended(route=delivery.name, reason=delivery.slow_because))
-        if (metadata_full and self._suspended.routes) or self._suspended.others_wait(self._chunk_events, now):
+        if metadata_full and self._suspended.routes:
+            self.waits_for = "metadata"
             return 0
-        return min(room for number, room in rooms.items() if number not in self._suspended.routes)
+        if self._suspended.others_wait(self._chunk_events, now):
+            self.waits_for = "catching up"
+            return 0
+        room = min(room for number, room in rooms.items() if number not in self._suspended.routes)
+        self.waits_for = "" if room else "arize"
+        return room
 
     def _reread(self, now: float) -> bool:
         """Read for the suspended routes; False if there was nothing to be read for them."""
@@ -214,8 +227,10 @@ class Reading:
             self._handle_out_of_range(partition, offset)
 
     def _take(self, chunk: Chunk, now: float) -> None:
-        for partition, count in zip(*np.unique(chunk.partitions, return_counts=True), strict=True):
-            self.read[int(partition)] += int(count)
+        found = np.unique(chunk.partitions, return_index=True, return_counts=True)
+        for partition, first, count in zip(*(each.tolist() for each in found), strict=True):
+            self.read[partition] += count
+            self.oldest.add(partition, int(chunk.offsets[first]), _timestamp_ms(chunk.messages[first]))
         self._chunks.take(chunk, now, self._suspended.routes)
         for partition in np.unique(chunk.partitions).tolist():
             self._check_end(partition)
@@ -257,3 +272,9 @@ class Reading:
         """Close the consumers."""
         self._suspended.close()
         self._consumer.close()
+
+
+def _timestamp_ms(message: KafkaMessage) -> int | None:
+    """Kafka's timestamp of a message, of whichever kind; None if it has none."""
+    kind, timestamp_ms = message.timestamp()
+    return timestamp_ms if kind and timestamp_ms > 0 else None

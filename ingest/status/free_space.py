@@ -17,9 +17,15 @@ LASTS_S = 30.0
 class FreeSpace:
     """The bytes left for files in `directory`, or in the nearest directory above it that exists."""
 
-    def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        clock: Callable[[], float] = time.monotonic,
+        ask: Callable[[Path], os.statvfs_result] = os.statvfs,
+    ) -> None:
         self._directory = directory
         self._clock = clock
+        self._ask_for = ask
         self._asked_at = float("-inf")
         self._answer: tuple[float, int] | None = None
         self._thread: threading.Thread | None = None
@@ -36,7 +42,7 @@ class FreeSpace:
     def _ask(self) -> None:
         for place in (self._directory, *self._directory.absolute().parents):
             try:
-                found = os.statvfs(place)
+                found = self._ask_for(place)
             except OSError:
                 continue
             self._answer = self._clock(), found.f_bavail * found.f_frsize

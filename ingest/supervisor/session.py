@@ -40,6 +40,7 @@ from ingest.supervisor.ends import EndsOfTopics
 from ingest.supervisor.growth import PartitionGrowth
 from ingest.supervisor.ledger import Bounds
 from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
+from ingest.supervisor.retention import TopicRetentions
 from ingest.supervisor.signals import SignalQueue
 from ingest.supervisor.supervisor import Supervisor
 
@@ -102,6 +103,7 @@ def run(
             supervisor.stop(hanging)
         for action in page.requested() if page is not None else ():
             _act(supervisor, action)
+        retentions.poll(time.monotonic())
         writer.tick()
         tick()
 
@@ -119,6 +121,7 @@ def run(
         ends=until_end,
     )
     growth = PartitionGrowth(plans, supervisor, emit_and_record, time.monotonic())
+    retentions = TopicRetentions([plan.settings.kafka for plan in found], emit, time.monotonic())
     limit_s = metadata.longest_transaction_s(settings.kafka) if until_end else None
     ends = EndsOfTopics(plans, supervisor.ledgers, emit_and_record, time.monotonic(), longest_transaction_s=limit_s)
     loop(supervisor, tick_all)

@@ -110,7 +110,7 @@ class _Worker:
             committer, guard, self._trackers, topic_partitions=task.plan.topic_partitions, emit=emit
         )
         self._consumer = PartitionConsumer(
-            config.kafka, task.partitions, on_trouble=self._warn, on_committed=self._commits.answered
+            config.kafka, task.partitions, on_trouble=self._warn, on_committed=self._commits.answered, watched=True
         )
         self._chunks = ChunkHandler(config, intake, self._dead_letters, self._columns)
         self._reading = Reading(
@@ -128,10 +128,11 @@ class _Worker:
         )
         self._progress = ProgressReporter(
             self._trackers,
-            committer=committer,
+            commits=self._commits,
             consumer=self._consumer,
             deliveries=self._deliveries,
-            read=self._reading.read,
+            dead_letters=self._dead_letters,
+            reading=self._reading,
             rows_decoded=self._processors.rows_decoded,
             emit=emit,
         )
@@ -147,7 +148,15 @@ class _Worker:
         """Find each partition's start, commit those that were never committed, begin to read."""
         task, kafka = self._task, self._task.config.kafka
         lane, why = self._processors.lane()
-        self._emit(events.WorkerStarted(pid=os.getpid(), partitions=task.partitions, lane=lane, orjson_reason=why))
+        self._emit(
+            events.WorkerStarted(
+                pid=os.getpid(),
+                partitions=task.partitions,
+                lane=lane,
+                orjson_reason=why,
+                endpoint=self._deliveries.endpoint,
+            )
+        )
         self._report(time.monotonic())
         try:
             committed = self._consumer.committed()

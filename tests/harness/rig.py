@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -237,12 +237,13 @@ class Rig:
         until_end: bool = True,
         plant: str | None = None,
         environment: Mapping[str, str] | None = None,
+        launcher: Sequence[str] | None = None,
         **settings: Mapping[str, Any],
     ) -> Supervise:
         """Start the command in the rig's directory; `settings` are sections over the rig's defaults."""
         self.write_settings(settings)
         given = ["--workers", str(workers), *(["--until-end"] if until_end else []), *arguments]
-        run = Supervise(self.directory, given, {**self.environment(plant), **(environment or {})})
+        run = Supervise(self.directory, given, {**self.environment(plant), **(environment or {})}, launcher)
         self.runs.append(run)
         return run
 

@@ -39,8 +39,16 @@ class Supervise:
     A killed worker is replaced by the product, a killed supervisor is not: start another `Supervise`.
     """
 
-    def __init__(self, directory: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        self.command = argv("supervise", "--log-format", "json", "--verbose", *arguments)
+    def __init__(
+        self,
+        directory: Path,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        launcher: Sequence[str] | None = None,
+    ) -> None:
+        """`launcher` runs the command in another way than by its name."""
+        given = ("supervise", "--log-format", "json", "--verbose", *arguments)
+        self.command = argv(*given) if launcher is None else [*launcher, *given]
         self.events: list[dict[str, Any]] = []
         self.output = ""
         self.errors = ""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TextIO
 
@@ -23,29 +24,37 @@ from ingest.supervisor import session
 
 
 def run(
-    settings: Config, *, until_end: bool, resume_from: ResumeFrom | None, json: bool, verbose: bool, stream: TextIO
+    settings: Config,
+    *,
+    until_end: bool,
+    resume_from: ResumeFrom | None,
+    json: bool,
+    verbose: bool,
+    stream: TextIO,
+    watchers: Sequence[Watcher] = (),
 ) -> int:
     """Supervise until the workers are done or a stop is requested; returns the exit code of the run.
 
+    `watchers` see the run beside the screen.
     Raises ConfigError for settings that can't work, FatalError when Kafka can't be reached or refuses.
     """
     with contextlib.ExitStack() as watching:
         metrics = RunMetrics()
-        watchers: list[Watcher] = [metrics]
+        seen_by: list[Watcher] = [metrics, *watchers]
         if settings.status.otel:
             from ingest.status.metrics.otel import OtelMetrics  # noqa: PLC0415  an extra, and slow to import
 
-            watchers.append(watching.enter_context(contextlib.closing(OtelMetrics(metrics))))
+            seen_by.append(watching.enter_context(contextlib.closing(OtelMetrics(metrics))))
         if (systemd := SystemdNotifier.from_environment(os.environ, time.monotonic)) is not None:
-            watchers.append(watching.enter_context(contextlib.closing(systemd)))
+            seen_by.append(watching.enter_context(contextlib.closing(systemd)))
         page = None
         if settings.status.enabled:
             probes = Probes(exposition=metrics.exposition, livez=livez, readyz=readyz)
             page = watching.enter_context(StatusPage(settings.status, redacted(settings), probes))
-            watchers.append(page)
+            seen_by.append(page)
         screen = choose(own_stream(stream), json=json, verbose=verbose)
         shown = watching.enter_context(Detached(screen, wanted=partial(lines.wanted, verbose=verbose)))
-        publisher = Publisher(RunState(about(settings)), [*watchers, shown])
+        publisher = Publisher(RunState(about(settings)), [*seen_by, shown])
         accounts = session.run(
             settings,
             until_end=until_end,

@@ -112,6 +112,7 @@ class ArizeUploader:
                     ) from None
                 raise RetryableError(
                     "the key file has a new key; sending again with it",
+                    status=refused.status_code,
                     retry_after_s=0.0,
                     may_be_stored=False,
                     reason="new_key",
@@ -119,7 +120,12 @@ class ArizeUploader:
             except APIError as answered:
                 raise self._answered(answered, attempt, secrets) from None
             except transport.UnprovenError as unproven:
-                raise RetryableError(str(unproven), ambiguous=True, reason="no_acknowledgement") from None
+                raise RetryableError(
+                    str(unproven),
+                    status=unproven.response.status_code,
+                    ambiguous=True,
+                    reason="no_acknowledgement",
+                ) from None
             except requests.RequestException as failed:
                 if attempt.cut_off:
                     text = f"no complete answer within {self._config.arize.timeout_s:g} s ([arize] timeout_s)"

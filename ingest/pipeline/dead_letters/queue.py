@@ -79,6 +79,7 @@ class DeadLetterQueue:
         self._bytes = 0
         self._failures = 0
         self._retry_at = float("-inf")
+        self.blocked_since: float | None = None  # when the first of the attempts failed that all failed since
 
     def __len__(self) -> int:
         return len(self._queue) + len(self._in_flight)
@@ -103,6 +104,7 @@ class DeadLetterQueue:
                 self._failed(error, now, chance)
                 return
             self._failures = 0
+            self.blocked_since = None
             durable, self._in_flight = self._in_flight, []
             for batch in durable:
                 self._bytes -= size_bytes(batch)
@@ -131,6 +133,7 @@ class DeadLetterQueue:
         self._queue.extendleft(reversed(self._in_flight))
         self._in_flight = []
         self._failures += 1
+        self.blocked_since = now if self.blocked_since is None else self.blocked_since
         wait_s = self._backoff.wait_s(self._failures, chance)
         self._retry_at = now + wait_s
         text = (error.strerror if isinstance(error, OSError) else None) or str(error)

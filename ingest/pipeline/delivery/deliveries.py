@@ -13,6 +13,7 @@ from ingest.config.resolve import RouteConfig
 from ingest.errors import FatalError
 from ingest.events import Emitter
 from ingest.pipeline.dead_letters.queue import DeadLetterQueue
+from ingest.pipeline.delivery.answers import AnswerState, together
 from ingest.pipeline.delivery.batch import Batches
 from ingest.pipeline.delivery.route import RouteDelivery
 
@@ -63,6 +64,21 @@ class Deliveries:
     def limit(self) -> int:
         """Upload attempts that may run concurrently."""
         return sum(delivery.limit for delivery in self._by_route.values())
+
+    @property
+    def endpoint(self) -> str:
+        """The address that batches are sent to; "" if nothing is delivered."""
+        return next((delivery.endpoint for delivery in self._by_route.values()), "")
+
+    def answers(self, now: float) -> AnswerState:
+        """What is known of Arize's answers, over all routes."""
+        return together(delivery.answers(now) for delivery in self._by_route.values())
+
+    @property
+    def oldest_since(self) -> float | None:
+        """When the oldest of the batches in flight was first sent; None without one."""
+        found = (delivery.oldest_since for delivery in self._by_route.values())
+        return min((since for since in found if since is not None), default=None)
 
     @property
     def busy(self) -> bool:

@@ -19,6 +19,7 @@ from ingest.pipeline.arize.uploader import ArizeUploader
 from ingest.pipeline.backoff import Backoff
 from ingest.pipeline.dead_letters.gate import DeadLetterGate
 from ingest.pipeline.dead_letters.queue import DeadLetterQueue
+from ingest.pipeline.delivery.answers import AnswerState
 from ingest.pipeline.delivery.batch import Batches
 from ingest.pipeline.delivery.concurrency import Concurrency
 from ingest.pipeline.delivery.refused import RefusedBatches
@@ -55,8 +56,12 @@ class RouteDelivery:
         self._on_acknowledged = on_acknowledged
         self._topic = route.kafka.topic
         self._in_flight = route.arize.in_flight
+        self.endpoint = ""
+        if send is None:
+            uploader = ArizeUploader(route)
+            self.endpoint, send = uploader.endpoint, uploader.send
         self._uploads = Uploads(
-            send if send is not None else ArizeUploader(route).send,
+            send,
             concurrency=concurrency(route.arize),
             timeout_s=route.arize.timeout_s,
             backoff=backoff,
@@ -75,6 +80,15 @@ class RouteDelivery:
     def limit(self) -> int:
         """Attempts that may run concurrently."""
         return self._uploads.limit
+
+    def answers(self, now: float) -> AnswerState:
+        """What is known of Arize's answers."""
+        return self._uploads.answers(now)
+
+    @property
+    def oldest_since(self) -> float | None:
+        """When the oldest of the batches in flight was first sent; None without one."""
+        return self._uploads.oldest_since
 
     @property
     def failing(self) -> bool:

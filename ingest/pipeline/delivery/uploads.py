@@ -44,6 +44,7 @@ from ingest.events import (
 )
 from ingest.pipeline.arize.transport import Attempt
 from ingest.pipeline.backoff import Backoff
+from ingest.pipeline.delivery.answers import Answers, AnswerState
 from ingest.pipeline.delivery.batch import Batch
 from ingest.pipeline.delivery.bisect import Bisect, RefusedRows, Rows, count
 from ingest.pipeline.delivery.concurrency import Concurrency
@@ -92,6 +93,8 @@ class _Upload:
     attempts: int = 0
     failures: int = 0
     started_at: float = 0.0
+    first_sent_at: float | None = None
+    late_at: float = 0.0  # when the attempt that is out takes longer than usual
     future: Future[None] | None = None
     retry_at: float = 0.0
     may_be_stored: bool = False  # by an attempt that has ended
@@ -122,6 +125,7 @@ class Uploads:
         self._open: list[_Upload] = []
         self._throttle = Throttle()
         self._unproven = Unproven()
+        self._answers = Answers()
         self._pool = ThreadPoolExecutor(concurrency.most, thread_name_prefix="upload")
 
     def __len__(self) -> int:
@@ -155,6 +159,17 @@ class Uploads:
     def failing(self) -> bool:
         """A batch waits for its next attempt."""
         return any(upload.failures for upload in self._open)
+
+    def answers(self, now: float) -> AnswerState:
+        """What is known of Arize's answers."""
+        out = (upload.late_at for upload in self._open if upload.future is not None)
+        return self._answers.state(min(out, default=None), now)
+
+    @property
+    def oldest_since(self) -> float | None:
+        """When the oldest of the batches in flight was first sent; None without one."""
+        first = (upload.first_sent_at for upload in self._open if upload.first_sent_at is not None)
+        return min(first, default=None)
 
     def start(self, batch: Batch, now: float) -> None:
         """Send a batch for the first time. Raises ValueError when the pool is full."""
@@ -227,6 +242,9 @@ class Uploads:
         upload.answer_reported = False
         upload.attempts += 1
         upload.started_at = now
+        upload.first_sent_at = now if upload.first_sent_at is None else upload.first_sent_at
+        upload.late_at = now + self._answers.late_s(_size_bytes(upload))
+        self._answers.sent(now)
         upload.future = self._pool.submit(self._send, upload.sending, upload.attempt, upload.batch.destination)
         upload.future.add_done_callback(lambda _: self._on_answer())
 
@@ -239,17 +257,25 @@ class Uploads:
             batch = upload.batch
             self._emit(UploadNotStored(batch=batch.number, rows=batch.rows, spans=batch.spans(), error=str(failed)))
 
+    def _answered(self, upload: _Upload, now: float) -> None:
+        self._answers.answered(now, others_out=any(o.future is not None and o is not upload for o in self._open))
+
     def _outcome(self, upload: _Upload, future: Future[None], now: float) -> SettledBatch | None:
         search = upload.bisect
         try:
             future.result()
         except RetryableError as fault:
             self._report_answered(upload, "retried", fault, now)
+            if fault.status is not None:
+                self._answered(upload, now)
+            self._answers.failed(str(fault), now)
             self._not_stored(upload, fault)
             self._retry_later(upload, fault, now)
             return None
         except RejectedError as refused:
             self._report_answered(upload, "rejected", refused, now)
+            self._answered(upload, now)
+            self._answers.taken()
             self._not_stored(upload, refused)
             self._unproven.settled(upload.batch.number)
             if search is None:
@@ -258,6 +284,8 @@ class Uploads:
                 search.refused(refused)
         else:
             self._report_answered(upload, "acknowledged", None, now)
+            self._answered(upload, now)
+            self._answers.taken()
             upload.may_be_stored = True
             self._unproven.settled(upload.batch.number)
             self._measure_pace(upload, now)
@@ -309,11 +337,10 @@ class Uploads:
         """Learn the endpoint's pace from an acknowledgement, also of a part of the batch."""
         taken_s = upload.attempt.answered_s
         before = self._concurrency.limit
+        seconds = now - upload.started_at if taken_s is None else taken_s
+        self._answers.acknowledged(_size_bytes(upload), seconds)
         slowdown = self._concurrency.acknowledged(
-            upload.batch.raw_bytes * upload.sending.num_rows // upload.batch.rows,
-            began=upload.started_at,
-            seconds=now - upload.started_at if taken_s is None else taken_s,
-            now=now,
+            _size_bytes(upload), began=upload.started_at, seconds=seconds, now=now
         )
         if slowdown is not None:
             why = f"its answers take {slowdown.recent_s:.3g} s, usual are {slowdown.usual_s:.3g} s"
@@ -385,6 +412,11 @@ class Uploads:
                 last_attempt_s=now - upload.started_at if answered_s is None else answered_s,
             )
         )
+
+
+def _size_bytes(upload: _Upload) -> int:
+    """About the bytes that an attempt sends, as read from Kafka."""
+    return upload.batch.raw_bytes * int(upload.sending.num_rows) // upload.batch.rows
 
 
 def _rows(table: pa.Table, rows: Rows) -> pa.Table:

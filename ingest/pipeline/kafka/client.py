@@ -36,6 +36,7 @@ from confluent_kafka.admin import (
 from ingest.config.credentials import Scrubber
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError
+from ingest.pipeline.kafka.broker_watch import STATISTICS_MS
 
 __all__ = [
     "OFFSET_INVALID",
@@ -120,8 +121,11 @@ def consumer(
     *,
     on_error: Callable[[str], None] | None = None,
     on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
+    on_statistics: Callable[[str], None] | None = None,
 ) -> Consumer:
     """A consumer of `partitions` partitions. `on_error` gets the texts of errors that librdkafka handles itself.
+
+    `on_statistics` gets librdkafka's statistics as JSON, every `STATISTICS_MS` unless an option says otherwise.
 
     Raises ConfigError if librdkafka refuses an option.
     """
@@ -132,6 +136,9 @@ def consumer(
         callbacks["error_cb"] = lambda error: on_error(clean(error.str()))
     if on_commit is not None:
         callbacks["on_commit"] = on_commit
+    if on_statistics is not None:
+        callbacks["stats_cb"] = on_statistics
+        options = {"statistics.interval.ms": STATISTICS_MS, **options}
     return _create(Consumer, options | callbacks, clean)
 
 

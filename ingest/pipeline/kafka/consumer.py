@@ -18,6 +18,7 @@ Not obvious (librdkafka 2.16):
 """
 
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ import numpy as np
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError
 from ingest.pipeline.kafka import client
+from ingest.pipeline.kafka.broker_watch import BrokerWatch
 from ingest.pipeline.kafka.client import (
     OFFSET_INVALID,
     REFUSED,
@@ -47,6 +49,7 @@ _PARTITION = cast("Callable[[Message], int]", Message.partition)
 _OFFSET = cast("Callable[[Message], int]", Message.offset)
 
 _QUICK_REQUEST_S = 2.0  # of requests from within the loop, which must go on
+_FETCH_WAIT_MS = 500  # librdkafka's default
 _LEADERS_S = 0.5  # it saves a second
 
 
@@ -91,7 +94,9 @@ class PartitionConsumer:
         *,
         on_trouble: Callable[[str], None],
         on_committed: Callable[[Stored, Sequence[str], bool], None],
+        watched: bool = False,
     ) -> None:
+        """`watched`: `brokers` follows whether brokers answer."""
         self._kafka = kafka
         self._topic = kafka.topic
         self._partitions = tuple(partitions)
@@ -99,13 +104,26 @@ class PartitionConsumer:
         self._on_committed = on_committed
         self._paused = False
         self.commit_failures: Counter[str] = Counter()  # commits refused or lost, by Kafka's name of the error
+        self._watched = watched
+        self.brokers = BrokerWatch(fetch_wait_s(kafka))
         self._consumer = self._connect()
 
     def _connect(self) -> Consumer:
         self._credentials = client.fingerprint(self._kafka)
         return client.consumer(
-            self._kafka, len(self._partitions), on_error=self._on_trouble, on_commit=self._on_commit_answer
+            self._kafka,
+            len(self._partitions),
+            on_error=self._on_error,
+            on_commit=self._on_commit_answer,
+            on_statistics=self._on_statistics if self._watched else None,
         )
+
+    def _on_error(self, text: str) -> None:
+        self.brokers.error(text)
+        self._on_trouble(text)
+
+    def _on_statistics(self, statistics: str) -> None:
+        self.brokers.take(statistics, time.monotonic())
 
     def assign(self, positions: Mapping[int, int]) -> None:
         """Read exactly these partitions, each from its position (a next offset) on."""
@@ -285,6 +303,12 @@ class PartitionConsumer:
     def close(self) -> None:
         """Close the consumer. Whether unanswered commits were stored stays unknown."""
         self._consumer.close()
+
+
+def fetch_wait_s(kafka: Kafka) -> float:
+    """How long a broker may hold a fetch for which it has no message: fetch.wait.max.ms."""
+    own = kafka.options.get("fetch.wait.max.ms", _FETCH_WAIT_MS)
+    return (float(own) if str(own).isdigit() else _FETCH_WAIT_MS) / 1000
 
 
 def _too_large(error: KafkaError) -> bool:

@@ -1,0 +1,229 @@
+"""The first line is true, or it does not say it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ingest.status.sentence import sentence
+from ingest.status.snapshot import (
+    ArizePart,
+    Fault,
+    Health,
+    IngestPart,
+    KafkaPart,
+    Snapshot,
+    State,
+    Totals,
+    WorkerStatus,
+)
+
+
+def worker(index: int = 0, state: State = State.READING, **facts: Any) -> WorkerStatus:
+    return WorkerStatus(
+        index=index,
+        topic="rides",
+        partitions=tuple(range(4 * index, 4 * index + 4)),
+        state=state,
+        health=Health.OK,
+        since_s=1.0,
+        **facts,
+    )
+
+
+BEHIND = Totals(lag=16_515, acknowledged_per_s=1_200.0, oldest_age_s=61.0, retention_left_s=6.5 * 86_400)
+WELL = Snapshot(
+    at=1.7e9,
+    started_at=1.6e9,
+    run="r",
+    version="1",
+    host="h",
+    pid=1,
+    group="g",
+    topics=("rides",),
+    health=Health.OK,
+    sentence="",
+    workers=(worker(0), worker(1), worker(2), worker(3)),
+    totals=Totals(acknowledged_per_s=1_200.0),
+)
+
+
+def with_states(*states: State, **parts: Any) -> Snapshot:
+    return replace(WELL, workers=tuple(worker(index, state) for index, state in enumerate(states)), **parts)
+
+
+FROZEN = with_states(
+    State.WAITING_FOR_ARIZE,
+    State.WAITING_FOR_ARIZE,
+    totals=BEHIND,
+    arize=ArizePart(unanswered_s=58.2, waiting_s=59.0, usual_s=0.3, in_flight=2),
+)
+FAULT = Fault(text="HTTP 503 try later", at=1.0, lasts=True)
+
+
+def test_arize_that_does_not_answer() -> None:
+    assert sentence(FROZEN) == (
+        "Arize has not answered for 58 s. Nothing is lost: up to 16,515 messages wait in Kafka, the oldest 1 min, "
+        "retention leaves 6 d."
+    )
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"expired": 3},
+        {"retention_unknown": 1},
+        {"retention_left_s": -5.0},
+        {"retention_left_s": 0.0},
+    ],
+)
+def test_nothing_is_lost_is_not_said_where_it_may_be_false(facts: dict[str, Any]) -> None:
+    found = sentence(replace(FROZEN, totals=replace(BEHIND, **facts)))
+    assert "Nothing is lost" not in found
+    assert "retention leaves 0" not in found
+
+
+def test_a_limit_that_is_not_there_is_not_named() -> None:
+    found = sentence(replace(FROZEN, totals=replace(BEHIND, retention_left_s=None)))
+    assert found.endswith("Nothing is lost: up to 16,515 messages wait in Kafka, the oldest 1 min.")
+
+
+def test_an_age_that_is_only_a_part_of_the_truth_is_at_least() -> None:
+    assert "the oldest at least 1 min" in sentence(replace(FROZEN, totals=replace(BEHIND, oldest_age_unknown=1)))
+    assert "oldest" not in sentence(replace(FROZEN, totals=replace(BEHIND, oldest_age_s=None, oldest_age_unknown=1)))
+
+
+def test_a_lag_that_is_not_known_is_not_counted() -> None:
+    assert sentence(replace(FROZEN, totals=replace(BEHIND, lag_unknown=1))) == "Arize has not answered for 58 s."
+
+
+def test_one_late_upload_among_answered_ones_is_not_silence() -> None:
+    found = sentence(replace(FROZEN, arize=ArizePart(unanswered_s=0.2, waiting_s=59.0, usual_s=0.3, in_flight=2)))
+    assert found.startswith("Arize is slow: an upload is out for 59 s.")
+
+
+def test_an_endpoint_that_answers_with_an_error_has_answered() -> None:
+    found = sentence(replace(FROZEN, arize=ArizePart(failing_s=12.0, fault=FAULT)))
+    assert found.startswith("Uploads have failed for 12 s, and are repeated: HTTP 503 try later. Nothing is lost")
+    part = with_states(State.WAITING_FOR_ARIZE, State.READING, arize=ArizePart(failing_s=12.0, fault=FAULT))
+    assert sentence(part).startswith("Uploads of 1 worker have failed")
+
+
+def test_an_endpoint_that_cant_be_reached_has_not_answered() -> None:
+    refused = Fault(text="Connection refused", at=1.0, lasts=True)
+    found = sentence(replace(FROZEN, arize=ArizePart(failing_s=12.0, unanswered_s=12.0, usual_s=0.3, fault=refused)))
+    assert found.startswith("Arize has not answered for 12 s. The last attempt failed: Connection refused. Nothing")
+
+
+GOES_ON = "1,200 rows/s acknowledged, up to 16,515 messages to go, the oldest 1 min."
+CASES: list[tuple[Snapshot, str]] = [
+    (WELL, "All is well: 1,200 rows/s acknowledged, nothing waits in Kafka."),
+    (
+        replace(WELL, totals=BEHIND),
+        "All is well: 1,200 rows/s acknowledged, up to 16,515 messages to go, the oldest 1 min.",
+    ),
+    (
+        replace(WELL, totals=Totals(lag_unknown=2)),
+        "All is well: 0 rows/s acknowledged, lag 0 without 2 partitions, whose ends are not known.",
+    ),
+    (
+        replace(WELL, health=Health.DEGRADED),
+        "Delivery goes on: 1,200 rows/s acknowledged, nothing waits in Kafka.",
+    ),
+    (replace(WELL, workers=()), "Starting: Kafka is asked about the topics."),
+    (with_states(State.STARTING, State.STARTING), "Starting 2 workers."),
+    (
+        with_states(State.KAFKA_AWAY, State.KAFKA_AWAY, kafka=KafkaPart(silent_s=4.4)),
+        "Kafka has not answered for 4 s: nothing is read or committed. What is not committed is read again.",
+    ),
+    (
+        with_states(State.KAFKA_AWAY, State.READING, kafka=KafkaPart(silent_s=4.4)),
+        "Kafka has not answered 1 worker for 4 s. What is not committed is read again.",
+    ),
+    (
+        with_states(State.KAFKA_AWAY, kafka=KafkaPart(silent_s=4.4), totals=Totals(expired=1)),
+        "Kafka had removed 1 offset before this run read them; their messages are lost.",
+    ),
+    (
+        with_states(
+            State.DEAD_LETTERS_BLOCKED,
+            ingest=IngestPart(
+                dead_letters_blocked_s=75.0,
+                fault=Fault(text="dead letters can't be written: /dl: No space left on device", at=1.0, lasts=True),
+            ),
+        ),
+        "Dead letters can't be written for 1 min: /dl: No space left on device. Reading waits for them.",
+    ),
+    (
+        with_states(State.READING, State.READING, State.READING, State.GIVEN_UP),
+        "Worker 3 was given up: its partitions 12-15 are not read.",
+    ),
+    (
+        with_states(State.GIVEN_UP, State.HALTED, State.READING),
+        "Worker 0 was given up: its partitions 0-3 are not read. So it is with 1 other worker.",
+    ),
+    (with_states(State.HALTED), "Worker 0 has halted: its partitions 0-3 are not read."),
+    (
+        with_states(State.READING, State.HUNG),
+        "Worker 1 hangs and is killed: its partitions 4-7 are not read meanwhile.",
+    ),
+    (
+        with_states(State.RESTARTING, State.RESTARTING),
+        "Worker 0 has ended and is started again, 1 other worker too: its partitions 0-3 are not read meanwhile.",
+    ),
+    (
+        replace(WELL, draining=True, arize=ArizePart(in_flight=3)),
+        "Draining: nothing more is read, 3 uploads in flight.",
+    ),
+    (
+        with_states(State.METADATA_FULL),
+        "Worker 0 waits for its slowest route: a commit can't carry more of what the others have.",
+    ),
+    (
+        replace(WELL, workers=(worker(suspended_routes=("slow",)),)),
+        "Route slow can't keep up and catch up later; the others go on.",
+    ),
+    (
+        replace(WELL, totals=replace(BEHIND, retention_left_s=130.0)),
+        "Kafka may remove the oldest messages in 2 min, before they are delivered. " + GOES_ON,
+    ),
+    (
+        replace(WELL, totals=replace(BEHIND, retention_left_s=-90.0)),
+        "Kafka may remove the oldest messages from now on, before they are delivered. " + GOES_ON,
+    ),
+    (
+        replace(WELL, ended=True, exit_code=0),
+        "The run has ended with exit code 0.",
+    ),
+    (replace(WELL, ended=True, exit_code=6), "The run has ended with exit code 6."),
+]
+
+
+@pytest.mark.parametrize(("snapshot", "expected"), CASES, ids=[expected for _, expected in CASES])
+def test_the_sentence_of_each_state(snapshot: Snapshot, expected: str) -> None:
+    assert sentence(snapshot) == expected
+
+
+WORST: list[Callable[[Snapshot], Snapshot]] = [
+    lambda run: replace(run, draining=True),
+    lambda run: replace(run, workers=(*run.workers, worker(4, State.RESTARTING))),
+    lambda run: replace(
+        run,
+        workers=(*run.workers, worker(5, State.WAITING_FOR_ARIZE)),
+        arize=ArizePart(unanswered_s=58.0, usual_s=0.3, waiting_s=58.0),
+    ),
+    lambda run: replace(run, workers=(*run.workers, worker(6, State.KAFKA_AWAY)), kafka=KafkaPart(silent_s=4.0)),
+    lambda run: replace(run, ingest=IngestPart(dead_letters_blocked_s=5.0)),
+    lambda run: replace(run, workers=(*run.workers, worker(7, State.GIVEN_UP))),
+    lambda run: replace(run, ended=True, exit_code=6),
+]
+
+
+def test_the_worst_is_said_first() -> None:
+    run, said = WELL, [sentence(WELL)]
+    for worse in WORST:
+        run = worse(run)
+        said.append(sentence(run))
+    starts = [text.split()[0] for text in said]
+    assert starts == ["All", "Draining:", "Worker", "Arize", "Kafka", "Dead", "Worker", "The"]
