@@ -12,10 +12,27 @@ No message here may hold a payload or a secret: it ends in logs. `orjson.JSONDec
 holds the whole message, so that exception is never passed on, only its text and position.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 from functools import partial
+from typing import Literal
 
 from ingest.reasons import Reason
+
+# Why rows are sent again. Figures are kept by them, so there are few, and each keeps its meaning.
+RetryReason = Literal[
+    "connection",  # it could not be made, or broke
+    "timeout",
+    "no_acknowledgement",  # a 2xx that proves nothing
+    "redirect",
+    "wrong_address",  # 404, 405, 410
+    "http_408",
+    "http_429",
+    "http_5xx",
+    "http_other",
+    "new_key",  # the old one was refused
+    "local",  # the batch could not be written on this machine
+]
 
 
 class ExitCode(IntEnum):
@@ -62,6 +79,8 @@ class DecodeError(IngestError):
 class RetryableError(IngestError):
     """The same rows may be taken later. `retry_after_s` is what the endpoint asked for, if it did.
 
+    `reason` is the kind of fault, for those who count; by default it follows from `status`.
+
     `ambiguous`: the rows were sent, and may be stored or not. `may_be_stored` is False only if nothing can have been
     stored: nothing was sent, or the answer is a refusal of the whole request. An answer such as 503 says why the rows
     are to be sent again, so it is not ambiguous, but they may be stored.
@@ -75,12 +94,31 @@ class RetryableError(IngestError):
         retry_after_s: float | None = None,
         ambiguous: bool = False,
         may_be_stored: bool = True,
+        reason: RetryReason | None = None,
     ) -> None:
         self.status = status
+        self.reason = reason or _retry_reason(status)
         self.retry_after_s = retry_after_s
         self.ambiguous = ambiguous
         self.may_be_stored = may_be_stored
         super().__init__(text)
+
+
+_REASON_OF_STATUS: Mapping[int, RetryReason] = {
+    404: "wrong_address",
+    405: "wrong_address",
+    410: "wrong_address",
+    408: "http_408",
+    429: "http_429",
+}
+
+
+def _retry_reason(status: int | None) -> RetryReason:
+    if status is None:
+        return "connection"
+    if 300 <= status < 400:
+        return "redirect"
+    return _REASON_OF_STATUS.get(status, "http_5xx" if status >= 500 else "http_other")
 
 
 class RejectedError(IngestError):

@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal
 
+from ingest.errors import RetryReason
 from ingest.records import Counts, PartitionProgress, Span
 
 Level = Literal["debug", "info", "warning", "error"]
+UploadOutcome = Literal["acknowledged", "rejected", "retried", "halted"]
 
 _Topic = Annotated[str, "name of the topic"]
 _Batch = Annotated[int, "number of the batch in its worker process, from 1 on"]
@@ -219,6 +221,20 @@ class UploadAcknowledged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadAnswered(Event):
+    """A request to Arize has ended, with or without an answer: one event for each attempt, also while bisecting."""
+
+    level: ClassVar[Level] = "debug"
+    batch: _Batch
+    route: _Route = ""
+    rows: Annotated[int, "rows of the request"]
+    outcome: Annotated[UploadOutcome, "what became of the rows; `halted`: the worker halts"]
+    http_status: Annotated[int | None, "HTTP status of the answer; null if there was none"]
+    retry_reason: Annotated[RetryReason | None, "why the rows are sent again; null for another outcome"]
+    took_s: Annotated[float, "seconds from the request to its answer, or to its failure"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRetried(Event):
     """An attempt failed for a reason that may pass. The identical rows will be sent again."""
 
@@ -340,6 +356,12 @@ class Progress(Event):
     uploads_limit: Annotated[int | None, "uploads that may run at the same time now"] = None
     partitions: Annotated[Mapping[int, PartitionProgress], "offsets and counts by partition"] = field(
         default_factory=dict
+    )
+    rows_decoded: Annotated[Mapping[str, int], "rows that the process has decoded, by lane: `fast` or `orjson`"] = (
+        field(default_factory=dict)
+    )
+    commit_failures: Annotated[Mapping[str, int], "refused or lost commits of the process, by Kafka's error name"] = (
+        field(default_factory=dict)
     )
     waits_for: Annotated[
         str,
@@ -500,6 +522,17 @@ class Notice(Event):
     """A sentence that needs no fields of its own."""
 
     text: Annotated[str, "the sentence"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusServed(Event):
+    """The supervisor serves the run's page, its metrics and its health until the run ends."""
+
+    url: Annotated[str, "address of the page"]
+    host: Annotated[str, "address that is listened on, as [status] host says"]
+    port: Annotated[int, "port that is listened on"]
+    port_taken: Annotated[int | None, "default port, if it was taken and another one is used; else null"] = None
+    actions: Annotated[bool, "whether the page can drain the run and restart workers"] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

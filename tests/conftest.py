@@ -1,14 +1,17 @@
-"""Fixtures that bring up the outside world, and the one rule for the tests that need a real Kafka.
+"""Fixtures that bring up the outside world, and the one rule for tests that need a real Kafka, browser or Prometheus.
 
 1. A test that uses `real_kafka` (or `topic`) carries the marker `real`; so may a test that starts its own broker.
 2. A `real` test runs wherever Java and Maven are (and once, for Maven's download, a network). Elsewhere it is
    skipped, with the reason.
-3. With INGEST_REQUIRE_REAL=1, as in .ci/run, what would be skipped fails instead.
+3. A test that uses `browser` carries the marker `browser`, and runs wherever Debian's `chromium` is. One with the
+   marker `prometheus` runs wherever Debian's `prometheus` and `promtool` are.
+4. With INGEST_REQUIRE_REAL=1, as in .ci/run, what would be skipped fails instead.
 """
 
 import functools
 import itertools
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -17,12 +20,15 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
 from ingest.sandbox.arize import ArizeEndpoint
 from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.jars import ToolMissingError, fetch_jars, missing_tool
 from ingest.sandbox.kafka import EmbeddedKafka
 from tests.harness.rig import Rig
+
+CHROMIUM = "chromium"
 
 # No test asserts wall time, and a busy machine makes any example slow. `--hypothesis-profile=thorough` for 10,000.
 settings.register_profile("quick", deadline=None)
@@ -35,10 +41,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Rule 1."""
+    """Rules 1 and 3."""
     for item in items:
         if "real_kafka" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.real)
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -48,17 +56,25 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Rules 2 and 3."""
+    """Rules 2 to 4."""
     if item.get_closest_marker("real"):
         _require_real()
+    if item.get_closest_marker("browser") and shutil.which(CHROMIUM) is None:
+        _missing(f"there is no {CHROMIUM} in PATH (Debian: apt install chromium)")
+    if item.get_closest_marker("prometheus") and not all(map(shutil.which, ("prometheus", "promtool"))):
+        _missing("there is no prometheus or promtool in PATH (Debian: apt install prometheus)")
 
 
 def _require_real() -> None:
     reason = _why_not()
     if reason is None:
         return
+    _missing(f"a real Kafka can't run: {reason}")
+
+
+def _missing(reason: str) -> None:
     if os.environ.get("INGEST_REQUIRE_REAL") == "1":
-        pytest.fail(f"INGEST_REQUIRE_REAL=1, and a real Kafka can't run: {reason}", pytrace=False)
+        pytest.fail(f"INGEST_REQUIRE_REAL=1, and {reason}", pytrace=False)
     pytest.skip(reason)
 
 
@@ -104,6 +120,15 @@ def topic(real_kafka: RealKafka) -> Iterator[Callable[..., str]]:
 
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; each test opens contexts of its own. Its event loop must not outlive the module."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which(CHROMIUM), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture

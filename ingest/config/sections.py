@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from ingest.config import credentials, templates
 from ingest.config.schema import Environment, ModelType, Section
@@ -40,6 +40,8 @@ OPTIONS_WITHOUT_EFFECT = {
     "message.timeout.ms": "dead letters are written again for as long as it takes",
     "queue.buffering.max.kbytes": "the queue of dead letters has a fixed size",
 }
+
+LEAST_TOKEN = 16  # characters of the token of the page's actions
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
@@ -367,6 +369,80 @@ class Supervisor(Section):
     def with_partitions(self, partitions: str) -> Self:
         """The same for other partitions."""
         return self.model_copy(update={"partitions": partitions})
+
+
+class Status(Section):
+    """The page that shows a run, `/api/status`, `/metrics`, `/livez` and `/readyz`, served by the supervisor."""
+
+    enabled: bool = Field(default=True, description="Whether the supervisor serves them")
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on; anything but this machine's own 127.0.0.1 is announced at start",
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=9410,
+        description=(
+            "Port to listen on; 0 takes any free one. If it is set and taken, nothing starts; if it is not set and "
+            "taken, a free one is used and announced"
+        ),
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "Names under which browsers may reach the page, for example behind a proxy; addresses and this machine's "
+            "own name always may. Others are refused, so that a foreign site can't read the page (DNS rebinding)"
+        ),
+    )
+    otel: bool = Field(
+        default=False,
+        description=(
+            "Whether the metrics are sent by OpenTelemetry, too: needs the extra ingest[otel], and is configured by "
+            "OTEL_EXPORTER_OTLP_ENDPOINT and its other variables"
+        ),
+    )
+    actions: bool = Field(
+        default=False, description="Whether the page can drain the run and restart workers; needs the token"
+    )
+    token_file: Path | None = Field(
+        default=None, description="File with the token of the actions, at least 16 characters; else `token`"
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        description="The token itself: set it by its environment variable, not in the file",
+    )
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        given = self.token is not None and bool(self.token.get_secret_value())
+        if given and self.token_file is not None:
+            raise ValueError("token and token_file exclude each other; remove one")
+        if self.actions and not given and self.token_file is None:
+            raise ValueError("actions need a token: set token_file, or INGEST_STATUS__TOKEN in the environment")
+        return self
+
+    def action_token(self) -> str:
+        """The token of the actions; "" without actions.
+
+        Raises `ConfigError` for a file that can't be used, and for a token that is too short or no header value.
+        """
+        if not self.actions:
+            return ""
+        if self.token_file is not None:
+            name, token = (
+                f"[status] token_file = {self.token_file}",
+                credentials.read_secret("[status] token_file", str(self.token_file)),
+            )
+        else:
+            name, token = (
+                "INGEST_STATUS__TOKEN",
+                credentials.stripped(self.token.get_secret_value() if self.token else ""),
+            )
+        if fault := credentials.header_fault(token):
+            raise ConfigError(f"{name}: {fault}; a token is one line of printable ASCII without blanks")
+        if len(token) < LEAST_TOKEN:
+            raise ConfigError(f"{name}: it has fewer than {LEAST_TOKEN} characters; make one with openssl rand -hex 16")
+        return token
 
 
 def _usable_text(text: str) -> str:

@@ -17,7 +17,7 @@ from ingest.config.format import Format
 from ingest.config.overlays import Routes, Topics
 from ingest.config.resolve import TopicConfig, resolve
 from ingest.config.schema import Schema
-from ingest.config.sections import Account, Arize, Batch, DeadLetters, Delivery, Kafka, Supervisor
+from ingest.config.sections import Account, Arize, Batch, DeadLetters, Delivery, Kafka, Status, Supervisor
 
 
 class Config(BaseSettings):
@@ -47,6 +47,7 @@ class Config(BaseSettings):
     )
     account: Account = Field(default=Account(), description="The account of consumed messages")
     supervisor: Supervisor = Field(default=Supervisor(), description="The pool of workers")
+    status: Status = Field(default=Status(), description="The page, the metrics and the health of a run")
     topic_overlays: Topics = Field(
         default_factory=dict,
         alias="topics",

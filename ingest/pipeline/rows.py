@@ -5,7 +5,7 @@ predictions becomes several rows, and may be rejected as well, for some of them.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -85,6 +85,11 @@ class RowProcessor:
         self._reshaper = Reshaper(config)
         self._sample = config.arize.sample
         self._decoder = Lanes(learned, installed_lane(config.batch.lane))
+
+    @property
+    def rows_decoded(self) -> Mapping[str, int]:
+        """The values that each lane has decoded: a message, or one of its predictions where it holds several."""
+        return self._decoder.rows
 
     def process(
         self,
@@ -204,6 +209,13 @@ class RowProcessors:
             verb = "switches" if len(keys) == 1 else "switch"
             return "orjson", f"[schema] {' and '.join(keys)} {verb} the fast lane off"
         return "fast", ""
+
+    def rows_decoded(self) -> Mapping[str, int]:
+        """What each lane has decoded, over all routes."""
+        total = Counter[str]()
+        for processor in self._processors.values():
+            total.update(processor.rows_decoded)
+        return total
 
     def route(self, messages: Sequence[KafkaMessage]) -> RoutedChunk:
         """The route of each message."""

@@ -167,6 +167,13 @@ def _(event: events.UploadAcknowledged) -> str:
 
 
 @sentence.register
+def _(event: events.UploadAnswered) -> str:
+    answer = "no answer" if event.http_status is None else f"HTTP {event.http_status}"
+    rows = formatting.amount(event.rows, "row")
+    return f"{_batch(event)}: {answer} for {rows} after {formatting.seconds(event.took_s)}: {event.outcome}"
+
+
+@sentence.register
 def _(event: events.UploadRetried) -> str:
     return (
         f"{_batch(event)}: attempt {event.attempt} failed: {event.error}; the same "
@@ -356,6 +363,12 @@ def _(event: events.Notice) -> str:
 
 
 @sentence.register
+def _(event: events.StatusServed) -> str:
+    taken = f" (port {event.port_taken} is taken)" if event.port_taken is not None else ""
+    return f"the page of this run is at {event.url}{taken}"
+
+
+@sentence.register
 def _(event: events.WorkerExited) -> str:
     how = f"exit code {event.exit_code}"
     if event.exit_code < 0:
@@ -416,6 +429,7 @@ def _(event: events.DrainStarted) -> str:
 def _batch(
     event: events.UploadStarted
     | events.UploadAcknowledged
+    | events.UploadAnswered
     | events.UploadRetried
     | events.UploadRejected
     | events.UploadBisecting

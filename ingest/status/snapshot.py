@@ -250,6 +250,12 @@ class Snapshot:
     events: tuple[LogLine, ...] = ()
     history: History = field(default_factory=History)
 
+    @property
+    def looping(self) -> bool:
+        """Whether the supervisor's loop has workers to look after: not before the first, and not after the last."""
+        waiting = (State.STARTING, State.RESTARTING)
+        return any(one.pid is not None or one.state in waiting for one in self.workers)
+
     def lags(self) -> dict[str, int]:
         """The lag by topic, without the partitions where it is not known."""
         lags = dict.fromkeys(self.topics, 0)

@@ -39,9 +39,9 @@ _context = multiprocessing.get_context("forkserver")
 def start_forkserver() -> None:
     """Start the forkserver; it imports in the background. Call it before a Kafka client or a thread exists."""
     _context.set_forkserver_preload([PRELOAD])
-    with _without_secrets():
+    with _without("ARIZE_", "INGEST_"):
         resource_tracker.ensure_running()
-    with _without_main():
+    with _without_main(), _without("INGEST_STATUS__TOKEN"):  # workers need the other secrets
         forkserver.ensure_running()
 
 
@@ -169,9 +169,9 @@ def _forkserver_pid() -> int:
 
 
 @contextlib.contextmanager
-def _without_secrets() -> Iterator[None]:
-    """Hide the key from the resource tracker, a process of multiprocessing that others may be able to read."""
-    ours = {name: value for name, value in os.environ.items() if name.startswith(("ARIZE_", "INGEST_"))}
+def _without(*prefixes: str) -> Iterator[None]:
+    """Hide variables from a process that needs none of them: others may be able to read its environment."""
+    ours = {name: value for name, value in os.environ.items() if name.upper().startswith(prefixes)}
     for name in ours:
         del os.environ[name]
     try:

@@ -33,6 +33,8 @@ from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
 from ingest.pipeline.offsets.committer import LESS_METADATA
 from ingest.records import PartitionEnd
 from ingest.status import formatting
+from ingest.status.web.actions import Action, DrainRun, RestartWorker
+from ingest.status.web.service import StatusPage
 from ingest.supervisor import partition_sets, process
 from ingest.supervisor.ends import EndsOfTopics
 from ingest.supervisor.growth import PartitionGrowth
@@ -55,17 +57,21 @@ def run(
     emit: Emit,
     tick: Callable[[], None],
     resume_from: ResumeFrom | None = None,
+    page: StatusPage | None = None,
 ) -> tuple[RunAccount, ...]:
     """Supervise the workers of `settings` until they are done or a stop is requested; only in the main thread.
 
     All events go to `emit`; `tick` is called at least twice a second, for screens. Returns an account for each topic,
     all of them with the exit code of the run. `resume_from` is where to go on with partitions whose committed offset
-    Kafka no longer has, or whose offset belongs to a former topic of the same name.
+    Kafka no longer has, or whose offset belongs to a former topic of the same name. `page` is served from the moment at
+    which a thread may exist, and its actions are taken.
     Raises `ConfigError` for settings that can't work and `FatalError` if Kafka can't be reached or refuses.
     """
     check_delivery(settings)
     configured = configured_topics(settings)
     process.start_forkserver()
+    if page is not None:
+        page.start(emit)
     started = time.monotonic()
     names = formatting.names("topic", [one.topic for one in configured])
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
@@ -95,6 +101,8 @@ def run(
         hanging = ends.poll(time.monotonic())
         if hanging and not supervisor.stopping:  # a second stop would kill the workers
             supervisor.stop(hanging)
+        for action in page.requested() if page is not None else ():
+            _act(supervisor, action)
         retentions.poll(time.monotonic())
         writer.tick()
         tick()
@@ -135,6 +143,17 @@ def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
                     process.wait_for([*supervisor.fds(), signals.fileno()], supervisor.wait_s())
         finally:
             supervisor.abandon()
+
+
+def _act(supervisor: Supervisor, action: Action) -> None:
+    """Do what somebody with the token has requested on the page."""
+    match action:
+        case DrainRun() if not supervisor.stopping:  # a second stop would kill the workers
+            supervisor.stop("the status page")
+        case RestartWorker(worker=worker):
+            supervisor.restart(worker, "the status page")
+        case _:
+            pass
 
 
 def _notices(plan: TopicPlan, resume_from: ResumeFrom | None) -> Iterator[str]:

@@ -60,6 +60,7 @@ class Slot:
     started_at: float = 0.0
     progress_at: float = 0.0  # of the last `Progress`
     drain_until: float | None = None  # once a drain was requested: the deadline that the worker keeps itself
+    restart_until: float | None = None  # a drain and a new start were requested: when the drain must be over
     reading: bool = False  # the process has begun to read
     killed: bool = False
     crashes: tuple[float, ...] = ()

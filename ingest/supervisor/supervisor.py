@@ -13,7 +13,9 @@
    refused), the other workers of the topic are drained, and the other topics go on.
 6. A partition that is added to the topic goes to the worker with the fewest: the worker is told if it runs, and a
    worker that is started later in the same slot has the partition in its assignment.
-7. The exit code is the most telling one: first what halted the whole run, then what was given up, then what was not
+7. Somebody may request that one worker drains and is started again. Its end within the deadline is then no crash, also
+   in a run that has an end. A worker that does not drain in time is killed, which is one.
+8. The exit code is the most telling one: first what halted the whole run, then what was given up, then what was not
    acknowledged.
 
 There is no process, signal, pipe or sleep in here: a test replays any history with a clock of its own.
@@ -111,7 +113,7 @@ class Supervisor:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code of the run: rule 7."""
+        """The exit code of the run: rule 8."""
         return min(self._codes, key=_TELLING.index)
 
     def fds(self) -> list[int]:
@@ -137,6 +139,16 @@ class Supervisor:
             Notice(text=f"{reason} again: killing all workers; unacknowledged messages stay uncommitted in Kafka")
         )
         self._kill_all()
+
+    def restart(self, worker: int, reason: str) -> None:
+        """Drain this worker and start it again: rule 7. One that does not run, or drains already, is left alone."""
+        slot = next((slot for slot in self._slots if slot.index == worker), None)
+        if slot is None or slot.process is None or slot.drain_until is not None or slot.restart_until is not None:
+            self._emit(Notice(text=f"{reason}: worker {worker} does not run or drains already, it is not restarted"))
+            return
+        slot.restart_until = self._clock() + self._policy.drain_s
+        self._emit(Notice(worker=worker, text=f"{reason}: it drains, and is started again"))
+        slot.process.drain()
 
     def add(self, topic: str, partitions: Sequence[int]) -> list[int]:
         """Assign added partitions of `topic` to the workers with the fewest; returns those that no worker can take."""
@@ -173,7 +185,8 @@ class Supervisor:
             self._read(slot, now)
         for slot in self._slots:
             self._kill_if_hung(slot, now)
-            if slot.drain_until is not None and now > slot.drain_until + GRACE_S:
+            until = slot.restart_until if slot.drain_until is None else slot.drain_until
+            if until is not None and now > until + GRACE_S:
                 slot.kill()
         for slot in self._slots:
             self._reap(slot, now)
@@ -237,6 +250,7 @@ class Supervisor:
 
     def _handle_exit(self, slot: Slot, code: int, now: float) -> None:
         kind = exit_kind(code)
+        requested, slot.restart_until = slot.restart_until is not None, None
         if kind is ExitKind.HALT_ALL:
             slot.start_at = None
             self._codes.add(ExitCode(code))
@@ -249,6 +263,8 @@ class Supervisor:
             slot.start_at = None
             if code != ExitCode.DONE:
                 self._codes.add(ExitCode.DRAIN_DEADLINE)
+        elif kind is ExitKind.FINISHED and requested:
+            slot.start_at = now
         elif kind is ExitKind.FINISHED and self._ends:
             slot.start_at = None
         else:

@@ -133,6 +133,7 @@ class _Worker:
             deliveries=self._deliveries,
             dead_letters=self._dead_letters,
             reading=self._reading,
+            rows_decoded=self._processors.rows_decoded,
             emit=emit,
         )
         self._throttle = Throttle()

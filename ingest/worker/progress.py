@@ -9,7 +9,7 @@ Rules
 3. Durations are seconds at the time of the report: another process has another clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import psutil
 
@@ -27,7 +27,10 @@ CHANGE_S = 0.1
 
 
 class ProgressReporter:
-    """Reports the progress of one worker. Times are monotonic seconds."""
+    """Reports the progress of one worker. Times are monotonic seconds.
+
+    `rows_decoded` has what each lane has decoded.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class ProgressReporter:
         deliveries: Deliveries,
         dead_letters: DeadLetterQueue,
         reading: Reading,
+        rows_decoded: Callable[[], Mapping[str, int]] = dict,
         emit: Emit,
     ) -> None:
         self._trackers = trackers
@@ -46,6 +50,7 @@ class ProgressReporter:
         self._deliveries = deliveries
         self._dead_letters = dead_letters
         self._reading = reading
+        self._rows_decoded = rows_decoded
         self._emit = emit
         self._process = psutil.Process()
         self._reported_at = float("-inf")
@@ -72,6 +77,8 @@ class ProgressReporter:
                 uploads_limit=self._deliveries.limit,
                 rss_bytes=self._process.memory_info().rss,
                 partitions={partition: self._of(partition) for partition in self._trackers},
+                rows_decoded=dict(self._rows_decoded()),
+                commit_failures=dict(self._consumer.commit_failures),
                 waits_for=self._waits_for(),
                 oldest_upload_s=_ago(self._deliveries.oldest_since, now),
                 unanswered_s=_ago(answers.unanswered_since, now),

@@ -4,7 +4,17 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from scripts.pages import account, cli, configuration, dead_letter_reasons, events, exit_codes, rooms
+from scripts.pages import (
+    account,
+    cli,
+    configuration,
+    dead_letter_reasons,
+    events,
+    exit_codes,
+    metrics,
+    rooms,
+    status_api,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -16,6 +26,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/dead-letter-reasons.md": dead_letter_reasons.page,
     "reference/events.md": events.page,
     "reference/exit-codes.md": exit_codes.page,
+    "reference/status-api.md": status_api.page,
+    "reference/metrics.md": metrics.page,
 }
 
 

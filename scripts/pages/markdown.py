@@ -13,6 +13,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic import SecretStr
+
 NOTICE = "<!-- Written by scripts/reference from the code. Don't edit it here. -->\n"
 
 _CODE = re.compile(r"(`[^`]*`)")
@@ -23,6 +25,7 @@ _NAMES: Mapping[object, str] = {
     float: "number",
     str: "text",
     Path: "path",
+    SecretStr: "text",
     type(None): "null",
 }
 

@@ -1,6 +1,7 @@
 """Exit codes are the documented ones, and errors keep all they hold between processes."""
 
 import pickle
+from typing import get_args
 
 import pytest
 
@@ -12,6 +13,7 @@ from ingest.errors import (
     IngestError,
     RejectedError,
     RetryableError,
+    RetryReason,
 )
 from ingest.reasons import Reason
 
@@ -53,3 +55,23 @@ def test_every_error_travels_between_processes_whole(error: IngestError) -> None
 def test_every_fault_of_a_configuration_is_told() -> None:
     assert str(ConfigError(["one", "two"])) == "one\ntwo"
     assert ConfigError("one").faults == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (None, "connection"),
+        (302, "redirect"),
+        (404, "wrong_address"),
+        (408, "http_408"),
+        (429, "http_429"),
+        (500, "http_5xx"),
+        (599, "http_5xx"),
+        (418, "http_other"),
+        (201, "http_other"),
+    ],
+)
+def test_a_retry_has_a_reason_that_follows_from_its_status(status: int | None, reason: str) -> None:
+    assert RetryableError("later", status=status).reason == reason
+    assert reason in get_args(RetryReason)
+    assert RetryableError("later", status=status, reason="local").reason == "local"

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import pickle
+import re
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
@@ -44,7 +45,8 @@ def type_name(annotation: object) -> str:
     )
     for module in ("collections.abc.", "ingest.records."):
         text = text.replace(module, "")
-    return text
+    text = re.sub(r"typing\.Literal\[[^\]]*\]", "str", text)
+    return text.replace("typing.Optional[str]", "str | None")
 
 
 @pytest.mark.parametrize("kind", EVENTS)

@@ -51,6 +51,7 @@ class Attempt:
         self._over = False
         self.cut_off = False
         self.asked = False  # some of the request was sent: without an acknowledgement the rows may be stored or not
+        self.status: int | None = None  # of the answer, whatever became of it
         self.retry_after: str | None = None
         self.location: str | None = None
         self.answered_s: float | None = None  # from sending the request until the answer was there
@@ -281,6 +282,7 @@ def post(url: str, *, timeout: float | None = None, **kwargs: Any) -> requests.R
         raise UnsendableError from None
     if _current.attempt is not None:
         _current.attempt.answered_s = time.monotonic() - began
+        _current.attempt.status = response.status_code
         _current.attempt.retry_after = response.headers.get("Retry-After")
         _current.attempt.location = response.headers.get("Location")
     if 200 <= response.status_code < 300:

@@ -115,23 +115,35 @@ class ArizeUploader:
                     status=refused.status_code,
                     retry_after_s=0.0,
                     may_be_stored=False,
+                    reason="new_key",
                 ) from None
             except APIError as answered:
                 raise self._answered(answered, attempt, secrets) from None
             except transport.UnprovenError as unproven:
-                raise RetryableError(str(unproven), status=unproven.response.status_code, ambiguous=True) from None
+                raise RetryableError(
+                    str(unproven),
+                    status=unproven.response.status_code,
+                    ambiguous=True,
+                    reason="no_acknowledgement",
+                ) from None
             except requests.RequestException as failed:
                 if attempt.cut_off:
                     text = f"no complete answer within {self._config.arize.timeout_s:g} s ([arize] timeout_s)"
                 else:
                     text = failure_text(failed, secrets)
-                raise RetryableError(text, ambiguous=attempt.asked, may_be_stored=attempt.asked) from None
+                raise RetryableError(
+                    text,
+                    ambiguous=attempt.asked,
+                    may_be_stored=attempt.asked,
+                    reason="timeout" if attempt.cut_off or isinstance(failed, requests.Timeout) else "connection",
+                ) from None
             except OSError as failed:
                 text = cleaned(str(failed.strerror or failed), secrets)
                 raise RetryableError(
                     f"the batch can't be written or sent: {text}",
                     ambiguous=attempt.asked,
                     may_be_stored=attempt.asked,
+                    reason="local",
                 ) from None
         finally:
             transport.end()
@@ -153,7 +165,9 @@ class ArizeUploader:
                 tmp_dir=path,
             )
         if response.history or response.request.method != "POST":
-            raise RetryableError("the answer came from a redirect, not from our own POST; that is no acknowledgement")
+            raise RetryableError(
+                "the answer came from a redirect, not from our own POST; that is no acknowledgement", reason="redirect"
+            )
 
     def _answered(
         self, answer: APIError, attempt: transport.Attempt, secrets: tuple[str, ...]

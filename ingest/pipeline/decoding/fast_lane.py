@@ -96,18 +96,23 @@ class Lanes:
         self._known: tuple[tuple[str, str, bool], ...] = ()
         self._numbers: set[str] = set()  # columns of integers that take none past 2**53
         self._compiled: _Compiled | None = None
+        self.rows = {"fast": 0, "orjson": 0}  # messages that each of them has decoded, rejected ones too
 
     def decode(self, values: Sequence[bytes | None]) -> Decoded:
         """`values` are the raw messages of a chunk, None for a tombstone. Every index is accepted or rejected."""
         taken = self._take(values) if self._fast else None
         decoded = self._joined(values, taken) if taken is not None else None
         if decoded is None:
-            decoded = self._orjson.decode(values)
+            decoded, taken = self._orjson.decode(values), None
+        by_fast = 0 if taken is None else len(taken.rows)
+        self.rows["fast"] += by_fast
+        self.rows["orjson"] += len(values) - by_fast
         self._remember_null_columns(decoded.table)
         return decoded
 
     def build(self, parsed: Parsed) -> Decoded:
         """The columns of what orjson has parsed. Every index is accepted or rejected."""
+        self.rows["orjson"] += len(parsed.values)
         return self._orjson.build(parsed)
 
     def _take(self, values: Sequence[bytes | None]) -> _Taken | None:

@@ -32,9 +32,11 @@ from ingest.events import (
     Emit,
     Throttle,
     UploadAcknowledged,
+    UploadAnswered,
     UploadBisecting,
     UploadConcurrencyReduced,
     UploadNotStored,
+    UploadOutcome,
     UploadRejected,
     UploadRetried,
     UploadStarted,
@@ -96,6 +98,7 @@ class _Upload:
     future: Future[None] | None = None
     retry_at: float = 0.0
     may_be_stored: bool = False  # by an attempt that has ended
+    answer_reported: bool = False  # of the latest attempt
     announced: bool = False  # by an `UploadStarted` that nothing has taken back
 
 
@@ -191,6 +194,7 @@ class Uploads:
             if upload.future.done():
                 failed = upload.future.exception()
                 if not isinstance(failed, RetryableError | RejectedError | None):
+                    self._report_answered(upload, "halted", failed, now)
                     if isinstance(failed, FatalError):
                         self._not_stored(upload, failed)
                     halting = upload.future
@@ -235,6 +239,7 @@ class Uploads:
                 )
             )
         upload.attempt = Attempt()
+        upload.answer_reported = False
         upload.attempts += 1
         upload.started_at = now
         upload.first_sent_at = now if upload.first_sent_at is None else upload.first_sent_at
@@ -260,6 +265,7 @@ class Uploads:
         try:
             future.result()
         except RetryableError as fault:
+            self._report_answered(upload, "retried", fault, now)
             if fault.status is not None:
                 self._answered(upload, now)
             self._answers.failed(str(fault), now)
@@ -267,6 +273,7 @@ class Uploads:
             self._retry_later(upload, fault, now)
             return None
         except RejectedError as refused:
+            self._report_answered(upload, "rejected", refused, now)
             self._answered(upload, now)
             self._answers.taken()
             self._not_stored(upload, refused)
@@ -276,6 +283,7 @@ class Uploads:
             else:
                 search.refused(refused)
         else:
+            self._report_answered(upload, "acknowledged", None, now)
             self._answered(upload, now)
             self._answers.taken()
             upload.may_be_stored = True
@@ -373,6 +381,26 @@ class Uploads:
                 )
             )
         return settled
+
+    def _report_answered(
+        self, upload: _Upload, outcome: UploadOutcome, failed: BaseException | None, now: float
+    ) -> None:
+        """An attempt has ended: reported once, though every poll finds one that halts the worker."""
+        if upload.answer_reported:
+            return
+        upload.answer_reported = True
+        answered_s = upload.attempt.answered_s
+        named = failed.status if isinstance(failed, RetryableError | RejectedError) else None
+        self._emit(
+            UploadAnswered(
+                batch=upload.batch.number,
+                rows=upload.sending.num_rows,
+                outcome=outcome,
+                http_status=upload.attempt.status if named is None else named,
+                retry_reason=failed.reason if isinstance(failed, RetryableError) else None,
+                took_s=now - upload.started_at if answered_s is None else answered_s,
+            )
+        )
 
     def _report_acknowledged(self, upload: _Upload, rows: int, now: float) -> None:
         answered_s = upload.attempt.answered_s  # the loop may take the answer later

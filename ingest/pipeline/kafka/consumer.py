@@ -19,6 +19,7 @@ Not obvious (librdkafka 2.16):
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -102,6 +103,7 @@ class PartitionConsumer:
         self._on_trouble = on_trouble
         self._on_committed = on_committed
         self._paused = False
+        self.commit_failures: Counter[str] = Counter()  # commits refused or lost, by Kafka's name of the error
         self._watched = watched
         self.brokers = BrokerWatch(fetch_wait_s(kafka))
         self._consumer = self._connect()
@@ -238,6 +240,7 @@ class PartitionConsumer:
                 asynchronous=True,
             )
         except KafkaException as failed:
+            self.commit_failures[failed.args[0].name()] += 1
             self._on_committed({}, [failed.args[0].str()], _too_large(failed.args[0]))
 
     def _place(self, partition: int, next_offset: int, text: str) -> TopicPartition:
@@ -247,6 +250,8 @@ class PartitionConsumer:
 
     def _on_commit_answer(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         refused = [o.error for o in offsets or () if o.error is not None]
+        if error is not None or refused:
+            self.commit_failures[(refused[0] if error is None else error).name()] += 1
         if error is not None:
             self._on_committed({}, [error.str()], any(map(_too_large, [error, *refused])))
             return

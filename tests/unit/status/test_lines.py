@@ -28,6 +28,9 @@ ONE_OF_EACH: list[Event] = [
     events.UploadStarted(worker=3, batch=1, rows=10, bytes=100, spans=(Span(0, 1, 2, 1),)),
     events.UploadNotStored(worker=3, batch=1, rows=10, spans=(Span(0, 1, 2, 1),), error="HTTP 401"),
     events.UploadAcknowledged(worker=3, batch=1, rows=10, attempts=2, last_attempt_s=0.25),
+    events.UploadAnswered(
+        worker=3, batch=1, rows=10, outcome="retried", http_status=503, retry_reason="http_5xx", took_s=0.25
+    ),
     events.UploadRetried(worker=3, batch=1, rows=10, attempt=1, error="503", retry_in_s=2.0),
     events.UploadBisecting(worker=3, batch=1, rows=10, http_status=400, error="bad column"),
     events.UploadRejected(worker=3, batch=1, rows=10, http_status=400, error="bad column", requests=5),

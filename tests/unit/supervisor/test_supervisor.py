@@ -526,3 +526,64 @@ def test_a_new_partition_of_workers_that_have_ended_is_given_back() -> None:
     draining.supervisor.stop("SIGTERM")
     assert draining.supervisor.add("rides", [2]) == [2]
     assert draining.emissions(PartitionsAdded) == []
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_requested_restart_drains_one_worker_and_starts_it_again(ends: object) -> None:
+    history = History(workers=2, ends=bool(ends))
+    history.step()
+    first, other = history.started
+    history.supervisor.restart(0, "somebody")
+    assert (first.drains, other.drains) == (1, 0)
+    first.code = ExitCode.DONE
+    history.step()
+    assert len(history.started) == 3
+    assert history.running(0).assignment == first.assignment
+    assert history.emissions(WorkerRestarting) == []  # it is no crash
+    assert not history.supervisor.crashes
+    assert not history.supervisor.stopping
+
+
+def test_a_worker_that_does_not_drain_for_its_restart_is_killed_and_started_again_as_after_a_crash() -> None:
+    history = History(workers=1)
+    history.step()
+    history.supervisor.restart(0, "somebody")
+    history.passes(10.0 + GRACE_S + 2 * STEP_S)
+    assert history.started[0].kills == 1
+    history.passes(3.0)
+    assert len(history.started) == 2
+    assert history.supervisor.crashes["rides"] == 1
+    history.passes(10.0 + GRACE_S + 2 * STEP_S)
+    assert history.started[1].kills == 0  # the deadline was the first one's
+
+
+def test_a_stop_during_a_requested_restart_starts_nothing() -> None:
+    history = History(workers=1)
+    history.step()
+    history.supervisor.restart(0, "somebody")
+    history.supervisor.stop("SIGTERM")
+    history.started[0].code = ExitCode.DONE
+    history.step()
+    assert history.done()
+    assert history.supervisor.exit_code is ExitCode.DONE
+
+
+@pytest.mark.parametrize("worker", [7, 0])
+def test_a_restart_of_a_worker_that_is_not_there_or_drains_already_is_refused(worker: int) -> None:
+    history = History(workers=1)
+    history.step()
+    if worker == 0:
+        history.supervisor.restart(0, "somebody")
+    history.supervisor.restart(worker, "somebody")
+    assert "it is not restarted" in history.emissions(Notice)[-1].text
+    assert history.started[0].drains == (1 if worker == 0 else 0)
+
+
+def test_a_refused_key_during_a_requested_restart_halts_all() -> None:
+    history = History(workers=2)
+    history.step()
+    history.supervisor.restart(0, "somebody")
+    history.started[0].code = ExitCode.CREDENTIALS
+    history.step()
+    assert history.started[1].drains == 1
+    assert len(history.started) == 2

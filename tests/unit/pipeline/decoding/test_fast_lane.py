@@ -15,6 +15,7 @@ import pytest
 from ingest.pipeline.decoding.column_types import Rule
 from ingest.pipeline.decoding.columns import LearnedSchema
 from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane
+from ingest.pipeline.decoding.parse import parse
 from tests.harness import corpus
 from tests.harness.lanes import compare, streams
 
@@ -42,6 +43,22 @@ def test_without_the_fast_lane_orjson_decodes() -> None:
     decoded = Lanes(LearnedSchema(), "orjson").decode(texts({"a": 1}, b"{"))
     assert decoded.table.to_pylist() == [{"a": 1}]
     assert [fault.reason.code for fault in decoded.rejected] == ["not_json"]
+
+
+def test_each_value_is_counted_for_the_lane_that_decodes_it() -> None:
+    lanes = Lanes(LearnedSchema(), "orjson")
+    lanes.decode(texts({"a": 1}, b"{"))
+    lanes.build(parse(texts({"a": 1})))
+    assert lanes.rows == {"fast": 0, "orjson": 3}
+
+
+@built
+def test_a_row_that_the_fast_lane_hands_back_counts_for_orjson() -> None:
+    lanes = Lanes(LearnedSchema(), "fast")
+    lanes.decode(texts({"a": 1}))  # learns the columns
+    before = dict(lanes.rows)
+    lanes.decode(texts({"a": 2}, {"a": 3}, b"{"))
+    assert {lane: lanes.rows[lane] - before[lane] for lane in before} == {"fast": 2, "orjson": 1}
 
 
 @pytest.mark.timeout(0)  # as long as the messages asked for take

@@ -15,6 +15,7 @@ from ingest.errors import ExitCode, FatalError, RejectedError, RetryableError
 from ingest.events import (
     Event,
     UploadAcknowledged,
+    UploadAnswered,
     UploadBisecting,
     UploadConcurrencyReduced,
     UploadNotStored,
@@ -147,6 +148,7 @@ def test_an_answer_settles_its_batch(pool: Pool) -> None:
     assert (len(pool.uploads), pool.uploads.rows) == (0, 0)
     assert pool.events == [
         UploadStarted(batch=1, rows=6, bytes=50, spans=one.spans()),
+        UploadAnswered(batch=1, rows=6, outcome="acknowledged", http_status=None, retry_reason=None, took_s=3.5),
         UploadAcknowledged(batch=1, rows=6, attempts=1, last_attempt_s=3.5),
     ]
 
@@ -339,7 +341,12 @@ def test_a_single_row_is_refused_without_a_search(pool: Pool) -> None:
     refuse(pool.endpoint.call(0), 413)
     (settled,) = pool.turn_until(1.0, bool)
     assert settled.refused_rows == 1
-    assert [type(event) for event in pool.events] == [UploadStarted, UploadNotStored, UploadRejected]
+    assert [type(event) for event in pool.events] == [
+        UploadStarted,
+        UploadAnswered,
+        UploadNotStored,
+        UploadRejected,
+    ]
 
 
 @pytest.mark.parametrize("error", [FatalError("HTTP 401", exit_code=ExitCode.CREDENTIALS), ZeroDivisionError("a bug")])
@@ -543,6 +550,41 @@ def test_a_refused_key_stores_nothing(pool: Pool) -> None:
     with pytest.raises(FatalError):
         pool.turn_until(1.0, lambda _: False)
     assert risks(pool) == [("may be stored", 1), ("not stored", 0)]
+
+
+def test_each_attempt_is_reported_once_with_its_status(pool: Pool) -> None:
+    pool.uploads.start(batch(1), 0.0)
+    faults = [
+        RetryableError("HTTP 503", status=503),
+        RetryableError("it broke", reason="timeout"),
+        RejectedError("HTTP 400 no", status=400),  # of all rows: it is bisected
+        RejectedError("HTTP 422 no", status=422),
+        FatalError("HTTP 401", exit_code=ExitCode.CREDENTIALS),
+    ]
+    now = 0.0
+    for number, fault in enumerate(faults):
+        call = pool.endpoint.call(number)
+        call.attempt.answered_s = 0.5
+        if isinstance(fault, FatalError):
+            call.attempt.status = 401
+        call.answer.set_exception(fault)
+        if isinstance(fault, FatalError):
+            for _ in range(2):
+                with pytest.raises(FatalError):
+                    pool.turn_until(now, lambda _: False)
+        else:
+            pool.turn_until(now, lambda _, n=number: len(pool.told(UploadAnswered)) > n)  # type: ignore[misc]
+        now += 30.0
+        if not isinstance(fault, FatalError):
+            pool.uploads.poll(now)
+    told = [event for event in pool.told(UploadAnswered) if isinstance(event, UploadAnswered)]
+    assert [(one.outcome, one.http_status, one.retry_reason, one.took_s) for one in told] == [
+        ("retried", 503, "http_5xx", 0.5),
+        ("retried", None, "timeout", 0.5),
+        ("rejected", 400, None, 0.5),
+        ("rejected", 422, None, 0.5),
+        ("halted", 401, None, 0.5),
+    ]
 
 
 def test_the_time_of_an_answer_is_not_that_of_the_loop(pool: Pool) -> None:
