@@ -131,8 +131,8 @@ def partition_status(
         retention_left_s=None if age_s is None or limit_s is None else limit_s - age_s,
         committed_at=moments.at(view.committed_at),
         read_per_s=view.rate.per_s,
-        acknowledged=view.counts.acknowledged,
-        dead_lettered=view.counts.dead_lettered,
+        acknowledged=view.acknowledged,
+        dead_lettered=view.dead_lettered,
         retention_s=limit_s,
         retention_known=known,
     )

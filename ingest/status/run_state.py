@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ingest import events
 from ingest.events import Event
-from ingest.records import NOTHING, Counts, PartitionEnd
+from ingest.records import NOTHING, PartitionEnd
 from ingest.status import lines, parts
 from ingest.status.about import About
 from ingest.status.history import EventRing, HistoryRing
@@ -152,7 +152,8 @@ class RunState:
         return replace(made, sentence=sentence(made))
 
     def _totals(self, partitions: Sequence[PartitionStatus], now: float) -> Totals:
-        counts = self.counts
+        reported = [view.counts for view in self.partitions.values() if view.has_rare_outcomes]
+        rare = sum(reported, NOTHING)
         behind = [status for status in partitions if status.lag]
         ages = [status.oldest_age_s for status in behind if status.oldest_age_s is not None]
         left = [status.retention_left_s for status in behind if status.retention_left_s is not None]
@@ -164,17 +165,17 @@ class RunState:
         of = self.done_of()
         return Totals(
             read=sum(view.read for view in self.partitions.values()),
-            acknowledged=counts.acknowledged,
-            dead_lettered=counts.dead_lettered,
-            tombstones=counts.tombstones,
-            filtered=counts.filtered,
+            acknowledged=self.acknowledged,
+            dead_lettered=self.dead_lettered,
+            tombstones=rare.tombstones,
+            filtered=rare.filtered,
             restarts=self.restarts,
             possible_duplicates=self.possible_duplicates,
             read_per_s=self.per_s,
             acknowledged_per_s=self.acknowledged_per_s,
-            lag=self.lag,
-            lag_unknown=self.lag_unknown,
-            held_back=self.held_back,
+            lag=sum(status.lag or 0 for status in partitions),
+            lag_unknown=sum(status.lag is None for status in partitions),
+            held_back=sum(status.held_back for status in partitions),
             held_back_s=self.held_back_s,
             oldest_age_s=max(ages, default=None),
             retention_left_s=min(left, default=None),
@@ -191,19 +192,14 @@ class RunState:
         return round(moment + (self._unix_at_0 or 0.0), 3)
 
     @property
-    def counts(self) -> Counts:
-        """Messages by their outcome, committed in this run."""
-        return sum((view.counts for view in self.partitions.values()), NOTHING)
-
-    @property
     def acknowledged(self) -> int:
         """Messages acknowledged and committed in this run."""
-        return self.counts.acknowledged
+        return sum(view.acknowledged for view in self.partitions.values())
 
     @property
     def dead_lettered(self) -> int:
         """Messages dead-lettered and committed in this run."""
-        return self.counts.dead_lettered
+        return sum(view.dead_lettered for view in self.partitions.values())
 
     @property
     def lag(self) -> int:

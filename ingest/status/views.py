@@ -166,6 +166,21 @@ class PartitionView:
         return NOTHING if self.progress is None else self.progress.counts - self.counts_before
 
     @property
+    def acknowledged(self) -> int:
+        """`counts.acknowledged`: snapshots ask for each partition twice a second."""
+        return 0 if self.progress is None else self.progress.counts.acknowledged - self.counts_before.acknowledged
+
+    @property
+    def dead_lettered(self) -> int:
+        """`counts.dead_lettered`, likewise."""
+        return 0 if self.progress is None else self.progress.counts.dead_lettered - self.counts_before.dead_lettered
+
+    @property
+    def has_rare_outcomes(self) -> bool:
+        """It has tombstones or filtered messages."""
+        return self.progress is not None and bool(self.progress.counts.tombstones or self.progress.counts.filtered)
+
+    @property
     def read(self) -> int:
         """Messages read in this run; one that was read again counts again."""
         return self.read_before + (0 if self.progress is None else self.progress.consumed)

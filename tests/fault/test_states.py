@@ -5,15 +5,19 @@ No test asserts a time; the seconds are printed (`pytest -s`).
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ingest.errors import ExitCode
 from ingest.sandbox.broker import RealKafka
+from tests.harness.command import argv
 from tests.harness.rig import Rig
 from tests.harness.snapshots import Snapshots
+from tests.harness.supervise import PATIENCE_S, wait_until
 
 
 @pytest.fixture
@@ -80,3 +84,26 @@ def test_dead_letters_that_cant_be_written_and_a_killed_worker_are_named(
     assert seen["workers"][0]["state"] == "dead letters blocked"
     main.dead_letters.unlink()
     snapshots.until(run, lambda seen: bool(seen["dead_letters"]), time.time())
+
+
+def test_a_pipe_that_nobody_reads_stops_neither_delivery_nor_the_end_of_the_run(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(5_000)
+    main.write_settings({})
+    run = subprocess.Popen(
+        argv("supervise", "--verbose", "--log-format", "json", "--workers", "1"),
+        cwd=main.directory,
+        env=main.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        pipesize=4096,
+    )
+    try:
+        wait_until(lambda: main.stored >= 5_000, what=lambda: f"{main.stored} rows are stored")
+        wait_until(lambda: main.committed_at(0) == 5_000, what=lambda: f"committed: {main.committed_at(0)}")
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(PATIENCE_S) == ExitCode.DONE
+    finally:
+        run.kill()
+        run.communicate()
+    assert main.findings() == []

@@ -84,6 +84,9 @@ def test_alerts_fire_with_their_fault_and_only_then(main: Rig, tmp_path: Path) -
                     worker.kill()
         prometheus.until_firing("IngestPartitionsGivenUp", "IngestWorkersRestarting", "IngestNotReady")
 
+        for counter in ("messages_consumed", "messages_settled", "rows_decoded", "upload_requests"):
+            assert prometheus.query(f"resets(ingest_{counter}_total[10m]) > 0") == [], "it survives a worker's restart"
+
         # No supervisor.
         run.kill()
         prometheus.until_firing("IngestDown")
