@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -25,6 +26,7 @@ from ingest.sandbox.demo import configuration
 from ingest.sandbox.generate import Generator
 from ingest.sandbox.kafka import KafkaProcess
 from ingest.sandbox.produce import produce
+from ingest.status.web import runtime_file
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 PARTITIONS = 32
@@ -32,10 +34,8 @@ EVENTS_PER_TURN = 6_400
 WORKERS = 4
 START_S = 90.0
 KILL_AFTER_S = 15.0
-RUN_S = 60.0
+RUN_S = 40.0
 FROZEN_S = 20.0
-PORT = 9411
-URL = f"http://127.0.0.1:{PORT}/"
 
 
 def main() -> int:
@@ -55,12 +55,14 @@ def main() -> int:
                 browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
                 _kill_one(run.pid)
                 time.sleep(RUN_S)
-                _picture(browser, "status-page-light", "light", 1280, 1180)
-                _picture(browser, "status-page-dark", "dark", 1280, 1180)
-                _picture(browser, "status-page-phone", "light", 390, 844)
+                (found,) = runtime_file.find(Path(name) / "ingest")
+                picture = partial(_picture, browser, found.url)
+                picture("status-page-light", "light", (1280, 1180))
+                picture("status-page-dark", "dark", (1280, 1180))
+                picture("status-page-phone", "light", (390, 844))
                 arize.inject_faults("stall")
                 time.sleep(FROZEN_S)
-                _picture(browser, "status-page-arize-away", "light", 1280, 640)
+                picture("status-page-arize-away", "light", (1280, 640))
                 arize.clear_faults()
                 browser.close()
         finally:
@@ -79,7 +81,7 @@ def _produce(brokers: str, stopped: threading.Event) -> None:
 
 def _supervise(directory: Path, brokers: str, arize: ArizeEndpoint) -> subprocess.Popen[bytes]:
     file = configuration(directory, brokers, 5_000)
-    environment = {**os.environ, **arize.environment(), "INGEST_STATUS__PORT": str(PORT)}
+    environment = {**os.environ, **arize.environment(), "INGEST_STATUS__PORT": "0", "XDG_RUNTIME_DIR": str(directory)}
     command = [sys.executable, "-m", "ingest", "supervise", "--workers", str(WORKERS), "--config", str(file)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
@@ -96,14 +98,15 @@ def _kill_one(supervisor: int) -> None:
     workers[0].kill()
 
 
-def _picture(browser: Browser, name: str, scheme: str, width: int, height: int) -> None:
+def _picture(browser: Browser, url: str, name: str, scheme: str, size: tuple[int, int]) -> None:
+    width, height = size
     context = browser.new_context(
         color_scheme="dark" if scheme == "dark" else "light",
         viewport={"width": width, "height": height},
         reduced_motion="reduce",
     )
     window = context.new_page()
-    window.goto(URL)
+    window.goto(url)
     window.locator('#link[data-state="live"]').wait_for()
     window.wait_for_timeout(1_500)
     file = IMAGES / f"{name}.png"
