@@ -64,7 +64,7 @@ def test_alerts_fire_with_their_fault_and_only_then(main: Rig, tmp_path: Path) -
         with urlopen(Request(f"http://{target}/metrics", headers={"Accept": OPEN_METRICS})) as answer:
             assert answer.headers["content-type"].startswith("application/openmetrics-text")
             assert answer.read().endswith(b"# EOF\n")
-        assert prometheus.firing() == set()
+        wait_until(lambda: not prometheus.firing())  # a slow start is not progress
 
         # Dead letters.
         main.produce(1_000, seed=1, bad_share=0.2)
@@ -83,6 +83,9 @@ def test_alerts_fire_with_their_fault_and_only_then(main: Rig, tmp_path: Path) -
                 if worker.pid in [one["pid"] for one in run.all("worker_started", worker=0)]:
                     worker.kill()
         prometheus.until_firing("IngestPartitionsGivenUp", "IngestWorkersRestarting", "IngestNotReady")
+
+        for counter in ("messages_consumed", "messages_settled", "rows_decoded", "upload_requests"):
+            assert prometheus.query(f"resets(ingest_{counter}_total[10m]) > 0") == [], "it survives a worker's restart"
 
         # No supervisor.
         run.kill()

@@ -13,6 +13,7 @@ Rules
 import logging
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.metadata import version
 
 from ingest.errors import ConfigError, IngestError
@@ -69,7 +70,8 @@ class OtelMetrics:
     def close(self) -> None:
         """Send the last values, within `_END_MS`, and end the SDK's thread."""
         if self._provider is not None:
-            self._provider.shutdown(timeout_millis=_END_MS)
+            with suppress(Exception):  # the SDK raises what its reader raised; the run's end does not depend on it
+                self._provider.shutdown(timeout_millis=_END_MS)
         logging.getLogger("opentelemetry").removeHandler(self._log)
 
     def _start(self) -> None:

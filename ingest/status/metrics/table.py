@@ -197,7 +197,7 @@ WAITING = Metric(
     "gauge",
     (),
     "s",
-    "How long the oldest request in flight has waited for its answer; missing while none is in flight.",
+    "How long the oldest batch in flight has been out, repeats included; missing while none is in flight.",
 )
 ACKNOWLEDGED_AT = Metric(
     "ingest_last_acknowledged_time_seconds", "gauge", (), "s", "When Arize last acknowledged rows, in Unix seconds."
