@@ -24,8 +24,9 @@ from ingest.config.checks import check_delivery
 from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
 from ingest.config.templates import has_placeholders
-from ingest.errors import ExitCode, FatalError
+from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.events import Emit, Event, ForeignCommit, KafkaWarning, Notice, SupervisorStarted
+from ingest.pipeline.dead_letters.directory import free_bytes, unusable
 from ingest.pipeline.kafka import first_contact, metadata
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.start_offset import ResumeFrom
@@ -64,6 +65,7 @@ def run(
     """
     check_delivery(settings)
     configured = configured_topics(settings)
+    _check_directories(settings)
     process.start_forkserver()
     started = time.monotonic()
     names = formatting.names("topic", [one.topic for one in configured])
@@ -123,6 +125,21 @@ def run(
     accounts = _accounts(plans.values(), supervisor, writer, started, emit)
     writer.end()
     return accounts
+
+
+def _check_directories(settings: Config) -> None:
+    """Dead letters can be written. Raises ConfigError: found out by the first of them, the run would have to wait."""
+    directories = dict.fromkeys(
+        topic.dead_letters.directory for topic in settings.topics if not topic.dead_letters.topic
+    )
+    faults = []
+    for directory in directories:
+        try:
+            free_bytes(directory)
+        except OSError as error:
+            faults.append(unusable("dead_letters", directory, error))
+    if faults:
+        raise ConfigError(faults)
 
 
 def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:

@@ -58,6 +58,7 @@ _PLAIN = (
     "org.apache.kafka.common.security.plain.PlainLoginModule required "
     f'user_{USER}="{PASSWORD}" user_admin="admin-secret";'
 )
+_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 
 Options = dict[str, str]
@@ -123,7 +124,7 @@ class Listeners:
 
     def _certificates(self) -> None:
         for authority in ("ca", "otherca"):
-            request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN={authority}"]
+            request = ["req", "-x509", *_KEY, "-nodes", "-days", "30", "-subj", f"/CN={authority}"]
             self._openssl(*request, "-keyout", f"{authority}.key", "-out", f"{authority}.crt")
         self._certificate("broker", "IP:127.0.0.1,DNS:localhost")
         self._certificate("elsewhere", "DNS:broker.example.com")
@@ -132,7 +133,7 @@ class Listeners:
         self._certificate("stranger", "DNS:stranger", authority="otherca")
 
     def _certificate(self, name: str, names: str, *, authority: str = "ca", days: int = 30) -> None:
-        request = ["req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}"]
+        request = ["req", *_KEY, "-nodes", "-subj", f"/CN={name}"]
         self._openssl(*request, "-keyout", f"{name}.key", "-out", f"{name}.csr")
         (self.directory / f"{name}.ext").write_text(f"subjectAltName={names}\n")
         signed_by = ["-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", str(days)]

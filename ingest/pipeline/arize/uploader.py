@@ -41,6 +41,7 @@ from arize.ml.types import (
     SemanticSegmentationColumnNames,
 )
 from arize.ml.types import Schema as ArizeSchema
+from arize.regions import Region
 from pydantic import SecretStr
 
 from ingest.config.arize_access import api_key, space_id
@@ -80,7 +81,7 @@ class ArizeUploader:
             # 1,000,000 rows a record batch: our chunks stay as they are.
             return ArizeClient(api_key=key.get_secret_value(), pyarrow_max_chunksize=1_000_000), key
         except Exception as error:  # noqa: BLE001  the SDK has a class for each setting it dislikes
-            raise ConfigError(f"{_SDK_REFUSES}: {without_logins(error)}") from None
+            raise _refused(error) from None
 
     @property
     def endpoint(self) -> str:
@@ -121,7 +122,7 @@ class ArizeUploader:
                 if attempt.cut_off:
                     text = f"no complete answer within {self._config.arize.timeout_s:g} s ([arize] timeout_s)"
                 else:
-                    text = failure_text(failed, secrets)
+                    text = f"{self.endpoint}: {failure_text(failed, secrets, self.endpoint)}"
                 raise RetryableError(text, ambiguous=attempt.asked, may_be_stored=attempt.asked) from None
             except OSError as failed:
                 text = cleaned(str(failed.strerror or failed), secrets)
@@ -204,8 +205,16 @@ def address(key: str) -> tuple[str, dict[str, str], bool]:
     try:
         settings = ArizeClient(api_key=key).sdk_config
     except Exception as error:  # noqa: BLE001  as above
-        raise ConfigError(f"{_SDK_REFUSES}: {without_logins(error)}") from None
+        raise _refused(error) from None
     return str(settings.files_url), dict(settings.headers), bool(settings.request_verify)
+
+
+def _refused(error: Exception) -> ConfigError:
+    """The SDK's words about its settings, and which regions there are where it knows none of that name."""
+    text = f"{_SDK_REFUSES}: {without_logins(error)}"
+    if "Region" in str(error):
+        text += f". Set ARIZE_REGION to one of {', '.join(region.value for region in Region if region.value)}"
+    return ConfigError(text)
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

@@ -36,6 +36,10 @@ _MOST_ADDRESSES = 6
 _MOST_NEAR, _ALIKE = 2, 0.7
 
 
+class NoContactError(FatalError):
+    """No broker answers, or none that this machine can reach."""
+
+
 class UnknownTopicError(FatalError):
     """Kafka answers, and has no such topic."""
 
@@ -48,12 +52,7 @@ def topic_partitions(
     Raises FatalError (exit code KAFKA) if Kafka is unreachable or refuses, UnknownTopicError if it has no such topic;
     ConfigError if an address or an option can't be used.
     """
-    options = client.consumer_options(kafka, 1)
-    how = login_of(options)
-    wrong = address_faults(kafka.brokers, how)
-    if no_token := without_token(how, options):
-        wrong.append(no_token)
-    if wrong:
+    if wrong := setting_faults(kafka):
         raise ConfigError(wrong)
     reports: list[Report] = []
     consumer = client.consumer(kafka, 1, on_report=lambda code, text: reports.append(Report(code, text)))
@@ -66,6 +65,14 @@ def topic_partitions(
         return tuple(sorted(topic.partitions))
     finally:
         consumer.close()
+
+
+def setting_faults(kafka: Kafka) -> list[str]:
+    """Rule 1. Raises ConfigError for a `*_file` that can't be read."""
+    options = client.consumer_options(kafka, 1)
+    how = login_of(options)
+    no_token = without_token(how, options)
+    return [*address_faults(kafka.brokers, how), *([no_token] if no_token else [])]
 
 
 class _Question:
@@ -119,7 +126,7 @@ class _Question:
         if not cluster.brokers:
             return None
         if why := advertised.none_reachable(self._kafka.brokers, list(cluster.brokers.values()), self._addresses):
-            raise FatalError(why, exit_code=ExitCode.KAFKA)
+            raise NoContactError(why, exit_code=ExitCode.KAFKA)
         found: TopicMetadata = cluster.topics[self._kafka.topic]
         return found
 
@@ -150,12 +157,12 @@ class _Question:
     def _raise_if_over(self, causes: dict[str, Fault], waited_s: float, *, known: bool) -> None:
         """Rule 3."""
         if known and (waited_s >= self._patience_s or any(fault.lasts for fault in causes.values())):
-            raise FatalError(faults.unreachable(self._kafka.brokers, causes), exit_code=ExitCode.KAFKA)
+            raise NoContactError(faults.unreachable(self._kafka.brokers, causes), exit_code=ExitCode.KAFKA)
         if waited_s >= LIMIT_S:
             texts = list(dict.fromkeys(fault.text for fault in causes.values()))
             words = [r.words for r in self._reports if r.code != "_ALL_BROKERS_DOWN"]
             reason = "; ".join(texts) or (words[-1] if words else self._last)
-            raise FatalError(
+            raise NoContactError(
                 f"Kafka at {self._kafka.brokers} did not return its metadata within {LIMIT_S:g} s: {reason}; "
                 "check [kafka] brokers, the network and the rights of this user",
                 exit_code=ExitCode.KAFKA,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.config.arize_access import api_key, max_past_years, space_id
+from ingest.config.arize_access import api_key, host_faults, max_past_years, space_id
 from ingest.config.load import load
 from ingest.config.sections import Arize
 from ingest.errors import ConfigError
@@ -56,3 +56,28 @@ def test_the_maximum_age_of_predictions_is_the_sdk_s_own_setting(monkeypatch: py
         monkeypatch.setenv("ARIZE_MAX_PAST_YEARS", wrong)
         with pytest.raises(ConfigError, match="ARIZE_MAX_PAST_YEARS"):
             max_past_years()
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("https://api.arize.com", 'set ARIZE_API_HOST="api.arize.com", and ARIZE_API_SCHEME="https"'),
+        (
+            "http://10.0.0.7:8080/v1",
+            'set ARIZE_API_HOST="10.0.0.7", and ARIZE_API_SCHEME="http" and ARIZE_API_PORT="8080"',
+        ),
+        ("api.arize.com/", 'without a path: set ARIZE_API_HOST="api.arize.com"'),
+    ],
+)
+def test_a_host_with_more_than_a_host_says_what_to_set(host: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARIZE_API_HOST", host)
+    (fault,) = host_faults()
+    assert says in fault
+
+
+def test_a_host_alone_is_no_fault_and_a_login_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for host in ("", "api.arize.com", "10.0.0.7"):
+        monkeypatch.setenv("ARIZE_API_HOST", host)
+        assert host_faults() == []
+    monkeypatch.setenv("ARIZE_API_HOST", f"https://me:{SECRET}@api.arize.com")
+    assert SECRET not in host_faults()[0]
