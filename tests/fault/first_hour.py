@@ -1,4 +1,4 @@
-"""Broken set-ups of the first hour, each given to `ingest check` and `ingest supervise`: `python -m tests.fault.first_hour`.
+"""Broken set-ups of the first hour, each given to `check` and `supervise`: `python -m tests.fault.first_hour`.
 
 Writes a table in Markdown: the set-up, both exit codes, the seconds of each beyond those of a command that fails while
 it reads its configuration, and what was said. A set-up that says something else, or exits otherwise, is marked.
@@ -214,7 +214,7 @@ class Campaign:
 
     def __init__(self, listeners: Listeners, endpoint: ArizeEndpoint, directory: Path) -> None:
         self._listeners = listeners
-        self._environment = clean_environment(**endpoint.environment)
+        self._environment = clean_environment(**endpoint.environment())
         self._directory = directory
 
     def run(self, setup: Setup, command: str) -> Told:
@@ -223,7 +223,7 @@ class Campaign:
         place.mkdir(parents=True)
         self._write(place / "ingest.toml", setup)
         environment = {name: value for name, value in {**self._environment, **setup.environment}.items() if value}
-        arguments = ["check"] if command == "check" else ["supervise", "--plain"]
+        arguments = ["check"] if command == "check" else ["supervise"]
         goes_on = command == "supervise" and setup.supervise is None
         began = time.monotonic()
         lines: list[str] = []
@@ -242,7 +242,7 @@ class Campaign:
                 limit = killer.submit(self._end_late, process)
                 for line in process.stdout:
                     lines.append(line.rstrip())
-                    wanted = setup.says or "acknowledged"
+                    wanted = setup.says or "is read from offset"
                     if not told_at and wanted in line:
                         told_at = time.monotonic() - began
                         if goes_on:
@@ -311,13 +311,14 @@ def main() -> int:
         campaign = Campaign(listeners, endpoint, directory)
         unreadable = Setup("imports", "a:1", "", sections={"batch": {"max_event": 1}}, check=3, supervise=3)
         imports_s = {command: campaign.run(unreadable, command).seconds for command in ("check", "supervise")}
-        print(_HEAD)
+        sys.stdout.write(f"{_HEAD}\n")
         all_good = True
         for setup in SETUPS:
             if only in setup.name:
                 row, good = _row(setup, campaign.run(setup, "check"), campaign.run(setup, "supervise"), imports_s)
                 all_good &= good
-                print(row, flush=True)
+                sys.stdout.write(f"{row}\n")
+                sys.stdout.flush()
                 member.poll(0)
     return 0 if all_good else 1
 
