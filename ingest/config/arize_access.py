@@ -12,6 +12,8 @@ from ingest.config.credentials import HEADER_ADVICE, header_fault, read_secret, 
 from ingest.config.sections import Arize
 from ingest.errors import ConfigError
 
+REGIONS = ("ca-central-1a", "eu-west-1a", "us-central-1a", "us-east-1b")  # the SDK's, which takes a second to import
+
 
 def api_key(arize: Arize) -> SecretStr | None:
     """The Arize key: a key file (read anew at each call, so that it can be rotated), else the environment.
@@ -43,9 +45,11 @@ def max_past_years() -> int:
     return int(value)
 
 
-def host_faults() -> list[str]:
-    """ARIZE_* variables that name a host with what does not belong to a host, each with what to write."""
+def endpoint_faults() -> list[str]:
+    """ARIZE_* variables that name no endpoint: a host with a scheme or a path, a region that does not exist."""
     faults = []
+    if (region := os.environ.get("ARIZE_REGION", "")) and region not in REGIONS:
+        faults.append(f'ARIZE_REGION="{region}" is not a region: set it to one of {", ".join(REGIONS)}')
     for name in ("ARIZE_API_HOST", "ARIZE_SINGLE_HOST"):
         value = os.environ.get(name, "").strip()
         scheme, found, rest = value.partition("://")

@@ -41,7 +41,6 @@ from arize.ml.types import (
     SemanticSegmentationColumnNames,
 )
 from arize.ml.types import Schema as ArizeSchema
-from arize.regions import Region
 from pydantic import SecretStr
 
 from ingest.config.arize_access import api_key, space_id
@@ -81,7 +80,7 @@ class ArizeUploader:
             # 1,000,000 rows a record batch: our chunks stay as they are.
             return ArizeClient(api_key=key.get_secret_value(), pyarrow_max_chunksize=1_000_000), key
         except Exception as error:  # noqa: BLE001  the SDK has a class for each setting it dislikes
-            raise _refused(error) from None
+            raise ConfigError(f"{_SDK_REFUSES}: {without_logins(error)}") from None
 
     @property
     def endpoint(self) -> str:
@@ -205,16 +204,8 @@ def address(key: str) -> tuple[str, dict[str, str], bool]:
     try:
         settings = ArizeClient(api_key=key).sdk_config
     except Exception as error:  # noqa: BLE001  as above
-        raise _refused(error) from None
+        raise ConfigError(f"{_SDK_REFUSES}: {without_logins(error)}") from None
     return str(settings.files_url), dict(settings.headers), bool(settings.request_verify)
-
-
-def _refused(error: Exception) -> ConfigError:
-    """The SDK's words about its settings, and which regions there are where it knows none of that name."""
-    text = f"{_SDK_REFUSES}: {without_logins(error)}"
-    if "Region" in str(error):
-        text += f". Set ARIZE_REGION to one of {', '.join(region.value for region in Region if region.value)}"
-    return ConfigError(text)
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
