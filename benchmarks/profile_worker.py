@@ -15,7 +15,7 @@ from benchmarks.backlog import TOPIC, Backlog
 from benchmarks.contenders import Contender, Order, environment
 from ingest.config.load import load
 from ingest.events import Event, WorkerFailed
-from ingest.pipeline.kafka import metadata
+from ingest.pipeline.kafka import first_contact, metadata
 from ingest.worker.loop import run
 from ingest.worker.task import Task
 
@@ -45,7 +45,7 @@ def profile(contender: Contender, backlog: Backlog, batch_events: int) -> int:
 
 def main() -> int:
     settings = load(Path(sys.argv[1]))
-    partitions = metadata.topic_partitions(settings.kafka)
+    partitions = first_contact.topic_partitions(settings.kafka)
     until = {partition: end for partition, (_, end) in metadata.watermarks(settings.kafka, partitions).items()}
 
     def emit(event: Event) -> None:

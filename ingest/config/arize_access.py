@@ -8,9 +8,11 @@ import os
 
 from pydantic import SecretStr
 
-from ingest.config.credentials import HEADER_ADVICE, header_fault, read_secret, stripped
+from ingest.config.credentials import HEADER_ADVICE, header_fault, read_secret, stripped, without_logins
 from ingest.config.sections import Arize
 from ingest.errors import ConfigError
+
+REGIONS = ("ca-central-1a", "eu-west-1a", "us-central-1a", "us-east-1b")  # the SDK's, which takes a second to import
 
 
 def api_key(arize: Arize) -> SecretStr | None:
@@ -41,6 +43,26 @@ def max_past_years() -> int:
     if not value.strip().isdecimal() or int(value) < 1:
         raise ConfigError("ARIZE_MAX_PAST_YEARS: not a number of years, 1 or more")
     return int(value)
+
+
+def endpoint_faults() -> list[str]:
+    """ARIZE_* variables that name no endpoint: a host with a scheme or a path, a region that does not exist."""
+    faults = []
+    if (region := os.environ.get("ARIZE_REGION", "")) and region not in REGIONS:
+        faults.append(f'ARIZE_REGION="{region}" is not a region: set it to one of {", ".join(REGIONS)}')
+    for name in ("ARIZE_API_HOST", "ARIZE_SINGLE_HOST"):
+        value = os.environ.get(name, "").strip()
+        scheme, found, rest = value.partition("://")
+        host = rest if found else value
+        if found or "/" in host:
+            bare, _, port = without_logins(host).partition("/")[0].partition(":")
+            more = [f'ARIZE_API_SCHEME="{scheme.lower()}"'] if found else []
+            more += [f'ARIZE_API_PORT="{port}"'] if port else []
+            also = f", and {' and '.join(more)}" if more else ""
+            faults.append(
+                f'{name} is the host alone, without {"a scheme" if found else "a path"}: set {name}="{bare}"{also}'
+            )
+    return faults
 
 
 def _header_value(name: str, value: str) -> str:

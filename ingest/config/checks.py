@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ingest.config import consistency, effects
 from ingest.config import format as message_format
-from ingest.config.arize_access import api_key, space_id
+from ingest.config.arize_access import api_key, endpoint_faults, space_id
 from ingest.config.messages import locate, toml_key
 from ingest.config.overlays import takes_all_of
 from ingest.config.resolve import RouteConfig, TopicConfig
@@ -86,7 +86,7 @@ def _routes_without_effect(config: Config) -> list[str]:
 
 def check_delivery(config: Config) -> None:
     """Everything that delivering needs is there, for every topic and route. Raises `ConfigError` with all missing."""
-    faults = _of_routes(config, _missing)
+    faults = [*_of_routes(config, _missing), *endpoint_faults()]
     try:
         config.kafka.client_options()
     except ConfigError as unusable:

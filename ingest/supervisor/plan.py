@@ -15,9 +15,10 @@ from ingest.accounting.files import AccountStore, knows_topic, recorded_progress
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.config.settings import Config
-from ingest.errors import ConfigError, FatalError
-from ingest.pipeline.kafka import metadata
+from ingest.errors import ConfigError
+from ingest.pipeline.kafka import first_contact, metadata, rights
 from ingest.pipeline.kafka.end_offsets import partition_ends
+from ingest.pipeline.kafka.first_contact import COMMAND_PATIENCE_S, RUN_PATIENCE_S, UnknownTopicError
 from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, choose_starts
 from ingest.pipeline.kafka.topic_guard import explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
@@ -138,15 +139,21 @@ def plan_topics(
     *,
     until_end: bool,
     resume_from: ResumeFrom | None = None,
+    on_trouble: Callable[[str], None] = lambda _: None,
 ) -> list[TopicPlan]:
     """Ask Kafka about the topics; with `until_end` the run ends at their end offsets of now.
+
+    `on_trouble` gets what is wrong with the connection and may pass.
 
     Raises `ConfigError` for partitions that do not exist, `FatalError` if Kafka can't be reached or refuses, or no
     longer has the offsets that the account has: then `resume_from` chooses where to go on.
     """
     faults: list[str] = []
     configured = list(configured)
-    existing = [existing_partitions(one.settings.kafka, account) for one in configured]
+    existing = [
+        existing_partitions(one.settings.kafka, account, patience_s=RUN_PATIENCE_S, on_trouble=on_trouble)
+        for one in configured
+    ]
     chosen = _each(
         zip(configured, existing, strict=True),
         lambda one: (*one, partition_sets.choose(one[0].partitions, one[1], one[0].topic, one[0].setting)),
@@ -158,6 +165,7 @@ def plan_topics(
     found = []
     for one, all_partitions, partitions in chosen:
         kafka = one.settings.kafka
+        rights.access(kafka).check()
         shape = TopicShape(metadata.topic_id(kafka), all_partitions)
         committed = metadata.committed_progress(kafka, partitions)  # before the ends: they can't be behind it
         watermarks = metadata.watermarks(kafka, partitions)
@@ -201,15 +209,21 @@ def plan_topics(
     return found
 
 
-def existing_partitions(kafka: Kafka, account: AccountStore) -> tuple[int, ...]:
-    """The partitions of the topic.
+def existing_partitions(
+    kafka: Kafka,
+    account: AccountStore,
+    *,
+    patience_s: float = COMMAND_PATIENCE_S,
+    on_trouble: Callable[[str], None] = lambda _: None,
+) -> tuple[int, ...]:
+    """The partitions of the topic, with the arguments of `first_contact.topic_partitions`.
 
     Raises FatalError: exit code KAFKA when Kafka can't be reached or has no such topic, EXPIRED when the account has
     commits of the topic.
     """
     try:
-        return metadata.topic_partitions(kafka)
-    except FatalError:
+        return first_contact.topic_partitions(kafka, patience_s=patience_s, on_trouble=on_trouble)
+    except UnknownTopicError:
         if knows_topic(account, kafka.topic, kafka.group):
             explain_refusal(kafka, StartPlan())
         raise

@@ -24,9 +24,10 @@ from ingest.config.checks import check_delivery
 from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
 from ingest.config.templates import has_placeholders
-from ingest.errors import ExitCode, FatalError
-from ingest.events import Emit, Event, ForeignCommit, Notice, SupervisorStarted
-from ingest.pipeline.kafka import metadata
+from ingest.errors import ConfigError, ExitCode, FatalError
+from ingest.events import Emit, Event, ForeignCommit, KafkaWarning, Notice, SupervisorStarted
+from ingest.pipeline.dead_letters.directory import free_bytes, unusable
+from ingest.pipeline.kafka import first_contact, metadata
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
@@ -69,6 +70,7 @@ def run(
     """
     check_delivery(settings)
     configured = configured_topics(settings)
+    _check_directories(settings)
     process.start_forkserver()
     if page is not None:
         page.start(emit)
@@ -76,7 +78,13 @@ def run(
     names = formatting.names("topic", [one.topic for one in configured])
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
     store = account_store(settings.account)
-    found = plan_topics(configured, store, until_end=until_end, resume_from=resume_from)
+    found = plan_topics(
+        configured,
+        store,
+        until_end=until_end,
+        resume_from=resume_from,
+        on_trouble=lambda text: emit(KafkaWarning(error=text)),
+    )
     plans = {plan.topic: plan for plan in found}
     if settings.dead_letters.topic:
         metadata.check_topic(settings.kafka, settings.dead_letters.topic, "[dead_letters] topic")
@@ -128,6 +136,21 @@ def run(
     accounts = _accounts(plans.values(), supervisor, writer, started, emit)
     writer.end()
     return accounts
+
+
+def _check_directories(settings: Config) -> None:
+    """Dead letters can be written. Raises ConfigError: found out by the first of them, the run would have to wait."""
+    directories = dict.fromkeys(
+        topic.dead_letters.directory for topic in settings.topics if not topic.dead_letters.topic
+    )
+    faults = []
+    for directory in directories:
+        try:
+            free_bytes(directory)
+        except OSError as error:
+            faults.append(unusable("dead_letters", directory, error))
+    if faults:
+        raise ConfigError(faults)
 
 
 def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
@@ -260,7 +283,7 @@ def _account(plan: TopicPlan, supervisor: Supervisor, writer: AccountWriter, sta
     ends: Mapping[int, PartitionEnd] = {}
     try:
         if not plan.named_by:  # partitions that were added at the very end have a lag, and nobody has read them
-            partitions = tuple(sorted({*partitions, *metadata.topic_partitions(kafka)}))
+            partitions = tuple(sorted({*partitions, *first_contact.topic_partitions(kafka)}))
             start |= dict.fromkeys(set(partitions) - set(start))
         end = metadata.committed_progress(kafka, partitions)
         writer.committed_at_end(kafka.topic, kafka.group, end, metadata.topic_id(kafka))

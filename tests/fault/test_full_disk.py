@@ -34,10 +34,11 @@ def test_dead_letters_on_a_full_disk_hold_the_commits_until_there_is_room(
     main.dead_letters = small_disk / "letters"
     main.evidence.dead_letters = main.dead_letters
     mounted = os.path.ismount(small_disk)
-    if not mounted:
-        small_disk.chmod(0o500)
     with main.sampled():
         run = main.start(dead_letters={"directory": str(main.dead_letters)})
+        if not mounted:
+            run.until_event("supervisor_started")
+            small_disk.chmod(0o500)
         blocked = run.until_event("dead_letters_blocked", count=3)
         assert str(main.dead_letters) in blocked["error"]
         held = main.committed_at(0)

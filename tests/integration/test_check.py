@@ -56,7 +56,7 @@ Section = Mapping[str, Mapping[str, Any]]
         ({"batch": {"max_event": 5}}, ExitCode.CONFIGURATION, "configuration", "did you mean max_events?"),
         ({"kafka.options": {"sasl.mechansim": "PLAIN"}}, ExitCode.CONFIGURATION, "kafka options", "sasl.mechansim"),
         ({"kafka": {"topic": "no-such-topic"}}, ExitCode.KAFKA, "topic", "no-such-topic"),
-        ({"kafka": {"brokers": "127.0.0.1:1"}}, ExitCode.KAFKA, "topic", "check [kafka] brokers"),
+        ({"kafka": {"brokers": "127.0.0.1:1"}}, ExitCode.KAFKA, "topic", "nothing listens at 127.0.0.1:1"),
         ({"supervisor": {"partitions": "0-7"}}, ExitCode.CONFIGURATION, "topic", "but not 2-7"),
         ({"dead_letters": {"topic": "no-such-topic"}}, ExitCode.CONFIGURATION, "dead letters", "no such topic"),
         ({"dead_letters": {"directory": "/proc/no"}}, ExitCode.CONFIGURATION, "dead letters", "can't be written"),

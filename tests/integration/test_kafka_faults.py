@@ -27,20 +27,41 @@ def test_a_damaged_batch_is_never_skipped_and_is_read_once_it_is_repaired(rig: C
     assert main.findings() == []
 
 
-def test_a_stranger_in_the_group_is_reported_and_nothing_is_lost(rig: Callable[..., Rig]) -> None:
-    main = rig(partitions=1)
-    main.produce(2_000)
-    stranger = Consumer(
+def stranger(main: Rig) -> Consumer:
+    """A member that has called subscribe() in the group, with its partitions assigned."""
+    member = Consumer(
         {"bootstrap.servers": main.kafka.brokers, "group.id": main.kafka.group, "enable.auto.commit": False}
     )
-    stranger.subscribe([main.kafka.topic])
-    main.until(lambda: stranger.poll(0.1) is None and bool(stranger.assignment()))
+    member.subscribe([main.kafka.topic])
+    main.until(lambda: member.poll(0.1) is None and bool(member.assignment()))
+    return member
+
+
+def test_a_stranger_that_joins_the_group_is_reported_and_nothing_is_lost(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(2_000)
+    main.endpoint.inject_faults("status", status=503)
     with main.sampled():
         run = main.start()
+        run.until_event("upload_retried")
+        member = stranger(main)
+        main.endpoint.clear_faults()
         failed = run.until_event("commit_failed")
         assert "member" in failed["error"].lower() or "rebalance" in failed["error"].lower()
-        stranger.close()
+        member.close()
         assert run.wait() == ExitCode.DONE
+    assert main.findings() == []
+
+
+def test_a_run_does_not_start_under_a_group_that_has_a_subscribed_member(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.produce(10)
+    member = stranger(main)
+    main.write_settings({})
+    done = main.command.run("supervise", "--until-end", code=ExitCode.KAFKA)
+    member.close()
+    assert f"1 consumer subscribed under group {main.kafka.group}" in done.stdout + done.stderr
+    assert main.start().wait() == ExitCode.DONE
     assert main.findings() == []
 
 

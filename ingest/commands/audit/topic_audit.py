@@ -23,9 +23,10 @@ from ingest.commands.audit.series import Finding, LocatedState, PartitionHistory
 from ingest.commands.dead_letters.store import open_store
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
-from ingest.errors import ConfigError, FatalError
-from ingest.pipeline.kafka import metadata
+from ingest.errors import ConfigError
+from ingest.pipeline.kafka import first_contact, metadata, rights
 from ingest.pipeline.kafka.end_offsets import partition_ends
+from ingest.pipeline.kafka.first_contact import UnknownTopicError
 from ingest.pipeline.kafka.start_offset import StartPlan
 from ingest.pipeline.kafka.topic_guard import explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
@@ -152,13 +153,14 @@ def _topic(settings: TopicConfig, lines: Sequence[Line], since: float | None, *,
             elif since is None or row.at.timestamp() >= since:
                 duplicates.setdefault(row.key.partition, []).append(row)
     try:
-        existing = metadata.topic_partitions(kafka)
-    except FatalError:
+        existing = first_contact.topic_partitions(kafka)
+    except UnknownTopicError:
         if rows:
             explain_refusal(kafka, StartPlan())
         raise
     topic_id = metadata.topic_id(kafka)
     partitions = sorted({*existing, *rows})
+    rights.may_ask_group(kafka)
     committed = metadata.committed_progress(kafka, existing)  # before the ends, so that it can't be past them
     bounds, ends = metadata.watermarks(kafka, existing), partition_ends(kafka, existing)
     now = KafkaState(committed, {p: (low, ends[p].end_offset) for p, (low, _) in bounds.items()})

@@ -4,9 +4,8 @@ A message is read from every partition that has one, which proves the leaders' a
 rights of the group are only asked, because only a commit would prove them.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ingest.accounting.files import AccountStore, recorded_progress
 from ingest.commands.check.messages import check_messages
@@ -14,13 +13,9 @@ from ingest.commands.check.result import CheckResult, failed, ok, unchecked, war
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline.kafka import advertised, client, consumer, metadata
-from ingest.pipeline.kafka.client import (
-    AclOperation,
-    KafkaException,
-    TopicCollection,
-)
+from ingest.pipeline.kafka import advertised, client, consumer, first_contact, metadata, rights
 from ingest.pipeline.kafka.end_offsets import partition_ends
+from ingest.pipeline.kafka.first_contact import NoContactError
 from ingest.pipeline.kafka.peek import first_messages
 from ingest.pipeline.kafka.start_offset import choose_starts, resume_after_gap
 from ingest.pipeline.offsets.checkpoint import Checkpoint
@@ -28,14 +23,13 @@ from ingest.records import PartitionEnd, TopicShape
 from ingest.status import formatting
 from ingest.supervisor import partition_sets, plan
 
-_T = TypeVar("_T")
-
-_REQUEST_S = 10.0
 _READ_S = 20.0
 
 
 def check_options(kafka: Kafka) -> CheckResult:
-    """Whether librdkafka accepts [kafka.options]."""
+    """Whether librdkafka accepts [kafka.options], and the addresses are some."""
+    if wrong := first_contact.setting_faults(kafka):
+        return failed("kafka options", "; ".join(wrong), ExitCode.CONFIGURATION)
     try:
         client.consumer(kafka, 1).close()
     except ConfigError as unusable:
@@ -47,9 +41,13 @@ def check_options(kafka: Kafka) -> CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class TopicSeen:
-    """What later checks need of a topic: it was `reachable`, and the bytes of a message on average, None if unknown."""
+    """What later checks need of a topic: it was `reachable`, and the bytes of a message on average, None if unknown.
+
+    `answered`: Kafka answers, whatever it says about the topic.
+    """
 
     reachable: bool
+    answered: bool = True
     message_bytes: int | None = None
 
 
@@ -64,7 +62,7 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Gen
     except FatalError as refused:
         yield failed("topic", str(refused), refused.exit_code, kafka.topic)
         yield unchecked("read, group and start", "Kafka must be reachable and the topic must exist first", kafka.topic)
-        return TopicSeen(reachable=False)
+        return TopicSeen(reachable=False, answered=not isinstance(refused, NoContactError))
     try:
         chosen = partition_sets.choose(
             partition_sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting
@@ -78,9 +76,10 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Gen
         yield ok("topic", text, kafka.topic)
     yield from _workers(settings, chosen)
     # Before the ends: a running supervisor's commits can't be past them then.
-    committed = yield from _committed(kafka, chosen)
+    access = rights.access(kafka)
+    committed = {} if access.group else (yield from _committed(kafka, chosen))
     if committed is None:
-        return TopicSeen(reachable=False)
+        return TopicSeen(reachable=False, answered=False)
     bounds: Mapping[int, tuple[int, int]] = {}
     ends: Mapping[int, PartitionEnd] = {}
     try:
@@ -89,14 +88,16 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Gen
     except FatalError as refused:
         yield failed("read", f"{refused}. The partition's leader must be reachable", refused.exit_code, kafka.topic)
     message_bytes: int | None = None
-    if bounds:
+    if access.topic:
+        yield failed("read", access.topic, ExitCode.KAFKA, kafka.topic)
+    elif bounds:
         readable = _read(kafka, bounds)
         yield readable
         if readable.status == "failed":
             yield unchecked("messages", "the partitions must be readable first", kafka.topic)
         else:
             message_bytes = yield from check_messages(settings, bounds)
-    yield from _rights(kafka, known=bool(committed))
+    yield from _group(kafka, access, known=bool(committed))
     if ends and committed:
         yield from _starts(
             kafka, TopicShape(metadata.topic_id(kafka), existing), committed, files, bounds=bounds, ends=ends
@@ -136,8 +137,7 @@ def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> CheckResult:
     try:
         answers = first_messages(reader, filled, _READ_S)
     except FatalError as refused:
-        text = f"{refused}. Grant READ on the topic (kafka-acls --add --operation Read --topic {kafka.topic})"
-        return failed("read", text, refused.exit_code, kafka.topic)
+        return failed("read", str(refused), refused.exit_code, kafka.topic)
     finally:
         reader.close()
     silent = sorted(set(filled) - set(answers))
@@ -153,56 +153,20 @@ def _read(kafka: Kafka, bounds: Mapping[int, tuple[int, int]]) -> CheckResult:
     return ok("read", f"read one message from each of {formatting.amount(readable, 'partition')}", kafka.topic)
 
 
-def _rights(kafka: Kafka, *, known: bool) -> Iterator[CheckResult]:
-    admin = client.admin(kafka)
-    topic = _ask(
-        lambda: (
-            admin.describe_topics(
-                TopicCollection([kafka.topic]), include_authorized_operations=True, request_timeout=_REQUEST_S
-            )[kafka.topic]
-            .result(2 * _REQUEST_S)
-            .authorized_operations
-        )
-    )
-    if topic and AclOperation.READ not in topic:
-        text = f"this user may not READ the topic: kafka-acls --add --operation Read --topic {kafka.topic}"
-        yield failed("rights", text, ExitCode.KAFKA, kafka.topic)
-    described = _ask(
-        lambda: admin.describe_consumer_groups(
-            [kafka.group], include_authorized_operations=True, request_timeout=_REQUEST_S
-        )[kafka.group].result(2 * _REQUEST_S)
-    )
-    if described is None:
-        if known:
-            yield unchecked(
-                "group", f"Kafka doesn't tell this user whether group {kafka.group} may commit", kafka.topic
-            )
+def _group(kafka: Kafka, access: rights.Access, *, known: bool) -> Iterator[CheckResult]:
+    if wrong := access.group or access.members:
+        yield failed("group", wrong, ExitCode.KAFKA, kafka.topic)
+    elif not known:
         return
-    allowed = described.authorized_operations
-    if allowed and AclOperation.READ not in allowed:
-        text = f"this user may not commit for the group: kafka-acls --add --operation Read --group {kafka.group}"
-        yield failed("group", text, ExitCode.KAFKA, kafka.topic)
-    elif described.members:
-        members = formatting.amount(len(described.members), "consumer")
-        text = (
-            f"{members} subscribed under group {kafka.group}: Kafka will refuse the commits of ingest. Stop them, or "
-            "set another [kafka] group"
-        )
-        yield failed("group", text, ExitCode.KAFKA, kafka.topic)
-    elif known:
+    elif not access.group_answered:
+        text = f"Kafka doesn't tell this user whether group {kafka.group} may commit"
+        yield unchecked("group", text, kafka.topic)
+    else:
         text = (
             f"the commits of group {kafka.group} can be read, and it has no subscribed members; another supervisor "
             "under this group would not show here"
         )
         yield ok("group", text, kafka.topic)
-
-
-def _ask(ask: Callable[[], _T]) -> _T | None:
-    """The answer; None if this user may not ask, or the brokers are too old."""
-    try:
-        return ask()
-    except KafkaException:
-        return None
 
 
 def _starts(

@@ -1,7 +1,5 @@
 """Checks of this machine: the directories of dead letters and the account, and the memory."""
 
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Account
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
+from ingest.pipeline.dead_letters.directory import free_bytes, unusable
 from ingest.pipeline.kafka.metadata import check_topic
 from ingest.status import formatting
 
@@ -82,26 +81,10 @@ def worker_bytes(topic: TopicConfig, message_bytes: int | None) -> int:
 
 
 def _directory(check: str, directory: Path, code: ExitCode) -> CheckResult:
-    """Write and sync a file, then remove it and the directories that had to be made."""
-    made = [path for path in (directory, *directory.parents) if not path.exists()]
-    probe = directory / f".check-{secrets.token_hex(4)}"
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(descriptor, b"check\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-            probe.unlink()
-        free = psutil.disk_usage(str(directory)).free
+        free = free_bytes(directory)
     except OSError as error:
-        text = f"{directory} can't be written: {error.strerror}. Check permissions and disk, or set another directory"
-        return failed(check, f"[{check.replace(' ', '_')}] directory = {text}", code)
-    finally:
-        for path in made:
-            if path.is_dir() and not any(path.iterdir()):
-                path.rmdir()
+        return failed(check, unusable(check.replace(" ", "_"), directory, error), code)
     text = f"{directory} is writable, {formatting.size(free)} are free"
     return warning(check, f"{text}, which is little") if free < _LOW_DISK_BYTES else ok(check, text)
 

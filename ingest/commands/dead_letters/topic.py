@@ -14,7 +14,7 @@ from ingest.commands.dead_letters.stored import IndexEntry, ReplayMark, StoredDe
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.dead_letters import topic as names
-from ingest.pipeline.kafka import consumer, metadata
+from ingest.pipeline.kafka import consumer, first_contact, metadata
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record, confirmed
 from ingest.pipeline.kafka.reread import refetch
@@ -43,7 +43,7 @@ class TopicStore:
 
     def index(self) -> list[IndexEntry]:
         """Every dead letter that can be read up to the current ends. Raises FatalError (exit code KAFKA)."""
-        bounds = metadata.watermarks(self._kafka, metadata.topic_partitions(self._kafka))
+        bounds = metadata.watermarks(self._kafka, first_contact.topic_partitions(self._kafka))
         ends = partition_ends(self._kafka, bounds)
         self._held_back = sum(ends[partition].held_back(end) for partition, (_, end) in bounds.items())
         open_ends = {partition: end for partition, (low, end) in bounds.items() if low < end}

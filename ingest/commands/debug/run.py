@@ -29,7 +29,7 @@ from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.queue import DeadLetter
-from ingest.pipeline.kafka import advertised, consumer, metadata
+from ingest.pipeline.kafka import advertised, consumer, first_contact, metadata, rights
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.start_offset import choose_starts, first_offset, partitions_at_last_commit, resume_after_gap
 from ingest.pipeline.offsets.checkpoint import Checkpoint
@@ -109,15 +109,14 @@ class _DebugSession:
     def begin(self, wanted: start_offset.RequestedStart, *, send: bool, commit: bool) -> tuple[int, Checkpoint | None]:
         """Find the offset to start from; returned with the group's checkpoint if reading continues from it."""
         kafka, partition = self._settings.kafka, self._partition
-        self._output.write(
-            Note(text=f"asking Kafka at {kafka.brokers}; if it can't be reached, this takes up to a minute")
-        )
-        existing = metadata.topic_partitions(self._kafka)
+        self._output.write(Note(text=f"asking Kafka at {kafka.brokers}"))
+        existing = first_contact.topic_partitions(self._kafka)
         if partition not in existing:
             raise ConfigError(
                 f"--partition {partition}: topic {kafka.topic} has {formatting.amount(len(existing), 'partition')} "
                 f"({formatting.partitions(existing)}), but not {partition}"
             )
+        rights.may_ask_group(kafka)
         committed = metadata.committed_progress(kafka, existing)
         found = committed[partition]
         bounds = metadata.watermarks(self._kafka, [partition])[partition]

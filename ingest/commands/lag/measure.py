@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.config.sections import Kafka
-from ingest.pipeline.kafka import consumer, metadata
+from ingest.pipeline.kafka import consumer, first_contact, rights
 from ingest.pipeline.kafka.end_offsets import first_held_back, partition_ends
 from ingest.pipeline.kafka.peek import Peeked, first_messages
 from ingest.pipeline.kafka.start_offset import first_offset, from_former_topic, partitions_at_last_commit
@@ -71,7 +71,8 @@ class LagMeter:
         """Raises FatalError (exit code KAFKA) when Kafka is unreachable or the topic does not exist."""
         self._kafka = kafka
         self._now = now
-        self._partitions = metadata.topic_partitions(kafka)
+        self._partitions = first_contact.topic_partitions(kafka)
+        rights.may_ask_group(kafka)
         self._topic = TopicWatch(kafka)
         self._reader = consumer.PartitionConsumer(
             kafka.with_queue_bytes(_QUEUE_BYTES),

@@ -23,7 +23,7 @@ from ingest.pipeline.decoding.renames import ColumnRenamer
 from ingest.pipeline.decoding.rules import rules
 from ingest.pipeline.formats.reshape import Reshaper
 from ingest.pipeline.formats.unwrap import unwrapper
-from ingest.pipeline.kafka import metadata
+from ingest.pipeline.kafka import first_contact
 from ingest.pipeline.rows import RowProcessor
 from ingest.records import KafkaMessage
 from ingest.status import formatting
@@ -46,8 +46,8 @@ def run(
     config = settings[0]
     if output is not None and output.exists():
         raise ConfigError(f"--output {output}: the file exists; name a new file, or remove it")
-    _report(f"asking Kafka at {config.kafka.brokers}; if it can't be reached, this takes up to a minute")
-    existing = metadata.topic_partitions(config.kafka)
+    _report(f"asking Kafka at {config.kafka.brokers}")
+    existing = first_contact.topic_partitions(config.kafka)
     chosen = partition_sets.choose(partition_sets.parse(partitions or partition_sets.ALL), existing, config.kafka.topic)
     taken = read_sample(config.kafka, chosen, sample, _report)
     text = contract(config, taken, examples=examples)

@@ -31,7 +31,13 @@ _WITH_TEXT: tuple[type[BaseException], ...] = (
     urllib3.SSLError,
     urllib3.ProxyError,
 )
-_TLS = (
+_UNKNOWN = "the name is unknown on this machine; check ARIZE_API_HOST and DNS"
+_ADVICE = (
+    ("Connection refused", "nothing listens there; check ARIZE_API_HOST and ARIZE_API_PORT"),
+    ("Name or service not known", _UNKNOWN),
+    ("No address associated with hostname", _UNKNOWN),
+    ("Temporary failure in name resolution", f"{_UNKNOWN}, or DNS does not answer"),
+    ("timed out", "check the address, and proxies and firewalls between here and there"),
     (
         "WRONG_VERSION_NUMBER",
         "no TLS is spoken there: a port of plain HTTP, or a proxy; check ARIZE_API_SCHEME and port",
@@ -40,6 +46,14 @@ _TLS = (
     ("Hostname mismatch", "the certificate is that of another host; check ARIZE_API_HOST"),
     ("certificate has expired", "the certificate has expired, or this machine's clock is wrong"),
     ("CERTIFICATE_VERIFY_FAILED", "its authority is not trusted here, as behind a company's proxy: REQUESTS_CA_BUNDLE"),
+)
+# What a port of HTTPS answers to plain HTTP: nothing, or an alert of TLS where a status line should be.
+_NO_HTTP = (
+    "Connection reset",
+    "Connection aborted",
+    "ended without an answer",
+    "closed connection without",
+    "\\x15\\x03",
 )
 _NAME_ONLY: tuple[type[BaseException], ...] = (requests.RequestException, InvalidURL, ValueError)
 
@@ -64,20 +78,23 @@ def without_url_logins(text: str) -> str:
     return _CREDENTIALS.sub(f"{_HIDDEN}@", text)
 
 
-def failure_text(failed: Exception, secrets: Iterable[str]) -> str:
-    """Why a request failed whose address or headers hold `secrets`."""
+def failure_text(failed: Exception, secrets: Iterable[str], url: str = "") -> str:
+    """Why a request to `url` failed whose address or headers hold `secrets`."""
     root = _root(failed)
     name = type(failed).__name__
     # Python counts a certificate that fails among the ValueErrors.
     if not isinstance(root, ssl.SSLError) and (isinstance(root, _NAME_ONLY) or not isinstance(root, _WITH_TEXT)):
         what = name if root is failed else f"{name}: {type(root).__name__}"
         return f"{what}; the request can't be made. Check the ARIZE_* settings, the key, the space and the proxies"
-    return cleaned(f"{name}: {root}{_advice(str(root))}", secrets)
+    return cleaned(f"{name}: {root}{_advice(str(root), url)}", secrets)
 
 
-def _advice(text: str) -> str:
-    """What the words of TLS mean, where they don't say it."""
-    return next((f" ({words})" for sign, words in _TLS if sign in text), "")
+def _advice(text: str, url: str) -> str:
+    """What to do about it, where the words don't say it."""
+    found = next((words for sign, words in _ADVICE if sign in text), "")
+    if not found and url.startswith("http://") and any(sign in text for sign in _NO_HTTP):
+        found = "probably a port of HTTPS; check ARIZE_API_SCHEME and port"
+    return f" ({found})" if found else ""
 
 
 def _root(failed: BaseException) -> BaseException:

@@ -53,7 +53,7 @@ def probe(key: SecretStr, space_id: str, acknowledgement: Mode) -> ProbeAnswer:
     except transport.UnprovenError as answered:
         response, unproven = answered.response, str(answered)
     except (requests.RequestException, OSError) as failed:
-        why = f"no complete answer within {_TIMEOUT_S:g} s" if attempt.cut_off else failure_text(failed, secrets)
+        why = f"no complete answer within {_TIMEOUT_S:g} s" if attempt.cut_off else failure_text(failed, secrets, url)
         raise RetryableError(f"{without_url_logins(url)}: {why}") from None
     finally:
         transport.end()

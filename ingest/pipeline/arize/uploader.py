@@ -130,7 +130,7 @@ class ArizeUploader:
                 if attempt.cut_off:
                     text = f"no complete answer within {self._config.arize.timeout_s:g} s ([arize] timeout_s)"
                 else:
-                    text = failure_text(failed, secrets)
+                    text = f"{self.endpoint}: {failure_text(failed, secrets, self.endpoint)}"
                 raise RetryableError(
                     text,
                     ambiguous=attempt.asked,

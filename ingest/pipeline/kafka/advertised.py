@@ -5,7 +5,10 @@ can't be reached, librdkafka reports an unknown partition, a timeout or a broker
 """
 
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 from ingest.config.sections import Kafka
 from ingest.pipeline.kafka import client
@@ -13,7 +16,17 @@ from ingest.pipeline.kafka.client import KafkaException
 
 _REQUEST_S = 5.0
 _CONNECT_S = 2.0
+_AGAIN_S = 0.5
 _MOST_SHOWN = 3
+_ASKED_TOGETHER = 16
+_NO_ANSWER = "no answer"
+
+
+class Address(Protocol):
+    """A broker's own address."""
+
+    host: str
+    port: int
 
 
 def explanation(kafka: Kafka) -> str:
@@ -23,6 +36,28 @@ def explanation(kafka: Kafka) -> str:
     """
     failed = {address: why for address in _advertised(kafka) if (why := _failure(*address))}
     return unreachable(kafka.brokers, failed) if failed else ""
+
+
+def none_reachable(brokers: str, advertised: Sequence[Address], reached: Collection[tuple[str, int]]) -> str:
+    """The sentence that `explanation` returns, if this machine can reach none of the `advertised` addresses; else "".
+
+    Those in `reached` answer, and are not asked. One that is refused is asked twice: its broker may be starting.
+    """
+    addresses = list(dict.fromkeys((broker.host, broker.port) for broker in advertised))
+    if any(address in reached for address in addresses):
+        return ""
+    failed: dict[tuple[str, int], str] = {}
+    for pause_s in (_AGAIN_S, 0.0):
+        failed.clear()
+        for batch in (addresses[i : i + _ASKED_TOGETHER] for i in range(0, len(addresses), _ASKED_TOGETHER)):
+            with ThreadPoolExecutor(_ASKED_TOGETHER) as threads:
+                failed |= zip(batch, threads.map(lambda one: _failure(*one), batch), strict=True)
+            if not all(failed.values()):
+                return ""
+        if _NO_ANSWER in failed.values():
+            break
+        time.sleep(pause_s)
+    return unreachable(brokers, failed)
 
 
 def unreachable(brokers: str, failed: Mapping[tuple[str, int], str]) -> str:
@@ -50,7 +85,7 @@ def _failure(host: str, port: int) -> str:
     try:
         socket.create_connection((host, port), timeout=_CONNECT_S).close()
     except TimeoutError:
-        return "no answer"
+        return _NO_ANSWER
     except socket.gaierror:
         return "the name is unknown"
     except OSError as error:

@@ -37,6 +37,7 @@ from ingest.config.credentials import Scrubber
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError
 from ingest.pipeline.kafka.broker_watch import STATISTICS_MS
+from ingest.pipeline.kafka.login import refused_options
 
 __all__ = [
     "OFFSET_INVALID",
@@ -120,12 +121,14 @@ def consumer(
     partitions: int,
     *,
     on_error: Callable[[str], None] | None = None,
+    on_report: Callable[[str, str], None] | None = None,
     on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
     on_statistics: Callable[[str], None] | None = None,
 ) -> Consumer:
     """A consumer of `partitions` partitions. `on_error` gets the texts of errors that librdkafka handles itself.
 
-    `on_statistics` gets librdkafka's statistics as JSON, every `STATISTICS_MS` unless an option says otherwise.
+    `on_report` gets the name of the code with each of them instead. `on_statistics` gets librdkafka's statistics as
+    JSON, every `STATISTICS_MS` unless an option says otherwise.
 
     Raises ConfigError if librdkafka refuses an option.
     """
@@ -134,6 +137,8 @@ def consumer(
     callbacks: dict[str, object] = {}
     if on_error is not None:
         callbacks["error_cb"] = lambda error: on_error(clean(error.str()))
+    if on_report is not None:
+        callbacks["error_cb"] = lambda error: on_report(error.name(), clean(error.str()))
     if on_commit is not None:
         callbacks["on_commit"] = on_commit
     if on_statistics is not None:
@@ -179,6 +184,8 @@ def _create(kind: Callable[[Any], _Client], options: Mapping[str, object], clean
         reason = clean(refused.args[0].str().strip())
     except (TypeError, ValueError, SystemError) as refused:  # raised by the binding itself for values and callbacks
         reason = clean(str(refused))
+    if advice := refused_options(reason, options):
+        reason = clean(advice)
     raise ConfigError(f"[kafka.options]: librdkafka refuses them: {reason}")
 
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError
-from ingest.pipeline.kafka import client
+from ingest.pipeline.kafka import client, grants
 from ingest.pipeline.kafka.broker_watch import BrokerWatch
 from ingest.pipeline.kafka.client import (
     OFFSET_INVALID,
@@ -39,6 +39,7 @@ from ingest.pipeline.kafka.client import (
     Message,
     TopicPartition,
 )
+from ingest.pipeline.kafka.login import login_of
 from ingest.pipeline.kafka.metadata import committed_through, watermarks_of, watermarks_through
 from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint, decode, encode
 from ingest.pipeline.offsets.committer import Stored
@@ -195,9 +196,11 @@ class PartitionConsumer:
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             out_of_range[partition] = offset
         elif error.code() in REFUSED:
-            raise FatalError(
-                f"Kafka refuses topic {self._topic} partition {partition}: {error.str()}", exit_code=ExitCode.KAFKA
-            )
+            text = f"Kafka refuses topic {self._topic} partition {partition}: {error.str()}"
+            if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                how = login_of(client.consumer_options(self._kafka, 1))
+                text = f"{text}; {grants.no_topic_right(self._kafka, how, visible=True)}"
+            raise FatalError(text, exit_code=ExitCode.KAFKA)
         elif offset >= 0:
             # librdkafka skips it next. Stopping here keeps it uncommitted, and a new consumer reads it again: if the
             # network broke it, it is whole then; if the disk did, the error returns until somebody repairs the log.

@@ -2,8 +2,8 @@
 
 Rules
 1. Only questions: no message is read, nothing is committed, no group is joined.
-2. A question that a start can't do without is repeated until Kafka answers, for at most a minute (15 s for a topic's
-   partitions, which are asked for first). An error that no retry can heal ends it immediately.
+2. A question that a start can't do without is repeated until Kafka answers, for at most a minute. An error that no
+   retry can heal ends it immediately. The first question of all is that of `first_contact`.
 3. A question has a consumer of its own, closed after the answer; the functions `..._through` use the caller's.
 """
 
@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.pipeline.kafka import advertised, client
+from ingest.pipeline.kafka import advertised, client, rights
 from ingest.pipeline.kafka.client import (
     OFFSET_INVALID,
     REFUSED,
@@ -27,7 +27,6 @@ from ingest.pipeline.kafka.client import (
     KafkaError,
     KafkaException,
     TopicCollection,
-    TopicMetadata,
     TopicPartition,
 )
 from ingest.pipeline.kafka.topic_identity import NoAnswer
@@ -44,45 +43,8 @@ _NO_LEADER = {KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC}  # noqa:
 
 _OPTIONAL_REQUEST_S = 5.0  # a start does without the answer if need be
 _REQUEST_S = 10.0  # one metadata, offset or watermark request
-_FIRST_ANSWER_S = 15.0  # so that a wrong address is reported soon
 _LONGEST_TRANSACTION_MS = 900_000
 _ANSWER_S = 60.0  # a new broker may answer NOT_COORDINATOR while it creates the offsets topic
-
-
-def topic_partitions(kafka: Kafka) -> tuple[int, ...]:
-    """The partitions of the topic.
-
-    Raises FatalError (exit code KAFKA) if Kafka is unreachable or the topic does not exist, ConfigError if librdkafka
-    refuses an option.
-    """
-    client_errors: list[str] = []
-    consumer = client.consumer(kafka, 1, on_error=client_errors.append)
-    try:
-        topic = ask_until_answered(
-            kafka,
-            "its metadata",
-            lambda: _topic(consumer, kafka.topic),
-            limit_s=_FIRST_ANSWER_S,
-            client_errors=client_errors,
-        )
-        if topic.error is not None:
-            raise FatalError(
-                f"topic {kafka.topic} at {kafka.brokers}: {client.scrubber(kafka)(topic.error.str())}; "
-                "check [kafka] topic and the rights on it",
-                exit_code=ExitCode.KAFKA,
-            )
-        return tuple(sorted(topic.partitions))
-    finally:
-        consumer.close()
-
-
-def _topic(consumer: Consumer, topic: str) -> TopicMetadata:
-    try:
-        found: TopicMetadata = consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
-    except KafkaException:
-        consumer.poll(0)  # calls error_cb
-        raise
-    return found
 
 
 def topic_id(kafka: Kafka) -> str:
@@ -279,6 +241,7 @@ def committed_through(consumer: Consumer, kafka: Kafka, partitions: Iterable[int
         kafka,
         f"the commits of group {kafka.group}",
         lambda: _without_errors(consumer.committed(asked, timeout=_REQUEST_S)),
+        explain=lambda: rights.access(kafka).group,  # librdkafka retries a refusal until the request times out
     )
     return {a.partition: None if a.offset == OFFSET_INVALID else decode(a.offset, a.metadata) for a in answers}
 
@@ -313,23 +276,24 @@ def watermarks_of(consumer: Consumer, asked: TopicPartition, timeout_s: float) -
 
 
 def ask_until_answered(
-    kafka: Kafka, what: str, ask: Callable[[], _T], *, limit_s: float = _ANSWER_S, client_errors: Sequence[str] = ()
+    kafka: Kafka, what: str, ask: Callable[[], _T], *, explain: Callable[[], str] = lambda: ""
 ) -> _T:
-    """Ask until Kafka answers, for at most `limit_s`. Raises FatalError (exit code KAFKA).
+    """Ask until Kafka answers, for at most a minute. Raises FatalError (exit code KAFKA).
 
-    If the brokers' own addresses can't be reached, that is reported; else the first of the `client_errors` that came
-    meanwhile, as it says more than the request's own failure.
+    If `explain` knows the cause, or the brokers' own addresses can't be reached, that is reported.
     """
-    deadline = time.monotonic() + limit_s
+    deadline = time.monotonic() + _ANSWER_S
     while True:
         try:
             return ask()
         except KafkaException as failed:
             error: KafkaError = failed.args[0]
             if error.code() in REFUSED or time.monotonic() >= deadline:
+                if cause := explain():
+                    raise FatalError(f"{cause}. So Kafka did not return {what}", exit_code=ExitCode.KAFKA) from None
                 if error.code() not in REFUSED - _NO_LEADER and (explained := advertised.explanation(kafka)):
                     raise FatalError(f"{explained}. So Kafka did not return {what}", exit_code=ExitCode.KAFKA) from None
-                reason = client_errors[0] if client_errors else client.scrubber(kafka)(error.str())
+                reason = client.scrubber(kafka)(error.str())
                 raise FatalError(
                     f"Kafka at {kafka.brokers} did not return {what}: {reason}; "
                     "check [kafka] brokers, the network and the rights of this user",

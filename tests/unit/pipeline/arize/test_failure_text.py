@@ -2,6 +2,7 @@
 
 import http.client
 import itertools
+import socket
 import ssl
 import urllib.parse
 
@@ -27,10 +28,8 @@ def raised(*chain: Exception) -> Exception:
 @pytest.mark.parametrize(
     "root",
     [
-        ConnectionRefusedError(111, "Connection refused"),
         ConnectionResetError(104, "Connection reset by peer"),
         ssl.SSLCertVerificationError(1, "certificate verify failed"),
-        TimeoutError("timed out"),
         IncompleteAnswerError("the answer ended within its head"),
         http.client.RemoteDisconnected("the connection ended without an answer"),
         urllib3.exceptions.ProtocolError("broken"),
@@ -113,3 +112,25 @@ def test_a_text_is_one_short_line_without_controls(text: str) -> None:
 )
 def test_the_words_of_tls_are_explained(text: str, words: str) -> None:
     assert words in failure_text(ssl.SSLError(1, text), ())
+
+
+@pytest.mark.parametrize(
+    ("root", "url", "words"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "http://h:1/", "ARIZE_API_PORT"),
+        (
+            socket.gaierror(-2, "Name or service not known"),
+            "https://h/",
+            "unknown on this machine; check ARIZE_API_HOST",
+        ),
+        (TimeoutError("timed out"), "https://h/", "firewalls"),
+        (ConnectionResetError(104, "Connection reset by peer"), "http://h:443/", "probably a port of HTTPS"),
+    ],
+)
+def test_where_nothing_can_be_reached_the_setting_is_named(root: OSError, url: str, words: str) -> None:
+    assert words in failure_text(raised(requests.ConnectionError(), root), (), url)
+
+
+def test_a_reset_on_a_port_of_https_is_no_reason_to_doubt_the_scheme() -> None:
+    failed = raised(requests.ConnectionError(), ConnectionResetError(104, "Connection reset by peer"))
+    assert "SCHEME" not in failure_text(failed, (), "https://h/")

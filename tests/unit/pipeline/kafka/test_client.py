@@ -8,7 +8,7 @@ import pytest
 
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError
-from ingest.pipeline.kafka import consumer, metadata, producer
+from ingest.pipeline.kafka import consumer, first_contact, metadata, producer
 from ingest.pipeline.kafka.reread import refetch
 
 CANARY = "Zq7Xw9Kp2VtLm4"
@@ -23,7 +23,7 @@ def reader(kafka: Kafka) -> None:
 
 
 MAKERS: dict[str, Callable[[Kafka], object]] = {
-    "topic_partitions": metadata.topic_partitions,
+    "topic_partitions": first_contact.topic_partitions,
     "watermarks": lambda kafka: metadata.watermarks(kafka, [0]),
     "committed_progress": lambda kafka: metadata.committed_progress(kafka, [0]),
     "offset_at": lambda kafka: metadata.offset_at(kafka, 0, 0),
@@ -52,7 +52,7 @@ def test_a_secret_s_file_under_the_wrong_name_is_not_quoted(make: Callable[[Kafk
         "sasl.username": "me",
         "sasl.password": "p",
     }
-    assert refused(Kafka(brokers="127.0.0.1:1", topic="t", options=options), make).endswith("SASL mechanism: ***")
+    assert '"sasl.mechanism" = "***"' in refused(Kafka(brokers="127.0.0.1:1", topic="t", options=options), make)
 
 
 @pytest.mark.parametrize(
@@ -71,16 +71,16 @@ def test_a_secret_s_file_under_the_wrong_name_is_not_quoted(make: Callable[[Kafk
 def test_whatever_librdkafka_quotes_is_free_of_secrets(options: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(f"{CANARY},x([")
     given: dict[str, Any] = {name: value.format(file=tmp_path / "secret") for name, value in options.items()}
-    text = refused(Kafka(brokers="127.0.0.1:1", topic="t", options=given), metadata.topic_partitions)
+    text = refused(Kafka(brokers="127.0.0.1:1", topic="t", options=given), first_contact.topic_partitions)
     assert "***" in text
 
 
 def test_what_is_no_secret_is_text() -> None:
     kafka = Kafka(options={"security.protocol": "SASL_SLL", "sasl.password": CANARY})
-    assert refused(kafka, metadata.topic_partitions).endswith(
+    assert refused(kafka, first_contact.topic_partitions).endswith(
         'Invalid value "SASL_SLL" for configuration property "security.protocol"'
     )
 
 
 def test_what_the_binding_itself_refuses_is_a_fault_too() -> None:
-    assert "stats_cb" in refused(Kafka(options={"stats_cb": "x"}), metadata.topic_partitions)
+    assert "stats_cb" in refused(Kafka(options={"stats_cb": "x"}), first_contact.topic_partitions)

@@ -5,7 +5,7 @@ import pytest
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError
 from ingest.pipeline.kafka.client import Consumer, consumer_options
-from ingest.pipeline.kafka.metadata import topic_partitions
+from ingest.pipeline.kafka.first_contact import topic_partitions
 
 
 def test_an_option_that_librdkafka_does_not_know_is_a_fault_of_the_configuration() -> None:
