@@ -32,7 +32,7 @@ def test_a_topic_of_which_nothing_can_be_delivered_stops_before_anything_is_writ
     run = main.start(batch=batch, **settings)
     assert run.wait() == ExitCode.TOO_MANY_DEAD
     (failed,) = run.all("worker_failed")
-    assert "messages, every one of them" in failed["error"]
+    assert "messages to be delivered, every one of them" in failed["error"]
     main.evidence.update()
     assert main.reasons == {}
     assert (main.committed_at(0) or 0) == 0
