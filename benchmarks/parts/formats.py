@@ -42,7 +42,7 @@ class Size:
     rounds: int
 
 
-FULL = Size(rows=20_000, rounds=5)
+FULL = Size(rows=10_000, rounds=5)
 QUICK = Size(rows=2_000, rounds=2)
 
 
@@ -78,10 +78,11 @@ def _measure(*, quick: bool, tell: Tell) -> Outcome:
                 faults.append(f"{PART}: {name}, {lane}: {wrong}")
                 continue
             figures.append(Figure(PART, name, f"CPU beside plain, {lane}", "", tuple(ratios), command, ratio=True))
-        tell(f"{name}: " + ", ".join(f"{each.median:.1f} in the {each.name[18:]}" for each in figures if each.case == name))
+        own = [each for each in figures if each.case == name]
+        tell(f"{name}: {', '.join(f'{each.median:.1f} ({each.name})' for each in own)}")
     figures += (Figure(PART, "plain", f"{UNIT}, {lane}", "s", tuple(costs[lane]), command) for lane in lanes)
-    notes = [] if "fast lane" in lanes else ["The fast lane is not installed (scripts/fastlane): its ratios are missing."]
-    return Outcome(figures, faults=tuple(faults), notes=tuple(notes))
+    notes = () if "fast lane" in lanes else ("The fast lane is not installed (scripts/fastlane): its ratios are missing.",)
+    return Outcome(figures, faults=tuple(faults), notes=notes)
 
 
 class Taking:
