@@ -23,6 +23,7 @@ PARTS: Mapping[str, str] = {
     "uploads": "adaptive uploads beside fixed limits, by the endpoint's answer time",
     "start": "time to the first acknowledgement, from nothing and after a SIGKILL",
     "growth": "what more events, columns, partitions and larger batches cost",
+    "formats": "what each wire format and conversion costs beside plain events",
     "micro": "the pure parts by pytest-benchmark",
 }
 # Too long to be among all: only where they are asked for.

@@ -11,9 +11,12 @@ Rules
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# A deletion of a compacted topic: no prediction that failed. See `dead_letters.limit`, rule 6.
+TOMBSTONE = "tombstone"
+
 REASONS: Mapping[str, str] = {
     # The message as it is.
-    "tombstone": (
+    TOMBSTONE: (
         "The message has no value, so there is no prediction in it. Deletions are usual in a compacted topic: set "
         '[schema] tombstones = "ignore" to pass over them.'
     ),

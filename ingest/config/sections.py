@@ -300,7 +300,8 @@ class DeadLetters(Section):
         default=0.5,
         description=(
             "Share of the last window_events messages, above 0 and up to 1, that may be dead letters before the worker "
-            "stops; it also stops if none of its first messages can be delivered. 1 never stops it"
+            "stops; it also stops if none of its first messages can be delivered. 1 never stops it. Tombstones and "
+            "filtered messages do not count"
         ),
     )
     window_events: Positive = Field(

@@ -11,17 +11,13 @@ Rules
    larger they were lately. The first poll assumes `_FIRST_BYTES`: of small messages it takes some hundreds.
 """
 
-from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
-
 from ingest.config.resolve import TopicConfig
 from ingest.pipeline.column_events import ColumnEvents
 from ingest.pipeline.dead_letters.gate import DeadLetterGate
-from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterQueue
+from ingest.pipeline.dead_letters.queue import DeadLetterQueue
 from ingest.pipeline.delivery.route import too_many
 from ingest.pipeline.intake import Intake, Taken
+from ingest.reasons import TOMBSTONE
 from ingest.records import Chunk
 
 _FIRST_ROWS = 100.0
@@ -101,20 +97,11 @@ class ChunkHandler:
             self._rows_per_message = max(taken.rows / len(chunk.messages), _FORGET * self._rows_per_message, 1.0)
         self._columns.taken(taken, now)
         letters = taken.letters.letters
-        if exceeded := self._gate.count(_dead(chunk, letters), taken.rows):
-            last = letters[-1]
+        if exceeded := self._gate.count(taken.dead, taken.rows):
+            last = next(letter for letter in reversed(letters) if letter.reason.code != TOMBSTONE)
             raise too_many(
                 self._topic,
                 f"no row can be made of {exceeded}, the last at partition {last.message.partition()} offset "
                 f"{last.message.offset()}: {last.reason.detail}",
             )
         self._gate.put(taken.letters, now)
-
-
-def _dead(chunk: Chunk, letters: Sequence[DeadLetter]) -> npt.NDArray[np.bool_]:
-    """Which messages of the chunk these letters are."""
-    if not letters:
-        return np.zeros(len(chunk.messages), dtype=np.bool_)
-    dead = {(letter.message.partition(), letter.message.offset()) for letter in letters}
-    messages = zip(chunk.partitions.tolist(), chunk.offsets.tolist(), strict=True)
-    return np.fromiter((message in dead for message in messages), dtype=np.bool_, count=len(chunk.messages))

@@ -24,9 +24,8 @@ from ingest.pipeline.offsets.segment import Ticket
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.routing import RoutedChunk
 from ingest.pipeline.rows import ProcessedRows
+from ingest.reasons import TOMBSTONE
 from ingest.records import Chunk, KafkaMessage, Rejected
-
-TOMBSTONE = "tombstone"
 
 
 class Processing(Protocol):
@@ -52,8 +51,9 @@ class Processing(Protocol):
 class Taken:
     """What a chunk became beside rows: dead letters with the tickets that they hold, and what happened to columns.
 
-    `rows` of its messages can be delivered. `widened`, `nulled`, `ignored` and `late` are as in `Decoded`. `filtered`
-    are the messages that a route or its sample leaves out, by their index in the chunk.
+    `rows` of its messages can be delivered. `widened`, `nulled`, `ignored` and `late` are as in `Decoded`. `dead` says
+    of each message that was to be delivered, in their order, whether it (or one of its predictions) is a dead letter:
+    messages that were settled before or filtered are not in it, and no tombstones.
     """
 
     letters: DeadLetterBatch
@@ -62,7 +62,7 @@ class Taken:
     nulled: Mapping[str, int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
-    filtered: tuple[npt.NDArray[np.int64], ...] = ()
+    dead: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
 
 class Intake:
@@ -167,20 +167,19 @@ class Intake:
         released: list[tuple[Ticket, int]] = []
         widened: list[tuple[str, str, str]] = []
         nulled, ignored, late, rows = Counter[str](), Counter[str](), 0, 0
-        filtered: list[npt.NDArray[np.int64]] = []
+        judged, refused = (np.zeros(len(chunk.messages), dtype=np.bool_) for _ in range(2))
         routes = found.routes[fresh]
         for route in np.unique(routes).tolist():
             own = [ticket for ticket in tickets if ticket.route == route]
             if route < len(self._processors.routes) and not self._processors.routes[route].deliver:
                 for ticket in own:
                     ticket.release(filtered=ticket.span.count)
-                filtered.append(fresh[routes == route])
                 continue
             rejected: list[Rejected] = []
             for processed in self._processors.process(route, found, chunk.messages, fresh[routes == route]):
                 self._add(route, processed, own, chunk)
                 _release_filtered(processed.decoded.filtered.tolist(), own, chunk)
-                filtered.append(processed.decoded.filtered)
+                judged[processed.decoded.accepted] = True
                 rows += processed.decoded.table.num_rows
                 rejected += processed.decoded.rejected
                 widened += processed.decoded.widened
@@ -190,6 +189,7 @@ class Intake:
                 if processed.full:
                     yield
             dead = self._without_tombstones(rejected, own, chunk)
+            refused[[r.index for r in dead if r.reason.code != TOMBSTONE]] = True
             if any(r.parts for r in dead):
                 dead, first = _with_former_parts(dead, own, chunk)
             else:
@@ -198,7 +198,7 @@ class Intake:
             counts = _by_ticket(own, chunk, [r.index for r in first])
             released += zip(own, counts, strict=True)
         dead_letters = DeadLetterBatch(tuple(letters), tuple(released))
-        return Taken(dead_letters, rows, tuple(widened), nulled, ignored, late, tuple(filtered))
+        return Taken(dead_letters, rows, tuple(widened), nulled, ignored, late, refused[judged | refused])
 
     def _add(self, route: int, processed: ProcessedRows, tickets: Sequence[Ticket], chunk: Chunk) -> None:
         decoded = processed.decoded

@@ -253,7 +253,7 @@ class RowProcessors:
         parsed = None if found.parsed is None else found.parsed.choose(chosen)
         values = [found.values[index] for index in chosen]
         # A compressed value is larger in memory than in Kafka.
-        row_bytes = None if self._unwrapper.plain else sum(len(value or b"") for value in values) // len(values)
+        row_bytes = None if self._unwrapper.plain else sum(map(len, filter(None, values))) // len(values)
         for piece in processor.pieces([messages[index] for index in chosen], values, parsed):
             of_chunk = replace(
                 piece.decoded,

@@ -22,8 +22,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ingest.accounting.run_account import PartitionAccount
-from ingest.events import Committed, Event, Progress, UploadNotStored, UploadStarted, WorkerStarted
+from ingest.events import Committed, DeadLettersWritten, Event, Progress, UploadNotStored, UploadStarted, WorkerStarted
 from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.reasons import TOMBSTONE
 from ingest.records import NOTHING, Counts, PartitionEnd, PartitionProgress, Span
 from ingest.supervisor.duplicates import merged
 
@@ -92,6 +93,12 @@ class Ledger:
 
     def __init__(self) -> None:
         self._partitions: dict[int, _PartitionLedger] = {}
+        self._reasons: set[str] = set()  # of the dead letters of this run
+
+    @property
+    def only_tombstones(self) -> bool:
+        """Dead letters were written in this run, and all of them are tombstones: none is a prediction."""
+        return self._reasons == {TOMBSTONE}
 
     def take(self, event: Event) -> None:
         """Note what `event` reports about its partitions."""
@@ -106,6 +113,8 @@ class Ledger:
             case Committed(next_offsets=next_offsets):
                 for partition, next_offset in next_offsets.items():
                     self._of(partition).commit_confirmed(next_offset, event.counts.get(partition))
+            case DeadLettersWritten(reasons=reasons):
+                self._reasons |= reasons.keys()
             case WorkerStarted(partitions=assigned):
                 for partition in assigned:
                     self._of(partition).process_started()

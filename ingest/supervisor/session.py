@@ -267,7 +267,8 @@ def _accounts(
                 code = ExitCode.DRAIN_DEADLINE
     if code is ExitCode.DONE:
         for plan, account in zip(plans, accounts, strict=True):
-            if plan.end_offsets is not None and account.delivered_nothing:
+            failed = account.delivered_nothing and not supervisor.ledgers[plan.topic].only_tombstones
+            if plan.end_offsets is not None and failed:
                 dead = formatting.amount(account.totals.counts.dead_lettered, "message")
                 emit(Notice(text=f"nothing of {plan.topic} was delivered: all {dead} became dead letters. {_NOTHING}"))
                 code = ExitCode.TOO_MANY_DEAD

@@ -19,8 +19,8 @@ import numpy as np
 
 from ingest.config.load import load
 from ingest.config.resolve import TopicConfig
-from ingest.pipeline.intake import TOMBSTONE
 from ingest.pipeline.rows import RowProcessors
+from ingest.reasons import TOMBSTONE
 from tests.harness.messages import FakeMessage
 
 DIRECTORY = Path(__file__).parent.parent / "data" / "formats"

@@ -32,7 +32,7 @@ def test_a_topic_of_which_nothing_can_be_delivered_stops_before_anything_is_writ
     run = main.start(batch=batch, **settings)
     assert run.wait() == ExitCode.TOO_MANY_DEAD
     (failed,) = run.all("worker_failed")
-    assert "messages, every one of them" in failed["error"]
+    assert "messages to be delivered, every one of them" in failed["error"]
     main.evidence.update()
     assert main.reasons == {}
     assert (main.committed_at(0) or 0) == 0
@@ -69,3 +69,13 @@ def test_a_worker_that_is_stopped_leaves_what_is_held_back_uncommitted(rig: Call
     assert (main.committed_at(0) or 0) == 0
     assert main.start(dead_letters=wrong(main)["dead_letters"]).wait() == ExitCode.DONE
     assert main.findings() == []
+
+
+def test_a_topic_of_nothing_but_tombstones_stops_no_worker_and_exits_with_0(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=1)
+    main.put([None] * 1_200)
+    run = main.start(dead_letters={"directory": str(main.dead_letters)})
+    assert run.wait() == ExitCode.DONE
+    main.evidence.update()
+    assert set(main.reasons.values()) == {"tombstone"}
+    assert (len(main.reasons), main.committed_at(0)) == (1_200, 1_200)

@@ -4,7 +4,8 @@ Rules
 1. The sample is judged as a worker judges it: routed, decoded and validated by the same code, in the order of arrival.
    Nothing is sent, written or committed, and no group is joined: it takes the right to READ the topic.
 2. It fails if no message can be delivered, or if a worker would stop (`dead_letters.limit`); any dead letter is a
-   warning. Messages that are filtered, or passed over as tombstones, are not judged.
+   warning. Messages that are filtered, or passed over as tombstones, are not judged. A sample of nothing but tombstones
+   that would be dead letters is a warning, too: they are no predictions (`dead_letters.limit`, rule 6).
 3. A name in the configuration that no message has is a warning with the names that look like it.
 4. At most `SAMPLE` messages, `_MOST_BYTES` and `_WITHIN_S`: a large topic takes no longer than a small one.
 """
@@ -22,9 +23,10 @@ from ingest.commands.schema.sample import read_sample
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.limit import DeadLetterLimit
-from ingest.pipeline.intake import TOMBSTONE
+from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.rows import RowProcessors
-from ingest.records import KafkaMessage, Rejected
+from ingest.reasons import TOMBSTONE
+from ingest.records import KafkaMessage
 from ingest.status import formatting
 
 SAMPLE = 1_000
@@ -99,26 +101,29 @@ def judge(settings: TopicConfig, messages: Sequence[KafkaMessage]) -> Verdict:
     """Judge `messages` as a worker does. Raises ConfigError when the configuration can't be applied."""
     processors = RowProcessors(settings, time.time)
     found = Verdict(len(messages))
-    dead = np.zeros(len(messages), dtype=np.bool_)
+    deliverable, dead = (np.zeros(len(messages), dtype=np.bool_) for _ in range(2))
     size = settings.batch.chunk_events
     for first in range(0, len(messages), size):
-        for rejected in _judge_chunk(processors, messages[first : first + size], found):
-            if rejected.reason.code == TOMBSTONE and settings.schema.tombstones == "ignore":
-                found.tombstones += 1
-                continue
-            index = first + rejected.index
-            dead[index] = True
-            message, reason = messages[index], rejected.reason
-            found.dead[reason.code] += 1
-            place = f"partition {message.partition()} offset {message.offset()}"
-            found.examples.setdefault(reason.code, f"{place}: {reason.detail}")
+        for decoded in _judge_chunk(processors, messages[first : first + size], found):
+            deliverable[first + decoded.accepted] = True
+            for rejected in decoded.rejected:
+                tombstone = rejected.reason.code == TOMBSTONE
+                if tombstone and settings.schema.tombstones == "ignore":
+                    found.tombstones += 1
+                    continue
+                index = first + rejected.index
+                dead[index] = not tombstone
+                message, reason = messages[index], rejected.reason
+                found.dead[reason.code] += 1
+                place = f"partition {message.partition()} offset {message.offset()}"
+                found.examples.setdefault(reason.code, f"{place}: {reason.detail}")
     limits = settings.dead_letters
     limit = DeadLetterLimit(limits.max_share, limits.window_events, limits.max_consecutive)
-    found.exceeded = limit.add(dead, found.deliverable) or ""
+    found.exceeded = limit.add(dead[deliverable | dead], found.deliverable) or ""
     return found
 
 
-def _judge_chunk(processors: RowProcessors, messages: Sequence[KafkaMessage], found: Verdict) -> Iterator[Rejected]:
+def _judge_chunk(processors: RowProcessors, messages: Sequence[KafkaMessage], found: Verdict) -> Iterator[Decoded]:
     routed = processors.route(messages)
     for route in np.unique(routed.routes).tolist():
         own = np.flatnonzero(routed.routes == route)
@@ -129,7 +134,7 @@ def _judge_chunk(processors: RowProcessors, messages: Sequence[KafkaMessage], fo
             found.of_route[route] = [*found.of_route.get(route, ()), *(messages[index] for index in own.tolist())]
         for processed in processors.process(route, routed, messages, own):
             found.deliverable += processed.decoded.table.num_rows
-            yield from processed.decoded.rejected
+            yield processed.decoded
 
 
 def unseen(settings: TopicConfig, verdict: Verdict, messages: Sequence[KafkaMessage]) -> list[Unseen]:
@@ -150,6 +155,9 @@ def result(verdict: Verdict, names: Sequence[Unseen], topic: str) -> CheckResult
         text = f"all {formatting.amount(verdict.sampled, 'sampled message')} would be filtered or passed over"
         return warning("messages", f"{text}: nothing would be sent", topic)
     reasons = _reasons(verdict)
+    if judged == verdict.dead[TOMBSTONE]:
+        text = f"{formatting.amount(judged, 'sampled message')} would be dead letters, and there is no prediction"
+        return warning("messages", f"{text} among them: {reasons}", topic)
     if not verdict.deliverable:
         looks = "".join(f"; {name.text('them')}" for name in names[:_MOST_REASONS])
         text = f"of {formatting.amount(judged, 'sampled message')} none could be delivered: {reasons}{looks}"

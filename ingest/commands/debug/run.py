@@ -35,6 +35,7 @@ from ingest.pipeline.kafka.start_offset import choose_starts, first_offset, part
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.pipeline.routing import Router
+from ingest.reasons import TOMBSTONE
 from ingest.records import TopicShape
 from ingest.status import formatting
 
@@ -57,7 +58,7 @@ def run(
     """Read up to `limit` messages of `partition` from `start` on, and write each step to `output`.
 
     Returns DONE; with `send` CREDENTIALS when Arize refused the key, DRAIN_DEADLINE when rows stay unacknowledged or
-    uncommitted, TOO_MANY_DEAD when all messages were rejected, so that nothing was sent. Raises FatalError with exit
+    uncommitted, TOO_MANY_DEAD when all messages but tombstones were rejected, so that nothing was sent. Raises FatalError with exit
     code USAGE for arguments that contradict each other or the log, KAFKA, or EXPIRED when the committed offset is no
     longer in the log. Raises ConfigError for settings that can't work.
     """
@@ -211,7 +212,8 @@ class _DebugSession:
             reader.assign({self._partition: tracker.position})
             steps.stop_reason = self._read(reader, tracker, intake, steps)
             steps.flush(draining=True)
-            code = ExitCode.TOO_MANY_DEAD if send and intake.rejected and not steps.acknowledged else ExitCode.DONE
+            failed = send and intake.rejected.keys() - {TOMBSTONE} and not steps.acknowledged
+            code = ExitCode.TOO_MANY_DEAD if failed else ExitCode.DONE
         except KeyboardInterrupt:
             steps.stop_reason = "interrupted; rows that Arize has not acknowledged stay uncommitted"
             code = ExitCode.DONE

@@ -7,11 +7,13 @@ Rules
 2. Too many are dead when their share of the newest `window_events` messages (whole groups, so a little more) exceeds
    `max_share`. The share counts from the first message on; before there are `window_events`, it needs `LEAST_EVENTS`
    messages and `LEAST_DEAD` dead ones among them, as fewer prove nothing. A `max_share` of 1 is never exceeded.
-3. Too many are dead, too, when the first `FIRST_EVENTS` messages are all dead, those not counted that are filtered,
-   passed over or settled already; unless `max_share` is 1.
+3. Too many are dead, too, when the first `FIRST_EVENTS` messages are all dead, unless `max_share` is 1.
 4. Too many are dead, too, when `max_consecutive` of them came in a row; 0 switches this off.
 5. Only a group with dead messages can exceed the limit. It is not written then: it stays uncommitted, and so does
    everything after it.
+6. Messages that are not to be delivered do not count, neither for a share nor in a row: those that are filtered or were
+   settled already, and tombstones, also if they are dead letters. A tombstone is no prediction that failed, and a
+   compacted topic may begin with any number of them.
 
 Theory: one bad producer among many makes a share, a deployment that breaks the format makes a run, a configuration that
 doesn't fit the topic makes dead letters of all messages from the first one on. The first must be measured over enough
@@ -49,7 +51,7 @@ class DeadLetterLimit:
     def add(self, dead: npt.NDArray[np.bool_], deliverable: int) -> str | None:
         """Count a group of messages in their order. Returns why too many are dead, None if they aren't.
 
-        `deliverable` of them can be delivered; the others are `dead`, or need no delivery.
+        `dead` is of those that were to be delivered (rule 6); `deliverable` rows of them can be.
         """
         if not len(dead):
             return None
@@ -65,9 +67,9 @@ class DeadLetterLimit:
             return f"{longest:,} messages in a row ([dead_letters] max_consecutive = {self.max_consecutive:,})"
         if self._share_exceeded():
             if not self.proved:
-                return f"the first {self._first:,} messages, every one of them ([dead_letters] max_share)"
+                return f"the first {self._first:,} messages to be delivered, every one of them ([dead_letters] max_share)"
             return (
-                f"{self._dead:,} of the last {self._messages:,} messages "
+                f"{self._dead:,} of the last {self._messages:,} messages to be delivered "
                 f"([dead_letters] max_share = {self.max_share:g} of window_events = {self.window_events:,})"
             )
         return None

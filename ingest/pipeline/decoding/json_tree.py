@@ -13,13 +13,10 @@ from typing import Any
 
 from ingest.errors import DecodeError
 from ingest.pipeline.decoding.parse import DUPLICATE_KEY, has_duplicate, parse_value, write_value
-from ingest.pipeline.decoding.raw_text import TOO_DEEP, Number, has_long_digits
+from ingest.pipeline.decoding.raw_text import TOO_DEEP, Number, long_digits
 
 _KEY = re.compile(rb'"[ \t\r\n]*:')
-_BLANKS_BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
-# A number follows a colon, a bracket, a comma or a blank. So the digits in most strings, and those after a point, are
-# passed over.
-_LONG_INTEGER = re.compile(rb"(?:^|(?<=[:\[,\s]))-?[0-9]{19,}")
+_BEFORE_NUMBER, _MINUS = b":[, \t\r\n", ord("-")
 _LONGEST = 20  # characters of an integer of 64 bits
 
 
@@ -48,16 +45,26 @@ def text_of(tree: object) -> bytes:
 
 def _may_be_past_64_bits(value: bytes) -> bool:
     """There may be such an integer: numbers as text make all that comes after it several times slower."""
-    if not has_long_digits(value):  # much quicker than the pattern
+    return any(_is_past_64_bits(value, found.start(), found.end()) for found in long_digits(value))
+
+
+def _is_past_64_bits(value: bytes, start: int, end: int) -> bool:
+    """A number follows a colon, a bracket, a comma or a blank: not so most digits in strings, and those after a point."""
+    if start and value[start - 1] == _MINUS:
+        start -= 1
+    if start and value[start - 1] not in _BEFORE_NUMBER:
         return False
-    return any(len(digits) > _LONGEST or not -(2**63) <= int(digits) < 2**64 for digits in _LONG_INTEGER.findall(value))
+    return end - start > _LONGEST or not -(2**63) <= int(value[start:end]) < 2**64
 
 
 def _count_colons(value: bytes) -> int:
-    """The colons after a quote, blanks between the two or not."""
-    if any(blank in value for blank in _BLANKS_BEFORE_COLON):
+    """The colons after a quote, blanks between the two or not; without those in JSON that is in a string."""
+    if b" :" in value or b"\t:" in value or b"\n:" in value or b"\r:" in value:
         return len(_KEY.findall(value))
-    return value.count(b'":')
+    colons = value.count(b'":')
+    if b'\\":' in value and b'\\\\":' not in value:  # the latter may be the end of a key
+        colons -= value.count(b'\\":')
+    return colons
 
 
 def _count_keys(tree: object) -> int:

@@ -11,7 +11,8 @@ This is slow, so it is done only for the few messages that need it.
 """
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ingest.errors import DecodeError
@@ -20,11 +21,23 @@ from ingest.reasons import Reason
 
 TOO_DEEP = Reason("nested_too_deep", "it is nested too deep to look into")
 _ALL_ZEROS, _LONG = bytes.maketrans(b"123456789", b"000000000"), b"0" * 19
+_DIGITS = re.compile(rb"[0-9]+")
 
 
 def has_long_digits(value: bytes) -> bool:
     """19 digits follow each other in `value`, as in every integer past 64 bits."""
     return _LONG in value.translate(_ALL_ZEROS)
+
+
+def long_digits(value: bytes) -> Iterator[re.Match[bytes]]:
+    """Each 19 or more digits that follow each other in `value`. Much quicker than a pattern that looks for them."""
+    zeros = value.translate(_ALL_ZEROS)
+    at = zeros.find(_LONG)
+    while at >= 0:
+        found = _DIGITS.match(value, at)
+        assert found is not None
+        yield found
+        at = zeros.find(_LONG, found.end())
 
 
 class Number(str):

@@ -9,6 +9,8 @@ Rules
 4. A column that Arize takes several types in for one meaning has a family, unless it is pinned: the timestamp is of
    times, ids are of ids, scores and other numbers of numbers. With several roles the types that are left decide.
 5. A column is named if a role, or an entry in tags, features, types or conflicts has its exact name.
+6. A reserved column that models of this type don't have (`schema.misplaced`) takes every value, as text: its messages
+   are dead letters for being there at all, and not for what other messages have in it. It stays unknown.
 """
 
 import re
@@ -16,7 +18,7 @@ from collections.abc import Iterator, Mapping
 
 from ingest.config.column_types import Named, OnConflict
 from ingest.config.patterns import matcher
-from ingest.config.schema import IDS, NUMBERS, SCALARS, Schema, column_roles
+from ingest.config.schema import IDS, NUMBERS, SCALARS, Schema, column_roles, misplaced
 from ingest.pipeline.decoding.column_types import PLAIN_TYPES, Family, Rule
 
 _ANYTHING = frozenset(PLAIN_TYPES)
@@ -34,7 +36,8 @@ class Rules(Mapping[str, Rule]):
         self._shap = [_star(column) for column in schema.shap.values() if "*" in column]
         self._tags, self._features = matcher(schema.tags), matcher(schema.features)
         self._pins, self._conflicts = Named(schema.types), Named(schema.conflicts)
-        names = {*self._by_name, *schema.tags, *schema.features, *schema.types, *schema.conflicts}
+        self._misplaced = {name for key in misplaced(model_type) if (name := getattr(schema, key))}
+        names = {*self._by_name, *self._misplaced, *schema.tags, *schema.features, *schema.types, *schema.conflicts}
         self.named = frozenset(name for name in names if "*" not in name)
         self._never_null = {schema.prediction_id, schema.timestamp}
         self._found: dict[str, Rule | None] = {}
@@ -61,6 +64,13 @@ class Rules(Mapping[str, Rule]):
         return len(self._by_name)
 
     def _rule(self, column: str) -> Rule | None:
+        rule = self._configured_rule(column)
+        if column not in self._misplaced:
+            return rule
+        known = rule is not None and rule.known
+        return Rule("types", frozenset({"string"}), pinned="string", on_conflict="text", known=known)
+
+    def _configured_rule(self, column: str) -> Rule | None:
         role = self._role_rule(column)
         own = role is not None and role.setting not in {"tags", "features"}
         types = role.types if role is not None else _ANYTHING

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.config.format import WHOLE, Array, Format
+from ingest.config.renames import Renames
 from ingest.config.schema import Schema
 from ingest.config.templates import Placeholder
 from ingest.config.templates import parse as parts_of
@@ -28,8 +29,8 @@ from ingest.errors import DecodeError
 from ingest.pipeline.decoding.flatten import EMPTY_KEY
 from ingest.pipeline.decoding.json_tree import text_of
 from ingest.pipeline.decoding.kafka_values import id_from_kafka
+from ingest.pipeline.formats.paths import MISSING, find, take
 from ingest.pipeline.formats.tensors import of_tensors
-from ingest.pipeline.formats.tree_paths import MISSING, find, take
 from ingest.reasons import Reason
 from ingest.records import KafkaMessage, header_pairs
 
@@ -50,15 +51,14 @@ class Exploded:
 
 
 class Exploder:
-    """Explodes messages by [format]. The ids are under [schema] prediction_id, before and after its renaming."""
+    """Explodes messages by [format]. The ids are under the keys that become [schema] prediction_id."""
 
     def __init__(self, format_: Format, schema: Schema) -> None:
         self._paths = format_.explode
         self._arrays = format_.arrays
         self._id = schema.prediction_id
         self._id_from = schema.prediction_id_from
-        renamed = [path for path, name in schema.rename.items() if name == self._id]
-        self._ids = (self._id, *renamed) if self._id else ()
+        self._ids = Renames(schema.rename).keys_of(self._id) if self._id else []
         self._template = parts_of(format_.part_id)
 
     def explode(self, tree: Any, message: KafkaMessage) -> Exploded:
@@ -77,7 +77,7 @@ class Exploder:
         for path in self._ids:
             take(shared, path)
         parts = [_joined(shared, items) for items in zip(*rows, strict=True)]
-        return Exploded(shared, self._with_ids(shared, parts, message_id, message) if self._id else parts)
+        return Exploded(shared, self._with_ids(shared, parts, message_id, message) if self._ids else parts)
 
     def _names(self, shared: Columns) -> Mapping[str, Sequence[str]]:
         """The columns of each array's items; the lists that names_from names are not shared."""
@@ -114,7 +114,7 @@ class Exploder:
                     continue
                 for path in self._ids:
                     take(part, path)
-                own = part[self._id] = str(index).join(made)
+                own = part[self._ids[0]] = str(index).join(made)
             text = text_of(own)
             if text in seen:
                 detail = f'"{self._id}" is the id of a former prediction of the message as well'

@@ -19,7 +19,23 @@ def without_non_finite(value: bytes) -> bytes:
     """`value` with null for each token; the same object if it has none."""
     if b"NaN" not in value and b"Infinity" not in value:
         return value
-    return _TOKENS.sub(_null, value)
+    if b'\\"' in value:
+        return _TOKENS.sub(_null, value)
+    for token in (b"NaN", b"-Infinity", b"Infinity"):
+        value = _with_nulls(value, token)
+    return value
+
+
+def _with_nulls(value: bytes, token: bytes) -> bytes:
+    """Without an escaped quote, a token is outside of strings if the quotes before it are even in number."""
+    first, *others = value.split(token)
+    if not others:
+        return value
+    quotes, pieces = first.count(_QUOTE), [first]
+    for piece in others:
+        pieces += (token if quotes % 2 else b"null", piece)
+        quotes += piece.count(_QUOTE)
+    return b"".join(pieces)
 
 
 def _null(found: re.Match[bytes]) -> bytes:

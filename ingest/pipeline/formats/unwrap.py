@@ -25,7 +25,7 @@ from ingest.pipeline.formats.envelopes import opener
 from ingest.pipeline.formats.framing import ConfluentFraming
 from ingest.pipeline.formats.json_texts import JsonTexts
 from ingest.pipeline.formats.non_finite import without_non_finite
-from ingest.pipeline.formats.paths import value_at
+from ingest.pipeline.formats.paths import MISSING, find
 from ingest.pipeline.formats.text_fields import decode_base64, parse_csv, parse_json
 from ingest.reasons import Reason
 from ingest.records import KafkaMessage, Rejected
@@ -144,8 +144,8 @@ def _in_place(change: Callable[[Any, str], None], path: str) -> Callable[[Any], 
 def _payload(path: str, tree: Any) -> Any:
     if isinstance(tree, list):
         return [_payload(path, item) for item in tree]
-    found = value_at(tree, path)
-    if found is None:
+    found = find(tree, path)
+    if found is None or found is MISSING:
         raise DecodeError(Reason("no_payload", f'[format] payload: "{path}" is missing or null'))
     return found
 

@@ -300,6 +300,11 @@ ODD_ONES: dict[str, tuple[str, FakeMessage, FakeMessage]] = {
     "an integer as an id": ("plain", plain(), plain(prediction_id=7)),
     "a large integer as a score": ("plain", plain(), plain(prediction_score=2**53 + 1)),
     "a group of digits": ("ranking", plain(group="a", rank=1), plain(group=7, rank=2)),
+    "a label of a model that has none": (
+        "classes",
+        plain(prediction_ts=NOW_S * 10**6, prediction_score=[{"class_name": "a", "score": 0.5}], prediction_label=True),
+        plain(prediction_ts=NOW_S * 10**6, prediction_score=[{"class_name": "a", "score": 0.5}], prediction_label=-4),
+    ),
     "two SHAP columns of one feature": ("plain", plain(n_effect=0.5), plain(effect_n=0.5)),
 }
 

@@ -1,6 +1,6 @@
 """The figures of the final account follow from Kafka's counters and the workers' events."""
 
-from ingest.events import Committed, Progress, UploadNotStored, UploadStarted, WorkerStarted
+from ingest.events import Committed, DeadLettersWritten, Progress, UploadNotStored, UploadStarted, WorkerStarted
 from ingest.pipeline.offsets.checkpoint import Checkpoint, SettledRange
 from ingest.records import Counts, PartitionEnd, PartitionProgress, Span
 from ingest.supervisor.ledger import Bounds, Ledger
@@ -201,3 +201,13 @@ def test_the_last_commit_of_a_lost_worker_may_be_unknown_here() -> None:
 def test_an_offset_that_was_set_back_without_our_counts_gives_no_negative_figures() -> None:
     (row,) = Ledger().settle((0,), {0: Checkpoint(100, Counts(100))}, {0: Checkpoint(10)}, Bounds())
     assert row.counts == Counts()
+
+
+def test_dead_letters_that_are_tombstones_are_told_from_predictions_that_failed() -> None:
+    ledger = Ledger()
+    assert not ledger.only_tombstones, "none were written"
+    ledger.take(DeadLettersWritten(reasons={"tombstone": 3}, example=""))
+    assert ledger.only_tombstones
+    ledger.take(DeadLettersWritten(reasons={"tombstone": 1, "not_json": 1}, example=""))
+    ledger.take(DeadLettersWritten(reasons={"tombstone": 3}, example=""))
+    assert not ledger.only_tombstones

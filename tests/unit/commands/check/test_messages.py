@@ -79,6 +79,19 @@ def test_tombstones_that_are_passed_over_and_filtered_messages_are_not_judged() 
     )
 
 
+def test_a_sample_of_tombstones_alone_is_a_warning_and_they_hide_nothing() -> None:
+    tombstones = [FakeMessage(None)] * 300
+    status, text, code = check(topic(), tombstones)
+    assert (status, code) == ("warning", ExitCode.DONE)
+    assert text.startswith(
+        "300 sampled messages would be dead letters, and there is no prediction among them: tombstone 300 (partition 0 "
+    )
+    assert check(topic(), [*tombstones, *json_messages(GOOD)])[::2] == ("warning", ExitCode.DONE)
+    bad = json_messages(*[{"a": 1}] * 250)
+    assert check(topic(), [*tombstones, *json_messages(GOOD), *bad])[::2] == ("failed", ExitCode.TOO_MANY_DEAD)
+    assert check(topic(), [*tombstones, *bad])[::2] == ("failed", ExitCode.TOO_MANY_DEAD)
+
+
 @pytest.mark.parametrize(
     ("schema", "name", "near"),
     [

@@ -53,7 +53,7 @@ def test_a_worker_of_whose_first_messages_none_can_be_delivered_has_written_none
     assert [bench.dead(50) for _ in range(3)] == [None] * 3
     exceeded = bench.dead(50)
     assert exceeded is not None
-    assert "the first 200 messages, every one of them" in exceeded
+    assert "the first 200 messages to be delivered, every one of them" in exceeded
     assert bench.written() == 0
 
 

@@ -57,7 +57,7 @@ def test_none_of_the_first_messages_can_be_delivered() -> None:
     assert [limit.add(lot, deliverable=0) for _ in range(3)] == [None] * 3
     why = limit.add(lot, deliverable=0)
     assert why is not None
-    assert "the first 1,000 messages, every one of them" in why
+    assert "the first 1,000 messages to be delivered, every one of them" in why
     assert not limit.proved
 
 

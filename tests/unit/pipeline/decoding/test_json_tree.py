@@ -77,6 +77,18 @@ def test_a_colon_within_a_string_is_no_key() -> None:
     assert tree_of(encoded(value)) == value
 
 
+PIECES = st.lists(st.sampled_from(["a", "\\", '"', ":", " ", '{"k":1}', '"k":']), max_size=4).map("".join)
+
+
+@given(st.lists(st.tuples(PIECES, PIECES), max_size=5))
+def test_a_key_that_comes_twice_is_found_whatever_stands_in_keys_and_strings(pairs: list[tuple[str, str]]) -> None:
+    raw = f"{{{','.join(f'{json.dumps(key)}:{json.dumps(text)}' for key, text in pairs)}}}".encode()
+    if len(dict(pairs)) < len(pairs):
+        assert reason_of(raw) == "duplicate_key"
+    else:
+        assert tree_of(raw) == dict(pairs)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -255,6 +255,31 @@ def test_an_id_that_is_renamed_is_the_id() -> None:
     ]
 
 
+def test_an_id_that_a_pattern_renames_is_the_id() -> None:
+    schema = {"rename": {"payload.*": "*"}}
+    value = {"payload": {"prediction_id": "m"}, "i": [{}, {"payload": {"prediction_id": "own"}}]}
+    assert rows({"explode": ["i"]}, value, **schema) == [
+        {"prediction_id": "m-0"},
+        {"payload": {"prediction_id": "own"}},
+    ]
+
+
+def test_a_key_that_is_renamed_to_something_else_is_no_id() -> None:
+    schema = {"rename": {"prediction_id": "request", "id": "prediction_id"}}
+    value = {"prediction_id": "r", "id": "m", "i": [{}, {"id": "own"}]}
+    assert rows({"explode": ["i"]}, value, **schema) == [
+        {"prediction_id": "r", "id": "m-0"},
+        {"prediction_id": "r", "id": "own"},
+    ]
+
+
+def test_a_null_under_the_first_reading_of_a_path_is_no_value() -> None:
+    schema = {"prediction_id": "a.id"}
+    value = {"a.id": None, "a": {"id": "m"}, "x.i": None, "x": {"i": [{}, {}]}}
+    found = rows({"explode": ["x.i"]}, value, **schema)
+    assert [each["a.id"] for each in found] == ["m-0", "m-1"]
+
+
 def test_values_keep_their_digits() -> None:
     digits = b'{"shared":18446744073709551615,"i":[{"a":9007199254740993,"b":-0.0},{"c":123456789012345678901234}]}'
     (parts,) = pieces({"explode": ["i"]}, message(digits), **NO_ID)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -44,6 +45,13 @@ def test_it_is_the_value_with_nulls(value: Any) -> None:
 )
 def test_every_other_byte_stays(value: bytes, wanted: bytes) -> None:
     assert unwrapped(value, non_finite="null") == wanted
+
+
+@given(st.lists(st.sampled_from([b'"', b"NaN", b"-Infinity", b"Infinity", b"a", b",", b"-"])).map(b"".join))
+def test_whatever_stands_between_quotes_stays(value: bytes) -> None:
+    pieces = value.split(b'"')
+    pieces[::2] = [re.sub(rb"-?Infinity|NaN", b"null", piece) for piece in pieces[::2]]
+    assert without_non_finite(value) == b'"'.join(pieces)
 
 
 @pytest.mark.parametrize("value", [b'{"a": 1}', b'{"a": nan}', b'{"a": inf}', b'{"a": +Inf}', b""])

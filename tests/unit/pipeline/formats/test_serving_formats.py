@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.config.load import load
-from ingest.pipeline.formats.tree_paths import find
+from ingest.pipeline.formats.paths import find
 from ingest.pipeline.rows import RowProcessors
 from tests.harness.command import ROOT
 from tests.harness.messages import FakeMessage
