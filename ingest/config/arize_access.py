@@ -1,13 +1,15 @@
 """Settings of Arize that may come from the environment: the key, the space, and the age of predictions.
 
-Secrets come from the environment or from a `*_file` key, never from a flag. Arize's own variables for the endpoint
-(`ARIZE_API_HOST`, `ARIZE_API_SCHEME`, `ARIZE_API_PORT`, `ARIZE_REGION`) are read by the arize SDK itself.
+Secrets come from the environment or from a `*_file` key, never from a flag. For the endpoint, [arize] and Arize's own
+variables: `ingest.config.arize_endpoint`.
 """
 
 import os
 
 from pydantic import SecretStr
 
+from ingest.config import arize_endpoint
+from ingest.config.arize_address import Endpoint
 from ingest.config.credentials import HEADER_ADVICE, header_fault, read_secret, stripped
 from ingest.config.sections import Arize
 from ingest.errors import ConfigError
@@ -33,6 +35,11 @@ def space_id(arize: Arize) -> str:
     if arize.space_id:
         return arize.space_id
     return _header_value("ARIZE_SPACE_ID", stripped(os.environ.get("ARIZE_SPACE_ID", "")))
+
+
+def endpoint(arize: Arize) -> Endpoint:
+    """The endpoint of the uploads; what is empty in it, the SDK has. Raises `ConfigError` with every fault."""
+    return arize_endpoint.endpoint(arize, os.environ)
 
 
 def max_past_years() -> int:

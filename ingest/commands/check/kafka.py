@@ -11,6 +11,7 @@ from typing import TypeVar
 from ingest.accounting.files import AccountStore, recorded_progress
 from ingest.commands.check.messages import check_messages
 from ingest.commands.check.result import CheckResult, failed, ok, unchecked, warning
+from ingest.config import partition_set
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -67,7 +68,7 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Gen
         return TopicSeen(reachable=False)
     try:
         chosen = partition_sets.choose(
-            partition_sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting
+            partition_set.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting
         )
     except ConfigError as wrong:
         yield failed("topic", str(wrong), ExitCode.CONFIGURATION, kafka.topic)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
+from ingest.config.sections import Arize
 from ingest.errors import RetryableError
 from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.acknowledgement import Mode
@@ -13,6 +14,7 @@ from tests.harness.answers import HTML, answer
 from tests.harness.peer import Line, Peer
 
 KEY = SecretStr("key-canary-0815")
+STRICT = Arize()
 
 
 @pytest.fixture
@@ -39,30 +41,30 @@ def play(peer: Peer, sent: bytes) -> None:
 
 def test_what_a_right_answer_tells(peer: Peer) -> None:
     play(peer, answer(b"{}", "Date: Mon, 20 Jul 2026 03:10:02 GMT"))
-    assert probe(KEY, "s", "strict") == ProbeAnswer(
+    assert probe(KEY, "s", STRICT) == ProbeAnswer(
         peer.url("/v1/pandas_arrow"), 200, None, "Mon, 20 Jul 2026 03:10:02 GMT"
     )
 
 
 def test_a_portals_page_is_told_in_the_words_of_an_upload(peer: Peer) -> None:
     play(peer, answer(HTML, "Date: now", status="203 Portal"))
-    found = probe(KEY, "s", "strict")
+    found = probe(KEY, "s", STRICT)
     assert (found.status, found.date) == (203, "now")
     assert "HTTP 203 whose body is HTML, neither empty nor JSON" in found.unproven
-    assert probe(KEY, "s", "status").unproven == ""
+    assert probe(KEY, "s", Arize(acknowledgement="status")).unproven == ""
 
 
 @pytest.mark.parametrize("mode", ["strict", "status"])
 def test_half_an_answer_is_none(peer: Peer, mode: Mode) -> None:
     play(peer, answer()[:17])
     with pytest.raises(RetryableError, match="the answer ended within its head"):
-        probe(KEY, "s", mode)
+        probe(KEY, "s", Arize(acknowledgement=mode))
 
 
 def test_neither_the_key_nor_credentials_are_told(peer: Peer) -> None:
     play(peer, answer(b"", "Location: https://me:pass@host/key-canary-0815\x1b[0m", status="302 Found"))
-    found = probe(KEY, "s", "strict")
+    found = probe(KEY, "s", STRICT)
     assert found.location == "https://***@host/*** [0m"
     with pytest.raises(RetryableError, match="Check the ARIZE_") as failure:
-        probe(SecretStr("key-canary\n"), "s", "strict")
+        probe(SecretStr("key-canary\n"), "s", STRICT)
     assert "canary" not in str(failure.value)
