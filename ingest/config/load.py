@@ -52,8 +52,9 @@ def load_with_sources(file: Files = None, flags: Flags | None = None) -> Loaded:
     faults = list(unknown_variables(os.environ, Config))
     sources = _sources(file, flags or {}, faults)
     if faults:
-        told = {fault.split(":")[0] for fault in faults}
-        faults += [fault for fault in _validation_faults(sources) if fault.rpartition("(")[2].rstrip(")") not in told]
+        # A value that can't be read has a fault already: its validation would only repeat it.
+        told = {f"{fault.split(':')[0]})" for fault in faults} | {_place_of(fault) for fault in faults}
+        faults += [fault for fault in _validation_faults(sources) if _place_of(fault) not in told]
         raise ConfigError(_clean(faults, sources))
     topic, partitions = _taken(sources.all[0], ("kafka", "topic")), _taken(sources.all[0], ("supervisor", "partitions"))
     if topic is not None and (fault := text_fault(str(topic))):
@@ -139,6 +140,10 @@ def _validated(tree: Mapping[str, Any], sources: Sources) -> tuple[Config | None
         return Config(**tree), []
     except ValidationError as error:
         return None, sentences(error, sources, Config)
+
+
+def _place_of(fault: str) -> str:
+    return fault.rpartition(" (")[2] if fault.endswith(")") else ""
 
 
 def _validation_faults(sources: Sources) -> list[str]:

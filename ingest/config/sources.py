@@ -33,7 +33,7 @@ Kind = Literal["file", "environment", "flag"]
 
 _WHOLE_TABLES = ("topics", "routes")
 _FLAGS = {("dead_letters", "directory"): "--directory"}
-_ROOM_OPTIONS = (".location", ".keytab", "_file")
+_PATH_OPTIONS = (".location", ".keytab", "_file")
 _NO_PATH = frozenset({"", "probe"})  # ssl.ca.location = "probe"
 
 
@@ -214,7 +214,8 @@ class _Preparation:
                 found[key] = self._options(flattened(value), here) if isinstance(value, Mapping) else value
             elif isinstance(value, Mapping):
                 found[key] = self.table(value, below, here)
-            elif (filled := self._filled(value, here)) is not None:
+            else:
+                filled = self._filled(value, here)
                 is_path = (info is not None and spellings.is_path(info)) or (model is Account and key == "directory")
                 found[key] = self._rooted(filled) if is_path else filled
         return found
@@ -222,17 +223,16 @@ class _Preparation:
     def _options(self, options: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
         found = {}
         for key, value in options.items():
-            if (filled := self._filled(value, (*path, key))) is not None:
-                found[key] = self._rooted(filled) if key.endswith(_ROOM_OPTIONS) else filled
+            filled = self._filled(value, (*path, key))
+            found[key] = self._rooted(filled) if key.endswith(_PATH_OPTIONS) else filled
         return found
 
     def _filled(self, value: Any, path: KeyPath) -> Any:
-        """The value with its variables; None if one has a fault."""
+        """The value with its variables; as it is written if one of them has a fault."""
         if isinstance(value, _Number):
             return value.text if spellings.is_text(path[-1]) else float(value)
         if isinstance(value, list):
-            parts = [self._filled(each, (*path, str(at))) for at, each in enumerate(value)]
-            return None if any(part is None for part in parts) else parts
+            return [self._filled(each, (*path, str(at))) for at, each in enumerate(value)]
         if isinstance(value, Mapping):
             return {key: self._filled(each, (*path, key)) for key, each in value.items()}
         if not isinstance(value, str) or "${" not in value:
@@ -243,7 +243,7 @@ class _Preparation:
         named = variables.names(value)
         self.from_variables[path] = tuple(named)
         self.secrets |= {os.environ[name] for name in named if is_secret(name.lower()) and os.environ.get(name)}
-        return None if faults else text
+        return value if faults else text
 
     def _rooted(self, value: Any) -> Any:
         """Rule 2."""

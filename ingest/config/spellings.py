@@ -164,6 +164,11 @@ def word(text: str, known: tuple[str, ...], also_called: Mapping[str, str] | Non
     return by_plain.get(plain, text)
 
 
+def also_called(name: str) -> tuple[str, ...]:
+    """Other words that a key with a fixed set of words takes."""
+    return tuple(_ALSO_CALLED.get(name, ()))
+
+
 def is_path(info: FieldInfo) -> bool:
     """Whether the key names a file or a directory."""
     return Path in members(info.annotation)

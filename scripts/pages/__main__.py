@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ingest.config import json_schema
 from scripts.pages import account, cli, configuration, dead_letter_reasons, events, exit_codes, rooms
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -16,6 +17,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/dead-letter-reasons.md": dead_letter_reasons.page,
     "reference/events.md": events.page,
     "reference/exit-codes.md": exit_codes.page,
+    "reference/ingest.schema.json": json_schema.as_text,
 }
 
 
