@@ -84,7 +84,9 @@ def _loosened(model: type[BaseModel], field: str, schema: dict[str, Any]) -> dic
         return _with(schema, {"enum": [word for word in also if word not in known]}, _VARIABLE)
     if kind is Spelling.LIST:
         return _with(schema, {"type": "string"})
-    if kind is Spelling.JOINED or name == "partitions":
+    if name == "brokers":
+        return _with(schema, _TEXTS)
+    if kind is Spelling.JOINED:
         return _with(schema, {"type": "array", "items": {"type": ["string", "integer"]}}, {"type": "integer"})
     if kind is Spelling.NUMBER_AS_TEXT:
         return _with(schema, {"type": "number"})

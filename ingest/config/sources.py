@@ -247,7 +247,7 @@ class _Preparation:
 
     def _rooted(self, value: Any) -> Any:
         """Rule 2."""
-        if not isinstance(value, str) or value in _NO_PATH:
+        if not isinstance(value, str | Path) or str(value) in _NO_PATH:
             return value
         path = os.path.expanduser(value)  # noqa: PTH111  as text: librdkafka's paths are texts
         if self._directory == Path() or os.path.isabs(path):  # noqa: PTH117

@@ -12,17 +12,14 @@ _WIDTH = 44  # characters before the source of a value, where the value leaves r
 
 def as_text(rows: Sequence[EffectiveValue]) -> str:
     """Sections and keys as the file has them; a key without a value is a comment."""
-    lines: list[str] = []
-    section: tuple[str, ...] | None = None
+    sections: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
-        if row.path[:-1] != section:
-            section = row.path[:-1]
-            name = f"[{'.'.join(map(toml_key, section))}]" if section else ""
-            lines += ["", name] if lines else [name]
         key = toml_key(row.path[-1])
         text = f"# {key} is not set" if row.value is None else f"{key} = {_toml(row.value)}"
-        lines.append(f"{text:<{_WIDTH}} # {row.source}")
-    return "\n".join(line for line in lines if line is not None).strip() + "\n"
+        # A table has one header, wherever its keys stand among its inner tables.
+        sections.setdefault(row.path[:-1], []).append(f"{text:<{_WIDTH}} # {row.source}")
+    headed = ["\n".join([*_header(section), *lines]) for section, lines in sorted(sections.items(), key=_plain_first)]
+    return "\n\n".join(headed) + "\n"
 
 
 def as_json(rows: Sequence[EffectiveValue]) -> str:
@@ -38,6 +35,15 @@ def as_json(rows: Sequence[EffectiveValue]) -> str:
         for row in rows
     ]
     return json.dumps({"values": values}, ensure_ascii=False) + "\n"
+
+
+def _header(section: tuple[str, ...]) -> list[str]:
+    return [f"[{'.'.join(map(toml_key, section))}]"] if section else []
+
+
+def _plain_first(item: tuple[tuple[str, ...], list[str]]) -> bool:
+    """Keys without a section must come before any header; the other sections keep their order."""
+    return bool(item[0])
 
 
 def _toml(value: Any) -> str:
