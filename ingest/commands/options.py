@@ -13,7 +13,6 @@ import typer
 
 from ingest.errors import ConfigError
 
-
 NO_FILE = "there is no ingest.toml here: ingest init writes one, or name one with --config FILE"
 
 

@@ -34,7 +34,13 @@ def doubts(loaded: Loaded) -> Iterator[str]:
     for option, value in loaded.config.kafka.options.items():
         path = ("kafka", "options", option)
         owner = loaded.sources.owner(path)
-        if is_secret(option) and value and owner is not None and owner.kind == "file" and path not in owner.from_variables:
+        if (
+            is_secret(option)
+            and value
+            and owner is not None
+            and owner.kind == "file"
+            and path not in owner.from_variables
+        ):
             yield (
                 f"[kafka.options] {option}: a secret stands in the file: name a file in {option}_file, or a variable, "
                 f'"${{NAME}}" ({owner.place(path)})'

@@ -2,8 +2,8 @@
 
 Rules
 1. Every key of every section has a row, in the order of the sections; a key of [topics.*] and [routes.*] only if set.
-2. A value whose option is a secret's, that a variable with the name of a secret filled in, or that looks like a login in
-   an address is shown as `***`. A file's name is no secret.
+2. `***` stands for the value of an option that holds a secret, for what a variable with the name of a secret filled in,
+   and for a login in an address. A file's name is no secret.
 3. A key of [arize] that is not set and that a variable of the SDK sets names that variable; the Arize key never stands
    here.
 """
@@ -23,7 +23,7 @@ from ingest.config.sources import Sources
 DEFAULT = "default"
 HIDDEN = "***"
 
-_SDK = {
+_SDK: dict[tuple[str, ...], str] = {
     ("arize", "space_id"): "ARIZE_SPACE_ID",
     ("arize", "host"): "ARIZE_API_HOST",
     ("arize", "port"): "ARIZE_API_PORT",

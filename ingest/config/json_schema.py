@@ -69,7 +69,9 @@ def _inner(annotation: Any) -> list[type[BaseModel]]:
     )
 
 
-def _loosened(model: type[BaseModel], field: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _loosened(  # noqa: PLR0911  one for each spelling
+    model: type[BaseModel], field: str, schema: dict[str, Any]
+) -> dict[str, Any]:
     """Rule 1 for one key."""
     info = model.model_fields[field]
     name = info.alias or field
@@ -100,7 +102,7 @@ def _loosened(model: type[BaseModel], field: str, schema: dict[str, Any]) -> dic
 
 def _with(schema: dict[str, Any], *others: Mapping[str, Any]) -> dict[str, Any]:
     """`schema` or one of the others, under the same description."""
-    kept = {key: schema.pop(key) for key in ("title", "description", "default") if key in schema}
+    kept: dict[str, Any] = {key: schema.pop(key) for key in ("title", "description", "default") if key in schema}
     alternatives = schema.pop("anyOf", None) or [schema]
     return {**kept, "anyOf": [*alternatives, *map(dict, others)]}
 

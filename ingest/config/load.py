@@ -20,7 +20,8 @@ from pydantic import ValidationError
 from ingest.config import partition_set, spellings
 from ingest.config.checks import contradictions, without_effect
 from ingest.config.credentials import OPTION_ADVICE, Scrubber, text_fault
-from ingest.config.messages import near, sentences, unknown_variables, with_place
+from ingest.config.messages import sentences, unknown_variables, with_place
+from ingest.config.near_names import near
 from ingest.config.settings import Config
 from ingest.config.sources import Source, Sources, files_of, read_environment, read_file, read_flags
 from ingest.errors import ConfigError
@@ -109,30 +110,32 @@ def _taken(flags: Source, path: tuple[str, str]) -> Any:
 
 def _with_topics(sources: Sources, topic: Any) -> tuple[dict[str, Any], Any]:
     """The merged values with rule 2, and the topics that a flag chooses among [topics.*], or None."""
-    tree = {**sources.tree}
+    tree: dict[str, Any] = {**sources.tree}
     lower = Sources(sources.all[1:])
     if tree.get("topics"):
         if topic is not None:
-            kafka = {key: value for key, value in tree.get("kafka", {}).items() if key != "topic"}
-            if "topic" in lower.tree.get("kafka", {}):
-                kafka["topic"] = lower.tree["kafka"]["topic"]
-            tree["kafka"] = kafka
+            tree["kafka"] = _without(tree["kafka"], "topic", lower.tree.get("kafka", {}))
         if sources.all[0].tree.get("supervisor", {}).get("partitions") is not None:
-            supervisor = {key: value for key, value in tree["supervisor"].items() if key != "partitions"}
-            if "partitions" in lower.tree.get("supervisor", {}):
-                supervisor["partitions"] = lower.tree["supervisor"]["partitions"]
-            tree["supervisor"] = supervisor
+            tree["supervisor"] = _without(tree["supervisor"], "partitions", lower.tree.get("supervisor", {}))
         return tree, topic
-    kafka = tree.get("kafka")
-    given = kafka.get("topic") if isinstance(kafka, Mapping) else None
+    kafka: Any = tree.get("kafka")
+    if not isinstance(kafka, Mapping):
+        return tree, None
+    given = kafka.get("topic")
     names = spellings.items(given) if isinstance(given, str) and "," in given else given
-    if isinstance(kafka, Mapping) and isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
         kept = {key: value for key, value in kafka.items() if key != "topic"}
         if len(names) > 1:
             tree |= {"kafka": kept, "topics": {name.strip(): {} for name in names}}
         else:
             tree["kafka"] = {**kept, "topic": names[0] if names else ""}
     return tree, None
+
+
+def _without(section: Mapping[str, Any], key: str, lower: Mapping[str, Any]) -> dict[str, Any]:
+    """`section` with what the sources below the flags have for `key`, if they have it."""
+    rest = {name: value for name, value in section.items() if name != key}
+    return rest | ({key: lower[key]} if key in lower else {})
 
 
 def _validated(tree: Mapping[str, Any], sources: Sources) -> tuple[Config | None, list[str]]:
@@ -189,7 +192,9 @@ def _narrowed(config: Config, topic: Any, partitions: Any) -> Config:
     """`config` with the topics and the partitions that flags choose."""
     if not config.topic_overlays:
         return config
-    chosen = {name: overlay for name, overlay in config.topic_overlays.items() if topic is None or name in _names(topic)}
+    chosen = {
+        name: overlay for name, overlay in config.topic_overlays.items() if topic is None or name in _names(topic)
+    }
     if partitions is not None:
         text = partitions if isinstance(partitions, str) else ",".join(map(str, partitions))
         chosen = {name: overlay.model_copy(update={"partitions": text}) for name, overlay in chosen.items()}

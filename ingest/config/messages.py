@@ -190,7 +190,7 @@ def locate(found: Sequence[tuple[str, str, Iterable[str]]]) -> list[str]:
 
 
 _NEEDS_JSON = {
-    "table": "a table needs, as in INGEST_KAFKA__OPTIONS='{\"security.protocol\": \"SSL\"}'",
+    "table": 'a table needs, as in INGEST_KAFKA__OPTIONS=\'{"security.protocol": "SSL"}\'',
     "list": "a list needs; write INGEST_SCHEMA__TAGS='[\"region\"]', or names with commas",
 }
 
@@ -212,7 +212,7 @@ def _usable(text: str, holds: str) -> bool:
 
 def _sentence(fault: Any, places: Places, model: type[BaseModel]) -> str:
     where = [str(part) for part in fault["loc"]]
-    place = places.place(tuple(where))
+    place = places.place(_with_option(where, fault))
     if where[-1] in _SCALARS and fault["type"] in _EXPECTED:  # of a value that may have one of these types
         text = f"{_name(where[:-1])}: a text, a number, true or false is expected"
     elif fault["type"] == "extra_forbidden":
@@ -225,6 +225,12 @@ def _sentence(fault: Any, places: Places, model: type[BaseModel]) -> str:
             expected = _LIMITS[fault["type"]].format(**fault["ctx"])
         text = f"{_name(where)}: {expected}"
     return f"{text} ({place})" if place else text
+
+
+def _with_option(where: list[str], fault: Any) -> tuple[str, ...]:
+    """The path of a fault, with the option that a fault of [kafka.options] begins with."""
+    named = re.match(r'Value error, ("(?:[^"\\]|\\.)*")', fault["msg"]) if where == ["kafka", "options"] else None
+    return (*where, json.loads(named[1])) if named else tuple(where)
 
 
 def _name(where: list[str]) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings, EnvSettingsSource
@@ -32,7 +32,7 @@ KeyPath = tuple[str, ...]
 Kind = Literal["file", "environment", "flag"]
 
 _WHOLE_TABLES = ("topics", "routes")
-_FLAGS = {("dead_letters", "directory"): "--directory"}
+_FLAGS: dict[KeyPath, str] = {("dead_letters", "directory"): "--directory"}
 _PATH_OPTIONS = (".location", ".keytab", "_file")
 _NO_PATH = frozenset({"", "probe"})  # ssl.ca.location = "probe"
 
@@ -42,7 +42,7 @@ class _Number(float):
 
     text: str
 
-    def __new__(cls, text: str) -> "_Number":
+    def __new__(cls, text: str) -> Self:
         number = super().__new__(cls, text)
         number.text = text
         return number
@@ -182,7 +182,13 @@ class _Environment(EnvSettingsSource):
 
 
 def _prepared(
-    kind: Kind, name: str, tree: dict[str, Any], model: type[BaseModel], directory: Path | None = None, text: str = ""
+    kind: Kind,
+    name: str,
+    tree: dict[str, Any],
+    model: type[BaseModel],
+    *,
+    directory: Path | None = None,
+    text: str = "",
 ) -> Source:
     preparation = _Preparation(directory or Path())
     values = preparation.table(tree, model, ())

@@ -116,21 +116,22 @@ def words(annotation: Any) -> tuple[str, ...]:
 def as_written(model: type[BaseModel], name: str, value: Any) -> Any:
     """The value that `value` spells for this key. Raises `ValueError` for a text that spells none."""
     kind, known = _kind(model, name)
-    text = isinstance(value, str)
-    if kind is Spelling.DURATION and text:
-        return seconds(value)
-    if kind is Spelling.SIZE and text:
-        return size(value)
-    if kind is Spelling.WORD and text:
-        return word(value, known, _ALSO_CALLED.get(name, {}))
-    if kind is Spelling.LIST:
-        return items(value)
-    if kind is Spelling.JOINED and isinstance(value, list | tuple):
+    found = value
+    if isinstance(value, str):
+        if kind is Spelling.DURATION:
+            found = seconds(value)
+        elif kind is Spelling.SIZE:
+            found = size(value)
+        elif kind is Spelling.WORD:
+            found = word(value, known, _ALSO_CALLED.get(name, {}))
+        elif kind is Spelling.LIST:
+            found = items(value)
+    elif kind is Spelling.JOINED and isinstance(value, list | tuple):
         parts = [str(each).strip() for each in value if _is_number(each) or isinstance(each, str)]
-        return ",".join(parts) if len(parts) == len(value) else value
-    if name in _NUMBERED and _is_number(value):
-        return str(value)
-    return value
+        found = ",".join(parts) if len(parts) == len(value) else value
+    elif name in _NUMBERED and _is_number(value):
+        found = str(value)
+    return found
 
 
 def seconds(text: str) -> float:

@@ -24,7 +24,9 @@ class Assignment(NamedTuple):
     partitions: tuple[int, ...]
 
 
-def choose(named: tuple[int, ...] | None, existing: Iterable[int], topic: str, setting: str = SETTING) -> tuple[int, ...]:
+def choose(
+    named: tuple[int, ...] | None, existing: Iterable[int], topic: str, setting: str = SETTING
+) -> tuple[int, ...]:
     """The partitions to read: `named`, or all that exist in `topic`.
 
     Raises `ConfigError` with the named partitions that `topic` doesn't have.

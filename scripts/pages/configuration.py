@@ -78,7 +78,9 @@ def _sections(
         variable_of_key = "" if by_name else f"{variable}__{key}".upper()
         below, described = _model(info.annotation), _described(name, info, key)
         if below is None:
-            keys.append(Key(key, _type(info) + _also(key, info), _default(info), described, variable_of_key, info.is_required()))
+            keys.append(
+                Key(key, _type(info) + _also(key, info), _default(info), described, variable_of_key, info.is_required())
+            )
             continue
         place = _place(info, key)
         full = f"{name}.{place}"

@@ -43,9 +43,7 @@ def show(
     """
     from ingest.commands.config.run import run_show
 
-    loaded = load_sources(
-        config, brokers=brokers, topic=topic, group=group, workers=workers, partitions=partitions
-    )
+    loaded = load_sources(config, brokers=brokers, topic=topic, group=group, workers=workers, partitions=partitions)
     raise typer.Exit(run_show(loaded, json=json, stream=sys.stdout))
 
 

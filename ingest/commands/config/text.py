@@ -48,7 +48,9 @@ def _plain_first(item: tuple[tuple[str, ...], list[str]]) -> bool:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{toml_key(key)} = {_toml(each)}' for key, each in value.items())} }}" if value else "{}"
+        return (
+            f"{{ {', '.join(f'{toml_key(key)} = {_toml(each)}' for key, each in value.items())} }}" if value else "{}"
+        )
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

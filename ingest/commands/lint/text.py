@@ -37,7 +37,10 @@ def finding(level: Literal["fault", "warning"], text: str) -> Finding:
 
 def as_text(findings: Sequence[Finding]) -> str:
     """One line each, `ingest.toml:3: fault: ...`, and how many there are."""
-    lines = [f"{each.source}: {each.level}: {each.text}" if each.source else f"{each.level}: {each.text}" for each in findings]
+    lines = [
+        f"{each.source}: {each.level}: {each.text}" if each.source else f"{each.level}: {each.text}"
+        for each in findings
+    ]
     return "\n".join([*lines, _summary(findings)]) + "\n"
 
 

@@ -49,7 +49,10 @@ def run(
     _report(f"asking Kafka at {config.kafka.brokers}; if it can't be reached, this takes up to a minute")
     existing = metadata.topic_partitions(config.kafka)
     chosen = partition_sets.choose(
-        partition_set.parse(partitions or partition_set.ALL, "--partitions"), existing, config.kafka.topic, "--partitions"
+        partition_set.parse(partitions or partition_set.ALL, "--partitions"),
+        existing,
+        config.kafka.topic,
+        "--partitions",
     )
     taken = read_sample(config.kafka, chosen, sample, _report)
     text = contract(config, taken, examples=examples)

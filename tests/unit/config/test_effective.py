@@ -58,7 +58,9 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_text_is_toml_that_loads_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INGEST_BATCH__MAX_EVENTS", "5")
-    loaded = load_with_sources(toml('[kafka]\ntopic = "t"\n[schema]\ntags = ["a"]\n[schema.embeddings.e]\nvector = "v"\n'))
+    loaded = load_with_sources(
+        toml('[kafka]\ntopic = "t"\n[schema]\ntags = ["a"]\n[schema.embeddings.e]\nvector = "v"\n')
+    )
     text = as_text(list(effective(loaded)))
     monkeypatch.delenv("INGEST_BATCH__MAX_EVENTS")
     # Written out, a default is a value that is set: without those that exclude each other it loads to the same.

@@ -20,7 +20,7 @@ EXAMPLES = [
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     for at, block in enumerate(FENCE.findall(page.read_text(encoding="utf-8")))
 ]
-SPELLED = '''
+SPELLED = """
 [kafka]
 brokers = ["a:9092", "b:9092"]
 topic = ["t", "u"]
@@ -43,7 +43,7 @@ types = { age = "INTEGER" }
 shap = "shap_*"
 [supervisor]
 partitions = ["0..3", 5]
-'''
+"""
 BAD = [
     '[kafka]\nbrokrs = "x"',
     "[kafka]\nbrokers = 5",

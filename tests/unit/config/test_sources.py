@@ -16,7 +16,9 @@ def write(name: str, text: str) -> Path:
 
 
 def test_a_later_file_takes_precedence_key_by_key() -> None:
-    base = write("base.toml", '[kafka]\nbrokers = "a"\ngroup = "g"\n[kafka.options]\nx = 1\ny = 1\n[schema]\ntags = ["a"]\n')
+    base = write(
+        "base.toml", '[kafka]\nbrokers = "a"\ngroup = "g"\n[kafka.options]\nx = 1\ny = 1\n[schema]\ntags = ["a"]\n'
+    )
     over = write("over.toml", '[kafka]\nbrokers = "b"\n[kafka.options]\ny = 2\n[schema]\ntags = []\n')
     config = load([base, over])
     assert (config.kafka.brokers, config.kafka.group, config.kafka.options) == ("b", "g", {"x": 1, "y": 2})
@@ -63,7 +65,9 @@ def test_paths_of_a_file_are_relative_to_it(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_tilde_is_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
-    config = load(write("ingest.toml", '[dead_letters]\ndirectory = "~/letters"\n[kafka.options]\n"ssl.ca.location" = "~/ca"\n'))
+    config = load(
+        write("ingest.toml", '[dead_letters]\ndirectory = "~/letters"\n[kafka.options]\n"ssl.ca.location" = "~/ca"\n')
+    )
     assert config.dead_letters.directory == Path("/home/somebody/letters")
     assert config.kafka.options == {"ssl.ca.location": "/home/somebody/ca"}
     assert load(None, {"dead_letters": {"directory": Path("~/x")}}).dead_letters.directory == Path("/home/somebody/x")
@@ -77,10 +81,17 @@ def test_a_byte_order_mark_is_no_fault_and_utf_16_is_named() -> None:
 
 
 def test_every_fault_names_where_its_value_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    write("ingest.toml", '\n[supervisor]\nworkers = 0\n[schema]\n\ntags = ["a_shap"]\nhash = ["x"]\n[routes.r.arize]\nmodel_nam = 1\n')
+    write(
+        "ingest.toml",
+        '\n[supervisor]\nworkers = 0\n[schema]\n\ntags = ["a_shap"]\nhash = ["x"]\n[routes.r.arize]\nmodel_nam = 1\n',
+    )
     monkeypatch.setenv("INGEST_ARIZE__TIMEOUT_S", "soon")
     found = placed_faults(None, {"supervisor": {"partitions": "3-1"}})
-    assert {fault.rpartition(" (")[2] for fault in found} == {"ingest.toml:3)", "INGEST_ARIZE__TIMEOUT_S)", "ingest.toml:9)"}
+    assert {fault.rpartition(" (")[2] for fault in found} == {
+        "ingest.toml:3)",
+        "INGEST_ARIZE__TIMEOUT_S)",
+        "ingest.toml:9)",
+    }
     write("ingest.toml", '[schema]\n\ntags = ["a_shap"]\nhash = ["x"]\n')
     monkeypatch.delenv("INGEST_ARIZE__TIMEOUT_S")
     found = placed_faults(None, {"supervisor": {"partitions": "3-1"}})

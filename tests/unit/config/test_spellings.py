@@ -1,4 +1,4 @@
-"""Keys take values as people write them: units, cases, commas; what is none of these is left to pydantic's judgement."""
+"""Keys take values as people write them: units, cases, commas; what is none of these is a fault."""
 
 from typing import Any
 
@@ -10,7 +10,16 @@ from tests.harness.config_file import faults_of, loaded
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("10s", 10), ("500ms", 0.5), ("5m", 300), ("1m30s", 90), ("2.5", 2.5), (" 1 h ", 3600), ("250us", 0.00025), ("2d", 172800)],
+    [
+        ("10s", 10),
+        ("500ms", 0.5),
+        ("5m", 300),
+        ("1m30s", 90),
+        ("2.5", 2.5),
+        (" 1 h ", 3600),
+        ("250us", 0.00025),
+        ("2d", 172800),
+    ],
 )
 def test_a_duration_is_read_with_its_units(text: str, expected: float) -> None:
     assert seconds(text) == expected
@@ -95,7 +104,9 @@ def test_several_names_of_topics_are_topics() -> None:
     for text in ('topic = ["a", "b.c"]', 'topic = "a, b.c"'):
         assert [topic.kafka.topic for topic in loaded(f"[kafka]\n{text}\n").topics] == ["a", "b.c"]
     assert [topic.kafka.topic for topic in loaded("", kafka={"topic": "a,b"}).topics] == ["a", "b"]
-    assert [topic.kafka.topic for topic in loaded("[topics.a]\n[topics.b]\n[topics.c]\n", kafka={"topic": "c,a"}).topics] == [
+    assert [
+        topic.kafka.topic for topic in loaded("[topics.a]\n[topics.b]\n[topics.c]\n", kafka={"topic": "c,a"}).topics
+    ] == [
         "a",
         "c",
     ]

@@ -72,7 +72,8 @@ def test_a_text_that_is_no_toml_ends_the_scan_without_an_error(text: str) -> Non
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\x7f"), max_size=6)
 VALUES: Any = st.recursive(
-    st.integers(0, 9) | st.booleans(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+    st.integers(0, 9) | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
 )
 
 

@@ -46,7 +46,7 @@ def test_all_faults_show_before_kafka_is_asked(tmp_path: Path) -> None:
         '[topics.a] partitions "x"',
         '[topics.b] partitions "3-1"',
     ]
-    with pytest.raises(ConfigError, match="^--workers 1: "):
+    with pytest.raises(ConfigError, match=r"^--workers 1: "):
         configured_topics(loaded("[topics.a]\n[topics.b]\n", tmp_path))
 
 
