@@ -23,6 +23,7 @@ from ingest.config.sources import Sources
 DEFAULT = "default"
 HIDDEN = "***"
 
+_TABLES = {("topics",), ("routes",)}
 _SDK: dict[tuple[str, ...], str] = {
     ("arize", "space_id"): "ARIZE_SPACE_ID",
     ("arize", "host"): "ARIZE_API_HOST",
@@ -56,7 +57,7 @@ def _of_model(
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
         here = (*path, info.alias or name)
-        if only_set and name not in model.model_fields_set:
+        if (only_set and name not in model.model_fields_set) or (here in _TABLES and not value):
             continue
         if isinstance(value, BaseModel):
             yield from _of_model(value, here, sources, scrub, only_set=only_set)

@@ -10,6 +10,7 @@ from ingest.errors import RetryableError
 from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.acknowledgement import Mode
 from ingest.pipeline.arize.probe import ProbeAnswer, probe
+from ingest.pipeline.arize.uploader import address
 from tests.harness.answers import HTML, answer
 from tests.harness.peer import Line, Peer
 
@@ -68,3 +69,17 @@ def test_neither_the_key_nor_credentials_are_told(peer: Peer) -> None:
     with pytest.raises(RetryableError, match="Check the ARIZE_") as failure:
         probe(SecretStr("key-canary\n"), "s", STRICT)
     assert "canary" not in str(failure.value)
+
+
+def test_the_endpoint_of_the_configuration_is_asked(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOST", "SCHEME", "PORT"):
+        monkeypatch.delenv(f"ARIZE_API_{name}")
+    play(peer, answer(b"{}", "Date: now"))
+    assert probe(KEY, "s", Arize(endpoint=f"http://127.0.0.1:{peer.port}")).endpoint == peer.url("/v1/pandas_arrow")
+    assert probe(KEY, "s", Arize(host="127.0.0.1", port=peer.port, scheme="http")).status == 200
+    monkeypatch.setenv("ARIZE_API_HOST", f"http://127.0.0.1:{peer.port}/")
+    assert probe(KEY, "s", STRICT).status == 200
+
+
+def test_a_region_of_the_configuration_has_its_own_host() -> None:
+    assert address("none", Arize(region="EU_WEST_1A"))[0].startswith("https://api.eu-west-1a.arize.com/")
