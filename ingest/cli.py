@@ -6,10 +6,12 @@ import typer
 
 from ingest.commands.audit.command import audit
 from ingest.commands.check.command import check
+from ingest.commands.config.command import app as config
 from ingest.commands.dead_letters.command import app as dead_letters
 from ingest.commands.debug.command import debug
 from ingest.commands.demo.command import demo
 from ingest.commands.lag.command import lag
+from ingest.commands.lint.command import lint
 from ingest.commands.sandbox.command import app as sandbox
 from ingest.commands.schema.command import app as schema
 from ingest.commands.supervise.command import supervise
@@ -29,6 +31,8 @@ for command in (supervise, debug, check, lag, audit):
     app.command()(command)
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(schema, name="schema")
+app.command()(lint)
+app.add_typer(config, name="config")
 app.command()(demo)
 app.add_typer(sandbox, name="sandbox")
 

@@ -4,6 +4,7 @@ Help and usage errors must not wait until Arrow, Kafka and Arize are imported. S
 module and Typer; its function imports the command's `run.py` when it is called.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from ingest.errors import ConfigError
+
+NO_FILE = "there is no ingest.toml here: ingest init writes one, or name one with --config FILE"
 
 
 class LogFormat(StrEnum):
@@ -21,8 +24,13 @@ class LogFormat(StrEnum):
 
 
 ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Configuration file. Default: ingest.toml, if it exists."),
+    list[Path] | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Configuration file; may be given several times, later over earlier. Default: those in INGEST_CONFIG, "
+        "else ingest.toml, if it exists.",
+    ),
 ]
 Brokers = Annotated[str | None, typer.Option(metavar="HOST:PORT,...", help="Overrides [kafka] brokers.")]
 Topic = Annotated[
@@ -46,7 +54,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also print every
 
 
 def load_config(
-    config: Path | None,
+    config: Sequence[Path] | None,
     *,
     brokers: str | None = None,
     topic: str | None = None,
@@ -55,12 +63,34 @@ def load_config(
     partitions: str | None = None,
     dead_letter_directory: Path | None = None,
 ) -> Any:
-    """The `Config` from the file, the environment and these options, of which None means not given.
+    """The `Config` from the files, the environment and these options, of which None means not given.
 
     The return type is Any because naming `Config` here would import pydantic for every `--help`.
     Raises ConfigError.
     """
-    from ingest.config.load import load  # noqa: PLC0415
+    return load_sources(
+        config,
+        brokers=brokers,
+        topic=topic,
+        group=group,
+        workers=workers,
+        partitions=partitions,
+        dead_letter_directory=dead_letter_directory,
+    ).config
+
+
+def load_sources(
+    config: Sequence[Path] | None,
+    *,
+    brokers: str | None = None,
+    topic: str | None = None,
+    group: str | None = None,
+    workers: int | None = None,
+    partitions: str | None = None,
+    dead_letter_directory: Path | None = None,
+) -> Any:
+    """The same as `Loaded`, with the place of each value. Raises ConfigError."""
+    from ingest.config.load import load_with_sources  # noqa: PLC0415
 
     sections: dict[str, dict[str, Any]] = {
         "kafka": {"brokers": brokers, "topic": topic, "group": group},
@@ -71,16 +101,17 @@ def load_config(
         section: {key: value for key, value in options.items() if value is not None}
         for section, options in sections.items()
     }
-    return load(config, {section: options for section, options in given.items() if options})
+    return load_with_sources(config or None, {section: options for section, options in given.items() if options})
 
 
 def load_topics(
-    config: Path | None, *, brokers: str | None = None, topic: str | None = None, group: str | None = None
+    config: Sequence[Path] | None, *, brokers: str | None = None, topic: str | None = None, group: str | None = None
 ) -> Any:
     """The configuration of each topic, as a tuple. Raises ConfigError, also when no topic is named."""
-    found = load_config(config, brokers=brokers, topic=topic, group=group).topics
+    settings = load_config(config, brokers=brokers, topic=topic, group=group)
+    found = settings.topics
     if not all(each.kafka.topic for each in found):
-        raise topic_missing()
+        raise topic_missing() if settings.anything_set else ConfigError(NO_FILE)
     return found
 
 

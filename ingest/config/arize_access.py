@@ -1,19 +1,18 @@
 """Settings of Arize that may come from the environment: the key, the space, and the age of predictions.
 
-Secrets come from the environment or from a `*_file` key, never from a flag. Arize's own variables for the endpoint
-(`ARIZE_API_HOST`, `ARIZE_API_SCHEME`, `ARIZE_API_PORT`, `ARIZE_REGION`) are read by the arize SDK itself.
+Secrets come from the environment or from a `*_file` key, never from a flag. For the endpoint, [arize] and Arize's own
+variables: `ingest.config.arize_endpoint`.
 """
 
 import os
 
 from pydantic import SecretStr
 
-from ingest.config.credentials import HEADER_ADVICE, header_fault, read_secret, stripped, without_logins
+from ingest.config import arize_endpoint
+from ingest.config.arize_address import Endpoint
+from ingest.config.credentials import HEADER_ADVICE, header_fault, read_secret, stripped
 from ingest.config.sections import Arize
 from ingest.errors import ConfigError
-
-REGIONS = ("ca-central-1a", "eu-west-1a", "us-central-1a", "us-east-1b")  # the SDK's, which takes a second to import
-
 
 def api_key(arize: Arize) -> SecretStr | None:
     """The Arize key: a key file (read anew at each call, so that it can be rotated), else the environment.
@@ -37,32 +36,17 @@ def space_id(arize: Arize) -> str:
     return _header_value("ARIZE_SPACE_ID", stripped(os.environ.get("ARIZE_SPACE_ID", "")))
 
 
+def endpoint(arize: Arize) -> Endpoint:
+    """The endpoint of the uploads; what is empty in it, the SDK has. Raises `ConfigError` with every fault."""
+    return arize_endpoint.endpoint(arize, os.environ)
+
+
 def max_past_years() -> int:
     """The maximum age of a prediction: the SDK's own ARIZE_MAX_PAST_YEARS, else its 5 years. Raises `ConfigError`."""
     value = os.environ.get("ARIZE_MAX_PAST_YEARS", "5")
     if not value.strip().isdecimal() or int(value) < 1:
         raise ConfigError("ARIZE_MAX_PAST_YEARS: not a number of years, 1 or more")
     return int(value)
-
-
-def endpoint_faults() -> list[str]:
-    """ARIZE_* variables that name no endpoint: a host with a scheme or a path, a region that does not exist."""
-    faults = []
-    if (region := os.environ.get("ARIZE_REGION", "")) and region not in REGIONS:
-        faults.append(f'ARIZE_REGION="{region}" is not a region: set it to one of {", ".join(REGIONS)}')
-    for name in ("ARIZE_API_HOST", "ARIZE_SINGLE_HOST"):
-        value = os.environ.get(name, "").strip()
-        scheme, found, rest = value.partition("://")
-        host = rest if found else value
-        if found or "/" in host:
-            bare, _, port = without_logins(host).partition("/")[0].partition(":")
-            more = [f'ARIZE_API_SCHEME="{scheme.lower()}"'] if found else []
-            more += [f'ARIZE_API_PORT="{port}"'] if port else []
-            also = f", and {' and '.join(more)}" if more else ""
-            faults.append(
-                f'{name} is the host alone, without {"a scheme" if found else "a path"}: set {name}="{bare}"{also}'
-            )
-    return faults
 
 
 def _header_value(name: str, value: str) -> str:

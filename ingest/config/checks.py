@@ -9,13 +9,21 @@ from collections.abc import Callable
 
 from ingest.config import consistency, effects
 from ingest.config import format as message_format
-from ingest.config.arize_access import api_key, endpoint_faults, space_id
+from ingest.config.arize_access import api_key, endpoint, space_id
 from ingest.config.messages import locate, toml_key
 from ingest.config.overlays import takes_all_of
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Section
 from ingest.config.settings import Config
 from ingest.errors import ConfigError
+
+NO_FILE = (
+    "there is no ingest.toml here: ingest init writes one, or name one with --config FILE"  # as in commands.options
+)
+# How the faults begin that only the environment of a run can mend.
+CREDENTIALS_MISSING = ("[arize] space_id is missing", "no Arize API key")
+NO_TOPIC = "[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC"
+NO_MODEL = "[arize] model_name is missing: name the model in Arize, or set INGEST_ARIZE__MODEL_NAME"
 
 
 def contradictions(config: Config) -> list[str]:
@@ -86,11 +94,14 @@ def _routes_without_effect(config: Config) -> list[str]:
 
 def check_delivery(config: Config) -> None:
     """Everything that delivering needs is there, for every topic and route. Raises `ConfigError` with all missing."""
-    faults = [*_of_routes(config, _missing), *endpoint_faults()]
-    try:
-        config.kafka.client_options()
-    except ConfigError as unusable:
-        faults.extend(unusable.faults)
+    faults = _of_routes(config, _missing)
+    if not config.anything_set and not config.model_fields_set:
+        faults = [NO_FILE, *(fault for fault in faults if fault not in {NO_TOPIC, NO_MODEL})]
+    for find in (config.kafka.client_options, lambda: endpoint(config.arize)):
+        try:
+            find()
+        except ConfigError as unusable:
+            faults.extend(unusable.faults)
     if faults:
         raise ConfigError(faults)
 
@@ -110,11 +121,11 @@ def _of_routes(config: Config, find: Callable[[RouteConfig], list[str]]) -> list
 def _missing(route: RouteConfig) -> list[str]:
     faults = []
     if not route.kafka.topic:
-        faults.append("[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC")
+        faults.append(NO_TOPIC)
     elif route.kafka.topic == route.dead_letters.topic:
         faults.append("[dead_letters] topic is [kafka] topic: dead letters would be read again for ever; name another")
     if not route.arize.model_name:
-        faults.append("[arize] model_name is missing: name the model in Arize, or set INGEST_ARIZE__MODEL_NAME")
+        faults.append(NO_MODEL)
     try:
         if not space_id(route.arize):
             faults.append("[arize] space_id is missing: set it, or ARIZE_SPACE_ID in the environment")

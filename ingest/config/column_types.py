@@ -14,6 +14,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Generic, Literal, TypeVar, get_args
 
+from ingest.config import spellings
 from ingest.config.patterns import matcher
 
 Type = Literal["boolean", "integer", "float", "string", "list of strings"]
@@ -62,6 +63,13 @@ def faults(key: str, table: object, known: tuple[str, ...]) -> list[str]:
         elif word not in known:
             found.append(f'"{name}" = {_shown(word)}: {_hint(word, known)}')
     return found
+
+
+def in_any_case(table: object, known: tuple[str, ...]) -> object:
+    """The table with each of the `known` words as it is spelled there, whatever its case."""
+    if not isinstance(table, Mapping):
+        return table
+    return {name: spellings.word(word, known) if isinstance(word, str) else word for name, word in table.items()}
 
 
 def _shown(word: object) -> str:

@@ -2,7 +2,8 @@
 
 Rules
 1. A fault names its section in brackets as TOML does, and the key after it.
-2. An unknown key is answered with the nearest known one of its section, or with all of them.
+2. An unknown key is answered with the one that is meant: the nearest of its section, else the section that has it, else
+   the nearest of all, else all keys of its section.
 3. A variable with our prefix that is not a setting is a fault: pydantic-settings ignores it silently.
 4. A fault of several merged results is reported once, with the section that they share.
 """
@@ -11,17 +12,23 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Protocol, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from ingest.config.near_names import near, one_of
+
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+# How a fault names its section and key: `[topics.a] with [routes.b]: [schema] tags ...`.
+_MENTION = re.compile(
+    r"(?:(?P<topic>\[topics\.[^\]]+\]|\[routes\.[^\]]+\])(?: with (?P<route>\[routes\.[^\]]+\]))?:? )?"
+    r"(?:\[(?P<section>[a-z_.]+)\])? ?(?P<key>[a-z_]+)?"
+)
 
 # Variables that have our prefix and are not settings: those of tests and sandbox, and those that Kubernetes sets for a
 # service called ingest or ingest-*.
 _FOREIGN_VARIABLE = re.compile(
-    r"INGEST_REQUIRE_REAL|INGEST_SANDBOX_\w+|"
+    r"INGEST_CONFIG|INGEST_REQUIRE_REAL|INGEST_SANDBOX_\w+|"
     r"INGEST(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
 )
 
@@ -42,11 +49,43 @@ _EXPECTED = {
     "path_type": "a path in quotes is expected",
     "string_too_short": "it is empty",
     "finite_number": "a finite number is expected",
+    "missing": "it is missing",
+}
+_LIMITS = {
+    "greater_than_equal": "{ge:g} or more is expected",
+    "greater_than": "a number above {gt:g} is expected",
+    "less_than_equal": "at most {le:g} is expected",
+    "less_than": "a number below {lt:g} is expected",
 }
 _SCALARS = ("str", "bool", "int", "float")
 
-# Former names of keys, by section: the new name need not look like the old one.
-_RENAMED = {("supervisor", "period_s"): "crash_window_s", ("dead_letters", "share_events"): "window_events"}
+# What keys are also called, and former names, by section: the right name need not look like them.
+_ALSO_CALLED = {
+    ("supervisor", "period_s"): "crash_window_s",
+    ("dead_letters", "share_events"): "window_events",
+    ("arize", "model_id"): "model_name",
+    ("arize", "model"): "model_name",
+    ("arize", "version"): "model_version",
+    ("arize", "type"): "model_type",
+    ("arize", "space"): "space_id",
+    ("arize", "space_key"): "space_id",
+    ("arize", "api_host"): "host",
+    ("arize", "url"): "endpoint",
+    ("kafka", "bootstrap_servers"): "brokers",
+    ("kafka", "bootstrap.servers"): "brokers",
+    ("kafka", "servers"): "brokers",
+    ("kafka", "group_id"): "group",
+    ("kafka", "consumer_group"): "group",
+    ("kafka", "auto_offset_reset"): "start",
+    ("batch", "size"): "max_events",
+    ("schema", "id"): "prediction_id",
+    ("schema", "timestamp_column"): "timestamp",
+    ("schema", "prediction_ts"): "timestamp",
+}
+_SECRETS = {
+    ("arize", "api_key"): "a secret stands in no configuration: set ARIZE_API_KEY in the environment, or api_key_file",
+}
+_SURE = 0.75  # how alike names must be to be the same one with a slip
 
 
 def toml_key(name: str) -> str:
@@ -55,9 +94,41 @@ def toml_key(name: str) -> str:
     return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def sentences(error: ValidationError, path: Path, model: type[BaseModel]) -> list[str]:
-    """Every fault that pydantic found in `model`'s values, some of which come from the file at `path`."""
-    return list(dict.fromkeys(_sentence(fault, path, model) for fault in error.errors()))
+class Places(Protocol):
+    """Where values were written, by their path."""
+
+    def place(self, path: tuple[str, ...]) -> str:
+        """The place of the value, or of the longest part of its path that was written; "" without one."""
+
+    def has(self, path: tuple[str, ...]) -> bool:
+        """Exactly this path was written."""
+
+
+def sentences(error: ValidationError, places: Places, model: type[BaseModel]) -> list[str]:
+    """Every fault that pydantic found in `model`'s values, with the place where each was written."""
+    return list(dict.fromkeys(_sentence(fault, places, model) for fault in error.errors()))
+
+
+def with_place(fault: str, places: Places) -> str:
+    """A fault that begins with a section and its key, with the place where that key was written, if it was."""
+    found = _MENTION.match(fault)
+    if found is None:
+        return fault
+    own = [_parts(part) for part in (found["topic"], found["route"]) if part]
+    inner = (*_parts(found["section"] or ""), *([found["key"]] if found["section"] and found["key"] else []))
+    for outer in (*([own[0] + own[1]] if len(own) > 1 else []), *reversed(own), ()):
+        path = (*outer, *inner)
+        if path and places.has(path):
+            return f"{fault} ({places.place(path)})"
+    return fault
+
+
+def _parts(section: str) -> tuple[str, ...]:
+    """The parts of a section's name, of which some may be in quotes."""
+    return tuple(
+        json.loads(part) if part.startswith('"') else part
+        for part in re.findall(r'"(?:[^"\\]|\\.)*"|[^."]+', section.strip("[]"))
+    )
 
 
 def unknown_variables(environment: Mapping[str, str], model: type[BaseModel]) -> Iterator[str]:
@@ -65,14 +136,14 @@ def unknown_variables(environment: Mapping[str, str], model: type[BaseModel]) ->
 
     pydantic-settings ignores the former silently, and its exception for the latter names no variable.
     """
-    settings: dict[str, bool] = {}  # name of the variable -> it holds JSON
+    settings: dict[str, str] = {}  # name of the variable -> what it holds: "table", "list" or ""
     tables = []
     for name, info in model.model_fields.items():
         section = f"INGEST_{info.alias or name}".upper()
-        settings[section] = True
+        settings[section] = "table"
         if isinstance(info.default, BaseModel):
             keys = type(info.default).model_fields.items()
-            settings |= {f"{section}__{key}".upper(): get_origin(i.annotation) in (tuple, dict) for key, i in keys}
+            settings |= {f"{section}__{key}".upper(): _holds(i.annotation) for key, i in keys}
         else:
             tables.append(section)
     for name, value in environment.items():
@@ -81,13 +152,13 @@ def unknown_variables(environment: Mapping[str, str], model: type[BaseModel]) ->
             continue
         section, *parts = upper.split("__")
         if section not in settings:
-            near = difflib.get_close_matches(upper, [key for key in settings if "__" in key], n=1)
-            yield f"{name}: no such setting; did you mean one like {(near or ['INGEST_KAFKA__BROKERS'])[0]}?"
+            guess = difflib.get_close_matches(upper, [key for key in settings if "__" in key], n=1)
+            yield f"{name}: no such setting; did you mean one like {(guess or ['INGEST_KAFKA__BROKERS'])[0]}?"
         elif section in tables and parts:
             # A variable's name has no case, a topic's and a route's have one; and routes have an order.
             yield f"{name}: {section} can't be set in parts; give all of it as JSON in {section}"
-        elif settings.get(upper) and not _is_json(value):
-            yield f"{name}: not the JSON that a list or a table needs, as in INGEST_SCHEMA__TAGS='[\"region\"]'"
+        elif upper in settings and not _usable(value, settings[upper]):
+            yield f"{name}: not the JSON that {_NEEDS_JSON[settings[upper]]}"
 
 
 def locate(found: Sequence[tuple[str, str, Iterable[str]]]) -> list[str]:
@@ -118,7 +189,20 @@ def locate(found: Sequence[tuple[str, str, Iterable[str]]]) -> list[str]:
     return located
 
 
-def _is_json(text: str) -> bool:
+_NEEDS_JSON = {
+    "table": 'a table needs, as in INGEST_KAFKA__OPTIONS=\'{"security.protocol": "SSL"}\'',
+    "list": "a list needs; write INGEST_SCHEMA__TAGS='[\"region\"]', or names with commas",
+}
+
+
+def _holds(annotation: Any) -> str:
+    return {tuple: "list", dict: "table"}.get(get_origin(annotation) or annotation, "")
+
+
+def _usable(text: str, holds: str) -> bool:
+    """Whether a variable holds what its setting needs. A list may be names with commas, which never begin with [."""
+    if not holds or (holds == "list" and not text.lstrip().startswith(("[", "{"))):
+        return True
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -126,23 +210,78 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _sentence(fault: Any, path: Path, model: type[BaseModel]) -> str:
+def _sentence(fault: Any, places: Places, model: type[BaseModel]) -> str:
     where = [str(part) for part in fault["loc"]]
+    place = places.place(_with_option(where, fault))
+    if where[-1] in _SCALARS and fault["type"] in _EXPECTED:  # of a value that may have one of these types
+        text = f"{_name(where[:-1])}: a text, a number, true or false is expected"
+    elif fault["type"] == "extra_forbidden":
+        text = f"{_name(where)}: unknown key; {_hint(where, fault['input'], model)}"
+    elif fault["type"] == "literal_error":
+        text = f"{_name(where)}: {one_of(_words(fault), fault['input'])}"
+    else:
+        expected = _EXPECTED.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+        if fault["type"] in _LIMITS:
+            expected = _LIMITS[fault["type"]].format(**fault["ctx"])
+        text = f"{_name(where)}: {expected}"
+    return f"{text} ({place})" if place else text
+
+
+def _with_option(where: list[str], fault: Any) -> tuple[str, ...]:
+    """The path of a fault, with the option that a fault of [kafka.options] begins with."""
+    named = re.match(r'Value error, ("(?:[^"\\]|\\.)*")', fault["msg"]) if where == ["kafka", "options"] else None
+    return (*where, json.loads(named[1])) if named else tuple(where)
+
+
+def _name(where: list[str]) -> str:
+    """Section and key as the file has them: `[kafka] brokers`, `[schema] ranking.rank`."""
     depth = _depth(where)
     section = f"[{'.'.join(toml_key(part) for part in where[:depth])}]"
-    name = f"{section} {'.'.join(where[depth:])}".rstrip()
-    if fault["type"] == "extra_forbidden":
-        known = _known_keys(where[:-1], model)
-        renamed = _RENAMED.get((where[0], where[-1]))
-        near = [renamed] if renamed else difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-        if where[0] == "topics" and len(where) == 3 and isinstance(fault["input"], dict):
-            hint += f'; or, if that is a topic\'s name, in quotes: [topics."{where[1]}.{where[2]}"]'
-        return f"{name}: unknown key ({path} or INGEST_* in the environment); {hint}"
-    if where[-1] in _SCALARS and fault["type"] in _EXPECTED:  # of a value that may have one of these types
-        return f"{name.removesuffix(f'.{where[-1]}')}: a text, a number, true or false is expected"
-    expected = _EXPECTED.get(fault["type"])
-    return f"{name}: {expected or fault['msg'].removeprefix('Value error, ')}"
+    return f"{section} {'.'.join(where[depth:])}".rstrip()
+
+
+def _words(fault: Any) -> list[str]:
+    """The words of a fixed set, which pydantic gives as "'earliest' or 'latest'"."""
+    return re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+
+
+def _hint(where: list[str], given: object, model: type[BaseModel]) -> str:
+    """What to do about an unknown key: rule 2."""
+    *section, key = where
+    known = _known_keys(section, model)
+    kind = section[-1] if section else ""
+    elsewhere = _owners(key, model, section)
+    if (secret := _SECRETS.get((kind, key))) is not None:
+        hint = secret
+    elif (called := _ALSO_CALLED.get((kind, key))) in known:
+        hint = f"did you mean {called}?"
+    elif (guess := near(key, known, cutoff=_SURE)) != "":
+        hint = f"did you mean {guess}?"
+    elif elsewhere:
+        hint = f"it belongs to {' or '.join(elsewhere)}"
+    elif (guess := near(key, known, cutoff=0.5)) != "":
+        hint = f"did you mean {guess}?"
+    elif (other := _near_elsewhere(key, model)) != "":
+        hint = f"did you mean {other}?"
+    else:
+        hint = f"known: {', '.join(known)}"
+    if where[0] == "topics" and len(where) == 3 and isinstance(given, dict):
+        hint += f'; or, if that is a topic\'s name, in quotes: [topics."{where[1]}.{where[2]}"]'
+    return hint
+
+
+def _owners(key: str, model: type[BaseModel], section: list[str]) -> list[str]:
+    """The sections that have a key of this name, or one that is called so there."""
+    names = [name for name in _sections(model) if [name] != section]
+    owners = [f"[{name}]" for name in names if key in _known_keys([name], model)]
+    called = [(name, new) for (name, old), new in _ALSO_CALLED.items() if old == key and [name] != section]
+    return owners or [f"[{name}], where it is called {new}" for name, new in called]
+
+
+def _near_elsewhere(key: str, model: type[BaseModel]) -> str:
+    keys = {each: name for name in _sections(model) for each in _known_keys([name], model)}
+    guess = near(key, keys, cutoff=0.8)
+    return f"[{keys[guess]}] {guess}" if guess else ""
 
 
 def _depth(where: list[str]) -> int:

@@ -63,6 +63,11 @@ class RouteOverlay(Section):
             raise ValueError("; ".join(faults))
         return values
 
+    @field_validator("arize")
+    @classmethod
+    def _no_endpoint(cls, arize: Arize) -> Arize:
+        return _without_endpoint(arize)
+
     @model_validator(mode="after")
     def _no_settings_of_filtered_messages(self) -> Self:
         named = (("sample", "sample"), ("schema", "columns"), ("arize", "arize"))
@@ -81,6 +86,12 @@ class RouteOverlay(Section):
         """`base` with the route's keys of [arize], and with its sample."""
         merged = merge(base, self.arize)
         return merged if self.sample is None else merged.with_sample(self.sample)
+
+
+def _without_endpoint(arize: Arize) -> Arize:
+    if own := arize.model_fields_set & {"endpoint", "host", "port", "scheme", "region"}:
+        raise ValueError(f"{' and '.join(sorted(own))} can't differ by topic or route: a run has one endpoint")
+    return arize
 
 
 def _reachable(routes: dict[str, RouteOverlay]) -> dict[str, RouteOverlay]:
@@ -113,6 +124,11 @@ class TopicOverlay(Section):
     routes: Routes = Field(
         default_factory=dict, description="Routes of this topic alone, which replace [routes.*] in it"
     )
+
+    @field_validator("arize")
+    @classmethod
+    def _no_endpoint(cls, arize: Arize) -> Arize:
+        return _without_endpoint(arize)
 
     @property
     def has_routes(self) -> bool:

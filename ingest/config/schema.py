@@ -12,11 +12,19 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
-from ingest.config import column_types, renames
+from ingest.config import column_types, renames, spellings
 from ingest.config.column_types import OnConflict, Type, Unknown
 
 ModelType = Literal[
@@ -59,9 +67,14 @@ def _is_header(source: str) -> bool:
 
 
 class Section(BaseModel):
-    """A section of the configuration: frozen, and an unknown key is an error."""
+    """A section of the configuration: frozen, an unknown key is an error, and values are taken as people write them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if info.field_name is None else spellings.as_written(cls, info.field_name, value)
 
 
 class Embedding(Section):
@@ -326,6 +339,7 @@ class Schema(Section):
     @field_validator("convert", mode="before")
     @classmethod
     def _known_conversions(cls, convert: object) -> object:
+        convert = column_types.in_any_case(convert, CONVERSIONS)
         if found := column_types.faults("convert", convert, CONVERSIONS):
             raise ValueError("; ".join(found))
         return convert
@@ -333,6 +347,7 @@ class Schema(Section):
     @field_validator("types", mode="before")
     @classmethod
     def _known_types(cls, types: object) -> object:
+        types = column_types.in_any_case(types, column_types.TYPES)
         if found := column_types.faults("types", types, column_types.TYPES):
             raise ValueError("; ".join(found))
         return types
@@ -340,6 +355,7 @@ class Schema(Section):
     @field_validator("conflicts", mode="before")
     @classmethod
     def _known_conflicts(cls, conflicts: object) -> object:
+        conflicts = column_types.in_any_case(conflicts, column_types.ON_CONFLICT)
         if found := column_types.faults("conflicts", conflicts, column_types.ON_CONFLICT):
             raise ValueError("; ".join(found))
         return conflicts

@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from ingest.config import credentials, templates
+from ingest.config import arize_address, credentials, kafka_options, spellings, templates
+from ingest.config.broker_addresses import checked_brokers
+from ingest.config.near_names import one_of
 from ingest.config.schema import Environment, ModelType, Section
 from ingest.errors import ConfigError
 
@@ -26,6 +28,7 @@ RESERVED_OPTIONS = {
     "enable.auto.commit": "each worker commits by itself, after Arize answered",
     "enable.auto.offset.store": "each worker commits by itself, after Arize answered",
     "auto.offset.reset": "use [kafka] start and [kafka] on_expired",
+    "test.mock.num.brokers": "it replaces the brokers by a mock cluster inside the client",
     "enable.partition.eof": "the end of a partition is needed to commit past trailing control records",
 }
 
@@ -42,6 +45,7 @@ OPTIONS_WITHOUT_EFFECT = {
 }
 
 LEAST_TOKEN = 16  # characters of the token of the page's actions
+_LONGEST_OPTION = 2**20
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
@@ -93,19 +97,23 @@ class Kafka(Section):
 
     @field_validator("brokers")
     @classmethod
-    def _no_login(cls, brokers: str) -> str:
-        # The addresses are shown in logs and errors.
-        if "@" in brokers:
-            raise ValueError(
-                "an address has no user and no password; use sasl.username and sasl.password_file in [kafka.options]"
-            )
-        return brokers
+    def _addresses(cls, brokers: str) -> str:
+        return checked_brokers(brokers)
+
+    @field_validator("group")
+    @classmethod
+    def _not_empty(cls, group: str) -> str:
+        # librdkafka takes a blank group for none, and the binding then ends the process with a C assertion.
+        if not group.strip():
+            raise ValueError("it is empty: name the consumer group whose offsets are committed")
+        return group
 
     @field_validator("options", mode="before")
     @classmethod
     def _usable(cls, options: Any) -> Any:
         if not isinstance(options, dict):
             return options
+        options = flattened(options)
         given = {
             key: credentials.given_option(key, value) if isinstance(value, str) else value
             for key, value in options.items()
@@ -184,7 +192,7 @@ class Batch(Section):
 
 
 class Arize(Section):
-    """The model in Arize, and the uploads to it. The endpoint is set by the SDK's own ARIZE_* variables."""
+    """The model in Arize, and the uploads to it. The SDK's own ARIZE_* variables set the endpoint as well."""
 
     space_id: str = Field(default="", description="Arize space; else ARIZE_SPACE_ID. May be a template")
     api_key_file: Path | None = Field(
@@ -224,6 +232,24 @@ class Arize(Section):
         default=True,
         description="Whether 1 to in_flight uploads run concurrently, as the answers allow, or always in_flight",
     )
+    endpoint: str = Field(
+        default="",
+        description=(
+            'Address of Arize, "https://HOST" or "https://HOST:PORT", in place of host, port and scheme; else the '
+            "SDK's own variables, and its default"
+        ),
+    )
+    host: str = Field(default="", description="Host of Arize, without the address's path; else ARIZE_API_HOST")
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        default=None, description="Port of the host; else ARIZE_API_PORT"
+    )
+    scheme: Literal["http", "https"] | None = Field(
+        default=None, description="Scheme of the host, http or https; else ARIZE_API_SCHEME"
+    )
+    region: str = Field(
+        default="",
+        description="Region of Arize, such as eu-west-1a, which has its own hosts; else ARIZE_REGION",
+    )
     acknowledgement: Literal["strict", "status"] = Field(
         default="strict",
         description=(
@@ -250,9 +276,37 @@ class Arize(Section):
     @classmethod
     def _known_environment(cls, environment: str) -> str:
         known = get_args(Environment)
+        environment = spellings.word(environment, known)
         if environment not in known and not templates.has_placeholders(environment):
-            raise ValueError(f"Input should be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}")
+            raise ValueError(one_of(known, environment))
         return environment
+
+    @field_validator("endpoint", "host", "region")
+    @classmethod
+    def _plain(cls, text: str) -> str:
+        if fault := credentials.header_fault(text):
+            raise ValueError(f"{fault}; it must be one line of printable ASCII without blanks")
+        return text
+
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str) -> str:
+        return arize_address.region(region) if region else region
+
+    @model_validator(mode="after")
+    def _one_endpoint(self) -> Self:
+        others = [key for key in ("host", "port", "scheme", "region") if getattr(self, key)]
+        if self.endpoint and others:
+            raise ValueError(f"endpoint is a whole address and excludes {' and '.join(others)}: remove one")
+        if self.region and others != ["region"]:
+            raise ValueError("region has its own hosts and excludes host, port and scheme: remove one of them")
+        if self.endpoint:
+            arize_address.taken_apart(self.endpoint)
+        if "://" in self.host:
+            arize_address.taken_apart(self.host)
+        elif "/" in self.host or "@" in self.host:
+            raise ValueError("host is the name of a host, HOST or HOST:PORT, or an address, https://HOST")
+        return self
 
     def in_environment(self, environment: str) -> Self:
         """The same with the environment that a message names, where a template stands for it."""
@@ -453,6 +507,17 @@ def _usable_text(text: str) -> str:
     return text
 
 
+def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
+    """[kafka.options] with nested tables as dotted names: TOML reads `security.protocol = "SSL"` as tables."""
+    found: dict[str, Any] = {}
+    for key, value in options.items():
+        if isinstance(value, Mapping) and value:
+            found |= {f"{key}.{inner}": each for inner, each in flattened(value).items()}
+        else:
+            found[key] = value
+    return found
+
+
 def _option_faults(key: str, value: object) -> Iterator[str]:
     name = json.dumps(key)
     if fault := credentials.text_fault(key):
@@ -465,3 +530,7 @@ def _option_faults(key: str, value: object) -> Iterator[str]:
         yield f"{name} takes a string, a number or true and false"
     elif fault := credentials.option_fault(key, str(value)):
         yield f"{name}: {fault}; {credentials.OPTION_ADVICE}"
+    elif len(str(value)) > _LONGEST_OPTION:  # librdkafka copies a plugin's path to its stack
+        yield f"{name} has more than {_LONGEST_OPTION:,} characters, more than any option needs"
+    elif near := kafka_options.near_name(key.removesuffix("_file")):
+        yield f"{name}: librdkafka has no such option; did you mean {near}?"

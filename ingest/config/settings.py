@@ -1,17 +1,12 @@
 """The settings of all sources as one frozen `Config`: a policy for each section, and the topics resolved from it.
 
-Rules
-1. Of the sources the first that sets a key wins: flags, environment (`INGEST_KAFKA__BROKERS`), the file, defaults.
-2. `INGEST_TOPICS` and `INGEST_ROUTES` hold JSON and replace the file's whole table: routes have an order, which two
-   sources could not share.
+The values come from `ingest.config.sources`, already merged: a `Config` itself reads neither environment nor files.
 """
 
-import os
 from functools import cached_property
-from typing import Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, PrivateAttr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingest.config.format import Format
 from ingest.config.overlays import Routes, Topics
@@ -65,6 +60,14 @@ class Config(BaseSettings):
         ),
     )
 
+    # Whether a file, a variable or a flag set anything: without one, the advice is another.
+    _anything_set: bool = PrivateAttr(default=False)
+
+    @property
+    def anything_set(self) -> bool:
+        """A file, a variable or a flag sets something, or there is an empty file."""
+        return self._anything_set
+
     @cached_property
     def topics(self) -> tuple[TopicConfig, ...]:
         """The topics with all that holds for each; one without [topics.*]."""
@@ -85,19 +88,11 @@ class Config(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003  pydantic-settings fixes this signature
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings fixes this signature
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags over environment over file: pydantic-settings merges key by key, the first source wins."""
-        return init_settings, env_settings, _File(settings_cls)
-
-
-class _File(TomlConfigSettingsSource):
-    """The file, without the tables that the environment holds as a whole: merged, routes would mix their conditions."""
-
-    def __call__(self) -> dict[str, Any]:
-        held = {f"INGEST_{table}".upper() for table in ("topics", "routes")} & {name.upper() for name in os.environ}
-        return {key: value for key, value in super().__call__().items() if f"INGEST_{key}".upper() not in held}
+        """Only what is given: `ingest.config.load` merges the sources, so that each value's place is known."""
+        return (init_settings,)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ingest.accounting.files import AccountStore, knows_topic, recorded_progress
+from ingest.config import partition_set
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.config.settings import Config
@@ -112,7 +113,7 @@ class TopicPlan:
 
 def setting_of(topic: TopicConfig) -> str:
     """The setting that names the partitions of `topic`."""
-    return f"{topic.section} partitions" if topic.section else partition_sets.FLAG
+    return f"{topic.section} partitions" if topic.section else partition_sets.SETTING
 
 
 def configured_topics(settings: Config) -> list[ConfiguredTopic]:
@@ -120,7 +121,7 @@ def configured_topics(settings: Config) -> list[ConfiguredTopic]:
 
     def of_one(topic: TopicConfig) -> ConfiguredTopic:
         setting = setting_of(topic)
-        return ConfiguredTopic(topic, partition_sets.parse(topic.supervisor.partitions, setting), setting)
+        return ConfiguredTopic(topic, partition_set.parse(topic.supervisor.partitions, setting), setting)
 
     def check_workers(one: Config) -> None:
         partition_sets.check_workers([topic.kafka.topic for topic in settings.topics], one.supervisor.workers)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ingest.config import json_schema
 from scripts.pages import (
     account,
     cli,
@@ -28,6 +29,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/exit-codes.md": exit_codes.page,
     "reference/status-api.md": status_api.page,
     "reference/metrics.md": metrics.page,
+    "reference/ingest.schema.json": json_schema.as_text,
 }
 
 

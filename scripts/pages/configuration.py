@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ingest.config.settings import Config
+from ingest.config.spellings import Spelling, spelling
 from scripts.pages.markdown import NOTICE, code, paragraphs, table, text, type_in_words
 
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -77,7 +78,9 @@ def _sections(
         variable_of_key = "" if by_name else f"{variable}__{key}".upper()
         below, described = _model(info.annotation), _described(name, info, key)
         if below is None:
-            keys.append(Key(key, _type(info), _default(info), described, variable_of_key, info.is_required()))
+            keys.append(
+                Key(key, _type(info) + _also(key, info), _default(info), described, variable_of_key, info.is_required())
+            )
             continue
         place = _place(info, key)
         full = f"{name}.{place}"
@@ -139,6 +142,21 @@ def _type(info: FieldInfo) -> str:
     if above is not None:
         return f"{words} above {above}"
     return f"{words}, not empty" if limits.get("min_length") else words
+
+
+_ALSO = {
+    Spelling.DURATION: ", or a duration",
+    Spelling.SIZE: ", or a size",
+    Spelling.WORD: ", in any case",
+    Spelling.LIST: ", or text with commas",
+    Spelling.JOINED: ", or a list",
+    Spelling.NUMBER_AS_TEXT: ", or a number",
+}
+
+
+def _also(key: str, info: FieldInfo) -> str:
+    """What the key takes besides its type."""
+    return _ALSO.get(spelling(key, info), "")
 
 
 def _limits(info: FieldInfo) -> Iterator[Any]:

@@ -1,5 +1,6 @@
 """A configuration file in the working directory: what loading it gives, and the faults that it finds."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from ingest.config.load import load
 from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
 from ingest.errors import ConfigError
+
+_PLACE = re.compile(r" \((?:[^\s()]+\.toml(?::\d+)?|--[a-z-]+|\w*INGEST_[^\s()]+)\)$", re.IGNORECASE)
 
 SECRET = "hunter2-canary"
 
@@ -61,7 +64,12 @@ def topics(text: str, **flags: dict[str, str]) -> tuple[TopicConfig, ...]:
 
 
 def faults(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
-    """All faults that loading finds, none of which quotes the secret."""
+    """All faults that loading finds, without the places where they were written; none quotes the secret."""
+    return [_PLACE.sub("", fault) for fault in placed_faults(file, flags)]
+
+
+def placed_faults(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    """The faults with their places, as `(given.toml:3)` at the end."""
     found: list[str] = []
     try:
         load(file, flags)

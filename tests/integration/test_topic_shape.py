@@ -102,7 +102,7 @@ def test_new_partitions_outside_the_configured_set_are_reported_once(rig: Callab
     main.produce(300)
     told = run.until_event("partitions_not_read")
     assert told["partitions"] == [2]
-    assert "--partitions" in told["reason"]
+    assert "[supervisor] partitions" in told["reason"]
     run.until(lambda: main.stored == 200)
     run.signal(signal.SIGTERM)
     assert run.wait() == ExitCode.DONE

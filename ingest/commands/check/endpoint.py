@@ -22,7 +22,7 @@ def check_arize(arize: Arize, now: datetime) -> Iterator[CheckResult]:
         if key is None or not space:
             yield unchecked("arize", "an API key and a space are required first")
             return
-        answer = probe(key, "" if has_placeholders(space) else space, arize.acknowledgement)
+        answer = probe(key, "" if has_placeholders(space) else space, arize)
     except ConfigError as wrong:
         yield failed("arize endpoint", str(wrong), ExitCode.CONFIGURATION)
         return

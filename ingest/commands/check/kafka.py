@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ingest.accounting.files import AccountStore, recorded_progress
 from ingest.commands.check.messages import check_messages
 from ingest.commands.check.result import CheckResult, failed, ok, unchecked, warning
+from ingest.config import partition_set
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -65,7 +66,7 @@ def check_topic(settings: TopicConfig, setting: str, files: AccountStore) -> Gen
         return TopicSeen(reachable=False, answered=not isinstance(refused, NoContactError))
     try:
         chosen = partition_sets.choose(
-            partition_sets.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting
+            partition_set.parse(settings.supervisor.partitions, setting), existing, kafka.topic, setting
         )
     except ConfigError as wrong:
         yield failed("topic", str(wrong), ExitCode.CONFIGURATION, kafka.topic)

@@ -301,7 +301,7 @@ def _upload(config: RouteConfig, destination: Destination | None) -> dict[str, s
         space_id(arize), arize.model_name, arize.model_version, arize.environment, arize.batch_id
     )
     try:
-        endpoint = uploader.endpoint()
+        endpoint = uploader.endpoint(arize)
     except ConfigError as error:
         endpoint = str(error)
     try:

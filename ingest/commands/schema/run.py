@@ -13,7 +13,7 @@ from ingest.commands.schema.column_statistics import SampleStatistics
 from ingest.commands.schema.contract_writer import ContractWriter, InferredContract, SampleResult, infer
 from ingest.commands.schema.detect_roles import detect_roles
 from ingest.commands.schema.sample import MOST_BYTES, Sample, read_sample
-from ingest.config import consistency
+from ingest.config import consistency, partition_set
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode
 from ingest.pipeline.decoding.learned_schema import LearnedSchema
@@ -48,7 +48,12 @@ def run(
         raise ConfigError(f"--output {output}: the file exists; name a new file, or remove it")
     _report(f"asking Kafka at {config.kafka.brokers}")
     existing = first_contact.topic_partitions(config.kafka)
-    chosen = partition_sets.choose(partition_sets.parse(partitions or partition_sets.ALL), existing, config.kafka.topic)
+    chosen = partition_sets.choose(
+        partition_set.parse(partitions or partition_set.ALL, "--partitions"),
+        existing,
+        config.kafka.topic,
+        "--partitions",
+    )
     taken = read_sample(config.kafka, chosen, sample, _report)
     text = contract(config, taken, examples=examples)
     _write(text, output)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import requests
 from pydantic import SecretStr
 
+from ingest.config.sections import Arize
 from ingest.errors import RetryableError
 from ingest.pipeline.arize import transport
-from ingest.pipeline.arize.acknowledgement import Mode
 from ingest.pipeline.arize.failure_text import cleaned, failure_text, without_url_logins
 from ingest.pipeline.arize.uploader import address
 
@@ -34,19 +34,19 @@ class ProbeAnswer:
     unproven: str = ""
 
 
-def probe(key: SecretStr, space_id: str, acknowledgement: Mode) -> ProbeAnswer:
-    """Send one empty request to the endpoint of the SDK's settings.
+def probe(key: SecretStr, space_id: str, arize: Arize) -> ProbeAnswer:
+    """Send one empty request to the endpoint of [arize] and the SDK's settings.
 
     Raises ConfigError when the SDK refuses its settings, RetryableError when there is no answer.
     """
-    url, headers, verify = address(key.get_secret_value())
+    url, headers, verify = address(key.get_secret_value(), arize)
     secrets = (key.get_secret_value(), space_id)
     own_headers = {"arize-space-id": space_id, "arize-interface": "batch", "number-of-rows": "0"}
     attempt = transport.Attempt()
     deadline = threading.Timer(_TIMEOUT_S + _GRACE_S, attempt.cut)
     deadline.daemon = True
     deadline.start()
-    transport.begin(attempt, acknowledgement)
+    transport.begin(attempt, arize.acknowledgement)
     unproven = ""
     try:
         response = transport.post(url, timeout=_TIMEOUT_S, data=b"", headers={**headers, **own_headers}, verify=verify)

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import arize.ml.client  # noqa: F401  the SDK imports it at the first upload, in each worker; so the forkserver does
 import pandas as pd
@@ -41,11 +42,14 @@ from arize.ml.types import (
     SemanticSegmentationColumnNames,
 )
 from arize.ml.types import Schema as ArizeSchema
+from arize.regions import Region
 from pydantic import SecretStr
 
 from ingest.config.arize_access import api_key, space_id
+from ingest.config.arize_access import endpoint as endpoint_of
 from ingest.config.credentials import without_logins
 from ingest.config.resolve import RouteConfig
+from ingest.config.sections import Arize
 from ingest.errors import ConfigError, ExitCode, FatalError, RejectedError, RetryableError
 from ingest.pipeline.arize import transport
 from ingest.pipeline.arize.failure_text import cleaned, failure_text, without_url_logins
@@ -78,9 +82,14 @@ class ArizeUploader:
             raise ConfigError("no Arize API key or space: set ARIZE_API_KEY and ARIZE_SPACE_ID in the environment")
         try:
             # 1,000,000 rows a record batch: our chunks stay as they are.
-            return ArizeClient(api_key=key.get_secret_value(), pyarrow_max_chunksize=1_000_000), key
+            client = ArizeClient(
+                api_key=key.get_secret_value(), pyarrow_max_chunksize=1_000_000, **_sdk_endpoint(self._config.arize)
+            )
+        except ConfigError:
+            raise
         except Exception as error:  # noqa: BLE001  the SDK has a class for each setting it dislikes
             raise ConfigError(f"{_SDK_REFUSES}: {without_logins(error)}") from None
+        return client, key
 
     @property
     def endpoint(self) -> str:
@@ -205,24 +214,36 @@ class ArizeUploader:
         return True
 
 
-def endpoint() -> str:
-    """The address that batches are sent to, by the SDK's own settings; no key is needed.
+def endpoint(arize: Arize) -> str:
+    """The address that batches are sent to, by [arize] and the SDK's own settings; no key is needed.
 
     Raises ConfigError when the SDK refuses its settings.
     """
-    return without_url_logins(address("none")[0])
+    return without_url_logins(address("none", arize)[0])
 
 
-def address(key: str) -> tuple[str, dict[str, str], bool]:
+def address(key: str, arize: Arize) -> tuple[str, dict[str, str], bool]:
     """Where batches are sent to, the SDK's own headers with `key` in them, and whether certificates are verified.
 
     Raises ConfigError when the SDK refuses its settings.
     """
     try:
-        settings = ArizeClient(api_key=key).sdk_config
+        settings = ArizeClient(api_key=key, **_sdk_endpoint(arize)).sdk_config
+    except ConfigError:
+        raise
     except Exception as error:  # noqa: BLE001  as above
         raise ConfigError(f"{_SDK_REFUSES}: {without_logins(error)}") from None
     return str(settings.files_url), dict(settings.headers), bool(settings.request_verify)
+
+
+def _sdk_endpoint(arize: Arize) -> dict[str, Any]:
+    """The SDK's arguments for the endpoint, without those that it takes from its own variables and defaults."""
+    found = endpoint_of(arize)
+    given = {"api_host": found.host, "api_port": found.port, "api_scheme": found.scheme}
+    return {
+        **{name: value for name, value in given.items() if value},
+        **({"region": Region(found.region)} if found.region else {}),
+    }
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

@@ -8,8 +8,8 @@ import random
 import sys
 import time
 
+from ingest.config.load import load
 from ingest.config.sections import Supervisor as SupervisorPolicy
-from ingest.config.settings import Config
 from ingest.events import Event, Progress
 from ingest.supervisor import process
 from ingest.supervisor.partition_sets import Assignment
@@ -28,7 +28,7 @@ def say(event: Event) -> None:
 def main() -> int:
     workers, settings = int(sys.argv[1]), json.loads(sys.argv[2])
     process.start_forkserver()
-    (topic,) = Config().topics
+    (topic,) = load().topics
     supervisor = Supervisor(
         [Assignment("rides", (index,)) for index in range(workers)],
         lambda worker, assignment: process.Process(

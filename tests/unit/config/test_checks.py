@@ -31,7 +31,7 @@ def undeliverable(config: Config) -> list[str]:
 
 def test_all_missing_settings_are_reported_together() -> None:
     with pytest.raises(ConfigError) as wrong:
-        check_delivery(load())
+        check_delivery(load(toml("")))
     assert [fault.split(":")[0] for fault in wrong.value.faults] == [
         "[kafka] topic is missing",
         "[arize] model_name is missing",
@@ -59,7 +59,7 @@ def test_a_key_or_a_space_that_is_not_a_header_value_is_reported_with_the_missin
     fault = BROKEN[broken]
     monkeypatch.setenv("ARIZE_API_KEY", broken)
     monkeypatch.setenv("ARIZE_SPACE_ID", broken)
-    found = undeliverable(load())
+    found = undeliverable(load(toml("")))
     assert [told.split(";")[0] for told in found[2:]] == [f"ARIZE_SPACE_ID: {fault}", f"ARIZE_API_KEY: {fault}"]
     assert all("copy it from Arize again" in told for told in found[2:])
     Path("key").write_bytes(broken.encode())
@@ -73,7 +73,7 @@ def test_a_key_or_a_space_that_is_not_a_header_value_is_reported_with_the_missin
 def test_a_key_and_a_space_of_white_space_are_missing(nothing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARIZE_API_KEY", nothing)
     monkeypatch.setenv("ARIZE_SPACE_ID", nothing)
-    found = undeliverable(load())
+    found = undeliverable(load(toml("")))
     assert found[2].startswith("[arize] space_id is missing")
     assert found[3].startswith("no Arize API key")
 

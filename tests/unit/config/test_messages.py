@@ -7,7 +7,7 @@ import pytest
 from ingest.config.load import load
 from ingest.config.messages import locate, toml_key
 from ingest.config.settings import Config
-from tests.harness.config_file import SECRET, faults, faults_of, toml
+from tests.harness.config_file import SECRET, faults, faults_of, placed_faults, toml
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ from tests.harness.config_file import SECRET, faults, faults_of, toml
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest_known_one(text: str, hint: str) -> None:
-    (fault,) = faults(toml(text))
+    (fault,) = placed_faults(toml(text))
     assert hint in fault
-    assert "given.toml" in fault
+    assert fault.endswith((" (given.toml:1)", " (given.toml:2)"))
 
 
 def test_an_unknown_key_of_a_subsection_is_answered_with_the_nearest_known_one() -> None:
@@ -75,7 +75,7 @@ def test_variables_of_kubernetes_for_a_service_called_ingest_are_ignored(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("INGEST_KAFKA", SECRET), ("INGEST_SCHEMA__TAGS", f"{SECRET},b"), ("INGEST_KAFKA__OPTIONS", f'{{"{SECRET}')],
+    [("INGEST_KAFKA", SECRET), ("INGEST_SCHEMA__TAGS", f"[{SECRET},b"), ("INGEST_KAFKA__OPTIONS", f'{{"{SECRET}')],
 )
 def test_a_variable_that_is_not_the_required_json_is_a_fault_and_not_a_crash(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch

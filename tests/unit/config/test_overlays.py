@@ -40,7 +40,7 @@ def test_subsections_of_fixed_keys_are_merged_key_by_key_and_other_tables_as_a_w
         ("[routes.a.when]\n'headers.n' = 3\n", '[routes.a] when: "headers.n" takes strings'),
         ("[routes.a.when]\n'headers.' = 'x'\n", '[routes.a] when: "headers." is not the path'),
         ("[routes.a.when]\n'' = 'x'\n", '[routes.a] when: "" is not the path'),
-        ('[arize]\nenvironment = "{{x}}"\n', "[arize] environment: Input should be"),
+        ('[arize]\nenvironment = "{{x}}"\n', '[arize] environment: "production"'),
         ('[arize]\nmodel_version = "{}"\n', "[arize] model_version: position 1: write {field.path}"),
     ],
 )

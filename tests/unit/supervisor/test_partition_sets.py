@@ -1,58 +1,11 @@
-"""Sets of partitions are parsed, chosen and shared among workers."""
+"""Sets of partitions are chosen and shared among workers."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import ConfigError
-from ingest.status import formatting
 from ingest.supervisor import partition_sets
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("0", (0,)),
-        ("0-3", (0, 1, 2, 3)),
-        ("0,3,5-7", (0, 3, 5, 6, 7)),
-        (" 5 - 7 , 0 ", (0, 5, 6, 7)),
-        ("2,1,2,0-1", (0, 1, 2)),
-        ("4-4", (4,)),
-        ("all", None),
-        (" ALL ", None),
-    ],
-)
-def test_parse_reads_sets(text: str, expected: tuple[int, ...] | None) -> None:
-    assert partition_sets.parse(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "position"),
-    [
-        ("", 1),
-        (",", 1),
-        ("0,", 3),
-        ("0,,1", 3),
-        ("a", 1),
-        ("0-31x", 5),
-        ("0--3", 2),
-        ("-1", 1),
-        ("1 2", 3),
-        ("0,7-5", 3),
-        ("0-99999999999", 1),
-        ("0;1", 2),
-        ("all,1", 1),
-    ],
-)
-def test_parse_names_the_text_and_the_position_of_a_fault(text: str, position: int) -> None:
-    with pytest.raises(ConfigError) as fault:
-        partition_sets.parse(text)
-    assert f'"{text}": position {position}:' in str(fault.value)
-
-
-@given(st.sets(st.integers(0, 500), min_size=1))
-def test_parse_reads_what_spell_writes(chosen: set[int]) -> None:
-    assert partition_sets.parse(formatting.partitions(chosen)) == tuple(sorted(chosen))
 
 
 def test_choose_names_the_missing_partitions() -> None:
@@ -77,8 +30,6 @@ def test_shares_are_even_contiguous_and_complete(chosen: set[int], workers: int)
 
 
 def test_where_the_partitions_are_said_is_named() -> None:
-    with pytest.raises(ConfigError, match=r'^\[topics.rides\] partitions "x": position 1'):
-        partition_sets.parse("x", "[topics.rides] partitions")
     with pytest.raises(ConfigError, match=r"^\[topics.rides\] partitions: topic rides has 1 partitions"):
         partition_sets.choose((1,), [0], "rides", "[topics.rides] partitions")
 

@@ -26,7 +26,7 @@ def test_one_topic_is_configured_with_its_partitions(tmp_path: Path) -> None:
     assert (one.topic, one.partitions, one.setting, one.settings) == (
         "rides",
         (0, 1, 2, 3),
-        "--partitions",
+        "[supervisor] partitions",
         config.topics[0],
     )
 
@@ -41,12 +41,13 @@ def test_each_topic_is_configured_with_its_own_partitions(tmp_path: Path) -> Non
 
 def test_all_faults_show_before_kafka_is_asked(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as wrong:
-        configured_topics(loaded('[topics.a]\npartitions = "x"\n[topics.b]\npartitions = "3-1"\n', tmp_path))
+        loaded('[topics.a]\npartitions = "x"\n[topics.b]\npartitions = "3-1"\n', tmp_path)
     assert [fault.split(": ")[0] for fault in wrong.value.faults] == [
         '[topics.a] partitions "x"',
         '[topics.b] partitions "3-1"',
-        "--workers 1",
     ]
+    with pytest.raises(ConfigError, match=r"^--workers 1: "):
+        configured_topics(loaded("[topics.a]\n[topics.b]\n", tmp_path))
 
 
 def test_a_partition_begins_where_it_is_committed_or_where_the_topic_does(tmp_path: Path) -> None:

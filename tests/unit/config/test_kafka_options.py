@@ -1,0 +1,65 @@
+"""A misspelled option of librdkafka is answered with the nearest; the installed library has all listed names."""
+
+import pytest
+from confluent_kafka import Consumer, KafkaException
+
+from ingest.config.kafka_options import NAMES, near_name
+from tests.harness.config_file import faults_of, loaded, placed_faults, toml
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("securty.protocol", "security.protocol"),
+        ("security_protocol", "security.protocol"),
+        ("sasl.mechanizm", "sasl.mechanism"),
+        ("ssl.ca.locaton", "ssl.ca.location"),
+        ("security.protocol", ""),
+        ("SASL.USERNAME", "sasl.username"),
+        ("x", ""),
+        ("something.else.entirely", ""),
+        ("sasl.jaas.config", ""),
+    ],
+)
+def test_the_nearest_option_is_named(option: str, expected: str) -> None:
+    assert near_name(option) == expected
+
+
+def test_a_misspelled_option_is_a_fault_with_its_line() -> None:
+    (fault,) = placed_faults(toml('[kafka.options]\n\nsecurty.protocol = "SSL"\n'))
+    assert fault == (
+        '[kafka] options: "securty.protocol": librdkafka has no such option; did you mean security.protocol? '
+        "(given.toml:3)"
+    )
+    (fault,) = faults_of('[kafka.options]\n"sasl.pasword_file" = "x"\n')
+    assert "did you mean sasl.password?" in fault
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_the_installed_library_knows_every_name(name: str) -> None:
+    refusal = ""
+    try:
+        Consumer({"group.id": "g", "log_level": 0, name: "no value of this option"}).close()
+    except (KafkaException, TypeError, ValueError) as refused:
+        refusal = str(refused)
+    assert "No such configuration property" not in refusal
+
+
+def test_nested_tables_are_options() -> None:
+    text = '[kafka.options]\nsecurity.protocol = "SSL"\nsocket.keepalive.enable = true\nsocket.timeout.ms = 5000\n'
+    assert loaded(text).kafka.options == {
+        "security.protocol": "SSL",
+        "socket.keepalive.enable": True,
+        "socket.timeout.ms": 5000,
+    }
+    (fault,) = faults_of('[kafka.options]\ngroup.id = "x"\n')
+    assert '"group.id" can\'t be set here' in fault
+    (fault,) = faults_of("[kafka.options]\na = {}\n")
+    assert '"a" takes a string, a number or true and false' in fault
+
+
+def test_a_mock_cluster_and_an_endless_value_are_faults() -> None:
+    (fault,) = faults_of("[kafka.options]\ntest.mock.num.brokers = 3\n")
+    assert "mock cluster" in fault
+    (fault,) = faults_of(f'[kafka.options]\nclient.id = "{"a" * 2**20}b"\n')
+    assert "more than 1,048,576 characters" in fault
