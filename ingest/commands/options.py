@@ -4,6 +4,7 @@ Help and usage errors must not wait until Arrow, Kafka and Arize are imported. S
 module and Typer; its function imports the command's `run.py` when it is called.
 """
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +21,15 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Configuration file. Default: ingest.toml, if it exists."),
+ConfigFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="Configuration file. May be repeated: a later file overrides an earlier one. Default: ingest.toml, if it "
+        "exists.",
+    ),
 ]
 Brokers = Annotated[str | None, typer.Option(metavar="HOST:PORT,...", help="Overrides [kafka] brokers.")]
 Topic = Annotated[
@@ -46,7 +53,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also print every
 
 
 def load_config(
-    config: Path | None,
+    config: Sequence[Path] | None,
     *,
     brokers: str | None = None,
     topic: str | None = None,
@@ -55,13 +62,11 @@ def load_config(
     partitions: str | None = None,
     dead_letter_directory: Path | None = None,
 ) -> Any:
-    """The `Config` from the file, the environment and these options, of which None means not given.
+    """The `Config` from the files, the environment and these options, of which None means not given.
 
     The return type is Any because naming `Config` here would import pydantic for every `--help`.
     Raises ConfigError.
     """
-    from ingest.config.load import load  # noqa: PLC0415
-
     sections: dict[str, dict[str, Any]] = {
         "kafka": {"brokers": brokers, "topic": topic, "group": group},
         "supervisor": {"workers": workers, "partitions": partitions},
@@ -71,11 +76,18 @@ def load_config(
         section: {key: value for key, value in options.items() if value is not None}
         for section, options in sections.items()
     }
-    return load(config, {section: options for section, options in given.items() if options})
+    return load_sections(config, {section: options for section, options in given.items() if options})
+
+
+def load_sections(config: Sequence[Path] | None, given: Mapping[str, Mapping[str, Any]]) -> Any:
+    """As `load_config`, from sections that are given as they are. Raises ConfigError."""
+    from ingest.config.load import load  # noqa: PLC0415
+
+    return load(config or (), given)
 
 
 def load_topics(
-    config: Path | None, *, brokers: str | None = None, topic: str | None = None, group: str | None = None
+    config: Sequence[Path] | None, *, brokers: str | None = None, topic: str | None = None, group: str | None = None
 ) -> Any:
     """The configuration of each topic, as a tuple. Raises ConfigError, also when no topic is named."""
     found = load_config(config, brokers=brokers, topic=topic, group=group).topics

@@ -23,22 +23,23 @@ from ingest.errors import ConfigError
 DEFAULT_FILE = "ingest.toml"
 
 
-def load(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None = None) -> Config:
-    """The configuration from `flags` (section -> key -> value), environment and `file`.
+def load(files: Path | Sequence[Path] | None = None, flags: Mapping[str, Mapping[str, Any]] | None = None) -> Config:
+    """The configuration from `flags` (section -> key -> value), environment and `files`, of which a later one wins.
 
-    Without `file`, `ingest.toml` of the working directory is read if there is one. With [topics.*], a topic among the
+    Without `files`, `ingest.toml` of the working directory is read if there is one. With [topics.*], a topic among the
     flags chooses one of them, and partitions are those of the only topic left.
     Raises `ConfigError` with every fault found.
     """
-    path = file if file is not None else Path(DEFAULT_FILE)
-    if file is not None and not file.is_file():
-        raise ConfigError(f"{file}: no such file; --config names a TOML file")
+    named = (files,) if isinstance(files, Path) else tuple(files or ())
+    if missing := [file for file in named if not file.is_file()]:
+        raise ConfigError([f"{file}: no such file; --config names a TOML file" for file in missing])
+    paths = named or (Path(DEFAULT_FILE),)
     given: dict[str, Any] = {section: dict(keys) for section, keys in (flags or {}).items() if keys}
     topic = given.get("kafka", {}).pop("topic", None)
     partitions = given.get("supervisor", {}).pop("partitions", None)
 
     faults = list(unknown_variables(os.environ, Config))
-    config = _read(path, given, faults)
+    config = _read(paths, given, faults)
     if topic is not None and (fault := text_fault(topic)):
         raise ConfigError([f"--topic: {fault}; {OPTION_ADVICE}", *faults])
     if config.topic_overlays:
@@ -51,11 +52,12 @@ def load(file: Path | None = None, flags: Mapping[str, Mapping[str, Any]] | None
     return config
 
 
-def _read(path: Path, given: Mapping[str, Any], faults: Sequence[str]) -> Config:
+def _read(paths: Sequence[Path], given: Mapping[str, Any], faults: Sequence[str]) -> Config:
     """The configuration of all sources. Raises `ConfigError` with the faults found in them, and `faults`."""
+    path = Path(" + ".join(map(str, paths)))
 
     class FromFile(Config):
-        model_config = SettingsConfigDict(toml_file=path)
+        model_config = SettingsConfigDict(toml_file=paths)
 
     try:
         found = FromFile(**given)

@@ -91,7 +91,7 @@ class Config(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags over environment over file: pydantic-settings merges key by key, the first source wins."""
-        return init_settings, env_settings, _File(settings_cls)
+        return init_settings, env_settings, _File(settings_cls, deep_merge=True)
 
 
 class _File(TomlConfigSettingsSource):
