@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest.commands.test.cases import read
+from ingest.commands.test.cases import _EXPECT, _FILE, _MESSAGE, GROUPS, ROLES, read
 from ingest.commands.test.run import AS_EXPECTED, NOT_AS_EXPECTED, run
 from ingest.config.load import load
 from ingest.config.settings import Config
@@ -17,6 +17,7 @@ from ingest.errors import ConfigError
 from ingest.pipeline.decoding.compiled import fault_of_fast_lane
 from tests.harness.format_examples import DIRECTORY, NAMES, NOW_S, example
 
+ROOT = Path(__file__).parents[4]
 CONFIG = '[arize]\nmodel_name = "loans"\n[schema]\ntags = ["region"]\n'
 MESSAGE = """\
 now = 2026-11-28T00:00:00Z
@@ -255,3 +256,22 @@ def test_the_examples_of_the_formats_can_be_tested(name: str) -> None:
 
 def _base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
+
+
+# --- the documents -----------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_documents_is_as_it_says() -> None:
+    page = (ROOT / "docs" / "how-to" / "test-a-mapping.md").read_text()
+    shown = page.split("```text\n")[1].split("```")[0]
+    text = page.split("```toml\n")[1].split("```")[0]
+    assert "all as expected" in result_of(text, "mapping.toml", code=AS_EXPECTED)
+    wrong = result_of(text.replace("age = 3 } }\n", "age = 4 } }\n"), "mapping.toml", code=NOT_AS_EXPECTED)
+    assert wrong.splitlines()[0] == shown.splitlines()[0]
+    assert wrong.splitlines()[1:3] == shown.splitlines()[1:3]
+
+
+def test_every_key_of_a_file_is_in_the_documents() -> None:
+    page = (ROOT / "docs" / "how-to" / "test-a-mapping.md").read_text()
+    keys = (*_MESSAGE, *_EXPECT, *_FILE, *ROLES, *GROUPS)
+    assert [key for key in keys if f"`{key}`" not in page and f"`{key} = true`" not in page] == []
