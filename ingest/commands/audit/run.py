@@ -8,7 +8,6 @@ from typing import TextIO
 from ingest.commands.audit.text import as_json, as_table, sentences
 from ingest.commands.audit.topic_audit import ADDS_UP, DOES_NOT_ADD_UP, audit
 from ingest.config.resolve import TopicConfig
-from ingest.errors import ExitCode, FatalError
 from ingest.status.console import BrokenPipeConsole
 
 WIDTH = 150  # characters of a table in a file or a pipe
@@ -25,14 +24,8 @@ def run(
 ) -> int:
     """Print the audit; returns ADDS_UP or DOES_NOT_ADD_UP.
 
-    Raises ConfigError when there is no account, FatalError with exit code USAGE for options that exclude each other,
-    KAFKA when Kafka doesn't answer.
+    Raises ConfigError when there is no account, FatalError (exit code KAFKA) when Kafka doesn't answer.
     """
-    if json and by_hour:
-        raise FatalError(
-            "--by-hour changes nothing with --json, which always has the hours; remove one of them",
-            exit_code=ExitCode.USAGE,
-        )
     topics = audit(settings, hours=hours, dead_letters=dead_letters)
     if json:
         stream.write(json_lines.dumps(as_json(topics, datetime.now(UTC)), ensure_ascii=False) + "\n")
