@@ -183,13 +183,12 @@ def test_letters_replayed_to_the_topic_are_delivered_by_a_running_worker(
     (broken,) = dead_letters(main, "show", "--value")
     assert (broken["reason"], broken["replays"], broken["key"]) == ("not_json", 1, "key")
     assert {"trace_base64": "/wA="} in broken["headers"]
-    for replays in (2, 3):
-        assert dead_letters(main, "replay", "--to", "topic")["replayed"] == 1
-        assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.TOO_MANY_DEAD, "it is all that there was"
-        assert dead_letters(main, "show")[0]["replays"] == replays
-    held = dead_letters(main, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)
+    assert dead_letters(main, "replay", "--to", "topic")["replayed"] == 1
+    assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.TOO_MANY_DEAD, "it is all that there was"
+    assert dead_letters(main, "show")[0]["replays"] == 2
+    held = dead_letters(main, "replay", "--to", "topic", "--max-replays", "2", code=ExitCode.TOO_MANY_DEAD)
     assert (held["max_replays_reached"], held["replayed"]) == (1, 0)
-    assert len(main.read_topic()) == 4_004
+    assert len(main.read_topic()) == 4_003
 
 
 def test_a_letter_in_the_topic_is_the_message_with_its_provenance(

@@ -59,9 +59,9 @@ def run(
     """Read up to `limit` messages of `partition` from `start` on, and write each step to `output`.
 
     Returns DONE; with `send` CREDENTIALS when Arize refused the key, DRAIN_DEADLINE when rows stay unacknowledged or
-    uncommitted, TOO_MANY_DEAD when all messages but tombstones were rejected, so that nothing was sent. Raises FatalError with exit
-    code USAGE for arguments that contradict each other or the log, KAFKA, or EXPIRED when the committed offset is no
-    longer in the log. Raises ConfigError for settings that can't work.
+    uncommitted, TOO_MANY_DEAD when all messages but tombstones were rejected, so that nothing was sent. Raises
+    FatalError with exit code USAGE for arguments that contradict each other or the log, KAFKA, or EXPIRED when the
+    committed offset is no longer in the log. Raises ConfigError for settings that can't work.
     """
     check_together(send=send, commit=commit)
     wanted = parse(start, datetime.now().astimezone())
