@@ -152,7 +152,7 @@ def _fact(label: str, *found: object) -> Markup:
 
 def _fault_word(fault: Fault | None) -> str:
     if fault is None:
-        return "No error in this run."
+        return "No error reported."
     return "Error, and it lasts:" if fault.lasts else "Last error, over now:"
 
 

@@ -305,7 +305,7 @@ function show(snapshot) {
     const { health, fault } = snapshot[part.dataset.part];
     mark(part, "health", health);
     mark(part.querySelector(".fault"), "lasts", String(Boolean(fault && fault.lasts)));
-    const word = !fault ? "No error in this run." : fault.lasts ? "Error, and it lasts:" : "Last error, over now:";
+    const word = !fault ? "No error reported." : fault.lasts ? "Error, and it lasts:" : "Last error, over now:";
     write(part.querySelector("[data-fault-word]"), word);
   }
   sparks(snapshot);
