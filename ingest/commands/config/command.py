@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from ingest.commands.help import Command, Group
+from ingest.commands.help import Command
+from ingest.commands.help import Group as CommandGroup
 from ingest.commands.options import (
     Brokers,
     ConfigFiles,
@@ -17,7 +18,7 @@ from ingest.commands.options import (
 )
 
 app = typer.Typer(
-    cls=Group,
+    cls=CommandGroup,
     help="Show the configuration, or the schema of its file.",
     no_args_is_help=True,
     rich_markup_mode=None,
