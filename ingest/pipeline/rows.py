@@ -24,7 +24,7 @@ from ingest.pipeline.arize.validate import validated
 from ingest.pipeline.counters import DroppedValues
 from ingest.pipeline.decoding.columns import LearnedSchema
 from ingest.pipeline.decoding.enrich import enrich
-from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane, switched_off_by
+from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane, switched_off_by, unusable_because
 from ingest.pipeline.decoding.parse import Parsed
 from ingest.pipeline.decoding.privacy import Privacy, privacy_of
 from ingest.pipeline.decoding.renames import ColumnRenamer
@@ -197,7 +197,7 @@ class RowProcessors:
         if choice == "orjson":
             return "orjson", '[batch] lane is "orjson"'
         if installed_lane(choice) == "orjson":
-            return "orjson", "the fast lane is not installed (scripts/fastlane)"
+            return "orjson", unusable_because()
         if self.router.parses:
             return "orjson", "[routes] and the templates of [arize] read parsed messages, so the fast lane is off"
         if keys := switched_off_by(self.routes[0].schema):

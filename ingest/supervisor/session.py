@@ -39,6 +39,7 @@ from ingest.supervisor.growth import PartitionGrowth
 from ingest.supervisor.ledger import Bounds
 from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
 from ingest.supervisor.signals import SignalQueue
+from ingest.supervisor.state_places import announcements
 from ingest.supervisor.supervisor import Supervisor
 
 _NOTHING = (
@@ -66,6 +67,8 @@ def run(
     configured = configured_topics(settings)
     process.start_forkserver()
     started = time.monotonic()
+    for announcement in announcements(settings):
+        emit(announcement)
     names = formatting.names("topic", [one.topic for one in configured])
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
     store = account_store(settings.account)

@@ -11,6 +11,8 @@ Rules
    decides about the others. Where the type may change (`type_changes`), the orjson lane decodes the whole chunk.
 5. Where keys are not columns as they stand ([schema] rename, exclude, hash, unknown), where a column may be one of
    several types of lists, and without the compiled decoder, the orjson lane works alone.
+6. A compiled decoder of another version than this ingest is not used, and the reason is printed: what a value becomes
+   would be decided by two versions.
 
 Theory: rows that were taken fit their columns, so among themselves they can neither change a type nor be rejected, and
 the type of a column whose values all fit is not decided anew. A column's array is the same whichever lane made it, and
@@ -26,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest import NOT_INSTALLED, __version__
 from ingest.config.schema import Schema
 from ingest.pipeline.decoding.arrays import arrow_type, has_wide
 from ingest.pipeline.decoding.column_types import STRUCTURED, Family
@@ -40,8 +43,11 @@ from ingest.records import reindexed
 
 try:
     import ingest_fastlane as compiled
-except ImportError:
+except ImportError as error:
     compiled = None
+    _import_error = error if error.name != "ingest_fastlane" else None
+else:
+    _import_error = None
 
 _INTERFACE = 1
 _NULLS = "null"
@@ -69,9 +75,27 @@ class _Taken:
 
 
 def installed_lane(choice: Literal["auto", "orjson"]) -> Literal["fast", "orjson"]:
-    """The lane that [batch] lane selects; orjson's where the compiled one is not installed."""
-    there = choice == "auto" and compiled is not None and compiled.INTERFACE == _INTERFACE
-    return "fast" if there else "orjson"
+    """The lane that [batch] lane selects; orjson's where the compiled one is not installed, or is not for this ingest."""
+    return "fast" if choice == "auto" and not unusable_because() else "orjson"
+
+
+def unusable_because() -> str:
+    """Why the compiled decoder that is installed, or isn't, can't be used, and what to do; empty if it can (rule 6)."""
+    if _import_error is not None:
+        return f"the fast lane is installed, but can't be loaded: {_import_error}"
+    if compiled is None:
+        return "the fast lane is not installed (the package ingest-fastlane; in a checkout: scripts/fastlane)"
+    return _mismatch(__version__, getattr(compiled, "VERSION", "before 0.1.0"), compiled.INTERFACE)
+
+
+def _mismatch(own: str, version: str, interface: int) -> str:
+    """What is wrong with the `version` of the compiled decoder; empty if it is made for ingest's `own` version."""
+    if interface == _INTERFACE and own in {version, NOT_INSTALLED}:
+        return ""
+    return (
+        f"ingest-fastlane {version} is installed, which is not made for ingest {own}: install both in one version "
+        "(in a checkout: scripts/fastlane)"
+    )
 
 
 def switched_off_by(schema: Schema) -> list[str]:

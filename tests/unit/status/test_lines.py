@@ -46,6 +46,7 @@ ONE_OF_EACH: list[Event] = [
     events.TransactionOpen(topic="rides", partition=0, stable_offset=100, held_back=70, held_back_s=61.0),
     events.ForeignCommit(topic="rides", group="g", committed={0: 9, 1: 5}, found={0: 7, 1: None}),
     events.Notice(text="a plain sentence"),
+    events.StateNotKept(section="[account]", directory="/srv/account", reason="it is in memory"),
     events.PartitionsAdded(worker=3, topic="rides", partitions=(4, 5)),
     events.PartitionsNotRead(topic="rides", partitions=(4, 5), reason="--partitions names others"),
     events.WorkerExited(worker=3, pid=12, exit_code=-9, ran_s=61.0),
