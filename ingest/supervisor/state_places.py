@@ -1,8 +1,8 @@
 """Where a run keeps dead letters and the account, and whether that outlives a container.
 
 Rules
-1. A relative directory counts from the working directory. The unit and the image in scripts/deploy set that to the place
-   for state; a start says in one line what came of it.
+1. A relative directory counts from the working directory. The unit and the image in scripts/deploy set that to the
+   place for state; a start says in one line what came of it.
 2. In a container, the image's own file system is an overlay at `/`: what is written there goes when the container does.
    So does what is in memory. A directory there is a warning, as dead letters are the only copy of what they hold.
 3. Outside a container nothing is warned of: a live system may have an overlay at `/` too, and that is its own business.

@@ -29,7 +29,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/release", description="Build what a release consists of into dist/.")
     parser.add_argument("--draft", action="store_true", help="from the tracked files as they are; not to be published")
     parser.add_argument("--pure", action="store_true", help="without the fast lane; implies --draft")
-    parser.add_argument("--try", action="store_true", dest="trial", help="install dist/ somewhere bare and run the demo")
+    parser.add_argument(
+        "--try", action="store_true", dest="trial", help="install dist/ somewhere bare and run the demo"
+    )
     commands = parser.add_subparsers(dest="command")
     own = commands.add_parser("version", help="print the version, or write a new one to every file that names it")
     own.add_argument("new", nargs="?")
@@ -99,7 +101,7 @@ def _check_version(tree: Path, *, draft: bool) -> None:
 
 def _write_bill(tree: Path, out: Path, epoch: int) -> None:
     made = out / "python.json"
-    options = ["--pyproject", "pyproject.toml", "--output-reproducible", "--sv", "1.6", "--of", "JSON", "-o", made]
+    options: list[str | Path] = ["--pyproject", "pyproject.toml", "--output-reproducible", "--sv", "1.6", "--of", "JSON", "-o", made]
     run(["cyclonedx-py", "requirements", *options, "requirements.lock"], cwd=tree, environment=environment(epoch))
     number = version.read(tree)
     text = bill(json.loads(made.read_text("utf-8")), (tree / "ingest/fastlane/Cargo.lock").read_text("utf-8"), number)

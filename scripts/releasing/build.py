@@ -15,6 +15,8 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+# PEP 517's hooks, without a frontend that would make an environment for them.
+_HOOK = "import sys; from setuptools import build_meta; build_meta.build_{}(sys.argv[1])"
 TARGET = "x86_64-unknown-linux-gnu"
 
 
@@ -53,12 +55,17 @@ def environment(epoch: int) -> dict[str, str]:
 
 
 def build_python(tree: Path, out: Path, epoch: int, *, python: Path | str = sys.executable) -> tuple[Path, Path]:
-    """The sdist, and the pure wheel that is built from it. `python` has setuptools and build. Raises BuildError."""
+    """The sdist, and the pure wheel that is built from it. `python` has setuptools. Raises BuildError."""
     os.umask(0o022)
-    run([python, "-m", "build", "--no-isolation", "--outdir", out, tree], cwd=tree, environment=environment(epoch))
+    run([python, "-c", _HOOK.format("sdist"), out], cwd=tree, environment=environment(epoch))
     (sdist,) = out.glob("ingest-*.tar.gz")
-    (wheel,) = out.glob("ingest-*.whl")
     _normalize(sdist, epoch)
+    unpacked = tree.with_name(f"{tree.name}-sdist")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(unpacked, filter="data")
+    root = unpacked / sdist.name.removesuffix(".tar.gz")
+    run([python, "-c", _HOOK.format("wheel"), out], cwd=root, environment=environment(epoch))
+    (wheel,) = out.glob("ingest-*.whl")
     return sdist, wheel
 
 
@@ -73,7 +80,16 @@ def build_fast_lane(tree: Path, out: Path, epoch: int) -> tuple[Path, Path]:
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),
         "CARGO_TERM_COLOR": "never",
     }
-    wheel_options = ["--release", "--locked", "--strip", "--zig", "--target", TARGET, "--compatibility", "manylinux2014"]
+    wheel_options = [
+        "--release",
+        "--locked",
+        "--strip",
+        "--zig",
+        "--target",
+        TARGET,
+        "--compatibility",
+        "manylinux2014",
+    ]
     run(["maturin", "build", *wheel_options, "--out", out], cwd=crate, environment=own)
     run(["maturin", "sdist", "--out", out], cwd=crate, environment=own)
     (sdist,) = out.glob("ingest_fastlane-*.tar.gz")
@@ -85,9 +101,7 @@ def build_fast_lane(tree: Path, out: Path, epoch: int) -> tuple[Path, Path]:
 def _normalize(sdist: Path, epoch: int) -> None:
     """Write `sdist` again with nothing of this machine or this moment in it (rule 2)."""
     with tarfile.open(sdist) as archive:
-        members = [
-            (member, archive.extractfile(member)) for member in sorted(archive, key=lambda member: member.name)
-        ]
+        members = [(member, archive.extractfile(member)) for member in sorted(archive, key=lambda member: member.name)]
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as output:
             for member, content in members:

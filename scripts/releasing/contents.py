@@ -10,7 +10,8 @@
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 _LICENCE = re.compile(r"[^/]+\.dist-info/licenses/LICENSE")
@@ -25,7 +26,7 @@ def package_files(tracked: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in tracked if name.startswith("ingest/") and not name.startswith("ingest/fastlane/"))
 
 
-def wheel_faults(wheel: Path, package: Set[str]) -> Iterator[str]:
+def wheel_faults(wheel: Path, package: AbstractSet[str]) -> Iterator[str]:
     """What the pure wheel lacks or has too much (rules 1 and 2)."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -40,7 +41,7 @@ def wheel_faults(wheel: Path, package: Set[str]) -> Iterator[str]:
         yield f"{wheel.name} lacks ingest/py.typed"
 
 
-def sdist_faults(sdist: Path, package: Set[str]) -> Iterator[str]:
+def sdist_faults(sdist: Path, package: AbstractSet[str]) -> Iterator[str]:
     """What the sdist lacks or has too much (rule 3)."""
     with tarfile.open(sdist) as archive:
         names = {member.name for member in archive if member.isfile()}

@@ -1,8 +1,8 @@
 """Installs a release as a user would and runs it: in a bare environment, an empty folder, with an empty HOME.
 
 1. The checksums of dist/ hold, else nothing is installed.
-2. ingest and its fast lane come from the files of dist/; what they need comes from the package index, in the versions of
-   requirements.lock, which is in dist/ too.
+2. ingest and its fast lane come from the files of dist/; what they need comes from the package index, in the versions
+   of requirements.lock, which is in dist/ too.
 3. `ingest demo` must exit with 0, and its workers must decode with the fast lane.
 """
 
@@ -19,11 +19,12 @@ SUMS = "SHA256SUMS"
 
 
 def check_sums(dist: Path) -> int:
-    """The number of files that SHA256SUMS names. Raises BuildError for a file that differs, is missing or is unnamed."""
+    """The number of files that SHA256SUMS names. Raises BuildError if one differs or is missing, or is not named."""
     sums = dist / SUMS
     if not sums.exists():
         raise BuildError(f"{dist} has no {SUMS}: run scripts/release first")
-    named = dict(reversed(line.split("  ", 1)) for line in sums.read_text("utf-8").splitlines())
+    lines = (line.split("  ", 1) for line in sums.read_text("utf-8").splitlines())
+    named = {name: digest for digest, name in lines}
     there = {path.name for path in dist.iterdir()} - {SUMS}
     for name in sorted(there ^ named.keys()):
         raise BuildError(f"{dist / name} is {'not named in' if name in there else 'missing, but named in'} {SUMS}")
@@ -48,7 +49,7 @@ def try_out(dist: Path, *, events: int = 50_000) -> None:
         lock = (dist / "requirements.lock").read_text("utf-8").splitlines()
         # A constraint with a hash would demand one of each file of dist/ too.
         constraints.write_text("".join(line.rstrip(" \\") + "\n" for line in lock if line[:1].isalnum()), "utf-8")
-        pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+        pip: list[str | Path] = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
         what = f"{wheel}[fast]" if lanes else str(wheel)
         run([*pip, "install", "--no-cache-dir", "--constraint", constraints, what, *lanes], cwd=folder)
         print(f"scripts/release: installed {', '.join(path.name for path in (wheel, *lanes))}", flush=True)

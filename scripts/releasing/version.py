@@ -35,7 +35,8 @@ def disagreements(tree: Path) -> Iterator[str]:
         if match is None:
             yield f"{name} names no version of ingest-fastlane"
         elif match[2] != version:
-            yield f"{name} has ingest-fastlane {match[2]}, but pyproject.toml has {version}: scripts/release version {version}"
+            remedy = f"scripts/release version {version}"
+            yield f"{name} has ingest-fastlane {match[2]}, but pyproject.toml has {version}: {remedy}"
 
 
 def write(tree: Path, version: str) -> None:
@@ -53,7 +54,7 @@ def write(tree: Path, version: str) -> None:
 def changelog_faults(text: str, version: str) -> Iterator[str]:
     """What CHANGELOG.md lacks for a release of `version` (rule 2)."""
     heads = list(re.finditer(r"^## (.+)$", text, re.MULTILINE))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
+    ends = [*(head.start() for head in heads), len(text)][1:]
     sections = {head[1]: text[head.end() : end].strip() for head, end in zip(heads, ends, strict=True)}
     if sections.get("[Unreleased]"):
         yield "CHANGELOG.md has changes under [Unreleased]: move them to the section of this version"

@@ -75,7 +75,7 @@ class _Taken:
 
 
 def installed_lane(choice: Literal["auto", "orjson"]) -> Literal["fast", "orjson"]:
-    """The lane that [batch] lane selects; orjson's where the compiled one is not installed, or is not for this ingest."""
+    """The lane that [batch] lane selects; orjson's where the compiled one is not installed or of another version."""
     return "fast" if choice == "auto" and not unusable_because() else "orjson"
 
 

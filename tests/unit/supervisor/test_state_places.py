@@ -73,8 +73,8 @@ def test_the_warning_says_what_to_do() -> None:
     event = StateNotKept(section="[account]", directory="/srv/account", reason="it is in memory")
     assert event.level == "warning"
     assert sentence(event) == (
-        "[account] directory /srv/account is lost when this container is removed: it is in memory. Mount a volume there, "
-        "or name a directory that is on one"
+        "[account] directory /srv/account is lost when this container is removed: it is in memory. Mount a volume "
+        "there, or name a directory that is on one"
     )
 
 
