@@ -347,8 +347,8 @@ class Supervisor(Section):
     drain_s: Seconds = Field(
         default=25.0,
         description=(
-            "Seconds that a stop waits for acknowledgements; later ones stay uncommitted. Whatever stops ingest must wait "
-            "longer: Kubernetes waits 30 seconds by default"
+            "Seconds that a stop waits for acknowledgements; later ones stay uncommitted. Whatever stops ingest must "
+            "wait longer: Kubernetes waits 30 seconds by default"
         ),
     )
     hang_s: Seconds = Field(

@@ -101,7 +101,7 @@ def _check_version(tree: Path, *, draft: bool) -> None:
 
 def _write_bill(tree: Path, out: Path, epoch: int) -> None:
     made = out / "python.json"
-    options: list[str | Path] = ["--pyproject", "pyproject.toml", "--output-reproducible", "--sv", "1.6", "--of", "JSON", "-o", made]
+    options = ["--pyproject", "pyproject.toml", "--output-reproducible", "--sv", "1.6", "--of", "JSON", "-o", str(made)]
     run(["cyclonedx-py", "requirements", *options, "requirements.lock"], cwd=tree, environment=environment(epoch))
     number = version.read(tree)
     text = bill(json.loads(made.read_text("utf-8")), (tree / "ingest/fastlane/Cargo.lock").read_text("utf-8"), number)
