@@ -125,6 +125,7 @@ def _check(out: Path, commit: str, folder: Path) -> None:
     faults = [*contents.wheel_faults(wheel, package), *contents.sdist_faults(sdist, package)]
     archives = sorted(str(path) for path in out.iterdir() if path.suffix in {".whl", ".gz"})
     run(["twine", "check", "--strict", *archives], cwd=out)
+    run(["hadolint", folder / "first" / "tree" / "scripts" / "deploy" / "Containerfile"], cwd=out)
     for lane in out.glob("ingest_fastlane-*.whl"):
         faults += contents.fast_lane_faults(lane, [str(folder), str(Path.home()), str(CHECKOUT)])
         shown = " ".join(run(["auditwheel", "show", lane], cwd=out).split())
