@@ -17,12 +17,14 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ingest.errors import ConfigError, DecodeError, ExitCode, FatalError, IngestError, RejectedError, RetryableError
 
+NOT_INSTALLED = "0+unknown"
 try:
     __version__ = version("ingest")
 except PackageNotFoundError:  # run from a checkout that is not installed
-    __version__ = "0+unknown"
+    __version__ = NOT_INSTALLED
 
 __all__ = [
+    "NOT_INSTALLED",
     "ConfigError",
     "DecodeError",
     "ExitCode",

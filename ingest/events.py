@@ -536,6 +536,16 @@ class StatusServed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateNotKept(Event):
+    """Dead letters or the account are written to a place that goes with the container that ingest runs in."""
+
+    level: ClassVar[Level] = "warning"
+    section: Annotated[str, "section of the configuration that names the directory: [dead_letters] or [account]"]
+    directory: Annotated[str, "the directory, absolute"]
+    reason: Annotated[str, "why what is written there is not kept"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExited(Event):
     """A worker's process has ended with an exit code other than 0."""
 

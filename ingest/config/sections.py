@@ -402,7 +402,11 @@ class Supervisor(Section):
         description='Partitions to read: "0-31", "0,3,5-7" or "all"; left out where [topics.NAME] name several topics',
     )
     drain_s: Seconds = Field(
-        default=30.0, description="Seconds that a stop waits for acknowledgements; later ones stay uncommitted"
+        default=25.0,
+        description=(
+            "Seconds that a stop waits for acknowledgements; later ones stay uncommitted. Whatever stops ingest must "
+            "wait longer: Kubernetes waits 30 seconds by default"
+        ),
     )
     hang_s: Seconds = Field(
         default=30.0,

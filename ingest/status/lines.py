@@ -358,6 +358,14 @@ def _(event: events.PartitionsNotRead) -> str:
 
 
 @sentence.register
+def _(event: events.StateNotKept) -> str:
+    return (
+        f"{event.section} directory {event.directory} is lost when this container is removed: {event.reason}. Mount a "
+        "volume there, or name a directory that is on one"
+    )
+
+
+@sentence.register
 def _(event: events.Notice) -> str:
     return event.text
 

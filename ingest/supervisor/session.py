@@ -44,6 +44,7 @@ from ingest.supervisor.ledger import Bounds
 from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
 from ingest.supervisor.retention import TopicRetentions
 from ingest.supervisor.signals import SignalQueue
+from ingest.supervisor.state_places import announcements
 from ingest.supervisor.supervisor import Supervisor
 
 _NOTHING = (
@@ -76,8 +77,7 @@ def run(
     if page is not None:
         page.start(emit)
     started = time.monotonic()
-    names = formatting.names("topic", [one.topic for one in configured])
-    emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
+    _announce_start(settings, emit)
     store = account_store(settings.account)
     found = plan_topics(
         configured,
@@ -137,6 +137,14 @@ def run(
     accounts = _accounts(plans.values(), supervisor, writer, started, emit)
     writer.end()
     return accounts
+
+
+def _announce_start(settings: Config, emit: Emit) -> None:
+    """Emit where state lives, and what Kafka is asked."""
+    for announcement in announcements(settings):
+        emit(announcement)
+    names = formatting.names("topic", [topic.kafka.topic for topic in settings.topics])
+    emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
 
 
 def _check_directories(settings: Config) -> None:

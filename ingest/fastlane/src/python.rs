@@ -123,4 +123,8 @@ pub mod ingest_fastlane {
     /// What `ingest.pipeline.decoding.fast_lane` expects of this module; another number, and it does without.
     #[pymodule_export]
     const INTERFACE: u32 = 1;
+
+    /// `ingest` uses the fast lane of its own version and no other: both decide what a message's columns are.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
 }

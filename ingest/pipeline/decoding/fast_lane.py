@@ -11,6 +11,8 @@ Rules
    decides about the others. Where the type may change (`type_changes`), the orjson lane decodes the whole chunk.
 5. Where keys are not columns as they stand ([schema] rename, exclude, hash, unknown), where a column may be one of
    several types of lists, and without the compiled decoder, the orjson lane works alone.
+6. A compiled decoder of another version than this ingest is not used, and the reason is printed: what a value becomes
+   would be decided by two versions.
 
 Theory: rows that were taken fit their columns, so among themselves they can neither change a type nor be rejected, and
 the type of a column whose values all fit is not decided anew. A column's array is the same whichever lane made it, and
@@ -64,7 +66,7 @@ class _Taken:
 
 
 def installed_lane(choice: Literal["auto", "orjson"]) -> Literal["fast", "orjson"]:
-    """The lane that [batch] lane selects; orjson's where the compiled one is not installed."""
+    """The lane that [batch] lane selects; orjson's where the compiled one is not installed or of another version."""
     return "fast" if choice == "auto" and not compiled.fault_of_fast_lane() else "orjson"
 
 

@@ -50,6 +50,7 @@ ONE_OF_EACH: list[Event] = [
     events.TransactionOpen(topic="rides", partition=0, stable_offset=100, held_back=70, held_back_s=61.0),
     events.ForeignCommit(topic="rides", group="g", committed={0: 9, 1: 5}, found={0: 7, 1: None}),
     events.Notice(text="a plain sentence"),
+    events.StateNotKept(section="[account]", directory="/srv/account", reason="it is in memory"),
     events.PartitionsAdded(worker=3, topic="rides", partitions=(4, 5)),
     events.PartitionsNotRead(topic="rides", partitions=(4, 5), reason="--partitions names others"),
     events.StatusServed(url="http://127.0.0.1:41007/", host="127.0.0.1", port=41007, port_taken=9410),
