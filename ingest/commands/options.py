@@ -102,14 +102,14 @@ def load_sources(
         section: {key: value for key, value in options.items() if value is not None}
         for section, options in sections.items()
     }
-    return load_with_sources(config or None, {section: options for section, options in given.items() if options})
+    return load_with_sources(config, {section: options for section, options in given.items() if options})
 
 
 def load_sections(config: Sequence[Path] | None, given: Mapping[str, Mapping[str, Any]]) -> Any:
     """As `load_config`, from sections that are given as they are. Raises ConfigError."""
     from ingest.config.load import load  # noqa: PLC0415
 
-    return load(config or None, given)
+    return load(config, given)
 
 
 def load_topics(
