@@ -530,6 +530,8 @@ def _option_faults(key: str, value: object) -> Iterator[str]:
         yield f"{name} can't be set here: {hint}"
     elif hint := OPTIONS_WITHOUT_EFFECT.get(key.removesuffix("_file")):
         yield f"{name} would have no effect: {hint}"
+    elif hint := kafka_options.instead_of_java(key.removesuffix("_file")):
+        yield f"{name} is an option of Java clients: {hint}"
     elif not isinstance(value, str | int | float):
         yield f"{name} takes a string, a number or true and false"
     elif fault := credentials.option_fault(key, str(value)):
