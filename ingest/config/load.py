@@ -85,7 +85,9 @@ def _sources(file: Files, flags: Flags, faults: list[str]) -> Sources:
         files, required, named_by = [file] if isinstance(file, Path) else list(file), True, "--config"
     read: list[Source] = []
     for path in files:
-        if not path.is_file() and (required or path.is_symlink()):
+        if path.is_dir():
+            faults.append(f"{path}: it is a directory; {named_by} names a TOML file")
+        elif not path.is_file() and (required or path.is_symlink()):
             faults.append(f"{path}: no such file; {named_by} names a TOML file")
         elif path.is_file():
             try:

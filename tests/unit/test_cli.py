@@ -141,7 +141,16 @@ def test_arguments_that_a_command_judges_itself_load_nothing_heavy(tmp_path: Pat
 
 def test_a_wrong_configuration_is_reported_before_arrow_kafka_and_arize_are_loaded(tmp_path: Path) -> None:
     (tmp_path / "ingest.toml").write_text('[kafka]\ntopik = "rides"\n')
-    commands = ["supervise", "debug --partition 0", "lag", "topics", "audit", "schema infer", "dead-letters list"]
+    commands = [
+        "supervise",
+        "check",
+        "debug --partition 0",
+        "lag",
+        "topics",
+        "audit",
+        "schema infer",
+        "dead-letters list",
+    ]
     heavy = [name for name in HEAVY if name != "numpy"]
     assert loaded([each.split() for each in commands], heavy, tmp_path) == [(3, [])] * len(commands)
 
