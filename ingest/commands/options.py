@@ -13,8 +13,6 @@ import typer
 
 from ingest.errors import ConfigError
 
-NO_FILE = "there is no ingest.toml here: ingest init writes one, or name one with --config FILE"
-
 
 class LogFormat(StrEnum):
     """How events are printed."""
@@ -119,6 +117,8 @@ def load_topics(
     settings = load_config(config, brokers=brokers, topic=topic, group=group)
     found = settings.topics
     if not all(each.kafka.topic for each in found):
+        from ingest.config.checks import NO_FILE  # noqa: PLC0415  loaded already
+
         raise topic_missing() if settings.anything_set else ConfigError(NO_FILE)
     return found
 

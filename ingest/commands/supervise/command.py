@@ -16,7 +16,7 @@ from ingest.commands.options import (
     Topic,
     Verbose,
     Workers,
-    load_config,
+    load_sources,
 )
 
 
@@ -65,12 +65,12 @@ def supervise(
     7 exited with uncommitted messages, 8 messages expired before they were read, 9 too many dead letters, or with
     --until-end nothing but dead letters.
     """
-    settings = load_config(config, brokers=brokers, topic=topic, group=group, workers=workers, partitions=partitions)
+    loaded = load_sources(config, brokers=brokers, topic=topic, group=group, workers=workers, partitions=partitions)
     from ingest.commands.supervise.run import run
 
     raise typer.Exit(
         run(
-            settings,
+            loaded,
             until_end=until_end,
             resume_from=None if resume_from is None else resume_from.value,
             json=log_format is LogFormat.JSON,

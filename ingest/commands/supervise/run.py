@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TextIO
 
-from ingest.config.settings import Config
+from ingest.config.load import Loaded
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.status import lines
 from ingest.status.about import about
@@ -24,7 +24,7 @@ from ingest.supervisor import session
 
 
 def run(
-    settings: Config,
+    loaded: Loaded,
     *,
     until_end: bool,
     resume_from: ResumeFrom | None,
@@ -38,6 +38,7 @@ def run(
     `watchers` see the run beside the screen.
     Raises ConfigError for settings that can't work, FatalError when Kafka can't be reached or refuses.
     """
+    settings = loaded.config
     with contextlib.ExitStack() as watching:
         metrics = RunMetrics()
         seen_by: list[Watcher] = [metrics, *watchers]
@@ -50,7 +51,7 @@ def run(
         page = None
         if settings.status.enabled:
             probes = Probes(exposition=metrics.exposition, livez=livez, readyz=readyz)
-            page = watching.enter_context(StatusPage(settings.status, redacted(settings), probes))
+            page = watching.enter_context(StatusPage(settings.status, redacted(loaded), probes))
             seen_by.append(page)
         screen = choose(own_stream(stream), json=json, verbose=verbose)
         shown = watching.enter_context(Detached(screen, wanted=partial(lines.wanted, verbose=verbose)))

@@ -60,6 +60,7 @@ def test_a_misspelled_variable_is_a_fault(name: str, hint: str, monkeypatch: pyt
 
 def test_variables_of_tests_and_scripts_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INGEST_REQUIRE_REAL", "1")
+    monkeypatch.setenv("INGEST_FASTLANE", "0")
     monkeypatch.setenv("INGEST_SANDBOX_EXIT_WITH_STDIN", "1")
     assert load() == Config()
 
