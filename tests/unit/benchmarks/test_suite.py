@@ -95,4 +95,14 @@ def test_a_part_whose_module_is_missing_says_so() -> None:
 
 
 def test_the_parts_are_in_the_order_that_the_suite_runs_them() -> None:
-    assert list(PARTS) == ["side_by_side", "end_to_end", "stages", "latency", "uploads", "start", "growth", "micro"]
+    assert list(PARTS) == [
+        "side_by_side",
+        "end_to_end",
+        "stages",
+        "latency",
+        "uploads",
+        "start",
+        "growth",
+        "formats",
+        "micro",
+    ]
