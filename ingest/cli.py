@@ -14,7 +14,9 @@ from ingest.commands.lag.command import lag
 from ingest.commands.lint.command import lint
 from ingest.commands.sandbox.command import app as sandbox
 from ingest.commands.schema.command import app as schema
+from ingest.commands.status.command import status
 from ingest.commands.supervise.command import supervise
+from ingest.commands.top.command import top
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
 from ingest.tracebacks import keep_texts_out, report
 
@@ -27,7 +29,7 @@ app = typer.Typer(
     # A traceback with its variables would show events and keys.
     pretty_exceptions_enable=False,
 )
-for command in (supervise, debug, check, lag, audit):
+for command in (supervise, top, status, debug, check, lag, audit):
     app.command()(command)
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(schema, name="schema")

@@ -93,7 +93,9 @@ def _bar(snapshot: Snapshot, width: int) -> Line:
     full = int(share * cells)
     percent = int(share * 100)  # 100% is said of the whole alone
     ahead = "" if left is None else f"{formatting.glance(left)} left"
-    return text.fields([Field("█" * full + "░" * (cells - full), 1, "green"), Field(f"{percent}%", 3), Field(ahead, 2)], width, 1)
+    return text.fields(
+        [Field("█" * full + "░" * (cells - full), 1, "green"), Field(f"{percent}%", 3), Field(ahead, 2)], width, 1
+    )
 
 
 def services(snapshot: Snapshot, width: int) -> list[Line]:
@@ -128,9 +130,7 @@ def services(snapshot: Snapshot, width: int) -> list[Line]:
     ]  # fmt: skip
 
 
-def _service(
-    name: str, health: Health, fault: Fault | None, at: float, width: int, figures: Sequence[Field]
-) -> Line:
+def _service(name: str, health: Health, fault: Fault | None, at: float, width: int, figures: Sequence[Field]) -> Line:
     head = (Part(f"{name:<{_NAME}}", "bold"), Part(f"{health:<{_WORD}}", STYLE_OF[health]))
     room = width - _NAME - _WORD
     told = ""

@@ -62,3 +62,17 @@ def render(snapshot: Snapshot, width: int, height: int, look: Look | None = None
     if left > 0 and snapshot.events:
         lines += [*gap, *sections.events(snapshot.events, width, left)]
     return [*lines[:room], *foot]
+
+
+def report(snapshot: Snapshot, width: int) -> list[Line]:
+    """All workers and partitions, however many rows that takes; without events."""
+    width = max(width, _LEAST_WIDTH)
+    rows = len(snapshot.workers) + len(snapshot.partitions) + 2
+    blocks = [
+        sections.first(snapshot, width, rows + len(snapshot.sentence)),
+        [sections.title(snapshot, width), *sections.totals(snapshot, width)],
+        sections.services(snapshot, width),
+        tables.workers(snapshot, width, rows),
+        tables.partitions(snapshot, width, rows, Order.NUMBER),
+    ]
+    return [line for block in blocks if block for line in ((), *block)][1:]

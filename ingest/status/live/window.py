@@ -11,7 +11,7 @@ Rules
 """
 
 from collections.abc import Sequence
-from typing import TextIO
+from typing import IO
 
 _ALTERNATE, _MAIN = "\x1b[?1049h", "\x1b[?1049l"
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
@@ -22,7 +22,7 @@ _HOME, _ERASE_LINE, _ERASE_BELOW, _ERASE_ALL = "\x1b[H", "\x1b[K", "\x1b[J", "\x
 class Window:
     """Draws on `stream`, which is a terminal. Raises what writing to it raises."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._open = False
         self._drawn: tuple[tuple[int, int], list[str]] | None = None
