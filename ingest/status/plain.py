@@ -18,11 +18,13 @@ from ingest.accounting.run_account import RunAccount
 from ingest.events import Event, Notice
 from ingest.status import formatting, lines
 from ingest.status.account import as_json, as_table
+from ingest.status.ending import ending
 from ingest.status.event_coalescer import EventCoalescer
 from ingest.status.snapshot import Snapshot
 from ingest.status.worker_topics import WorkerTopics
 
 SUMMARY_S = 30.0
+WIDTH = 80  # of the account: a file is read on any terminal
 
 
 class LineScreen:
@@ -64,10 +66,14 @@ class LineScreen:
     def account(self, account: RunAccount) -> None:
         """Write the table."""
         self._write_all(self._coalescer.rest(), time.time())
-        console = Console(file=io.StringIO(), no_color=True, force_terminal=False, width=110)
+        console = Console(file=io.StringIO(), no_color=True, force_terminal=False, width=WIDTH)
         with console.capture() as capture:
             console.print(as_table(account, console.width))
         self._write(capture.get().rstrip())
+
+    def ending(self, snapshot: Snapshot) -> None:
+        """Write why the run has ended."""
+        self._write(ending(snapshot))
 
     def _write_all(self, events: list[Event], at: float) -> None:
         for event in events:
@@ -118,6 +124,9 @@ class JsonScreen(LineScreen):
     def account(self, account: RunAccount) -> None:
         """Write the one `account` line."""
         self._write(json.dumps(as_json(account, _time(time.time())), ensure_ascii=False))
+
+    def ending(self, snapshot: Snapshot) -> None:
+        """Write nothing: the account has the exit code, and the events have the cause."""
 
     def _summary(self, snapshot: Snapshot) -> str:
         run = snapshot.totals

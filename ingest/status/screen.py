@@ -1,7 +1,7 @@
 """The screen that a run is shown on, and how it is chosen.
 
-A terminal gets lines above a live table; everything else (a file, a pipe, TERM=dumb, NO_COLOR) gets lines
-only, without escape codes; `--log-format json` gets JSON lines on any stream.
+A terminal gets a live view, and lines in its scrollback; NO_COLOR takes its colours only. Everything else (a file, a
+pipe, TERM=dumb) gets lines only, without escape codes; `--log-format json` gets JSON lines on any stream.
 """
 
 import os
@@ -18,7 +18,7 @@ def choose(stream: TextIO, *, json: bool, verbose: bool) -> Screen:
     if json:
         return JsonScreen(stream, verbose=verbose)
     console = BrokenPipeConsole(file=stream)
-    if console.is_terminal and stream.isatty() and not console.no_color and not console.is_dumb_terminal:
+    if console.is_terminal and stream.isatty() and not console.is_dumb_terminal:
         return TerminalScreen(console, verbose=verbose)
     return LineScreen(stream, verbose=verbose)
 

@@ -70,4 +70,5 @@ def run(
         shown.leave()
         for account in accounts:
             shown.account(account)
+        shown.ending(publisher.snapshot())
     return accounts[0].exit_code
