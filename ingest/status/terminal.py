@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.accounting.run_account import RunAccount
-from ingest.events import Event, Notice, Progress
+from ingest.events import Event, Level, Notice, Progress
 from ingest.status import formatting, lines
 from ingest.status.account import as_table
 from ingest.status.event_coalescer import EventCoalescer
@@ -39,12 +39,14 @@ _View = TypeVar("_View", WorkerStatus, PartitionStatus)
 class TerminalScreen:
     """Lines and a live table on `console`."""
 
-    def __init__(self, console: Console, *, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console, *, least: Level = "info", clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._verbose = verbose
+        self._least = least
         self._clock = clock
         self._drawn_at = float("-inf")
-        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+        self._live = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
         self._gone = False
         self._coalescer = EventCoalescer()
         self._topics = WorkerTopics()
@@ -52,7 +54,7 @@ class TerminalScreen:
     def emit(self, event: Event, at: float) -> None:
         """Print the event's line above the table."""
         self._topics.take(event)
-        if lines.wanted(event, verbose=self._verbose) and not isinstance(event, Progress):
+        if lines.wanted(event, self._least) and not isinstance(event, Progress):
             self._print(self._coalescer.take(event, self._clock()), at)
 
     def tick(self, snapshot: Snapshot) -> None:
@@ -69,12 +71,12 @@ class TerminalScreen:
 
     def account(self, account: RunAccount) -> None:
         """Print the final table."""
-        self._print(self._coalescer.rest(), time.time())
+        self._print(self._coalescer.rest(self._clock()), time.time())
         self._draw(lambda: self._console.print(as_table(account, self._console.width)))
 
     def _print(self, events: list[Event], at: float) -> None:
         for event in events:
-            text = lines.text_line(event, datetime.fromtimestamp(at, UTC), self._topics.of(event))
+            text = lines.terminal_line(event, datetime.fromtimestamp(at, UTC), self._topics.of(event))
             line = Text(text, style=STYLES[event.level])
             self._draw(partial(self._console.print, line, soft_wrap=True))
 
