@@ -48,15 +48,16 @@ def test_a_library_that_is_about_connections_is_quoted_without_logins(messages: 
     )
 
 
-def test_a_library_that_sees_messages_is_named_and_not_quoted(messages: LibraryMessages) -> None:
-    logging.getLogger("some.sdk").error("row %s", CANARY)
-    with warnings.catch_warnings():
+def test_a_library_that_sees_messages_is_named_and_not_quoted() -> None:
+    # Opened here: pytest exchanges the streams between a fixture and its test.
+    with LibraryMessages() as messages, warnings.catch_warnings():
+        logging.getLogger("some.sdk").error("row %s", CANARY)
         warnings.simplefilter("always")
         warnings.warn(CANARY, UserWarning, stacklevel=1)
-    print(CANARY)
-    sys.stderr.write(f"{CANARY}\n")
-    messages.report(ValueError(CANARY))
-    found = taken(messages)
+        print(CANARY)
+        sys.stderr.write(f"{CANARY}\n")
+        messages.report(ValueError(CANARY))
+        found = taken(messages)
     assert [(message.library, message.level) for message in found] == [
         ("some.sdk", "error"),
         ("warnings", "warning"),
@@ -68,11 +69,12 @@ def test_a_library_that_sees_messages_is_named_and_not_quoted(messages: LibraryM
     assert all("test_library_messages.py:" in message.text for message in found[:4]), "each names its place"
 
 
-def test_nothing_reaches_the_streams_raw(messages: LibraryMessages, capfd: pytest.CaptureFixture[str]) -> None:
-    logging.getLogger("some.sdk").error("x")
-    logging.getLogger("uvicorn.error").critical("y")
-    print("z")
-    assert [message.level for message in taken(messages)] == ["error", "error", "warning"]
+def test_nothing_reaches_the_streams_raw(capfd: pytest.CaptureFixture[str]) -> None:
+    with LibraryMessages() as messages:
+        logging.getLogger("some.sdk").error("x")
+        logging.getLogger("uvicorn.error").critical("y")
+        print("z")
+        assert [message.level for message in taken(messages)] == ["error", "error", "warning"]
     assert capfd.readouterr() == ("", "")
 
 

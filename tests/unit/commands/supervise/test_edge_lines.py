@@ -89,7 +89,7 @@ def test_the_command_writes_both_as_json_on_standard_output(tmp_path: Path) -> N
     first, last = map(json.loads, done.stdout.splitlines())
     assert (first["event"], last["event"]) == ("run_starting", "run_failed")
     assert first["run"] == last["run"]
-    assert (last["topic"], last["group"]) == (None, None), "no configuration was read"
+    assert (last["topic"], last["group"]) == ("rides", "g")
     assert any("ARIZE_SPACE_ID" in fault for fault in last["faults"])
     assert done.stderr == ""
 
