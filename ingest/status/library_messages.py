@@ -1,8 +1,8 @@
 """What libraries log, warn and print in a process of a run, as `LibraryMessage` events.
 
 Rules
-1. Python's logging, its warnings, and text that is written to `sys.stdout` or `sys.stderr` are taken. librdkafka's lines
-   come by its client's logger, scrubbed there. What C code writes to the descriptor itself while a process dies (an
+1. Python's logging, its warnings, and text that is written to `sys.stdout` or `sys.stderr` are taken. librdkafka's
+   lines come by its client's logger, scrubbed there. What C code writes to the descriptor itself while a process dies (an
    assertion, a fatal signal) still reaches standard error: nobody could take it from a dead process.
 2. Only the loggers in `_OPEN` are quoted: they are about connections. Every other library sees messages or the key, so
    its text is left out and its place is named, as in `ingest.tracebacks`. A login in an address is removed.
@@ -141,7 +141,7 @@ class LibraryMessages(logging.Handler):
             self._thread.join(_END_S)
         self.rest(emit)
 
-    def _warning(
+    def _warning(  # noqa: PLR0913, PLR0917  as the standard library calls it
         self,
         message: Warning | str,  # noqa: ARG002  rule 2
         category: type[Warning],

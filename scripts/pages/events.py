@@ -14,8 +14,9 @@ from scripts.pages.markdown import NOTICE, code, paragraphs, table, text, type_i
 
 _INTRO = """\
 `ingest supervise --log-format json` writes one JSON object a line. [Logs](../operations/logs.md) says what goes where,
-and how to choose a level. Names of events and fields are an interface: new ones are added, none is renamed. The last lines
-are the run's [accounts](account.md), whose `event` is `account`, or `run_failed`. No event holds a payload or a secret.
+and how to choose a level. Names of events and fields are an interface: new ones are added, none is renamed. The last
+lines are the run's [accounts](account.md), whose `event` is `account`, or `run_failed`. No event holds a payload or a
+secret.
 """
 _HEAD = {
     "time": ("text", "when the event happened: ISO 8601 in UTC, with milliseconds"),

@@ -54,7 +54,7 @@ def test_a_library_that_sees_messages_is_named_and_not_quoted() -> None:
         logging.getLogger("some.sdk").error("row %s", CANARY)
         warnings.simplefilter("always")
         warnings.warn(CANARY, UserWarning, stacklevel=1)
-        print(CANARY)
+        sys.stdout.write(f"{CANARY}\n")
         sys.stderr.write(f"{CANARY}\n")
         messages.report(ValueError(CANARY))
         found = taken(messages)
@@ -73,7 +73,7 @@ def test_nothing_reaches_the_streams_raw(capfd: pytest.CaptureFixture[str]) -> N
     with LibraryMessages() as messages:
         logging.getLogger("some.sdk").error("x")
         logging.getLogger("uvicorn.error").critical("y")
-        print("z")
+        sys.stdout.write("z\n")
         assert [message.level for message in taken(messages)] == ["error", "error", "warning"]
     assert capfd.readouterr() == ("", "")
 
