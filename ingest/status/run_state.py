@@ -71,7 +71,7 @@ class RunState:
                 self._of_worker(self._worker(index), event, now)
             case _:
                 pass
-        if lines.wanted(event, verbose=False):
+        if lines.wanted(event, "info"):
             text = lines.sentence(event)
             self.log.add(
                 LogLine(

@@ -7,20 +7,22 @@ pipe, TERM=dumb) gets lines only, without escape codes; `--log-format json` gets
 import os
 from typing import TextIO
 
+from ingest.events import Level
 from ingest.status.console import BrokenPipeConsole
+from ingest.status.log_lines import RunName
 from ingest.status.plain import JsonScreen, LineScreen
 from ingest.status.terminal import TerminalScreen
 from ingest.status.watchers import Screen
 
 
-def choose(stream: TextIO, *, json: bool, verbose: bool) -> Screen:
-    """The screen for `stream`."""
+def choose(stream: TextIO, *, json: bool, least: Level = "info", run: RunName | None = None) -> Screen:
+    """The screen for `stream`, with the lines of `least` and above."""
     if json:
-        return JsonScreen(stream, verbose=verbose)
+        return JsonScreen(stream, least=least, run=run)
     console = BrokenPipeConsole(file=stream)
     if console.is_terminal and stream.isatty() and not console.is_dumb_terminal:
-        return TerminalScreen(console, verbose=verbose)
-    return LineScreen(stream, verbose=verbose)
+        return TerminalScreen(console, least=least)
+    return LineScreen(stream, least=least, run=run)
 
 
 def own_stream(stream: TextIO) -> TextIO:

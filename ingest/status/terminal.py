@@ -16,7 +16,7 @@ from typing import Self
 from rich.console import Console
 
 from ingest.accounting.run_account import RunAccount
-from ingest.events import Event, Notice, Progress
+from ingest.events import Event, Level, Notice, Progress
 from ingest.status import formatting, lines
 from ingest.status.account import as_table
 from ingest.status.ending import ending
@@ -37,9 +37,9 @@ _Seen = tuple[Health, bool, bool, tuple[int, int]]
 class TerminalScreen:
     """Lines and a live view on `console`."""
 
-    def __init__(self, console: Console, *, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console, *, least: Level = "info", clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._verbose = verbose
+        self._least = least
         self._clock = clock
         self._window = Window(console.file)
         self._painter = Painter(console)
@@ -54,7 +54,7 @@ class TerminalScreen:
     def emit(self, event: Event, at: float) -> None:
         """Print the event's line, with the next snapshot if the view is there."""
         self._topics.take(event)
-        if lines.wanted(event, verbose=self._verbose) and not isinstance(event, Progress):
+        if lines.wanted(event, self._least) and not isinstance(event, Progress):
             self._add(self._coalescer.take(event, self._clock()), at)
             if not self._live or len(self._held) >= _MOST_HELD:
                 self._draw(self._leave)
@@ -80,7 +80,7 @@ class TerminalScreen:
 
     def account(self, account: RunAccount) -> None:
         """Print the final table."""
-        self._add(self._coalescer.rest(), time.time())
+        self._add(self._coalescer.rest(self._clock()), time.time())
         self._draw(self._leave)
         self._draw(lambda: self._console.print(as_table(account, self._console.width)))
 
@@ -92,7 +92,7 @@ class TerminalScreen:
 
     def _add(self, found: list[Event], at: float) -> None:
         for event in found:
-            text = lines.text_line(event, datetime.fromtimestamp(at, UTC), self._topics.of(event))
+            text = lines.terminal_line(event, datetime.fromtimestamp(at, UTC), self._topics.of(event))
             self._held.append(self._painter.paint((Part(text, EVENT_STYLES[event.level]),)))
 
     def _redraw(self, snapshot: Snapshot, size: tuple[int, int]) -> None:

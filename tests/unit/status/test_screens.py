@@ -55,8 +55,8 @@ def test_lines_name_the_topic_where_there_are_more() -> None:
     text, plain = io.StringIO(), io.StringIO()
     clock = Clock()
     for stream, screen in (
-        (text, LineScreen(text, verbose=True, clock=clock)),
-        (plain, JsonScreen(plain, verbose=True, clock=clock)),
+        (text, LineScreen(text, least="debug", clock=clock)),
+        (plain, JsonScreen(plain, least="debug", clock=clock)),
     ):
         run_state = RunState()
         for first_worker, topic in enumerate(("rides", "fares")):
@@ -88,7 +88,7 @@ def test_lines_name_the_topic_where_there_are_more() -> None:
 
 def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
     stream, clock = io.StringIO(), Clock()
-    screen = LineScreen(stream, verbose=False, clock=clock)
+    screen = LineScreen(stream, least="info", clock=clock)
     with screen:
         screen.emit(events.WorkerGivenUp(worker=0, partitions=(0,), crashes=1, crash_window_s=1), NOW)
         screen.emit(events.Committed(worker=0, next_offsets={0: 9}), NOW)
@@ -106,7 +106,7 @@ def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
 
 def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
     stream, clock = io.StringIO(), Clock()
-    screen = JsonScreen(stream, verbose=True, clock=clock)
+    screen = JsonScreen(stream, least="debug", clock=clock)
     screen.emit(events.Committed(worker=0, next_offsets={0: 9}), NOW)
     clock.now += SUMMARY_S
     screen.tick(RunState().snapshot(clock.now, NOW))
@@ -131,9 +131,9 @@ def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
 
 def test_a_reader_that_left_stops_nothing() -> None:
     for screen in (
-        LineScreen(Closed(), verbose=False),
-        JsonScreen(Closed(), verbose=False),
-        TerminalScreen(BrokenPipeConsole(file=Closed(), force_terminal=True), verbose=False),
+        LineScreen(Closed(), least="info"),
+        JsonScreen(Closed(), least="info"),
+        TerminalScreen(BrokenPipeConsole(file=Closed(), force_terminal=True), least="info"),
     ):
         with screen:
             screen.emit(events.Notice(text="x"), NOW)
@@ -145,19 +145,19 @@ def test_the_screen_fits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert isinstance(choose(io.StringIO(), json=False, verbose=False), LineScreen)
-    assert isinstance(choose(Terminal(), json=False, verbose=False), TerminalScreen)
-    assert isinstance(choose(Terminal(), json=True, verbose=False), JsonScreen)
+    assert isinstance(choose(io.StringIO(), json=False, least="info"), LineScreen)
+    assert isinstance(choose(Terminal(), json=False, least="info"), TerminalScreen)
+    assert isinstance(choose(Terminal(), json=True, least="info"), JsonScreen)
     monkeypatch.setenv("NO_COLOR", "1")
-    assert isinstance(choose(Terminal(), json=False, verbose=False), TerminalScreen), "it takes colour only"
+    assert isinstance(choose(Terminal(), json=False, least="info"), TerminalScreen), "it takes colour only"
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(choose(Terminal(), json=False, verbose=False), LineScreen)
+    assert isinstance(choose(Terminal(), json=False, least="info"), LineScreen)
 
 
 def shown_account(row: PartitionAccount, *, exact: bool = True) -> str:
     stream = io.StringIO()
-    LineScreen(stream, verbose=False).account(dataclasses.replace(ACCOUNT, partitions=(row,), exact=exact))
+    LineScreen(stream, least="info").account(dataclasses.replace(ACCOUNT, partitions=(row,), exact=exact))
     return " ".join(stream.getvalue().split())
 
 
@@ -166,7 +166,7 @@ def test_a_lag_that_nobody_knows_is_not_0() -> None:
     assert text.split().count("?") == 5, "end, lag and what is held back of the partition, and the last two of all"
     stream = io.StringIO()
     unknown = dataclasses.replace(ROW, end_offset=-1, lag=None, held_back=None)
-    JsonScreen(stream, verbose=False).account(dataclasses.replace(ACCOUNT, partitions=(ROW, unknown)))
+    JsonScreen(stream, least="info").account(dataclasses.replace(ACCOUNT, partitions=(ROW, unknown)))
     account = json.loads(stream.getvalue())
     assert (account["totals"]["lag"], account["totals"]["held_back"]) == (None, None)
     assert [row["lag"] for row in account["partitions"]] == [0, None]
@@ -183,7 +183,7 @@ def test_the_account_claims_only_the_repeats_of_its_own_crashes_and_names_foreig
 
 def test_a_summary_tells_reading_from_acknowledging_and_names_what_is_not_known() -> None:
     stream, clock = io.StringIO(), Clock()
-    screen = LineScreen(stream, verbose=False, clock=clock)
+    screen = LineScreen(stream, least="info", clock=clock)
     run_state = RunState()
     run_state.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0, 1)), clock.now)
     ends = events.PartitionEnds(topic="rides", end_offsets={0: 70}, stable_offsets={0: 0}, held_back_s={0: 61.0})
