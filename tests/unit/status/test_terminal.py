@@ -28,7 +28,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def screen_on(terminal: Emulator, clock: Clock) -> TerminalScreen:
     console = BrokenPipeConsole(file=terminal, force_terminal=True, width=terminal.width, height=terminal.height)
-    return TerminalScreen(console, verbose=False, clock=clock)
+    return TerminalScreen(console, least="info", clock=clock)
 
 
 def test_the_cause_stands_last_and_no_view_is_left() -> None:
