@@ -296,6 +296,7 @@ class RunState:
 
     def _progress(self, worker: WorkerView, event: events.Progress, now: float) -> None:
         worker.state, worker.report, worker.reported_at = event.state, event, now
+        worker.reads(event)
         worker.uploads_in_flight, worker.uploads_limit = event.uploads_in_flight, event.uploads_limit
         worker.rss_bytes = event.rss_bytes
         worker.rate.take(sum(progress.consumed for progress in event.partitions.values()), now)
@@ -326,6 +327,7 @@ class RunState:
         worker.since = now
         worker.report = None
         worker.reason = lines.sentence(event)
+        worker.crashed(event, worker.reason, now)
         worker.uploads_in_flight, worker.uploads_limit = 0, None
         worker.rate.stop()
         worker.acknowledged_rate.stop()
