@@ -61,8 +61,8 @@ class RunState:
                 self._begin(event, now)
             case events.DrainStarted(topic=None):
                 self.draining = True
-            case events.PartitionEnds():
-                self._ends(event, now)
+            case events.PartitionEnds() | events.OldestMessages():
+                self._answered(event, now)
             case events.TopicRetention():
                 self.retention[event.topic] = event
             case events.DuplicatesPossible():
@@ -286,6 +286,14 @@ class RunState:
         for partition in event.partitions:
             if view := self.partitions.get((worker.topic, partition)):
                 view.begin(worker.index)
+
+    def _answered(self, event: events.PartitionEnds | events.OldestMessages, now: float) -> None:
+        if isinstance(event, events.PartitionEnds):
+            self._ends(event, now)
+            return
+        for partition, next_offset in event.next_offsets.items():
+            if view := self.partitions.get((event.topic, partition)):
+                view.learn_oldest(next_offset, event.timestamps_ms[partition])
 
     def _ends(self, event: events.PartitionEnds, now: float) -> None:
         for partition, end_offset in event.end_offsets.items():

@@ -6,7 +6,8 @@ Rules
    run is restarting, hung, given up, halted or done, whatever it last reported.
 3. A lag was true when the end of its partition was learned: it is counted from the offset that was committed then.
 4. The age of a partition's oldest uncommitted message is known as long as its committed offset is the one that a
-   worker reported it for, also when that worker is gone. A timestamp in the future, or none, is no timestamp.
+   worker reported it for, or the supervisor asked Kafka about, also when that worker is gone. A timestamp in the
+   future, or none, is no timestamp.
 5. A crash is told by the first event about it, as that names the cause: the worker's own report, that it hangs, else
    how its process ended. It lasts until the next process reads.
 """
@@ -182,6 +183,11 @@ class PartitionView:
         if progress.end_offset >= 0:
             self.learn_lag(now)
         self.rate.take(progress.consumed, now)
+
+    def learn_oldest(self, next_offset: int, timestamp_ms: int) -> None:
+        """The supervisor has asked Kafka: rule 4. A worker may have reported it meanwhile, for a later offset."""
+        if next_offset == self.next_offset:
+            self.oldest = next_offset, timestamp_ms
 
     @property
     def counts(self) -> Counts:
