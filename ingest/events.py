@@ -510,6 +510,18 @@ class TopicRetention(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OldestMessages(Event):
+    """The supervisor has asked Kafka when the oldest messages were written of partitions that no worker reads."""
+
+    level: ClassVar[Level] = "debug"
+    topic: _Topic
+    next_offsets: Annotated[Mapping[int, int], "committed offset, or where reading begins, by partition"]
+    timestamps_ms: Annotated[
+        Mapping[int, int], "Kafka timestamp of the first message from there on, in ms since the epoch, by partition"
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionOpen(Event):
     """Messages lie behind an open transaction and can't be read before it ends, for over a minute.
 

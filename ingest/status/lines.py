@@ -327,6 +327,12 @@ def _(event: events.TopicRetention) -> str:
 
 
 @sentence.register
+def _(event: events.OldestMessages) -> str:
+    partitions = formatting.names("partition", [str(partition) for partition in sorted(event.next_offsets)])
+    return f"the time of the oldest message of {event.topic} {partitions} was asked for"
+
+
+@sentence.register
 def _(event: events.TransactionOpen) -> str:
     others = f"; so do partitions {formatting.partitions(event.other_partitions)}" if event.other_partitions else ""
     return (

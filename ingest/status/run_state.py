@@ -61,8 +61,8 @@ class RunState:
                 self._begin(event, now)
             case events.DrainStarted(topic=None):
                 self.draining = True
-            case events.PartitionEnds():
-                self._ends(event, now)
+            case events.PartitionEnds() | events.OldestMessages():
+                self._answered(event, now)
             case events.TopicRetention():
                 self.retention[event.topic] = event
             case events.DuplicatesPossible():
@@ -287,6 +287,14 @@ class RunState:
             if view := self.partitions.get((worker.topic, partition)):
                 view.begin(worker.index)
 
+    def _answered(self, event: events.PartitionEnds | events.OldestMessages, now: float) -> None:
+        if isinstance(event, events.PartitionEnds):
+            self._ends(event, now)
+            return
+        for partition, next_offset in event.next_offsets.items():
+            if view := self.partitions.get((event.topic, partition)):
+                view.learn_oldest(next_offset, event.timestamps_ms[partition])
+
     def _ends(self, event: events.PartitionEnds, now: float) -> None:
         for partition, end_offset in event.end_offsets.items():
             if view := self.partitions.get((event.topic, partition)):
@@ -296,6 +304,7 @@ class RunState:
 
     def _progress(self, worker: WorkerView, event: events.Progress, now: float) -> None:
         worker.state, worker.report, worker.reported_at = event.state, event, now
+        worker.reads(event)
         worker.uploads_in_flight, worker.uploads_limit = event.uploads_in_flight, event.uploads_limit
         worker.rss_bytes = event.rss_bytes
         worker.rate.take(sum(progress.consumed for progress in event.partitions.values()), now)
@@ -327,6 +336,7 @@ class RunState:
         worker.since = now
         worker.report = None
         worker.reason = _cause(worker, before, event)
+        worker.crashed(event, lines.sentence(event), now)
         worker.uploads_in_flight, worker.uploads_limit = 0, None
         worker.rate.stop()
         worker.acknowledged_rate.stop()

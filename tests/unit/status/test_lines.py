@@ -48,6 +48,7 @@ ONE_OF_EACH: list[Event] = [
     events.SupervisorStarted(topic="rides", group="g", workers=2, partitions=(0, 1)),
     events.PartitionEnds(topic="rides", end_offsets={0: 170}, stable_offsets={0: 100}, held_back_s={0: 5.0}),
     events.TopicRetention(topic="rides", retention_s=604_800.0),
+    events.OldestMessages(topic="rides", next_offsets={0: 7, 3: 9}, timestamps_ms={0: 5_000, 3: 6_000}),
     events.TransactionOpen(topic="rides", partition=0, stable_offset=100, held_back=70, held_back_s=61.0),
     events.ForeignCommit(topic="rides", group="g", committed={0: 9, 1: 5}, found={0: 7, 1: None}),
     events.Notice(text="a plain sentence"),

@@ -180,6 +180,19 @@ def test_an_age_is_that_of_the_committed_offset_it_was_reported_for() -> None:
     assert (seen(state, 12.0).totals.oldest_age_s, seen(state, 12.0).totals.oldest_age_unknown) == (None, 1)
 
 
+def test_an_age_that_the_supervisor_asked_for_is_that_of_the_offset_it_asked_about() -> None:
+    state = run_of()
+    state.take(events.PartitionEnds(topic="rides", end_offsets={0: 9}, stable_offsets={0: 9}), 1.0)
+    assert seen(state, 1.0).totals.oldest_age_unknown == 1
+    at_ms = int((UNIX - 50.0) * 1000)
+    found = events.OldestMessages(topic="rides", next_offsets={0: 0, 7: 1}, timestamps_ms={0: at_ms, 7: at_ms})
+    state.take(found, 2.0)
+    assert seen(state, 2.0).totals.oldest_age_s == pytest.approx(52.0)
+    state.take(progress(next_offset=5, end_offset=9), 3.0)
+    state.take(found, 4.0)  # an answer that came late
+    assert seen(state, 4.0).totals.oldest_age_s is None
+
+
 def test_a_partition_without_a_lag_has_no_oldest_message() -> None:
     state = run_of()
     state.take(progress(next_offset=1_000, oldest_ms=int((UNIX - 50.0) * 1000)), 1.0)
