@@ -9,6 +9,7 @@ from typing import TextIO
 
 from ingest.config.settings import Config
 from ingest.pipeline.kafka.start_offset import ResumeFrom
+from ingest.pipeline.kafka.time_range import TimeRange
 from ingest.status import lines
 from ingest.status.about import about
 from ingest.status.health import livez, readyz
@@ -31,11 +32,12 @@ def run(
     json: bool,
     verbose: bool,
     stream: TextIO,
+    span: TimeRange | None = None,
     watchers: Sequence[Watcher] = (),
 ) -> int:
     """Supervise until the workers are done or a stop is requested; returns the exit code of the run.
 
-    `watchers` see the run beside the screen.
+    `span` is what a backfill delivers. `watchers` see the run beside the screen.
     Raises ConfigError for settings that can't work, FatalError when Kafka can't be reached or refuses.
     """
     with contextlib.ExitStack() as watching:
@@ -61,6 +63,7 @@ def run(
             emit=publisher.emit,
             tick=publisher.tick,
             resume_from=resume_from,
+            span=span,
             page=page,
         )
         if page is not None:
