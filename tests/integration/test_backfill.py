@@ -59,16 +59,16 @@ def test_a_killed_backfill_goes_on_where_it_was(rig: Callable[..., Rig]) -> None
     main = rig(partitions=1)
     begin, until = three_parts(main)
     options = ("--from", begin, "--until", until, "--group", "own")
-    small = {"batch": {"max_events": 30, "chunk_events": 30}, "arize": {"in_flight": 1}}
+    batch, arize = {"max_events": 30, "chunk_events": 30}, {"in_flight": 1}
     main.endpoint.inject_faults("latency", seconds=0.1)
-    first = main.start(*options, until_end=False, **small)
+    first = main.start(*options, until_end=False, batch=batch, arize=arize)
     first.until(lambda: (committed(main, "own")[0] or 0) > 200)
     first.kill()
     main.endpoint.clear_faults()
     before = committed(main, "own")[0]
     assert before is not None
     assert 200 < before < 500
-    run = main.start(*options, until_end=False, **small)
+    run = main.start(*options, until_end=False, batch=batch, arize=arize)
     assert run.wait() == ExitCode.DONE
     assert run.account["totals"]["acknowledged"] == 500 - before
     assert committed(main, "own") == {0: 500}

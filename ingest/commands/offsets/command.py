@@ -54,8 +54,8 @@ def set_(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="The first message of this time or later: ISO 8601 (UTC unless it has a zone), a date, epoch seconds or "
-            "milliseconds, or relative (-2h, 7d).",
+            help="The first message of this time or later: ISO 8601 (UTC unless it has a zone), a date, epoch seconds "
+            "or milliseconds, or relative (-2h, 7d).",
         ),
     ] = None,
     to_offset: Annotated[int | None, typer.Option(metavar="N", min=0, help="This offset, in each partition.")] = None,

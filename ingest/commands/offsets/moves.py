@@ -12,7 +12,7 @@ Rules
 5. A partition that stands at the target already is not committed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +30,16 @@ class Target:
 
     kind: Literal["earliest", "latest", "offset", "time"]
     number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicOffsets:
+    """A topic as Kafka has it: the commits of all its partitions, low and high watermarks, and what a time selects."""
+
+    shape: TopicShape
+    committed: Mapping[int, Checkpoint | None]
+    bounds: Mapping[int, tuple[int, int]]
+    at_times: Mapping[int, FoundOffset]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +109,22 @@ def target_offset(
             )
 
 
-def plan_moves(
-    target: Target,
-    kafka: Kafka,
-    shape: TopicShape,
-    committed: Mapping[int, Checkpoint | None],
-    bounds: Mapping[int, tuple[int, int]],
-    at_times: Mapping[int, FoundOffset],
-    partitions: tuple[int, ...],
-) -> list[PartitionMove]:
-    """The moves of `partitions`; `committed` has all partitions of the topic. Raises FatalError (exit code USAGE)."""
+def plan_moves(target: Target, kafka: Kafka, now: TopicOffsets, partitions: Iterable[int]) -> list[PartitionMove]:
+    """The moves of `partitions`. Raises FatalError (exit code USAGE)."""
+    partitions = tuple(partitions)
     usable = {
-        p: None if mark is None or from_former_topic(mark, shape) else mark for p, mark in sorted(committed.items())
+        p: None if mark is None or from_former_topic(mark, now.shape) else mark
+        for p, mark in sorted(now.committed.items())
     }
     with_commit = {p for p, mark in usable.items() if mark is not None} | set(partitions)
     contiguous = next((p for p in range(len(usable)) if p not in with_commit), len(usable))
     moves = []
     for partition in partitions:
-        low, end = bounds[partition]
+        low, end = now.bounds[partition]
         before = usable[partition]
-        to = target_offset(target, kafka, partition, (low, end), at_times.get(partition))
+        to = target_offset(target, kafka, partition, (low, end), now.at_times.get(partition))
         known = 0 if before is None else before.topic_partitions
-        after = moved(before, to, shape.topic_id, max(contiguous, known))
+        after = moved(before, to, now.shape.topic_id, max(contiguous, known))
         begin, _ = first_offset(kafka, before, (low, end))
         moves.append(PartitionMove(partition, before, begin, after, low, end))
     return moves

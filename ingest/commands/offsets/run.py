@@ -18,7 +18,7 @@ from ingest.accounting.rows import CommittedState, Kind, PartitionKey
 from ingest.commands.lag.measure import LagMeter
 from ingest.commands.lag.run import WIDTH
 from ingest.commands.offsets import activity, text
-from ingest.commands.offsets.moves import PartitionMove, Target, plan_moves
+from ingest.commands.offsets.moves import PartitionMove, Target, TopicOffsets, plan_moves
 from ingest.config import partition_set
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode, FatalError
@@ -66,7 +66,7 @@ def move(
     lows, ends = metadata.watermarks(kafka, chosen), partition_ends(kafka, chosen)
     bounds = {partition: (lows[partition][0], ends[partition].end_offset) for partition in chosen}
     at_times = offsets_at(kafka, chosen, target.number) if target.kind == "time" else {}
-    moves = plan_moves(target, kafka, shape, committed, bounds, at_times, chosen)
+    moves = plan_moves(target, kafka, TopicOffsets(shape, committed, bounds, at_times), chosen)
     stream.writelines(f"{line}\n" for line in text.preview(kafka, moves))
     found = activity.look(kafka)
     if execute and not found.busy:

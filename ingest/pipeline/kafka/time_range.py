@@ -92,7 +92,7 @@ def offsets_at(kafka: Kafka, partitions: Iterable[int], timestamp_ms: int) -> di
 
 
 def _ask(admin: AdminClient, topic: str, partitions: tuple[int, ...], timestamp_ms: int) -> dict[int, FoundOffset]:
-    wanted = {TopicPartition(topic, partition): OffsetSpec.for_timestamp(timestamp_ms) for partition in partitions}  # type: ignore[no-untyped-call]
+    wanted = {TopicPartition(topic, partition): OffsetSpec.for_timestamp(timestamp_ms) for partition in partitions}
     if not wanted:
         return {}
     asked = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST_S)
