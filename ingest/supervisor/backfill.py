@@ -6,9 +6,10 @@ messages.
 
 from collections.abc import Iterator
 
-from ingest.pipeline.kafka.time_range import OffsetRange, TimeRange, text_of
+from ingest.pipeline.kafka.time_range import OffsetRange
 from ingest.status import formatting
 from ingest.supervisor.plan import TopicPlan
+from ingest.time_range import TimeRange, text_of
 
 _MOST_LISTED = 64
 

@@ -23,11 +23,12 @@ from ingest.pipeline.kafka import first_contact, metadata, rights
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.first_contact import COMMAND_PATIENCE_S, RUN_PATIENCE_S, UnknownTopicError
 from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, choose_starts
-from ingest.pipeline.kafka.time_range import OffsetRange, TimeRange, check_group, offset_ranges
+from ingest.pipeline.kafka.time_range import OffsetRange, check_group, offset_ranges
 from ingest.pipeline.kafka.topic_guard import explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import PartitionEnd, TopicShape
 from ingest.supervisor import partition_sets
+from ingest.time_range import TimeRange
 
 _A = TypeVar("_A")
 _T = TypeVar("_T")

@@ -31,7 +31,6 @@ from ingest.pipeline.kafka import first_contact, metadata
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.first_contact import RUN_PATIENCE_S
 from ingest.pipeline.kafka.start_offset import ResumeFrom
-from ingest.pipeline.kafka.time_range import TimeRange
 from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
 from ingest.pipeline.offsets.committer import LESS_METADATA
 from ingest.records import PartitionEnd
@@ -46,6 +45,7 @@ from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
 from ingest.supervisor.retention import TopicRetentions
 from ingest.supervisor.signals import SignalQueue
 from ingest.supervisor.supervisor import Supervisor
+from ingest.time_range import TimeRange
 
 _NOTHING = (
     "See why with ingest check or ingest dead-letters list, correct [schema] or the producer, then deliver them with "

@@ -60,7 +60,7 @@ def test_a_killed_backfill_goes_on_where_it_was(rig: Callable[..., Rig]) -> None
     begin, until = three_parts(main)
     options = ("--from", begin, "--until", until, "--group", "own")
     batch, arize = {"max_events": 30, "chunk_events": 30}, {"in_flight": 1}
-    main.endpoint.inject_faults("latency", seconds=0.1)
+    main.endpoint.inject_faults("latency", seconds=0.5)
     first = main.start(*options, until_end=False, batch=batch, arize=arize)
     first.until(lambda: (committed(main, "own")[0] or 0) > 200)
     first.kill()

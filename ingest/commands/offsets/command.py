@@ -2,14 +2,15 @@
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ingest.commands.help import Command
 from ingest.commands.help import Group as CommandGroup
+from ingest.commands.offsets.target import requested
 from ingest.commands.options import Brokers, ConfigFiles, Group, Json, Topic, load_topics
-from ingest.commands.time_argument import parse, usage_error
+from ingest.commands.time_argument import usage_error
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -84,24 +85,10 @@ def set_(
 
     Exit codes: 0 done, 2 usage, or refused, 3 configuration, 4 Kafka.
     """
-    target = _target(to_time, to_offset, to_earliest=to_earliest, to_latest=to_latest)
+    target = requested(to_time, to_offset, to_earliest=to_earliest, to_latest=to_latest, now=datetime.now(UTC))
     settings = load_topics(config, brokers=brokers, topic=topic, group=group)
     if len(settings) > 1:
         raise usage_error(f"the configuration has {len(settings)} topics: name one of them with --topic")
     from ingest.commands.offsets.run import move
 
     raise typer.Exit(move(settings[0], target, partitions=partitions, execute=execute, force=force, stream=sys.stdout))
-
-
-def _target(to_time: str | None, to_offset: int | None, *, to_earliest: bool, to_latest: bool) -> Any:
-    from ingest.commands.offsets.moves import Target
-
-    given = sum((to_time is not None, to_offset is not None, to_earliest, to_latest))
-    if given != 1:
-        raise usage_error("name one of --to-time, --to-offset, --to-earliest and --to-latest")
-    if to_offset is not None:
-        return Target("offset", to_offset)
-    if to_time is None:
-        return Target("earliest" if to_earliest else "latest")
-    moment = parse(to_time, "--to-time", datetime.now(UTC))
-    return Target("time", moment) if isinstance(moment, int) else Target(moment)

@@ -14,22 +14,14 @@ Rules
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from ingest.commands.offsets.target import Target
 from ingest.commands.time_argument import usage_error
 from ingest.config.sections import Kafka
 from ingest.pipeline.kafka.start_offset import first_offset, from_former_topic
 from ingest.pipeline.kafka.time_range import FoundOffset
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import NOTHING, TopicShape
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where to move: `number` is the offset, or the time in epoch milliseconds."""
-
-    kind: Literal["earliest", "latest", "offset", "time"]
-    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

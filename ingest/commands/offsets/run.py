@@ -18,7 +18,8 @@ from ingest.accounting.rows import CommittedState, Kind, PartitionKey
 from ingest.commands.lag.measure import LagMeter
 from ingest.commands.lag.run import WIDTH
 from ingest.commands.offsets import activity, text
-from ingest.commands.offsets.moves import PartitionMove, Target, TopicOffsets, plan_moves
+from ingest.commands.offsets.moves import PartitionMove, TopicOffsets, plan_moves
+from ingest.commands.offsets.target import Target
 from ingest.config import partition_set
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode, FatalError

@@ -10,9 +10,9 @@ from rich.table import Table
 from ingest.commands.lag.measure import PartitionLag
 from ingest.commands.offsets.moves import PartitionMove
 from ingest.config.sections import Kafka
-from ingest.pipeline.kafka.time_range import text_of
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.status import formatting, lines
+from ingest.time_range import text_of
 
 
 def shown_json(

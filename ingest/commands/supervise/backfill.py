@@ -11,7 +11,7 @@ Rules
 from datetime import UTC, datetime
 
 from ingest.commands.time_argument import milliseconds, parse, usage_error
-from ingest.pipeline.kafka.time_range import TimeRange, text_of
+from ingest.time_range import TimeRange, text_of
 
 EARLIEST, LATEST = "earliest", "latest"
 

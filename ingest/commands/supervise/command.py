@@ -43,7 +43,7 @@ def supervise(
         str | None,
         typer.Option(
             "--from",
-            metavar="TIME",
+            metavar="START",
             help="Backfill: deliver messages from this time on, under a group of its own. ISO 8601 (UTC unless it has "
             "a zone), a date, epoch seconds or milliseconds, relative (-2h, 7d), or earliest.",
         ),

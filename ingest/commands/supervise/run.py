@@ -9,7 +9,6 @@ from typing import TextIO
 
 from ingest.config.settings import Config
 from ingest.pipeline.kafka.start_offset import ResumeFrom
-from ingest.pipeline.kafka.time_range import TimeRange
 from ingest.status import lines
 from ingest.status.about import about
 from ingest.status.health import livez, readyz
@@ -22,6 +21,7 @@ from ingest.status.web.app import Probes
 from ingest.status.web.redaction import redacted
 from ingest.status.web.service import StatusPage
 from ingest.supervisor import session
+from ingest.time_range import TimeRange
 
 
 def run(

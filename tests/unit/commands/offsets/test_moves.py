@@ -2,7 +2,8 @@
 
 import pytest
 
-from ingest.commands.offsets.moves import PartitionMove, Target, TopicOffsets, moved, plan_moves
+from ingest.commands.offsets.moves import PartitionMove, TopicOffsets, moved, plan_moves
+from ingest.commands.offsets.target import Target
 from ingest.commands.offsets.text import preview
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError

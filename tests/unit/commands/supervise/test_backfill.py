@@ -6,7 +6,7 @@ import pytest
 
 from ingest.commands.supervise.backfill import check_together, own_group, requested
 from ingest.errors import ExitCode, FatalError
-from ingest.pipeline.kafka.time_range import TimeRange
+from ingest.time_range import TimeRange
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 NOVEMBER = 1_793_491_200_000

@@ -4,8 +4,9 @@ import pytest
 
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError
-from ingest.pipeline.kafka.time_range import FoundOffset, OffsetRange, TimeRange, check_group, offset_range
+from ingest.pipeline.kafka.time_range import FoundOffset, OffsetRange, check_group, offset_range
 from ingest.pipeline.offsets.checkpoint import Checkpoint
+from ingest.time_range import TimeRange
 
 SPAN = TimeRange(1_000, 2_000)
 
