@@ -26,5 +26,5 @@ def test_each_option_is_a_target() -> None:
 def test_exactly_one_is_needed() -> None:
     for given in ({}, {"earliest": True, "latest": True}, {"time": "2h", "offset": 3}):
         with pytest.raises(FatalError, match="name one of") as refused:
-            target(**given)  # type: ignore[arg-type]
+            target(**given)
         assert refused.value.exit_code is ExitCode.USAGE
