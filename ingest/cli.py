@@ -18,6 +18,7 @@ from ingest.commands.help import Command, Group
 from ingest.commands.init.command import init
 from ingest.commands.lag.command import lag
 from ingest.commands.lint.command import lint
+from ingest.commands.offsets.command import app as offsets
 from ingest.commands.sandbox.command import app as sandbox
 from ingest.commands.schema.command import app as schema
 from ingest.commands.status.command import status
@@ -43,6 +44,7 @@ app.command(cls=Command)(init)
 app.command("test", cls=Command)(mapping)
 for command in (check, debug, supervise, top, status, lag, topics, audit):
     app.command(cls=Command)(command)
+app.add_typer(offsets, name="offsets")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(schema, name="schema")
 app.command(cls=Command)(lint)

@@ -12,7 +12,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -169,20 +169,45 @@ def account_store(account: Account) -> AccountStore:
 def last_states(
     store: AccountStore, keys: Sequence[PartitionKey]
 ) -> tuple[dict[PartitionKey, CommittedState], dict[PartitionKey, int | None]]:
-    """The last state of each of `keys` that has one, and `in_flight` of the run that wrote it. Raises OSError."""
+    """The last state that a run left of each of `keys`, and `in_flight` of that run. Raises OSError.
+
+    If somebody moved the group after the run, the state has what Kafka had before the first move.
+    """
     states: dict[PartitionKey, CommittedState] = {}
+    before_moves: dict[PartitionKey, CommittedState] = {}
     in_flight: dict[PartitionKey, int | None] = {}
     missing = set(keys)
     for line in store.newest_first():
         row = line.content
         if isinstance(row, CommittedState) and row.key in missing:
-            states.setdefault(row.key, row)
+            if row.kind in {"before_move", "moved"}:
+                if row.kind == "before_move" and row.key not in states:
+                    before_moves[row.key] = row  # the oldest one after the run stays
+                continue
+            if row.key not in states:
+                found = before_moves.get(row.key, row)
+                states[row.key] = replace(row, next_offset=found.next_offset, counts=found.counts)
             if row.kind == "started":
                 in_flight[row.key] = row.in_flight
                 missing.discard(row.key)
         if not missing:
             break
     return states, in_flight
+
+
+def last_moves(store: AccountStore, keys: Sequence[PartitionKey]) -> dict[PartitionKey, CommittedState]:
+    """What `ingest offsets set` left of each of `keys` that no run has started with since. Raises OSError."""
+    found: dict[PartitionKey, CommittedState] = {}
+    missing = set(keys)
+    for line in store.newest_first():
+        row = line.content
+        if isinstance(row, CommittedState) and row.key in missing:
+            missing.discard(row.key)
+            if row.kind == "moved":
+                found[row.key] = row
+        if not missing:
+            break
+    return found
 
 
 def recorded_progress(

@@ -4,7 +4,8 @@
    Kafka stores them with the offset in one record. A lost row delays the account but loses no counts: the next row has
    them, and only their hour may shift.
 2. A `started` row is what Kafka had at the start of a run, an `ended` row what it had at the orderly end, a `committed`
-   row what Kafka confirmed in between. `consumed` is the sum of the counts.
+   row what Kafka confirmed in between. `consumed` is the sum of the counts. `ingest offsets set` writes a `before_move`
+   row of what Kafka had, and a `moved` row of what it has since, both with the same `run`.
 3. A `possible_duplicates` row is a range of offsets. Each message that Arize may have twice lies in such a range;
    `count` is the most that may be. `cause` is one of `Cause`.
 4. `at` is when Kafka's confirmation arrived, or when Kafka was asked; `hour` is its hour in UTC.
@@ -20,7 +21,7 @@ from typing import Any, Literal, get_args
 
 from ingest.records import Counts, Span
 
-Kind = Literal["started", "committed", "ended"]
+Kind = Literal["started", "committed", "ended", "before_move", "moved"]
 # A worker was killed or crashed; the supervisor before did not end in order; somebody else has committed since the end
 # of the run before, and what was in flight then is not known here; somebody has moved the group back.
 Cause = Literal["worker_lost", "supervisor_lost", "unknown_run", "moved_back"]

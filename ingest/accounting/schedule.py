@@ -81,10 +81,14 @@ class RowSchedule:
 
 @dataclass(frozen=True, slots=True)
 class FormerRun:
-    """The last state that a former run wrote of a partition, and how many messages it may have had in flight."""
+    """The last state that a former run wrote of a partition, and how many messages it may have had in flight.
+
+    `moved` is where somebody has moved the group since with `ingest offsets set`.
+    """
 
     state: CommittedState
     in_flight: int | None = None
+    moved: CommittedState | None = None
 
 
 def duplicates_of_former_run(
@@ -96,6 +100,7 @@ def duplicates_of_former_run(
     2. A run that ended in order has listed its own possible duplicates.
     3. After any other end, all messages that could be read may have been sent, but not more than were in flight.
     4. If somebody has moved the group back, the messages that were committed and are read again are sent twice.
+    5. If the group stands where `ingest offsets set` has moved it, nobody else has committed since.
     """
     if former is None or recreated_between(former.state, start):
         return []
@@ -113,6 +118,11 @@ def duplicates_of_former_run(
     beyond = max(begin, reached)
     if before.kind != "ended":
         add(beyond, end_offset, former.in_flight, "supervisor_lost")
-    elif (before.next_offset, before.counts) != (start.next_offset, start.counts) and reached <= begin:
+    expected = before if former.moved is None else former.moved
+    if (
+        before.kind == "ended"
+        and (expected.next_offset, expected.counts) != (start.next_offset, start.counts)
+        and reached <= begin
+    ):
         add(beyond, end_offset, None, "unknown_run")
     return found

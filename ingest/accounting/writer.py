@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ingest.accounting.files import AccountStore, last_states
+from ingest.accounting.files import AccountStore, last_moves, last_states
 from ingest.accounting.rows import CommittedState, Kind, PartitionKey, PossibleDuplicates, Row
 from ingest.accounting.schedule import FormerRun, RowSchedule, duplicates_of_former_run
 from ingest.events import AccountBlocked, Committed, DuplicatesPossible, Emit, Event, Notice, SupervisorStarted
@@ -79,7 +79,9 @@ class AccountWriter:
                 starts.append((state, topic.begins[partition], topic.ends[partition]))
         found: list[PossibleDuplicates] = []
         try:
-            formers, in_flight = last_states(self._store, [state.key for state, _, _ in starts])
+            keys = [state.key for state, _, _ in starts]
+            formers, in_flight = last_states(self._store, keys)
+            moves = last_moves(self._store, keys)
         except OSError as failed:
             error = f"{self._store.directory}: {failed.strerror or failed}"
             text = "what a former run may have sent and not committed is not listed among the possible duplicates"
@@ -87,7 +89,7 @@ class AccountWriter:
         else:
             for state, begins, end in starts:
                 former = formers.get(state.key)
-                known = None if former is None else FormerRun(former, in_flight.get(state.key))
+                known = None if former is None else FormerRun(former, in_flight.get(state.key), moves.get(state.key))
                 found += duplicates_of_former_run(state, begins, end, known)
         self._last = {state.key: state for state, _, _ in starts}
         self._schedule.put([*(state for state, _, _ in starts), *found])

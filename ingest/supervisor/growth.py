@@ -26,6 +26,8 @@ _CONFIRM_S = 0.5
 _NO_WORKER = "the workers of this topic have ended; start again to read them"
 _RUN_ENDS = "the run ends where the topic ended when it began; start again to read them"
 
+_BACKFILL = "a backfill reads the partitions that the topic had when it began; start it again to read them"
+
 
 class Workers(Protocol):
     """The workers of a run, as `ingest.supervisor.supervisor.Supervisor` has them."""
@@ -96,7 +98,9 @@ class PartitionGrowth:
             return
         self._seen[topic] = len(shape.partitions)
         reason = ""
-        if plan.named_by:
+        if plan.ranges:
+            reason = _BACKFILL
+        elif plan.named_by:
             reason = f"{plan.named_by} names others; to read them, name them or all, and start again"
         elif plan.end_offsets is not None:
             reason = _RUN_ENDS

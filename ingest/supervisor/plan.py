@@ -4,6 +4,8 @@
    before a worker exists; each time over all topics.
 2. The end offsets of a run that has an end are read once, so that a restarted worker has the same ones. They are the
    high watermarks: messages behind a transaction that is open now belong to the run, which waits for its end.
+3. A backfill begins and ends at the offsets of its times. A commit of its group wins over the begin, so that it goes on
+   where it was. It reads no partition that is added later.
 """
 
 import itertools
@@ -21,10 +23,12 @@ from ingest.pipeline.kafka import first_contact, metadata, rights
 from ingest.pipeline.kafka.end_offsets import partition_ends
 from ingest.pipeline.kafka.first_contact import COMMAND_PATIENCE_S, RUN_PATIENCE_S, UnknownTopicError
 from ingest.pipeline.kafka.start_offset import ResumeFrom, StartPlan, choose_starts
+from ingest.pipeline.kafka.time_range import OffsetRange, check_group, offset_ranges
 from ingest.pipeline.kafka.topic_guard import explain_refusal
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import PartitionEnd, TopicShape
 from ingest.supervisor import partition_sets
+from ingest.time_range import TimeRange
 
 _A = TypeVar("_A")
 _T = TypeVar("_T")
@@ -52,6 +56,7 @@ class TopicPlan:
     committed at the start, `end_offsets` are where the run ends, if it has an end; each by partition. `existing` is how
     many partitions the topic has. `named_by` is the setting that names the partitions, so that no others are read; ""
     if all are read. `resumed` are the partitions without a usable commit, for which somebody has chosen where to go on.
+    `ranges` are the offsets of a backfill, by partition.
     """
 
     settings: TopicConfig
@@ -64,6 +69,7 @@ class TopicPlan:
     named_by: str = ""
     resumed: tuple[int, ...] = ()
     ends: Mapping[int, PartitionEnd] = field(default_factory=dict)
+    ranges: Mapping[int, OffsetRange] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:
@@ -140,9 +146,10 @@ def plan_topics(
     *,
     until_end: bool,
     resume_from: ResumeFrom | None = None,
+    span: TimeRange | None = None,
     on_trouble: Callable[[str], None] = lambda _: None,
 ) -> list[TopicPlan]:
-    """Ask Kafka about the topics; with `until_end` the run ends at their end offsets of now.
+    """Ask Kafka about the topics; with `until_end` the run ends at their end offsets of now, with `span` where it ends.
 
     `on_trouble` gets what is wrong with the connection and may pass.
 
@@ -182,6 +189,14 @@ def plan_topics(
             resume_from=resume_from,
         )
         resumed = tuple(begins) if resume_from is not None else ()
+        ranges: Mapping[int, OffsetRange] = {}
+        if span is not None:
+            lows = {partition: low for partition, (low, _) in watermarks.items()}
+            ranges = offset_ranges(kafka, span, lows, ends)
+            check_group(kafka, span, ranges, {p: mark for p, mark in committed.items() if p not in begins}, lows)
+            in_account = {} if resume_from != "account" else begins
+            begins = {p: in_account.get(p) or Checkpoint(ranges[p].first) for p in begins}
+        end_offsets = {p: ranges[p].next_offset if ranges else end.end_offset for p, end in ends.items()}
         resumed_marks = recorded if resume_from == "account" else {}
         start_plan = StartPlan(
             topic_id=shape.topic_id,
@@ -197,17 +212,24 @@ def plan_topics(
             partitions=partitions,
             watermarks=watermarks,
             committed={p: resumed_marks.get(p) if p in begins else mark for p, mark in committed.items()},
-            end_offsets={partition: end.end_offset for partition, end in ends.items()} if until_end else None,
+            end_offsets=end_offsets if until_end or ranges else None,
             start_plan=start_plan,
             existing=len(all_partitions),
-            named_by="" if one.partitions is None else one.setting,
+            named_by=_named_by(one, span),
             resumed=resumed,
             ends=ends,
+            ranges=ranges,
         )
         found.append(
             replace(plan, start_plan=replace(start_plan, topic_partitions=plan.confirmed_partitions(confirmed={})))
         )
     return found
+
+
+def _named_by(configured: ConfiguredTopic, span: TimeRange | None) -> str:
+    if configured.partitions is not None:
+        return configured.setting
+    return "" if span is None else "--from and --until"
 
 
 def existing_partitions(

@@ -37,7 +37,7 @@ from ingest.records import PartitionEnd
 from ingest.status import formatting
 from ingest.status.web.actions import Action, DrainRun, RestartWorker
 from ingest.status.web.service import StatusPage
-from ingest.supervisor import partition_sets, process
+from ingest.supervisor import backfill, partition_sets, process
 from ingest.supervisor.ends import EndsOfTopics
 from ingest.supervisor.growth import PartitionGrowth
 from ingest.supervisor.ledger import Bounds
@@ -47,6 +47,7 @@ from ingest.supervisor.retention import TopicRetentions
 from ingest.supervisor.signals import SignalQueue
 from ingest.supervisor.state_places import announcements
 from ingest.supervisor.supervisor import Supervisor
+from ingest.time_range import TimeRange
 
 _NOTHING = (
     "See why with ingest check or ingest dead-letters list, correct [schema] or the producer, then deliver them with "
@@ -61,14 +62,15 @@ def run(
     emit: Emit,
     tick: Callable[[], None],
     resume_from: ResumeFrom | None = None,
+    span: TimeRange | None = None,
     page: StatusPage | None = None,
 ) -> tuple[RunAccount, ...]:
     """Supervise the workers of `settings` until they are done or a stop is requested; only in the main thread.
 
     All events go to `emit`; `tick` is called at least twice a second, for screens. Returns an account for each topic,
     all of them with the exit code of the run. `resume_from` is where to go on with partitions whose committed offset
-    Kafka no longer has, or whose offset belongs to a former topic of the same name. `page` is served from the moment at
-    which a thread may exist, and its actions are taken.
+    Kafka no longer has, or whose offset belongs to a former topic of the same name. `span` is what a backfill delivers:
+    the run ends by itself. `page` is served from the moment at which a thread may exist, and its actions are taken.
     Raises `ConfigError` for settings that can't work and `FatalError` if Kafka can't be reached or refuses.
     """
     check_delivery(settings)
@@ -85,6 +87,7 @@ def run(
         store,
         until_end=until_end,
         resume_from=resume_from,
+        span=span,
         on_trouble=lambda text: emit(KafkaWarning(error=text)),
     )
     plans = {plan.topic: plan for plan in found}
@@ -118,8 +121,9 @@ def run(
         writer.tick()
         tick()
 
+    ends_by_itself = until_end or span is not None
     for plan in plans.values():
-        for text in _notices(plan, resume_from):
+        for text in (*_notices(plan, resume_from), *(backfill.notices(plan, span) if span is not None else ())):
             emit(Notice(text=text))
     _announce(plans, assignments, settings.supervisor.workers, emit_and_record)
     supervisor = Supervisor(
@@ -129,11 +133,11 @@ def run(
         emit=emit_and_record,
         clock=time.monotonic,
         jitter=random.random,
-        ends=until_end,
+        ends=ends_by_itself,
     )
     growth = PartitionGrowth(plans, supervisor, emit_and_record, time.monotonic())
     retentions = TopicRetentions([plan.settings.kafka for plan in found], emit, time.monotonic())
-    limit_s = metadata.longest_transaction_s(settings.kafka) if until_end else None
+    limit_s = metadata.longest_transaction_s(settings.kafka) if ends_by_itself else None
     ends = EndsOfTopics(plans, supervisor.ledgers, emit_and_record, time.monotonic(), longest_transaction_s=limit_s)
     oldest = OldestOfTopics(plans, supervisor.ledgers, ends, emit_and_record, now=time.monotonic())
     loop(supervisor, tick_all)
@@ -301,6 +305,8 @@ def _account(plan: TopicPlan, supervisor: Supervisor, writer: AccountWriter, sta
         end = metadata.committed_progress(kafka, partitions)
         writer.committed_at_end(kafka.topic, kafka.group, end, metadata.topic_id(kafka))
         lows = {partition: low for partition, (low, _) in metadata.watermarks(kafka, partitions).items()}
+        for partition, found in plan.ranges.items():  # what lies below the range is no lag of it
+            lows = {**lows, partition: max(lows[partition], found.first)}
         ends = partition_ends(kafka, partitions)
     except FatalError as error:
         missing = (

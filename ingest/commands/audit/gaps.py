@@ -98,7 +98,8 @@ def _moved(partition: int, history: PartitionHistory, counted: _Counted) -> Iter
                 "(offsets.retention.minutes)",
             )
             continue
-        moved = f"the group was moved from offset {move.before} to {move.after} by another tool ({move.location})"
+        who = "with ingest offsets set" if move.requested else "by another tool"
+        moved = f"the group was moved from offset {move.before} to {move.after} {who} ({move.location})"
         if move.skipped is None:
             yield Finding(
                 "note",
@@ -112,6 +113,10 @@ def _moved(partition: int, history: PartitionHistory, counted: _Counted) -> Iter
             yield Finding("note", "moved", partition, f"{moved}: there are no messages between them")
         else:
             how_many = "messages" if messages is None else f"{messages:,} messages"
+            if move.requested:
+                text = f"{moved}: {how_many} between them were passed over on request"
+                yield Finding("note", "skipped_on_request", partition, text)
+                continue
             yield Finding("alarm", "skipped", partition, f"{moved}: {how_many} between them are not accounted for")
 
 

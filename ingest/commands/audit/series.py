@@ -10,6 +10,7 @@ Rules
    commits without our metadata. A new series begins there, and the sums continue with it. Offsets that were passed over
    in this way are not a step, because nobody counted them.
 4. Within a run offsets never go back, and one offset has one count. A pair of rows that breaks this does not add up.
+   A `moved` row after its `before_move` row is a move that `ingest offsets set` made on purpose.
 5. Another topic id is another topic: a new series begins there.
 6. A row without a commit has no offset; counting begins at the first row that has one.
 
@@ -64,13 +65,15 @@ class Step:
 class Move:
     """Somebody moved the group's commit from offset `before` to `after`; None means that nothing is committed.
 
-    `recreated`: the topic was deleted and created again, so `after` is an offset of the new topic.
+    `recreated`: the topic was deleted and created again, so `after` is an offset of the new topic. `requested`: it was
+    moved with `ingest offsets set`.
     """
 
     before: int | None
     after: int | None
     location: str
     recreated: bool = False
+    requested: bool = False
 
     @property
     def skipped(self) -> tuple[int, int] | None:
@@ -108,6 +111,10 @@ def follow(rows: Sequence[LocatedState]) -> PartitionHistory:
 def _add_pair(before: LocatedState, after: LocatedState, history: PartitionHistory) -> None:
     old, new = before.state, after.state
     partition = new.key.partition
+    if new.kind == "moved" and old.kind == "before_move" and new.run == old.run and not recreated_between(old, new):
+        history.moves.append(Move(old.next_offset, new.next_offset, after.location, requested=True))
+        history.base = new
+        return
     if old.next_offset is None:
         raise ValueError("a step begins at an offset")
     if new.next_offset is None or recreated_between(old, new):

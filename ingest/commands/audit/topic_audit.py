@@ -5,7 +5,8 @@ Rules
 2. Kafka's present state is the last row. So the counts in Kafka's commits are checked like any other row.
 3. A gap is counted in Kafka if the log still holds it. As many messages as were counted: the gap holds none. More
    messages: some were never counted, an alarm. Fewer: compaction has removed some since, otherwise it is an alarm.
-4. If the group was moved forward by another tool, messages that were passed over are an alarm; moving back is a note.
+4. If the group was moved forward by another tool, messages that were passed over are an alarm; moving back is a note,
+   and so is every move with `ingest offsets set`, which the account has.
 5. A partition that holds messages but has no commit is an alarm, if the last run was to read all partitions.
 6. Dead letters are counted on request: each one that the newest series counts must still be stored.
 """

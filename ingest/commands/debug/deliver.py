@@ -23,14 +23,13 @@ from ingest.pipeline.arize.uploader import ArizeUploader
 from ingest.pipeline.dead_letters.queue import DeadLetter, DeadLetterBatch
 from ingest.pipeline.dead_letters.topic import sink
 from ingest.pipeline.delivery.batch import Batch
-from ingest.pipeline.kafka import consumer, metadata
+from ingest.pipeline.kafka import metadata
+from ingest.pipeline.kafka.single_commit import commit_once
 from ingest.pipeline.offsets.checkpoint import Checkpoint, decode, encode
-from ingest.pipeline.offsets.committer import Stored
 from ingest.pipeline.offsets.tracker import PartitionTracker
 from ingest.records import Destination
 
 _GRACE_S = 1.0  # lets the request's own timeout report first
-_COMMIT_S = 30.0
 _DEAD_LETTERS_S = 40.0  # the Kafka client gives up earlier
 _DURABLE_POLL_S = 0.02
 
@@ -166,24 +165,8 @@ class GuardedCommits:
         if self._expected is not None and mark.next_offset < self._expected.next_offset:
             return self._refused(dead_letters, "the commit would rewind the group")
         metadata_bytes = metadata.offset_settings(self._kafka).usable_metadata_bytes
-        answers: list[tuple[Stored, Sequence[str]]] = []
-        problems: list[str] = []
-        reader = consumer.PartitionConsumer(
-            self._kafka,
-            (self._partition,),
-            on_trouble=problems.append,
-            on_committed=lambda stored, faults, _: answers.append((stored, faults)),
-        )
-        try:
-            reader.commit({self._partition: mark}, metadata_bytes=metadata_bytes)
-            deadline = time.monotonic() + _COMMIT_S
-            while not answers and time.monotonic() < deadline:
-                reader.poll(1, 0.1)
-        finally:
-            reader.close()
-        stored, faults = answers[0] if answers else ({}, problems[-1:] or [f"no answer within {_COMMIT_S:g} s"])
-        if stored.get(self._partition, (None, ""))[0] != mark.next_offset:
-            return self._refused(dead_letters, f"Kafka did not confirm the commit: {'; '.join(faults)}")
+        if faults := commit_once(self._kafka, {self._partition: mark}, metadata_bytes=metadata_bytes):
+            return self._refused(dead_letters, f"Kafka did not confirm the commit: {faults}")
         self._expected = decode(mark.next_offset, encode(mark, metadata_bytes))
         return CommitTrace(
             dead_letters=dead_letters,

@@ -13,7 +13,7 @@ Rules
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ingest.config.sections import Kafka
@@ -74,6 +74,7 @@ class LagMeter:
         self._partitions = first_contact.topic_partitions(kafka)
         rights.may_ask_group(kafka)
         self._topic = TopicWatch(kafka)
+        self.committed: Mapping[int, Checkpoint | None] = {}  # as last measured
         self._reader = consumer.PartitionConsumer(
             kafka.with_queue_bytes(_QUEUE_BYTES),
             self._partitions,
@@ -86,7 +87,7 @@ class LagMeter:
         answer = self._topic.describe()  # partitions may have been added since
         shape = answer if isinstance(answer, TopicShape) else TopicShape("", self._partitions)
         self._partitions = shape.partitions
-        committed = self._reader.committed(self._partitions)
+        committed = self.committed = self._reader.committed(self._partitions)
         bounds = self._reader.watermarks(self._partitions)
         ends = partition_ends(self._kafka, self._partitions)
         former = {

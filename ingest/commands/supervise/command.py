@@ -1,6 +1,7 @@
 """`ingest supervise`: arguments, help and exit code."""
 
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from ingest.commands.options import (
     Topic,
     Verbose,
     Workers,
+    load_config,
     load_sources,
     log_level,
 )
@@ -41,6 +43,21 @@ def supervise(
             "--until-end", help="Deliver up to the current end offsets, then exit; open transactions are waited for."
         ),
     ] = False,
+    begin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="START",
+            help="Backfill: deliver messages from this time on, under a group of its own. ISO 8601 (UTC unless it has "
+            "a zone), a date, epoch seconds or milliseconds, relative (-2h, 7d), or earliest.",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", metavar="TIME", help="Backfill: deliver messages before this time, then exit. latest: the end."
+        ),
+    ] = None,
     resume_from: Annotated[
         ResumeFrom | None,
         typer.Option(help="Where to continue if Kafka lost the group's committed offsets, or the topic was recreated."),
@@ -59,8 +76,13 @@ def supervise(
     Examples:
       ingest supervise --workers 8 --partitions 0-31
       ingest supervise --workers 4 --partitions all --until-end --log-format json
+      ingest supervise --from 2026-11-01T00:00 --until 2026-11-02T00:00
 
     All other settings come from ingest.toml or from the environment (INGEST_KAFKA__BROKERS=..., ARIZE_API_KEY=...).
+
+    With --from or --until it is a backfill: it delivers what lies between, and exits. Its group is
+    GROUP-backfill-FROM-UNTIL unless --group names another, so that the live group is not touched, and the same range
+    goes on where it was.
 
     The first SIGTERM or Ctrl-C drains: the workers stop reading, wait until Arize has acknowledged the rows they hold,
     and commit. The second one stops the workers immediately; what they had not committed is delivered again later.
@@ -74,6 +96,14 @@ def supervise(
     edges = EdgeLines(sys.stdout, json=json, least=least)
     edges.start()
     with edges.failures():
+        span = None
+        if begin is not None or until is not None:
+            from ingest.commands.supervise import backfill
+
+            backfill.check_together(until_end=until_end, resume_latest=resume_from is ResumeFrom.LATEST)
+            span = backfill.requested(begin, until, datetime.now(UTC), named_group=group is not None)
+            live = load_config(config, brokers=brokers, topic=topic, workers=workers, partitions=partitions)
+            group = backfill.own_group(live.kafka.group, group, span)
         loaded = load_sources(config, brokers=brokers, topic=topic, group=group, workers=workers, partitions=partitions)
         edges.configured(loaded.config.topics)
         from ingest.commands.supervise.run import run
@@ -85,6 +115,7 @@ def supervise(
             json=json,
             least=least,
             name=edges.run,
+            span=span,
             stream=sys.stdout,
         )
     raise typer.Exit(code)

@@ -25,6 +25,7 @@ from ingest.status.web.app import Probes
 from ingest.status.web.redaction import redacted
 from ingest.status.web.service import StatusPage
 from ingest.supervisor import session
+from ingest.time_range import TimeRange
 
 
 def run(
@@ -36,11 +37,12 @@ def run(
     stream: TextIO,
     least: Level = "info",
     name: RunName | None = None,
+    span: TimeRange | None = None,
     watchers: Sequence[Watcher] = (),
 ) -> int:
     """Supervise until the workers are done or a stop is requested; returns the exit code of the run.
 
-    `watchers` see the run beside the screen.
+    `span` is what a backfill delivers. `watchers` see the run beside the screen.
     Raises ConfigError for settings that can't work, FatalError when Kafka can't be reached or refuses.
     """
     settings = loaded.config
@@ -75,6 +77,7 @@ def run(
             emit=publisher.emit,
             tick=tick,
             resume_from=resume_from,
+            span=span,
             page=page,
         )
         if page is not None:

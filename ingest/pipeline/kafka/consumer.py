@@ -207,7 +207,8 @@ class PartitionConsumer:
             raise FatalError(
                 f"topic {self._topic} partition {partition} offset {offset} can't be read: {error.str()}; "
                 "nothing is committed past it. If the error stays, the log segment is damaged: "
-                "check the brokers, or move the group past it with kafka-consumer-groups --reset-offsets",
+                f"check the brokers, or move the group past it with ingest offsets set --partitions {partition} "
+                f"--to-offset {offset + 1}",
                 exit_code=ExitCode.KAFKA,
             )
         else:

@@ -196,7 +196,7 @@ def resume_after_gap(kafka: Kafka, partition: int, offset: int, watermarks: tupl
         raise FatalError(
             f"topic {kafka.topic} partition {partition} ends at {end}, but group {kafka.group} is at {offset}: the "
             "topic was recreated or truncated. Nothing is read from there, and nothing is committed. Check the topic, "
-            "then move the group with kafka-consumer-groups --reset-offsets",
+            "then move the group with ingest offsets set",
             exit_code=ExitCode.EXPIRED,
         )
     if low > offset and kafka.on_expired == "stop":

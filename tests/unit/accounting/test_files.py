@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.accounting.files import AccountFiles, last_states
+from ingest.accounting.files import AccountFiles, last_moves, last_states
 from ingest.accounting.rows import CommittedState, PartitionKey, PossibleDuplicates, Row, from_line, to_line
 from ingest.records import Counts, Span
 
@@ -108,3 +108,22 @@ def test_the_last_state_of_each_partition_is_found_over_the_files(tmp_path: Path
     states, in_flight = last_states(files, [KEY, other, unknown])
     assert states == {KEY: state(20), other: state(5, "ended", key=other)}
     assert in_flight == {KEY: 60}
+
+
+def test_moves_leave_the_last_state_of_the_run_and_are_found_until_the_next_one(tmp_path: Path) -> None:
+    """The run's last state is what Kafka had before the first move, also if the run's own row is older."""
+    files = AccountFiles(tmp_path)
+    files.append([state(4, "started"), state(10)], AT, durable=False)
+    files.append([state(14, "before_move"), state(8, "moved")], AT, durable=False)
+    files.append([state(8, "before_move"), state(6, "moved")], AT, durable=False)
+    assert last_states(files, [KEY]) == ({KEY: state(14)}, {KEY: 60})
+    assert last_moves(files, [KEY]) == {KEY: state(6, "moved")}
+    files.append([state(6, "started")], AT, durable=False)
+    assert last_moves(files, [KEY]) == {}
+
+
+def test_a_move_that_kafka_did_not_confirm_is_none(tmp_path: Path) -> None:
+    files = AccountFiles(tmp_path)
+    files.append([state(10, "ended"), state(10, "before_move")], AT, durable=False)
+    assert last_moves(files, [KEY]) == {}
+    assert last_states(files, [KEY])[0] == {KEY: state(10, "ended")}

@@ -98,3 +98,21 @@ def test_a_group_that_was_moved_back_reads_again_what_it_had() -> None:
         ("moved_back", Span(7, 100, 300, 200)),
         ("supervisor_lost", Span(7, 300, 500, 60)),
     ]
+
+
+def test_a_move_on_request_is_no_unknown_run() -> None:
+    """Forward: nothing is sent twice. Back: what was committed is. Somebody who committed since is listed."""
+    ended = state(100, Counts(100), "ended")
+    forward = FormerRun(ended, 50, state(150, kind="moved"))
+    assert duplicates_of_former_run(state(150, kind="started"), 150, 300, forward) == []
+    back = FormerRun(ended, 50, state(40, kind="moved"))
+    (again,) = duplicates_of_former_run(state(40, kind="started"), 40, 300, back)
+    assert (again.span, again.cause) == (Span(7, 40, 100, 60), "moved_back")
+    (unknown,) = duplicates_of_former_run(state(170, Counts(20), "started"), 170, 300, forward)
+    assert (unknown.span, unknown.cause) == (Span(7, 170, 300, 130), "unknown_run")
+
+
+def test_a_move_hides_no_run_that_did_not_end() -> None:
+    lost = FormerRun(state(100, Counts(100)), 50, state(150, kind="moved"))
+    (found,) = duplicates_of_former_run(state(150, kind="started"), 150, 300, lost)
+    assert (found.span, found.cause) == (Span(7, 150, 300, 50), "supervisor_lost")

@@ -9,6 +9,7 @@ from ingest.config.sections import Kafka
 from ingest.config.settings import Config
 from ingest.events import Committed, Event, PartitionsNotRead
 from ingest.pipeline.kafka.start_offset import StartPlan
+from ingest.pipeline.kafka.time_range import OffsetRange
 from ingest.pipeline.kafka.topic_identity import Answer, NoAnswer, NoTopic
 from ingest.pipeline.kafka.topic_watch import TopicWatch
 from ingest.records import TopicShape
@@ -131,3 +132,14 @@ def test_named_partitions_confirm_nothing() -> None:
     scene.ledgers[TOPIC].take(Committed(worker=0, next_offsets={0: 0, 1: 0}))
     scene.growth.poll(EVERY_S)
     assert scene.confirmations == []
+
+
+def test_a_backfill_does_not_read_partitions_that_are_added() -> None:
+    """It reads all partitions, so the reason is not that others are named."""
+    scene = Scene(named_by="--from and --until", ends={0: 9, 1: 9})
+    scene.plans[TOPIC] = replace(scene.plans[TOPIC], ranges={0: OffsetRange(0, 9), 1: OffsetRange(0, 9)})
+    scene.has(3)
+    (reported,) = scene.emitted
+    assert isinstance(reported, PartitionsNotRead)
+    assert reported.reason.startswith("a backfill reads")
+    assert scene.given == []

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.accounting.rows import CommittedState, PartitionKey
+from ingest.accounting.rows import CommittedState, Kind, PartitionKey
 from ingest.commands.audit.series import LocatedState, Move, follow, within
 from ingest.records import NOTHING, Counts
 
@@ -48,6 +48,22 @@ def test_a_group_moved_between_runs_begins_a_new_series() -> None:
     assert history.base.next_offset == 40
     (move,) = follow([row(0), row(100, Counts(100)), row(140, run="b")]).moves
     assert move.skipped == (100, 140)
+
+
+def test_a_move_on_request_is_known_by_its_two_rows() -> None:
+    """What was committed before it is a step; the move is not another tool's, and never a fault."""
+
+    def part(kind: Kind, next_offset: int, counts: Counts = NOTHING, run: str = "m") -> LocatedState:
+        return LocatedState(CommittedState(kind, KEY, AT, next_offset, counts, run), f"at {next_offset}")
+
+    rows = [row(0), row(100, Counts(100)), part("before_move", 120, Counts(120)), part("moved", 150)]
+    history = follow([*rows, row(160, Counts(10), run="b")])
+    assert history.moves == [Move(120, 150, "at 150", requested=True)]
+    assert history.moves[0].skipped == (120, 150)
+    assert sum((step.counts for step in history.steps), NOTHING) == Counts(130)
+    assert not history.findings
+    unconfirmed = follow([row(0), row(100, Counts(100)), part("before_move", 100, Counts(100)), row(40, run="kafka")])
+    assert unconfirmed.moves == [Move(100, 40, "at 40")]
 
 
 def test_a_commit_that_is_gone_is_a_move_to_nowhere() -> None:
