@@ -141,7 +141,7 @@ class LibraryMessages(logging.Handler):
             self._thread.join(_END_S)
         self.rest(emit)
 
-    def _warning(  # noqa: PLR0913, PLR0917  as the standard library calls it
+    def _warning(  # noqa: PLR0917  as the standard library calls it
         self,
         message: Warning | str,  # noqa: ARG002  rule 2
         category: type[Warning],
