@@ -3,7 +3,7 @@
 from ingest import events
 from ingest.status.run_state import RunState
 from ingest.status.snapshot import Fault, Health
-from tests.unit.status.test_parts import UNIX, progress, run_of, seen
+from tests.harness.reports import UNIX, progress, run_of, seen
 
 EXITED = events.WorkerExited(worker=0, pid=100, exit_code=-9, ran_s=90.0)
 RESTARTING = events.WorkerRestarting(worker=0, restart_in_s=1.0, crashes=1)
