@@ -1,9 +1,9 @@
 """An address of Arize taken apart, and the regions that Arize has."""
 
-import difflib
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ingest.config.near_names import near
 from ingest.config.spellings import word
 
 # arize 8.61, arize.regions; a test compares them.
@@ -24,8 +24,8 @@ def region(text: str) -> str:
     """The region that `text` names, in any case, with - or _. Raises `ValueError` that says which there are."""
     found = word(text.replace("-", "_"), tuple(each.replace("-", "_") for each in REGIONS)).replace("_", "-")
     if found not in REGIONS:
-        near = difflib.get_close_matches(found.lower(), REGIONS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        meant = near(found, REGIONS)
+        hint = f"; did you mean {meant}?" if meant else ""
         raise ValueError(f"not a region of Arize: there are {', '.join(REGIONS)}{hint}")
     return found
 

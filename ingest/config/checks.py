@@ -17,9 +17,7 @@ from ingest.config.schema import Section
 from ingest.config.settings import Config
 from ingest.errors import ConfigError
 
-NO_FILE = (
-    "there is no ingest.toml here: ingest init writes one, or name one with --config FILE"  # as in commands.options
-)
+NO_FILE = "there is no ingest.toml here: ingest init writes one, or name one with --config FILE"
 # How the faults begin that only the environment of a run can mend.
 CREDENTIALS_MISSING = ("[arize] space_id is missing", "no Arize API key")
 NO_TOPIC = "[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC"

@@ -2,8 +2,8 @@
 
 Rules
 1. Every key of every section has a row, in the order of the sections; a key of [topics.*] and [routes.*] only if set.
-2. `***` stands for the value of an option that holds a secret, for what a variable with the name of a secret filled in,
-   and for a login in an address. A file's name is no secret.
+2. `***` stands for a secret and for the value of an option that holds one, for what a variable with the name of a
+   secret filled in, and for a login in an address. A file's name is no secret.
 3. A key of [arize] that is not set and that a variable of the SDK sets names that variable; the Arize key never stands
    here.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from ingest.config.credentials import Scrubber, is_secret, without_logins
 from ingest.config.load import Loaded
@@ -77,7 +77,11 @@ def _row(path: tuple[str, ...], value: Any, sources: Sources, scrub: Scrubber) -
     variable = _SDK.get(path, "")
     if not place and variable and os.environ.get(variable) and not value:
         value, place = os.environ[variable].strip(), variable
-    hidden = bool(value) and _is_hidden(path, sources)
+    if isinstance(value, SecretStr):
+        value, secret = value.get_secret_value(), True
+    else:
+        secret = _is_hidden(path, sources)
+    hidden = bool(value) and secret
     return EffectiveValue(path, HIDDEN if hidden else _shown(value, scrub), place or DEFAULT, hidden)
 
 

@@ -5,8 +5,9 @@ The list is that of CONFIGURATION.md in confluentinc/librdkafka, version 2.15; a
 library.
 """
 
-import difflib
 from importlib.metadata import PackageNotFoundError, version
+
+from ingest.config.near_names import near
 
 _NEAR = 0.8
 _LISTED = (2, 16)  # a newer client may have options that are like old ones
@@ -101,8 +102,7 @@ def near_name(option: str) -> str:
     """The option that an unknown name is most like; "" if the name is known or like none."""
     if option in NAMES or option in _UNDOCUMENTED or _is_newer():
         return ""
-    found = difflib.get_close_matches(option.lower().replace("_", ".").replace("-", "."), NAMES, n=1, cutoff=_NEAR)
-    return found[0] if found else ""
+    return near(option, NAMES, cutoff=_NEAR)
 
 
 def _is_newer() -> bool:

@@ -78,7 +78,7 @@ def load_with_sources(file: Files = None, flags: Flags | None = None) -> Loaded:
 
 def _sources(file: Files, flags: Flags, faults: list[str]) -> Sources:
     """All sources. The faults of reading them are added to `faults`."""
-    if file is None:
+    if not file:
         files, required = files_of(os.environ, DEFAULT_FILE)
         named_by = "INGEST_CONFIG"
     else:

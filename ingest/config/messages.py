@@ -25,10 +25,10 @@ _MENTION = re.compile(
     r"(?:\[(?P<section>[a-z_.]+)\])? ?(?P<key>[a-z_]+)?"
 )
 
-# Variables that have our prefix and are not settings: those of tests and sandbox, and those that Kubernetes sets for a
-# service called ingest or ingest-*.
+# Variables that have our prefix and are not settings: those of scripts, tests and sandbox, and those that Kubernetes
+# sets for a service called ingest or ingest-*.
 _FOREIGN_VARIABLE = re.compile(
-    r"INGEST_CONFIG|INGEST_REQUIRE_REAL|INGEST_SANDBOX_\w+|"
+    r"INGEST_CONFIG|INGEST_FASTLANE|INGEST_REQUIRE_REAL|INGEST_SANDBOX_\w+|"
     r"INGEST(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
 )
 

@@ -1,4 +1,4 @@
-"""The nearest of some known names, and a fixed set of words in a sentence."""
+"""The nearest of some known names, for every "did you mean", and a fixed set of words in a sentence."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -6,9 +6,15 @@ from collections.abc import Iterable, Sequence
 
 def near(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """The known name that `name` is most like, whatever its case and its separators; "" if none is like it."""
-    plain = {_plain(each): each for each in known}
-    found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=cutoff)
-    return plain[found[0]] if found else ""
+    return next(iter(nearest(name, known, most=1, cutoff=cutoff)), "")
+
+
+def nearest(name: str, known: Iterable[str], *, most: int, cutoff: float = 0.6) -> list[str]:
+    """At most `most` known names that `name` is like, the nearest first; of those that differ in case only, one."""
+    plain: dict[str, str] = {}
+    for each in known:
+        plain.setdefault(_plain(each), each)
+    return [plain[found] for found in difflib.get_close_matches(_plain(name), plain, n=most, cutoff=cutoff)]
 
 
 def one_of(known: Sequence[str], given: object = "") -> str:

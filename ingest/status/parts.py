@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from ingest.events import TopicRetention
+from ingest.status import faults
 from ingest.status.services import ArizeView, DeadLetterView, KafkaView, Moment
 from ingest.status.snapshot import (
     ArizePart,
@@ -61,8 +62,9 @@ def health_of(state: State, since_s: float) -> Health:
     return Health.DEGRADED if state in _DEGRADED else Health.OK
 
 
-def fault(moment: Moment | None, moments: Moments, *, lasts: bool) -> Fault | None:
-    """A fault for people."""
+def fault(found: tuple[Moment | None, bool], moments: Moments) -> Fault | None:
+    """A fault for people, and whether it lasts, of `faults`."""
+    moment, lasts = found
     return None if moment is None else Fault(text=moment.text, at=moments.unix(moment.at), lasts=lasts)
 
 
@@ -147,7 +149,7 @@ def kafka_part(
     away = [status.health for status in statuses if status.state is State.KAFKA_AWAY]
     return KafkaPart(
         health=worst([*away, Health.DEGRADED if view.failing else Health.OK]),
-        fault=fault(view.fault, moments, lasts=bool(view.failing) or silent_s is not None),
+        fault=fault(faults.of_kafka(view, workers, moments.now), moments),
         brokers=brokers,
         committed_at=moments.at(view.committed_at),
         commit_failures=view.commit_failures,
@@ -162,15 +164,19 @@ def arize_part(
     """Arize's side."""
     reports = [(worker, worker.report) for worker in workers if worker.report is not None]
     now = moments.now
+    statuses = list(statuses)
     waiting = [status.health for status in statuses if status.state is State.WAITING_FOR_ARIZE]
     limits = [report.uploads_limit for _, report in reports if report.uploads_limit is not None]
     p50_s, p99_s = view.percentiles(now, (0.5, 0.99))
     # Arize has answered nothing only for as long as none of the workers has had an answer.
     out = _longest(worker.lasting_s(report.unanswered_s, now) for worker, report in reports)
     answered = [worker.lasting_s(report.answered_s, now) for worker, report in reports]
+    failing_s = _longest(worker.lasting_s(report.failing_s, now) for worker, report in reports)
+    if failing_s is not None and any(status.state is State.DRAINING for status in statuses):
+        waiting.append(health_of(State.WAITING_FOR_ARIZE, failing_s))  # a worker that drains waits, too
     return ArizePart(
         health=worst(waiting),
-        fault=fault(view.fault, moments, lasts=any(report.upload_error for _, report in reports)),
+        fault=fault(faults.of_arize(view, workers, now), moments),
         endpoint=endpoint,
         in_flight=sum(report.uploads_in_flight for _, report in reports),
         limit=sum(limits) if limits else None,
@@ -180,7 +186,7 @@ def arize_part(
         p99_s=p99_s,
         retries=view.retries,
         unanswered_s=None if out is None else min([out, *(seconds for seconds in answered if seconds is not None)]),
-        failing_s=_longest(worker.lasting_s(report.failing_s, now) for worker, report in reports),
+        failing_s=failing_s,
         usual_s=_longest(report.usual_answer_s for _, report in reports),
     )
 
@@ -196,14 +202,9 @@ def ingest_part(
     reports = [(worker, worker.report) for worker in workers if worker.report is not None]
     blocked_s = _longest(worker.lasting_s(report.dead_letters_blocked_s, moments.now) for worker, report in reports)
     own = [status for status in statuses if status.state not in {State.WAITING_FOR_ARIZE, State.KAFKA_AWAY}]
-    stopped = [worker for worker in workers if worker.report is None and worker.reason]
-    newest = max(stopped, key=lambda worker: worker.since, default=None)
-    last = letters.fault
-    if newest is not None and (last is None or (blocked_s is None and newest.since >= last.at)):
-        last = Moment(f"worker {newest.index}: {newest.reason}", newest.since)
     return IngestPart(
         health=worst(status.health for status in own),
-        fault=fault(last, moments, lasts=any(status.health is not Health.OK for status in own)),
+        fault=fault(faults.of_ingest(letters, workers, blocked=blocked_s is not None), moments),
         workers=len(workers),
         workers_running=sum(worker.pid is not None for worker in workers),
         restarts=sum(worker.restarts for worker in workers),

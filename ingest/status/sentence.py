@@ -2,7 +2,7 @@
 
 Rules, the first that holds decides; a run has one cause at a time, the worst:
 1. The run has ended: how.
-2. A worker has halted or was given up, or messages expired before they were read: its partitions are not read.
+2. A worker has halted or was given up: its partitions are not read.
 3. The dead letters can't be written.
 4. Kafka does not answer.
 5. Arize does not answer, or answers with an error.
@@ -14,6 +14,8 @@ Rules, the first that holds decides; a run has one cause at a time, the worst:
 11. All is well.
 
 What is added
+- What is lost: the offsets that Kafka had removed before this run read them, after the present state, for as long as
+  the run lasts.
 - "Nothing is lost" only if no offset expired in this run, and for every partition with a lag the time that retention
   leaves is known and positive, or Kafka keeps its messages without a limit. Else nothing is said about it.
 - An age is that of the oldest message that is known; "at least" if that of another partition is not.
@@ -42,7 +44,7 @@ def sentence(snapshot: Snapshot) -> str:
         or _starting(snapshot)
         or _well(snapshot)
     )
-    return " ".join(part for part in found if part)
+    return " ".join(part for part in (*found, _lost(snapshot)) if part)
 
 
 def _ended(snapshot: Snapshot) -> tuple[str, ...]:
@@ -60,10 +62,14 @@ def _not_read(snapshot: Snapshot) -> tuple[str, ...]:
         others = f" So it is with {formatting.amount(more, 'other worker')}." if more else ""
         cause = f" {_full_stop(worst.reason)}" if worst.reason and worst.state is State.HALTED else ""
         return (f"Worker {worst.index} {how}: {_partitions(worst)} not read.{cause}{others}", *_waiting(snapshot))
-    if snapshot.totals.expired:
-        offsets = formatting.amount(snapshot.totals.expired, "offset")
-        return (f"Kafka had removed {offsets} before this run read them; their messages are lost.",)
     return ()
+
+
+def _lost(snapshot: Snapshot) -> str:
+    if not snapshot.totals.expired:
+        return ""
+    offsets = formatting.amount(snapshot.totals.expired, "offset")
+    return f"Kafka had removed {offsets} before this run read them; their messages are lost."
 
 
 def _dead_letters(snapshot: Snapshot) -> tuple[str, ...]:
@@ -101,7 +107,8 @@ def _arize(snapshot: Snapshot) -> tuple[str, ...]:
         return ()
     fault = arize.fault
     if arize.unanswered_s is not None and arize.unanswered_s >= 1.0 and _late(snapshot):
-        why = f" The last attempt failed: {_full_stop(fault.text)}" if fault is not None and fault.lasts else ""
+        failed = fault is not None and fault.lasts and arize.failing_s is not None
+        why = f" The last attempt failed: {_full_stop(fault.text)}" if fault is not None and failed else ""
         return (f"Arize has not answered for {_s(arize.unanswered_s)}.{why}", *_waiting(snapshot))
     if arize.failing_s is not None and fault is not None and fault.lasts:
         whose = "" if len(waiting) == len(snapshot.workers) else f" of {formatting.amount(len(waiting), 'worker')}"
@@ -166,7 +173,7 @@ def _starting(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _well(snapshot: Snapshot) -> tuple[str, ...]:
-    well = "All is well:" if snapshot.health is Health.OK else "Delivery goes on:"
+    well = "All is well:" if snapshot.health is Health.OK and not snapshot.totals.expired else "Delivery goes on:"
     return (f"{well} {_reads(snapshot)}",)
 
 

@@ -4,8 +4,8 @@ Rules
 1. Times are monotonic seconds; `Moment.at` too.
 2. Counts are sums over all processes of the run: a worker that starts again goes on where the one before it ended.
 3. Percentiles are of the answers of the last `RECENT_S`, at most `MOST_ANSWERS` of them: the newest.
-4. A fault of Kafka lasts while a worker has no answer from any broker, or its last commit failed; one of Arize while a
-   worker's last attempt failed. What Kafka's client has dealt with by itself does not last.
+4. Which fault is shown, and whether it lasts, is decided in `faults`. A commit that failed is no fault of the next
+   process, which may have nothing to commit.
 """
 
 import math
@@ -33,6 +33,7 @@ class KafkaView:
     """Kafka's side."""
 
     fault: Moment | None = None
+    commit_fault: Moment | None = None
     committed_at: float | None = None
     commit_failures: int = 0
     ends_at: float | None = None
@@ -48,7 +49,9 @@ class KafkaView:
             case events.CommitFailed():
                 self.commit_failures += 1
                 self.failing.add(event.worker)
-                self.fault = Moment(f"a commit failed: {event.error}", now)
+                self.commit_fault = Moment(f"a commit failed: {event.error}", now)
+            case events.WorkerStarted():
+                self.failing.discard(event.worker)
             case events.KafkaWarning():
                 self.fault = Moment(event.error, now)
             case events.PartitionEnds() if event.end_offsets:

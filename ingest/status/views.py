@@ -6,7 +6,10 @@ Rules
    run is restarting, hung, given up, halted or done, whatever it last reported.
 3. A lag was true when the end of its partition was learned: it is counted from the offset that was committed then.
 4. The age of a partition's oldest uncommitted message is known as long as its committed offset is the one that a
-   worker reported it for, also when that worker is gone. A timestamp in the future, or none, is no timestamp.
+   worker reported it for, or the supervisor asked Kafka about, also when that worker is gone. A timestamp in the
+   future, or none, is no timestamp.
+5. A crash is told by the first event about it, as that names the cause: the worker's own report, that it hangs, else
+   how its process ended. It lasts until the next process reads.
 """
 
 import math
@@ -15,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from ingest import events
 from ingest.events import Progress
 from ingest.records import NOTHING, Counts, PartitionEnd, PartitionProgress
+from ingest.status.services import Moment
 from ingest.status.snapshot import State
 
 SMOOTHED_OVER_S = 5.0
@@ -80,6 +84,9 @@ class WorkerView:
     reported_at: float = 0.0
     shown: State = State.STARTING
     shown_since: float = 0.0
+    crash: Moment | None = None
+    crash_lasts: bool = False
+    _crash_of_this: bool = False  # the process that runs, or ran last, has its crash noted
 
     def status(self) -> State:
         """Rule 2."""
@@ -110,12 +117,30 @@ class WorkerView:
         """A duration of the last report, as long as it is now."""
         return None if reported_s is None else reported_s + now - self.reported_at
 
+    def crashed(self, event: events.Event, text: str, now: float) -> None:
+        """Rule 5: `event` tells of the end of its process, in `text`; one that has finished is no crash."""
+        if isinstance(event, events.WorkerFinished):
+            return
+        given_up = isinstance(event, events.WorkerGivenUp)
+        if given_up and self.crash is not None and self._crash_of_this:
+            text = f"{text}. The last of them: {self.crash.text}"
+        if given_up or not self._crash_of_this:
+            self.crash = Moment(text, now)
+        self.crash_lasts = self._crash_of_this = True
+
+    def reads(self, report: Progress) -> None:
+        """Its process has reported: a crash of the one before is over once it reads."""
+        if report.state != "starting" and not self._crash_of_this:
+            self.crash_lasts = False
+
     def begin(self, event: events.WorkerStarted, now: float) -> None:
         """A process has started; it counts from 0."""
+        self._crash_of_this = False
         self.pid, self.partitions = event.pid, event.partitions
         self.acknowledged_rows = 0
         self.lane, self.reason, self.report = event.lane, "", None
         self.state, self.since = "starting", now
+        self.shown, self.shown_since = State.STARTING, now
 
 
 @dataclass(slots=True)
@@ -159,6 +184,11 @@ class PartitionView:
         if progress.end_offset >= 0:
             self.learn_lag(now)
         self.rate.take(progress.consumed, now)
+
+    def learn_oldest(self, next_offset: int, timestamp_ms: int) -> None:
+        """The supervisor has asked Kafka: rule 4. A worker may have reported it meanwhile, for a later offset."""
+        if next_offset == self.next_offset:
+            self.oldest = next_offset, timestamp_ms
 
     @property
     def counts(self) -> Counts:

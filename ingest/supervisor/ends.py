@@ -75,6 +75,15 @@ class EndsOfTopics:
             self._ask_at = now + EVERY_S
         return self._hanging(now) if answered else ""
 
+    def behind(self, name: str) -> Iterator[tuple[int, int]]:
+        """The partitions of a topic that are known not to be committed up to their end, and up to where they are."""
+        plan, confirmed = self._plans[name], self._ledgers[name].confirmed()
+        starts = plan.start_offsets()
+        for partition, end in self._topics[name].ends.items():
+            next_offset = max(confirmed.get(partition, 0), starts.get(partition, 0))
+            if next_offset < end.end_offset and (partition in confirmed or partition in starts):
+                yield partition, next_offset
+
     def _take(self, name: str, topic: _Topic, answer: Mapping[int, PartitionEnd], now: float) -> None:
         for partition, end in answer.items():
             before = topic.ends.get(partition)

@@ -125,6 +125,11 @@ class Ledger:
         """The next offset that Kafka last confirmed in this run, by partition."""
         return {p: ledger.confirmed for p, ledger in self._partitions.items() if ledger.confirmed is not None}
 
+    def oldest_known(self, partition: int, next_offset: int) -> bool:
+        """A worker has reported how old the first message from `next_offset` on is."""
+        latest = self._of(partition).latest
+        return latest is not None and latest.next_offset == next_offset and latest.oldest_ms is not None
+
     def foreign_commits(self, found: Mapping[int, Checkpoint | None]) -> dict[int, int | None]:
         """The partitions where Kafka has `found` a commit that is not this run's, and its next offset: rule 6."""
         foreign: dict[int, int | None] = {}

@@ -41,6 +41,7 @@ from ingest.supervisor import partition_sets, process
 from ingest.supervisor.ends import EndsOfTopics
 from ingest.supervisor.growth import PartitionGrowth
 from ingest.supervisor.ledger import Bounds
+from ingest.supervisor.oldest import OldestOfTopics
 from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
 from ingest.supervisor.retention import TopicRetentions
 from ingest.supervisor.signals import SignalQueue
@@ -113,6 +114,7 @@ def run(
         for action in page.requested() if page is not None else ():
             _act(supervisor, action)
         retentions.poll(time.monotonic())
+        oldest.poll(time.monotonic())
         writer.tick()
         tick()
 
@@ -133,6 +135,7 @@ def run(
     retentions = TopicRetentions([plan.settings.kafka for plan in found], emit, time.monotonic())
     limit_s = metadata.longest_transaction_s(settings.kafka) if until_end else None
     ends = EndsOfTopics(plans, supervisor.ledgers, emit_and_record, time.monotonic(), longest_transaction_s=limit_s)
+    oldest = OldestOfTopics(plans, supervisor.ledgers, ends, emit_and_record, now=time.monotonic())
     loop(supervisor, tick_all)
     accounts = _accounts(plans.values(), supervisor, writer, started, emit)
     writer.end()

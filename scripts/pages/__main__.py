@@ -14,6 +14,7 @@ from scripts.pages import (
     exit_codes,
     metrics,
     rooms,
+    runbook,
     status_api,
 )
 
@@ -21,6 +22,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "architecture/rooms.md": rooms.page,
+    "operations/runbook-dead-letters.md": runbook.dead_letter_page,
+    "operations/runbook-exit-codes.md": runbook.exit_code_page,
     "reference/account.md": account.page,
     "reference/cli.md": cli.page,
     "reference/configuration.md": configuration.page,

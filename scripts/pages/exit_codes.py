@@ -18,7 +18,7 @@ def page() -> str:
     """The page."""
     codes: Mapping[str, Mapping[str, str]] = TEXTS["codes"]
     found = [f"{NOTICE}\n# Exit codes\n", TEXTS["intro"]]
-    rows = ((code(str(one.value)), code(one.name), *_described(codes[one.name])) for one in ExitCode)
+    rows = ((_linked(one), code(one.name), *_described(codes[one.name])) for one in ExitCode)
     found += [table(("code", "name", "what it means", "what to do"), rows)]
     found += ["## Exit codes of each command\n"]
     said = [(name, cli.exit_codes(command)) for name, command in cli.commands()]
@@ -29,6 +29,15 @@ def page() -> str:
     )
     found += [table(("worker's exit code", "name", "the supervisor"), answers)]
     return "\n".join(found)
+
+
+def _linked(one: ExitCode) -> str:
+    return f"[{code(str(one.value))}]({anchor(one)})"
+
+
+def anchor(one: ExitCode) -> str:
+    """The link from docs/reference to a code's entry in the runbook."""
+    return f"../operations/runbook-exit-codes.md#{one.value}-{one.name.lower()}"
 
 
 def _described(texts: Mapping[str, str]) -> tuple[str, str]:

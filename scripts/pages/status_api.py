@@ -22,6 +22,7 @@ The supervisor serves these at `[status] host` and `port`, with GET only:
 | path | what it is |
 |---|---|
 | `/` | [the page](../operations/status-page.md) |
+| `/partitions` | the table of all partitions, also where the page shows the worst only |
 | `/api/status` | the newest snapshot of the run, in the fields below; 503 while there is none |
 | `/api/events` | the same every {EVERY_S:g} s as server-sent events, to {MOST_CLIENTS} clients at most |
 | `/api/account` | `final`, whether the run has ended, and `accounts`, its [accounts](account.md) by topic then |
@@ -30,8 +31,9 @@ The supervisor serves these at `[status] host` and `port`, with GET only:
 | `/livez`, `/readyz` | whether the run lives, and whether it is ready, with reasons; 200 or 503 |
 | `/actions/drain`, `/actions/restart-worker` | with POST, a token and `[status] actions` only |
 
-A connection serves one request. More than {MOST_CONNECTIONS} connections, one that sends no request within
-{REQUEST_S:g} s and one that reads nothing for {STALLED_S:g} s are cut. Names other than addresses, `localhost` and
+Long answers but the events are compressed for clients that accept gzip. A connection serves one request.
+More than {MOST_CONNECTIONS} connections, one that sends no request within {REQUEST_S:g} s and
+one that reads nothing for {STALLED_S:g} s are cut. Names other than addresses, `localhost` and
 `[status] allowed_hosts` get 421, requests of foreign sites 403.
 
 Field names are an interface: new ones are added, none is renamed. Moments are Unix seconds, ages and durations are

@@ -6,7 +6,6 @@ Rules
 3. Times are those at which dead letters were written, not those of the messages: `since` <= written < `until`.
 """
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ingest.commands.dead_letters.index_entry import IndexEntry
+from ingest.config.near_names import near
 from ingest.errors import ExitCode, FatalError
 from ingest.reasons import REASONS
 
@@ -96,8 +96,8 @@ def check_reasons(selection: Filter, matching: Collection[str]) -> None:
     The dead letters of another version may have other reasons.
     """
     for code in sorted(selection.reasons - REASONS.keys() - set(matching)):
-        near = difflib.get_close_matches(code, REASONS, n=1)
-        hint = f"did you mean {near[0]}?" if near else "ingest dead-letters list shows those that there are"
+        meant = near(code, REASONS)
+        hint = f"did you mean {meant}?" if meant else "ingest dead-letters list shows those that there are"
         raise FatalError(
             f"--reason {code}: no selected dead letter has it, and ingest has no such reason; {hint}",
             exit_code=ExitCode.USAGE,

@@ -13,7 +13,6 @@ Rules
 """
 
 import base64
-import difflib
 import json
 import re
 import tomllib
@@ -23,6 +22,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from ingest.config.near_names import near
 from ingest.errors import ConfigError
 from ingest.records import Headers
 
@@ -216,8 +216,8 @@ def _json_lines(path: Path, text: str) -> tuple[Raw, list[Raw], list[int | None]
 def _unknown(found: Raw, known: Sequence[str], what: str) -> Iterator[str]:
     for key in found:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            meant = near(key, known)
+            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known)}"
             yield f"{what} has no key {json.dumps(key)}; {hint}"
 
 

@@ -13,12 +13,12 @@ Rules
 """
 
 import contextlib
-import difflib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ingest.config.near_names import nearest
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.kafka import advertised, client, faults, grants, listener
@@ -218,15 +218,7 @@ def _no_topic(kafka: Kafka, consumer: Consumer, error: KafkaError) -> str:
 
 def near(topic: str, names: Sequence[str]) -> list[str]:
     """The names of topics that look like `topic`, the nearest first."""
-    by_spelling: dict[str, str] = {}
-    for name in sorted(names):
-        by_spelling.setdefault(_spelling(name), name)
-    found = difflib.get_close_matches(_spelling(topic), by_spelling, _MOST_NEAR, _ALIKE)
-    return [by_spelling[spelling] for spelling in found]
-
-
-def _spelling(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
+    return nearest(topic, sorted(names), most=_MOST_NEAR, cutoff=_ALIKE)
 
 
 def _names(consumer: Consumer) -> list[str]:

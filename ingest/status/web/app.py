@@ -3,6 +3,7 @@
 | path | what |
 |---|---|
 | `/` | the page |
+| `/partitions` | the table of all partitions |
 | `/static/...` | its style, its script and its icons |
 | `/api/status` | the newest snapshot as JSON: `ingest.status.snapshot` |
 | `/api/events` | the same once a second, as server-sent events |
@@ -20,18 +21,23 @@ from importlib.resources import files
 from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest.status.snapshot import Snapshot
+from ingest.status.web import partitions
 from ingest.status.web.actions import Actions
 from ingest.status.web.guard import Guard
 from ingest.status.web.page import render
 from ingest.status.web.published import Published, encode
 from ingest.status.web.stream import Stream
 
+_COMPRESS_BYTES = 4096
+_COMPRESS_LEVEL = 3
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -79,6 +85,7 @@ def application(
     probes = probes or Probes()
     routes = [
         Route("/", _page(published, actions)),
+        Route(partitions.PATH, _partitions(published)),
         Route("/static/{name}", _static()),
         Route("/api/status", _status(published)),
         Route("/api/events", stream.__call__),
@@ -94,7 +101,9 @@ def application(
             on_fault(error)
         return PlainTextResponse("this can't be shown: the run's log has the fault\n", 500)
 
-    routed = Starlette(routes=routes, exception_handlers={Exception: failed})
+    # An event stream is not compressed; what is, by the page's thread and without the lock that delivery needs.
+    compress = Middleware(GZipMiddleware, minimum_size=_COMPRESS_BYTES, compresslevel=_COMPRESS_LEVEL)
+    routed = Starlette(routes=routes, middleware=[compress], exception_handlers={Exception: failed})
     return Guard(_quiet(routed), host=host, allowed_hosts=allowed_hosts)
 
 
@@ -121,6 +130,14 @@ def _page(published: Published, actions: Actions) -> Callable[[Request], Respons
             with_actions=actions.enabled,
         )
         return HTMLResponse(html)
+
+    return page
+
+
+def _partitions(published: Published) -> Callable[[Request], Response]:
+    def page(_request: Request) -> Response:
+        snapshot = published.snapshot
+        return _starting() if snapshot is None else HTMLResponse(partitions.whole(snapshot))
 
     return page
 

@@ -5,16 +5,16 @@ of `values`, `data-rows` a list in that JSON whose columns are the table's heads
 texts; there is one description of the page.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ingest.accounting.run_account import RunAccount
 from ingest.status import formatting
-from ingest.status.snapshot import PartitionStatus, Snapshot
+from ingest.status.snapshot import Snapshot
 from ingest.status.web.markup import DOCTYPE, Markup, joined, tag
+from ingest.status.web.partitions import partitions
 from ingest.status.web.published import ConfigView
 from ingest.status.web.sections import account, actions, configuration, figures, flow, table
-from ingest.status.web.values import age_of
 
 REFRESH_S = 5
 WORDS = {"ok": "Healthy", "degraded": "Needs attention", "failing": "Failing"}
@@ -43,23 +43,6 @@ WORKERS = (
     ("topic", "topic", "text", ""),
     ("partitions", "partitions", "partitions", ""),
     ("reason", "reason", "text", "wide"),
-)
-PARTITIONS = (
-    ("topic", "topic", "text", ""),
-    ("partition", "partition", "plain", "n"),
-    ("state", "state", "state", ""),
-    ("oldest", "oldest_age_s", "seconds", "n"),
-    ("lag", "lag", "count", "n"),
-    ("lag asked", "lag_at", "ago", "n"),
-    ("held back", "held_back", "count", "n"),
-    ("read/s", "read_per_s", "count", "n"),
-    ("next offset", "next_offset", "plain", "n"),
-    ("end", "end_offset", "plain", "n"),
-    ("committed", "committed_at", "ago", "n"),
-    ("acknowledged", "acknowledged", "count", "n"),
-    ("dead letters", "dead_lettered", "count", "n"),
-    ("retention leaves", "retention_left_s", "seconds", "n"),
-    ("worker", "worker", "plain", "n"),
 )
 DEAD_LETTERS = (
     ("reason", "reason", "text", ""),
@@ -118,7 +101,7 @@ def _body(
             figures(snapshot),
             flow(snapshot),
             _workers(snapshot),
-            _partitions(snapshot),
+            partitions(snapshot),
             tag("div", _dead_letters(snapshot), account(snapshot, accounts), class_="pair"),
             _events(snapshot),
             actions(snapshot) if with_actions else None,
@@ -178,63 +161,6 @@ def _sentence(snapshot: Snapshot) -> Markup:
 def _workers(snapshot: Snapshot) -> Markup:
     found = table("workers", "Workers", WORKERS, snapshot.workers, snapshot.at, key="index")
     return tag("section", tag("h2", "Workers", id="workers-title"), found, aria_labelledby="workers-title")
-
-
-def _partitions(snapshot: Snapshot) -> Markup:
-    legend = tag(
-        "ul",
-        *(
-            tag("li", tag("i", class_="cell", data_age=name), text)
-            for name, text in (
-                ("none", "nothing waits"),
-                ("10s", "under 10 s"),
-                ("1min", "under 1 min"),
-                ("10min", "under 10 min"),
-                ("1h", "under 1 h"),
-                ("old", "older"),
-                ("unknown", "not known"),
-            )
-        ),
-        tag("li", tag("i", class_="cell", data_age="none", data_health="degraded"), "needs attention"),
-        tag("li", tag("i", class_="cell", data_age="none", data_health="failing"), "does not go on"),
-        class_="legend",
-        aria_label="Age of the oldest message that is not committed",
-    )
-    tools = tag(
-        "div",
-        tag("label", "Find ", tag("input", type="search", id="find", placeholder="topic, number or state")),
-        tag("label", tag("input", type="checkbox", id="attention"), " only those that need attention"),
-        tag("span", id="found", class_="muted", role="status"),
-        class_="tools",
-        hidden=True,
-        id="tools",
-    )
-    title = tag(
-        "h2", "Partitions ", tag("span", f"{len(snapshot.partitions):,}", class_="muted", id="how-many"),
-        id="partitions-title",
-    )  # fmt: skip
-    return tag(
-        "section",
-        title,
-        legend,
-        tag("div", *_grids(snapshot.partitions), id="grids", aria_hidden="true"),
-        tag("p", "Point at a partition to see it here.", id="pointed", class_="muted", aria_hidden="true", hidden=True),
-        tools,
-        table("partitions", "Partitions", PARTITIONS, snapshot.partitions, snapshot.at, key="topic partition"),
-        aria_labelledby="partitions-title",
-    )
-
-
-def _grids(partitions: Sequence[PartitionStatus]) -> Iterable[Markup]:
-    topics = list(dict.fromkeys(one.topic for one in partitions))
-    size = "few" if len(partitions) <= 128 else "many"
-    for topic in topics:
-        cells = (
-            tag("i", str(one.partition), class_="cell", data_age=age_of(one), data_health=one.health.value)
-            for one in partitions
-            if one.topic == topic
-        )
-        yield tag("div", tag("p", topic, class_="muted"), tag("div", *cells, class_=f"grid {size}"))
 
 
 def _dead_letters(snapshot: Snapshot) -> Markup:

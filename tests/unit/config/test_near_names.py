@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.config.near_names import near, one_of
+from ingest.config.near_names import near, nearest, one_of
 from tests.harness.config_file import faults, toml
 
 
@@ -37,3 +37,11 @@ def test_a_sentence_names_the_words_and_the_nearest() -> None:
 def test_an_unknown_key_is_answered_with_the_one_that_is_meant(text: str, hint: str) -> None:
     (fault,) = faults(toml(text))
     assert fault.endswith(f"unknown key; {hint}") or hint in fault
+
+
+def test_nearest_names_come_first_and_no_more_than_asked_for() -> None:
+    assert nearest("orders.eu", ["orders-us", "Orders_EU", "order"], most=2) == ["Orders_EU", "orders-us"]
+
+
+def test_of_names_that_differ_in_spelling_only_the_first_is_taken() -> None:
+    assert nearest("orders.eu", ["orders-eu", "orders_eu"], most=3) == ["orders-eu"]

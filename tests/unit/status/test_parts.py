@@ -111,6 +111,29 @@ def test_a_process_that_does_not_run_has_no_other_state(event: events.Event, exp
     assert (seen(state, 3.0).workers[0].state, seen(state, 3.0).workers[0].reason) == (State.STARTING, "")
 
 
+def test_a_halted_worker_keeps_its_cause_once_its_process_has_ended() -> None:
+    state = run_of()
+    state.take(events.WorkerFailed(worker=0, exit_code=5, error="Arize refuses the key"), 1.0)
+    state.take(events.WorkerExited(worker=0, pid=100, exit_code=5, ran_s=1), 2.0)
+    worker = seen(state, 2.0).workers[0]
+    assert (worker.state, worker.pid) == (State.HALTED, None)
+    assert "Arize refuses the key" in worker.reason
+
+
+def test_a_worker_that_starts_has_done_so_since_its_start() -> None:
+    state = RunState()
+    state.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0,)), 5_000.0)
+    assert seen(state, 5_002.0).workers[0].since_s == 2.0
+    state.take(events.WorkerStarted(worker=0, pid=101, partitions=(0,)), 5_003.0)
+    assert seen(state, 5_004.0).workers[0].since_s == 1.0
+
+
+def test_arize_is_not_well_while_a_worker_that_drains_waits_for_it() -> None:
+    state = run_of()
+    state.take(progress("draining", arize_late=True, failing_s=PATIENCE_S, in_flight=1), 1.0)
+    assert seen(state, 1.0).arize.health is Health.FAILING
+
+
 def test_who_waits_for_long_is_failing_and_the_time_counts_from_the_change() -> None:
     state = run_of()
     state.take(progress(), 1.0)
@@ -155,6 +178,19 @@ def test_an_age_is_that_of_the_committed_offset_it_was_reported_for() -> None:
     assert seen(state, 11.0).totals.oldest_age_s == pytest.approx(61.0)
     state.take(progress(next_offset=200), 12.0)
     assert (seen(state, 12.0).totals.oldest_age_s, seen(state, 12.0).totals.oldest_age_unknown) == (None, 1)
+
+
+def test_an_age_that_the_supervisor_asked_for_is_that_of_the_offset_it_asked_about() -> None:
+    state = run_of()
+    state.take(events.PartitionEnds(topic="rides", end_offsets={0: 9}, stable_offsets={0: 9}), 1.0)
+    assert seen(state, 1.0).totals.oldest_age_unknown == 1
+    at_ms = int((UNIX - 50.0) * 1000)
+    found = events.OldestMessages(topic="rides", next_offsets={0: 0, 7: 1}, timestamps_ms={0: at_ms, 7: at_ms})
+    state.take(found, 2.0)
+    assert seen(state, 2.0).totals.oldest_age_s == pytest.approx(52.0)
+    state.take(progress(next_offset=5, end_offset=9), 3.0)
+    state.take(found, 4.0)  # an answer that came late
+    assert seen(state, 4.0).totals.oldest_age_s is None
 
 
 def test_a_partition_without_a_lag_has_no_oldest_message() -> None:

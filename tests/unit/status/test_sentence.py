@@ -116,6 +116,20 @@ def test_an_endpoint_that_cant_be_reached_has_not_answered() -> None:
     assert found.startswith("Arize has not answered for 12 s. The last attempt failed: Connection refused. Nothing")
 
 
+def test_an_upload_that_is_out_has_not_failed() -> None:
+    late = Fault(text="an upload is out for longer than usual, without an answer", at=1.0, lasts=True)
+    assert "failed" not in sentence(replace(FROZEN, arize=replace(FROZEN.arize, fault=late)))
+
+
+def test_what_expired_does_not_hide_what_happens_now() -> None:
+    found = sentence(replace(FROZEN, totals=replace(BEHIND, expired=3)))
+    assert found == (
+        "Arize has not answered for 58 s. Up to 16,515 messages wait in Kafka, the oldest 1 min, retention leaves 6 d. "
+        "Kafka had removed 3 offsets before this run read them; their messages are lost."
+    )
+
+
+LOST = "before this run read them; their messages are lost."
 GOES_ON = "1,200 rows/s acknowledged, up to 16,515 messages to go, the oldest 1 min."
 CASES: list[tuple[Snapshot, str]] = [
     (WELL, "All is well: 1,200 rows/s acknowledged, nothing waits in Kafka."),
@@ -143,7 +157,11 @@ CASES: list[tuple[Snapshot, str]] = [
     ),
     (
         with_states(State.KAFKA_AWAY, kafka=KafkaPart(silent_s=4.4), totals=Totals(expired=1)),
-        "Kafka had removed 1 offset before this run read them; their messages are lost.",
+        "Kafka has not answered for 4 s: nothing is read or committed. Kafka had removed 1 offset " + LOST,
+    ),
+    (
+        replace(WELL, totals=Totals(expired=7)),
+        "Delivery goes on: 0 rows/s acknowledged, nothing waits in Kafka. Kafka had removed 7 offsets " + LOST,
     ),
     (
         with_states(

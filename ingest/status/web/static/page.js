@@ -121,6 +121,7 @@ class Table {
     this.sortBy = null;
     this.descending = false;
     this.wanted = () => true;
+    this.most = Infinity;
     if (this.keys.length) this.columns.forEach((column) => this.sortable(column));
   }
 
@@ -158,7 +159,7 @@ class Table {
   }
 
   sorted(list) {
-    if (!this.sortBy) return list;
+    if (!this.sortBy) return this.unsorted ? this.unsorted(list) : list;
     const { field } = this.sortBy;
     const way = this.descending ? -1 : 1;
     return [...list].sort((a, b) => {
@@ -174,7 +175,9 @@ class Table {
     this.last = [list, at];
     const kept = new Set();
     let place = this.body.firstElementChild;
-    this.sorted(list.filter(this.wanted)).forEach((value, index) => {
+    const found = this.sorted(list.filter(this.wanted));
+    this.found = found.length;
+    found.slice(0, this.most).forEach((value, index) => {
       const key = this.keys.length ? this.keys.map((name) => value[name]).join(" ") : String(index);
       if (!this.rows.has(key)) this.rows.set(key, this.make(key));
       const { row, cells } = this.rows.get(key);
@@ -192,11 +195,41 @@ class Table {
       row.remove();
       this.rows.delete(key);
     }
+    if (this.updated) this.updated(list.length);
   }
 }
 
 const tables = [...document.querySelectorAll("table[data-rows]")].map((table) => new Table(table));
 const partitionTable = tables.find((table) => table.name === "partitions");
+
+// A table of 1,000 rows takes a browser a second: the worst come first, the others on request
+// (see ingest/status/web/partitions.py).
+const HEALTHS = ["ok", "degraded", "failing"];
+const AGE_CLASSES = ["none", "10s", "1min", "10min", "1h", "old", "unknown"];
+
+function limitRows(table) {
+  const most = Number(byId("rest").dataset.most);
+  table.most = most;
+  table.unsorted = (list) => {
+    if (table.last[0].length <= most) return list;
+    const rank = new Map(list.map((one) => [one, HEALTHS.indexOf(one.health) * 10 + AGE_CLASSES.indexOf(ageOf(one))]));
+    return [...list].sort((a, b) => rank.get(b) - rank.get(a));
+  };
+  table.updated = (all) => {
+    const hidden = table.found <= table.most;
+    byId("more").hidden = hidden;
+    byId("all").hidden = all <= most;
+    byId("rest").hidden = all <= most;
+    write(byId("all"), `Table of all ${number.format(all)}`);
+    const order = table.sortBy || all <= most ? "" : ", those that need attention first";
+    const rows = Math.min(table.found, table.most);
+    write(byId("rest-text"), `${number.format(rows)} of ${number.format(all)}${order}.`);
+  };
+  byId("more").addEventListener("click", () => {
+    table.most += most;
+    table.update(...table.last);
+  });
+}
 
 // --- the grid of partitions --------------------------------------------------------------------
 
@@ -262,8 +295,7 @@ function choose() {
     (!text || String(one.partition) === text || `${one.topic} ${one.state}`.toLowerCase().includes(text));
   if (partitionTable.last) {
     partitionTable.update(...partitionTable.last);
-    const found = partitionTable.last[0].filter(partitionTable.wanted).length;
-    write(byId("found"), text || attention ? `${number.format(found)} found` : "");
+    write(byId("found"), text || attention ? `${number.format(partitionTable.found)} found` : "");
   }
 }
 
@@ -404,6 +436,7 @@ setInterval(() => {
 }, RETRY_MS);
 
 if (byId("tools")) {
+  limitRows(partitionTable);
   byId("tools").hidden = false;
   byId("pointed").hidden = false;
   byId("find").addEventListener("input", choose);

@@ -117,3 +117,22 @@ def test_a_fault_of_a_route_is_reported_and_shows_nothing() -> None:
     assert found.status_code == 500
     assert "payload" not in found.text
     assert [str(fault) for fault in faults] == ["a payload"]
+
+
+def test_all_partitions_have_a_page() -> None:
+    found = client(stuck(300))[0].get("/partitions")
+    assert found.headers["content-type"].startswith("text/html")
+    assert found.text.count("data-key=") == 300 + 1  # the table names its key
+    assert client()[0].get("/partitions").status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/", "/partitions", "/api/status", "/static/page.js"])
+def test_long_answers_are_compressed_for_whoever_takes_it(path: str) -> None:
+    asked = client(stuck(1_000))[0]
+    plain = asked.get(path, headers={"accept-encoding": "identity"})
+    packed = asked.get(path, headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["cache-control"] == "no-store"
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+    assert packed.content == plain.content

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.config.load import load
+from ingest.config.load import load_with_sources
 from ingest.status.web.redaction import redacted
 
 CANARY = "c4n4ry-0123456789abcdef"
@@ -39,17 +39,30 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_no_secret_is_in_it(file: Path) -> None:
-    assert CANARY not in json.dumps(redacted(load(file)))
+    assert CANARY not in json.dumps(redacted(load_with_sources(file)))
+
+
+@pytest.mark.parametrize("variable", ["DB_PASSWORD", "API_TOKEN"])
+def test_value_that_a_secret_variable_filled_in_is_not_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, CANARY)
+    path = tmp_path / "ingest.toml"
+    options = f'[kafka]\ntopic = "t"\n[kafka.options]\n"client.id" = "${{{variable}}}"\n'
+    path.write_text(options, encoding="utf-8")
+    view = redacted(load_with_sources(path))
+    assert CANARY not in json.dumps(view)
+    assert view["kafka"]["options"]["client.id"] == "***"
 
 
 def test_that_a_secret_is_set_is_visible(file: Path) -> None:
-    view = redacted(load(file))
+    view = redacted(load_with_sources(file))
     assert view["kafka"]["options"]["sasl.password"] == "***"
     assert view["status"]["token"] == "***"
 
 
 def test_what_is_no_secret_is_shown(file: Path) -> None:
-    view = redacted(load(file))
+    view = redacted(load_with_sources(file))
     assert view["kafka"]["group"] == "g"
     assert view["kafka"]["options"]["security.protocol"] == "SASL_SSL"
     assert view["kafka"]["options"]["ssl.key.password_file"] == "/run/secrets/key"
@@ -57,4 +70,4 @@ def test_what_is_no_secret_is_shown(file: Path) -> None:
 
 
 def test_every_section_has_its_name_in_the_file(file: Path) -> None:
-    assert {"kafka", "schema", "topics", "status", "batch"} <= redacted(load(file)).keys()
+    assert {"kafka", "schema", "topics", "status", "batch"} <= redacted(load_with_sources(file)).keys()
