@@ -20,8 +20,10 @@ from ingest.commands.lag.command import lag
 from ingest.commands.lint.command import lint
 from ingest.commands.sandbox.command import app as sandbox
 from ingest.commands.schema.command import app as schema
+from ingest.commands.status.command import status
 from ingest.commands.supervise.command import supervise
 from ingest.commands.test.command import mapping
+from ingest.commands.top.command import top
 from ingest.commands.topics.command import topics
 from ingest.commands.version.command import print_version, version
 from ingest.errors import ConfigError, ExitCode, FatalError, IngestError
@@ -39,7 +41,7 @@ app = typer.Typer(
 )
 app.command(cls=Command)(init)
 app.command("test", cls=Command)(mapping)
-for command in (check, debug, supervise, lag, topics, audit):
+for command in (check, debug, supervise, top, status, lag, topics, audit):
     app.command(cls=Command)(command)
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(schema, name="schema")

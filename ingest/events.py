@@ -412,7 +412,51 @@ class WorkerFinished(Event):
     ] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryMessage(Event):
+    """A library has logged or warned. Its lines come as events, at a limited rate, and without secrets.
+
+    The text of a library that sees messages or keys is left out; its place stays.
+    """
+
+    level: Annotated[Level, "level that the library gave it"] = "warning"  # type: ignore[misc]
+    library: Annotated[str, "the library's logger, for example `librdkafka` or `uvicorn.error`"]
+    text: Annotated[str, "what it wrote, or where it wrote it if the text is left out"]
+    left_out: Annotated[int, "messages of this library that came before this one and were too many to be shown"] = 0
+
+
 # --- the supervisor -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarting(Event):
+    """The command has started: the first line, before the configuration is read."""
+
+    pid: Annotated[int, "process id of the supervisor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailed(Event):
+    """The run ends by a fault of the configuration, a fault that a person must end, or a defect: the last line.
+
+    As text it is written to standard error, as JSON to standard output with the others.
+    """
+
+    level: ClassVar[Level] = "error"
+    exit_code: Annotated[int, "exit code of the command"]
+    error: Annotated[str, "what is wrong, and what to do about it"]
+    faults: Annotated[tuple[str, ...], "each fault of the configuration; empty for another error"] = ()
+    traceback: Annotated[str, "where an unexpected exception was raised, without its text; else empty"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated(Event):
+    """An event came again with the same text. Only text has this line; JSON has every event."""
+
+    level: Annotated[Level, "level of the event"] = "info"  # type: ignore[misc]
+    text: Annotated[str, "sentence of the event"]
+    times: Annotated[int, "how often it came again"]
+    within_s: Annotated[float, "seconds within which it did"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -529,7 +573,7 @@ class StatusServed(Event):
     """The supervisor serves the run's page, its metrics and its health until the run ends."""
 
     url: Annotated[str, "address of the page"]
-    host: Annotated[str, "address that is listened on, as [status] host says"]
+    listen_host: Annotated[str, "address that is listened on, as [status] host says"]
     port: Annotated[int, "port that is listened on"]
     port_taken: Annotated[int | None, "default port, if it was taken and another one is used; else null"] = None
     actions: Annotated[bool, "whether the page can drain the run and restart workers"] = False

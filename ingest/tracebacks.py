@@ -10,6 +10,7 @@
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from ingest.errors import ConfigError, FatalError, IngestError
@@ -43,16 +44,22 @@ def report(error: BaseException) -> str:
     return "\nwhich led to:\n\n".join(reversed(parts))
 
 
-def keep_texts_out() -> None:
-    """From now on this process writes no exception's text to stderr: rule 4."""
+def keep_texts_out(tell: Callable[[BaseException], None] | None = None) -> None:
+    """From now on this process writes no exception's text to stderr: rule 4. `tell` gets them instead of stderr."""
+
+    def told(error: BaseException) -> None:
+        if tell is not None:
+            tell(error)
+        else:
+            sys.stderr.write(report(error))
 
     def in_thread(hook: threading.ExceptHookArgs) -> None:
         if hook.exc_value is not None and not isinstance(hook.exc_value, SystemExit):
-            sys.stderr.write(report(hook.exc_value))
+            told(hook.exc_value)
 
     def unraisable(hook: "sys.UnraisableHookArgs") -> None:
         if hook.exc_value is not None:
-            sys.stderr.write(report(hook.exc_value))
+            told(hook.exc_value)
 
     threading.excepthook = in_thread
     sys.unraisablehook = unraisable

@@ -7,7 +7,7 @@ module and Typer; its function imports the command's `run.py` when it is called.
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,15 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The level of an event."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 ConfigFiles = Annotated[
@@ -49,7 +58,23 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 LogFormatOption = Annotated[
     LogFormat, typer.Option("--log-format", help="Print events as text or as one JSON object per line.")
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also print every batch and every commit.")]
+LogLevelOption = Annotated[
+    LogLevel | None,
+    typer.Option(
+        "--log-level",
+        help="The least level of the events that are printed. debug has every batch and every commit. Default: info.",
+    ),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="The same as --log-level debug.")]
+
+
+def log_level(*, given: LogLevel | None, verbose: bool) -> Literal["debug", "info", "warning", "error"]:
+    """The least level that is printed. Raises a usage error if the two options contradict each other."""
+    if verbose and given not in (None, LogLevel.DEBUG):
+        raise typer.BadParameter(f"--verbose is --log-level debug, but --log-level {given} is given; remove one")
+    if verbose:
+        return "debug"
+    return "info" if given is None else given.value
 
 
 def load_config(
@@ -100,14 +125,14 @@ def load_sources(
         section: {key: value for key, value in options.items() if value is not None}
         for section, options in sections.items()
     }
-    return load_with_sources(config or None, {section: options for section, options in given.items() if options})
+    return load_with_sources(config, {section: options for section, options in given.items() if options})
 
 
 def load_sections(config: Sequence[Path] | None, given: Mapping[str, Mapping[str, Any]]) -> Any:
     """As `load_config`, from sections that are given as they are. Raises ConfigError."""
     from ingest.config.load import load  # noqa: PLC0415
 
-    return load(config or None, given)
+    return load(config, given)
 
 
 def load_topics(

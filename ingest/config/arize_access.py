@@ -51,6 +51,8 @@ def max_past_years() -> int:
 
 
 def _header_value(name: str, value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        raise ConfigError(f"{name}: it stands in quotation marks, which a shell removes and an env file keeps")
     if fault := header_fault(value):
         raise ConfigError(f"{name}: {fault}; {HEADER_ADVICE}")
     return value

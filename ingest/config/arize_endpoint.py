@@ -22,6 +22,7 @@ _VARIABLES = {
     "scheme": "ARIZE_API_SCHEME",
     "region": "ARIZE_REGION",
 }
+_HIGHEST_PORT = 65535
 _OTHER_VARIABLES = ("ARIZE_SINGLE_HOST", "ARIZE_SINGLE_PORT", "ARIZE_BASE_DOMAIN")
 
 
@@ -57,6 +58,8 @@ def _of_environment(environment: Mapping[str, str], faults: list[str]) -> Endpoi
     port = environment.get("ARIZE_API_PORT", "").strip()
     scheme = environment.get("ARIZE_API_SCHEME", "").strip().lower()
     host = environment.get("ARIZE_API_HOST", "").strip()
+    if port and not (port.isdecimal() and 0 < int(port) <= _HIGHEST_PORT):
+        faults.append(f"ARIZE_API_PORT: a port is a number from 1 to {_HIGHEST_PORT}")
     there = _parts("ARIZE_API_HOST", host, int(port) if port.isdecimal() else 0, scheme, faults)
     name = environment.get("ARIZE_REGION", "").strip()
     try:

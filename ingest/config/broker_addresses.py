@@ -27,7 +27,9 @@ def checked_brokers(text: str) -> str:
             )
         found = _ADDRESS.fullmatch(rest)
         if found is None:
-            raise ValueError(f"{which}not an address of a broker: write HOST:PORT")
+            raise ValueError(
+                f"{which}not an address of a broker: write HOST:PORT, several separated by commas, IPv6 as [::1]:9092"
+            )
         if found["port"] is not None and not 0 < int(found["port"]) <= _HIGHEST_PORT:
             raise ValueError(f"{which}a port is 1 to {_HIGHEST_PORT}")
     return ",".join(addresses)

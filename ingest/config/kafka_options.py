@@ -68,6 +68,35 @@ _UNDOCUMENTED = frozenset(
     """.split()  # noqa: SIM905  as above
 )
 
+_TRUSTED = 'set "ssl.ca.location" to a PEM file with the certificates of the CA'
+_CERTIFICATE = (
+    'set "ssl.keystore.location" to a PKCS#12 file and "ssl.keystore.password_file", or "ssl.certificate.location" and '
+    '"ssl.key.location" to PEM files'
+)
+_OIDC = 'set "sasl.oauthbearer.method" = "oidc" and its token endpoint, client and secret, or another mechanism'
+_DECODED = "ingest decodes messages itself, as [format] says"
+# What guides for Java clients tell to set. librdkafka refuses some of them with advice of its own, others as unknown.
+_JAVA = {
+    "sasl.jaas.config": 'set "sasl.mechanism", "sasl.username" and "sasl.password_file"',
+    "sasl.client.callback.handler.class": _OIDC,
+    "sasl.login.callback.handler.class": _OIDC,
+    "ssl.truststore.location": _TRUSTED,
+    "ssl.truststore.password": f"{_TRUSTED}, which needs no password",
+    "ssl.truststore.type": _TRUSTED,
+    "ssl.truststore.certificates": _TRUSTED,
+    "ssl.keystore.type": _CERTIFICATE,
+    "ssl.keystore.key": _CERTIFICATE,
+    "ssl.keystore.certificate.chain": _CERTIFICATE,
+    "key.deserializer": _DECODED,
+    "value.deserializer": _DECODED,
+    "schema.registry.url": f"{_DECODED}; no registry is asked",
+}
+
+
+def instead_of_java(option: str) -> str:
+    """What to set instead of an option that only Java clients have; "" for any other."""
+    return _JAVA.get(option, "")
+
 
 def near_name(option: str) -> str:
     """The option that an unknown name is most like; "" if the name is known or like none."""

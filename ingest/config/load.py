@@ -78,14 +78,16 @@ def load_with_sources(file: Files = None, flags: Flags | None = None) -> Loaded:
 
 def _sources(file: Files, flags: Flags, faults: list[str]) -> Sources:
     """All sources. The faults of reading them are added to `faults`."""
-    if file is None:
+    if not file:
         files, required = files_of(os.environ, DEFAULT_FILE)
         named_by = "INGEST_CONFIG"
     else:
         files, required, named_by = [file] if isinstance(file, Path) else list(file), True, "--config"
     read: list[Source] = []
     for path in files:
-        if not path.is_file() and (required or path.is_symlink()):
+        if path.is_dir():
+            faults.append(f"{path}: it is a directory; {named_by} names a TOML file")
+        elif not path.is_file() and (required or path.is_symlink()):
             faults.append(f"{path}: no such file; {named_by} names a TOML file")
         elif path.is_file():
             try:

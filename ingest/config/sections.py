@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from ingest.config import arize_address, credentials, kafka_options, spellings, templates
 from ingest.config.broker_addresses import checked_brokers
@@ -288,6 +288,13 @@ class Arize(Section):
             raise ValueError(f"{fault}; it must be one line of printable ASCII without blanks")
         return text
 
+    @field_validator("endpoint", "host")
+    @classmethod
+    def _address(cls, text: str, info: ValidationInfo) -> str:
+        if "://" in text or (text and info.field_name == "endpoint"):
+            arize_address.taken_apart(text)
+        return text
+
     @field_validator("region")
     @classmethod
     def _known_region(cls, region: str) -> str:
@@ -300,11 +307,7 @@ class Arize(Section):
             raise ValueError(f"endpoint is a whole address and excludes {' and '.join(others)}: remove one")
         if self.region and others != ["region"]:
             raise ValueError("region has its own hosts and excludes host, port and scheme: remove one of them")
-        if self.endpoint:
-            arize_address.taken_apart(self.endpoint)
-        if "://" in self.host:
-            arize_address.taken_apart(self.host)
-        elif "/" in self.host or "@" in self.host:
+        if "://" not in self.host and ("/" in self.host or "@" in self.host):
             raise ValueError("host is the name of a host, HOST or HOST:PORT, or an address, https://HOST")
         return self
 
@@ -530,6 +533,8 @@ def _option_faults(key: str, value: object) -> Iterator[str]:
         yield f"{name} can't be set here: {hint}"
     elif hint := OPTIONS_WITHOUT_EFFECT.get(key.removesuffix("_file")):
         yield f"{name} would have no effect: {hint}"
+    elif hint := kafka_options.instead_of_java(key.removesuffix("_file")):
+        yield f"{name} is an option of Java clients: {hint}"
     elif not isinstance(value, str | int | float):
         yield f"{name} takes a string, a number or true and false"
     elif fault := credentials.option_fault(key, str(value)):

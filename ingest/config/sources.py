@@ -223,14 +223,14 @@ class _Preparation:
             else:
                 filled = self._filled(value, here)
                 is_path = (info is not None and spellings.is_path(info)) or (model is Account and key == "directory")
-                found[key] = self._rooted(filled) if is_path else filled
+                found[key] = self._rooted(filled, (*path, key)) if is_path else filled
         return found
 
     def _options(self, options: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
         found = {}
         for key, value in options.items():
             filled = self._filled(value, (*path, key))
-            found[key] = self._rooted(filled) if key.endswith(_PATH_OPTIONS) else filled
+            found[key] = self._rooted(filled, (*path, key)) if key.endswith(_PATH_OPTIONS) else filled
         return found
 
     def _filled(self, value: Any, path: KeyPath) -> Any:
@@ -251,11 +251,13 @@ class _Preparation:
         self.secrets |= {os.environ[name] for name in named if is_secret(name.lower()) and os.environ.get(name)}
         return value if faults else text
 
-    def _rooted(self, value: Any) -> Any:
+    def _rooted(self, value: Any, key: KeyPath) -> Any:
         """Rule 2."""
         if not isinstance(value, str | Path) or str(value) in _NO_PATH:
             return value
         path = os.path.expanduser(value)  # noqa: PTH111  as text: librdkafka's paths are texts
+        if (home := path.partition("/")[0]).startswith("~"):
+            self.faults[key] = f"{home}: its home directory is unknown on this machine; write the whole path"
         if self._directory == Path() or os.path.isabs(path):  # noqa: PTH117
             return path
         return os.path.join(self._directory, path)  # noqa: PTH118

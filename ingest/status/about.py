@@ -1,14 +1,11 @@
 """What a run of this process is called, and where it runs."""
 
 import os
-import secrets
-import socket
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 
 from ingest.config.settings import Config
 from ingest.status.free_space import FreeSpace
+from ingest.status.log_lines import RunName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +20,12 @@ class About:
     dead_letters: FreeSpace | None = None
 
 
-def about(settings: Config) -> About:
-    """The run that starts now."""
+def about(settings: Config, name: RunName) -> About:
+    """The run called `name`."""
     return About(
-        run=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-        version=metadata.version("ingest"),
-        host=socket.gethostname(),
+        run=name.run,
+        version=name.version,
+        host=name.host,
         pid=os.getpid(),
         brokers=settings.kafka.brokers,
         dead_letters=None if settings.dead_letters.topic else FreeSpace(settings.dead_letters.directory),

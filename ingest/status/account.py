@@ -19,10 +19,28 @@ _NARROWEST = 6  # of a column whose name is folded
 
 def as_json(account: RunAccount, at: datetime) -> dict[str, Any]:
     """The account as one JSON object, whose `event` is `account`. Its names are an interface."""
+    return {"time": at.astimezone(UTC).isoformat(timespec="milliseconds"), "event": "account", **as_fields(account)}
+
+
+def level(account: RunAccount) -> str:
+    """The level of the account's line."""
+    return "info" if account.exit_code == 0 else "error"
+
+
+def as_sentence(account: RunAccount) -> str:
+    """The account in one sentence, for its line in JSON."""
+    counts = account.totals.counts
+    return (
+        f"account of {account.topic} after {formatting.seconds(account.ran_s)}: exit code {account.exit_code}, "
+        f"{formatting.amount(account.totals.consumed, 'message')} consumed, "
+        f"{formatting.count(counts.acknowledged)} acknowledged, {formatting.count(counts.dead_lettered)} dead-lettered"
+    )
+
+
+def as_fields(account: RunAccount) -> dict[str, Any]:
+    """The fields of the account, without time and name."""
     return {
-        "time": at.astimezone(UTC).isoformat(timespec="milliseconds"),
-        "event": "account",
-        "level": "info" if account.exit_code == 0 else "error",
+        "level": level(account),
         "topic": account.topic,
         "group": account.group,
         "exit_code": account.exit_code,

@@ -61,6 +61,20 @@ def size(number: float) -> str:
     return f"{number / 2**20:,.0f} MB" if number >= 10 * 2**20 else f"{number / 2**20:.1f} MB"
 
 
+def glance(number: float) -> str:
+    """A duration to the precision of a glance: `0.4 s`, `58 s`, `4 min`, `2 h 07 min`, `6 d`."""
+    whole = round(number)
+    if whole < 10:
+        return f"{number:.1g} s" if number < 1 else f"{whole} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86400} d"
+
+
 def seconds(number: float) -> str:
     """A duration to the precision that matters: `0.25 s`, `42 s`, `3 min 05 s`, `2 h 07 min`, `3 d 4 h`."""
     if number < 10:

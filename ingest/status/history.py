@@ -3,7 +3,7 @@
 Rules
 1. A sample is kept every `EVERY_S`, `SAMPLES` of them: the newest ones. Where the supervisor did not run for longer
    (it was stopped, or the machine slept), the samples that are missing are None, or as the one before in sums.
-2. Of the events only those are kept that a log shows without --verbose, the last `MOST_EVENTS`.
+2. Of the events only those are kept that a log of level info shows, the last `MOST_EVENTS`.
 """
 
 from collections import deque

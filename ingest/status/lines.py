@@ -1,54 +1,62 @@
 """One line per event: a sentence for people, or a JSON object for programs.
 
 1. A sentence says what happened and, if somebody must act, what to do; numbers have units.
-2. A JSON line has `time` (ISO 8601, UTC), `event` (the event's name in snake_case), `level`, `worker` and the
-   event's own fields under their own names. The names are an interface: names are added, never changed.
-   If several topics are read, an event of a worker has its `topic` too, and its sentence begins with it.
-3. Debug events are shown only with --verbose; the terminal shows a `Progress` in its table, never as a sentence.
+2. A JSON line has the fields that `log_lines` gives to each, and the event's own under their own names. The names are
+   an interface: names are added, never changed. If several topics are read, a worker's sentence begins with its topic.
+3. Events below the level of the log are not shown; the terminal shows a `Progress` in its table, never as a sentence.
 """
 
 import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
 from ingest import events
-from ingest.events import Event
+from ingest.events import Event, Level
 from ingest.records import PartitionEnd
-from ingest.status import formatting
+from ingest.status import formatting, log_lines
+from ingest.status.log_lines import Place, RunName
 
+_NO_RUN = RunName()
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MOST_COLUMNS = 10  # in a sentence; a JSON line has them all
 _SIGNALS = {-9: "SIGKILL", -11: "SIGSEGV", -6: "SIGABRT", -15: "SIGTERM", -7: "SIGBUS", -4: "SIGILL"}
 
 
-def wanted(event: Event, *, verbose: bool) -> bool:
-    """Whether `event` gets a line."""
-    return verbose or event.level != "debug"
+timestamp = log_lines.timestamp  # of a line of another command
+
+
+def wanted(event: Event, least: Level) -> bool:
+    """Whether a log of level `least` has a line for `event`."""
+    return log_lines.reaches(event.level, least)
+
+
+def terminal_line(event: Event, at: datetime, topic: str = "") -> str:
+    """`12:03:04 worker 3    the sentence`, in local time; a given `topic` precedes the sentence."""
+    return f"{at.astimezone():%H:%M:%S} {_who(event):<10}  {_with_topic(event, topic)}"
 
 
 def text_line(event: Event, at: datetime, topic: str = "") -> str:
-    """`12:03:04 worker 3    the sentence`, in local time, without colours; a given `topic` precedes the sentence."""
-    who = "supervisor" if event.worker is None else f"worker {event.worker}"
-    return f"{at.astimezone():%H:%M:%S} {who:<10}  {f'{topic}: ' if topic else ''}{sentence(event)}"
+    """The same with date, zone and level, on one line, without colours."""
+    return log_lines.text_line(at, event.level, _who(event), _with_topic(event, topic))
 
 
-def json_line(event: Event, at: datetime, topic: str = "") -> str:
-    """One JSON object, without a newline, with `topic` if it is given."""
+def json_line(event: Event, at: datetime, run: RunName = _NO_RUN, place: Place = log_lines.NOWHERE) -> str:
+    """One JSON object, without a line's end. `place` is what the event is about."""
     fields = {field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)}
-    worker = fields.pop("worker")
-    head = {"time": timestamp(at), "event": event_name(event), "level": event.level, "worker": worker}
-    if topic:
-        head["topic"] = topic
-    return json.dumps({**head, **fields}, ensure_ascii=False)
+    own = Place(fields.get("topic") or place.topic, fields.get("group") or place.group, event.worker)
+    return log_lines.json_line(at, event.level, event_name(event), sentence(event), run, place=own, fields=fields)
 
 
-def timestamp(at: datetime) -> str:
-    """ISO 8601 in UTC, with milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+def _who(event: Event) -> str:
+    return "supervisor" if event.worker is None else f"worker {event.worker}"
+
+
+def _with_topic(event: Event, topic: str) -> str:
+    return f"{topic}: {sentence(event)}" if topic else sentence(event)
 
 
 def event_name(event: Event) -> str:
@@ -368,6 +376,29 @@ def _(event: events.StateNotKept) -> str:
 @sentence.register
 def _(event: events.Notice) -> str:
     return event.text
+
+
+@sentence.register
+def _(event: events.LibraryMessage) -> str:
+    before = (
+        f" ({formatting.amount(event.left_out, 'message')} of it before this one left out)" if event.left_out else ""
+    )
+    return f"{event.library}: {event.text}{before}"
+
+
+@sentence.register
+def _(event: events.RunStarting) -> str:
+    return f"ingest starts, pid {event.pid}"
+
+
+@sentence.register
+def _(event: events.RunFailed) -> str:
+    return f"ends with exit code {event.exit_code}: {event.error}"
+
+
+@sentence.register
+def _(event: events.Repeated) -> str:
+    return f"repeated {formatting.amount(event.times, 'time')} in {formatting.seconds(event.within_s)}: {event.text}"
 
 
 @sentence.register

@@ -71,7 +71,7 @@ class RunState:
                 self._of_worker(self._worker(index), event, now)
             case _:
                 pass
-        if lines.wanted(event, verbose=False):
+        if lines.wanted(event, "info"):
             text = lines.sentence(event)
             self.log.add(
                 LogLine(
@@ -268,7 +268,7 @@ class RunState:
         topic, self.group, self.started_at = event.topic, event.group, now
         self.topics.append(topic)
         for index in range(event.first_worker, event.first_worker + event.workers):
-            self.workers[index] = WorkerView(index, topic, since=now)
+            self.workers[index] = WorkerView(index, topic, since=now, shown_since=now)
         for partition in event.partitions:
             until = event.end_offsets.get(partition) if event.end_offsets is not None else None
             first = event.next_offsets.get(partition, 0)
@@ -307,6 +307,7 @@ class RunState:
             view.take(progress, now)
 
     def _ended(self, worker: WorkerView, event: Event, now: float) -> None:
+        before = worker.state
         match event:
             case events.WorkerExited():
                 worker.state = "ended"
@@ -325,7 +326,7 @@ class RunState:
                 return
         worker.since = now
         worker.report = None
-        worker.reason = lines.sentence(event)
+        worker.reason = _cause(worker, before, event)
         worker.uploads_in_flight, worker.uploads_limit = 0, None
         worker.rate.stop()
         worker.acknowledged_rate.stop()
@@ -334,3 +335,9 @@ class RunState:
         for partition in worker.partitions:
             if view := self.partitions.get((worker.topic, partition)):
                 view.rate.stop()
+
+
+def _cause(worker: WorkerView, before: str, event: Event) -> str:
+    """Why a worker does not go on. One that was halted `before` keeps its cause when its process ends."""
+    halted = before == "halted" and isinstance(event, events.WorkerExited)
+    return worker.reason if halted else lines.sentence(event)

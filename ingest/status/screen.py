@@ -1,26 +1,28 @@
 """The screen that a run is shown on, and how it is chosen.
 
-A terminal gets lines above a live table; everything else (a file, a pipe, TERM=dumb, NO_COLOR) gets lines
-only, without escape codes; `--log-format json` gets JSON lines on any stream.
+A terminal gets a live view, and lines in its scrollback; NO_COLOR takes its colours only. Everything else (a file, a
+pipe, TERM=dumb) gets lines only, without escape codes; `--log-format json` gets JSON lines on any stream.
 """
 
 import os
 from typing import TextIO
 
+from ingest.events import Level
 from ingest.status.console import BrokenPipeConsole
+from ingest.status.log_lines import RunName
 from ingest.status.plain import JsonScreen, LineScreen
 from ingest.status.terminal import TerminalScreen
 from ingest.status.watchers import Screen
 
 
-def choose(stream: TextIO, *, json: bool, verbose: bool) -> Screen:
-    """The screen for `stream`."""
+def choose(stream: TextIO, *, json: bool, least: Level = "info", run: RunName | None = None) -> Screen:
+    """The screen for `stream`, with the lines of `least` and above."""
     if json:
-        return JsonScreen(stream, verbose=verbose)
+        return JsonScreen(stream, least=least, run=run)
     console = BrokenPipeConsole(file=stream)
-    if console.is_terminal and stream.isatty() and not console.no_color and not console.is_dumb_terminal:
-        return TerminalScreen(console, verbose=verbose)
-    return LineScreen(stream, verbose=verbose)
+    if console.is_terminal and stream.isatty() and not console.is_dumb_terminal:
+        return TerminalScreen(console, least=least)
+    return LineScreen(stream, least=least, run=run)
 
 
 def own_stream(stream: TextIO) -> TextIO:

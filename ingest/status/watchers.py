@@ -124,6 +124,10 @@ class Screen(Watcher, Protocol):
         """Show the final account."""
         ...
 
+    def ending(self, snapshot: Snapshot) -> None:
+        """Say why the run has ended, as the last thing."""
+        ...
+
     def dropped(self, events: int, at: float) -> None:
         """Say that this number of events could not be shown, as nobody took what was written."""
         ...
@@ -170,6 +174,10 @@ class Detached:
     def account(self, account: RunAccount) -> None:
         """Queue the account; it is never dropped."""
         self._queue(partial(self._screen.account, account), always=True)
+
+    def ending(self, snapshot: Snapshot) -> None:
+        """Queue why the run has ended; it is never dropped."""
+        self._queue(partial(self._screen.ending, snapshot), always=True)
 
     def leave(self) -> None:
         """End the live view; what is still to be shown are lines."""

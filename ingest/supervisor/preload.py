@@ -9,6 +9,7 @@ import atexit
 import gc
 import os
 import signal
+import warnings
 
 for _stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(_stop, signal.SIG_IGN)
@@ -17,8 +18,10 @@ for _stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 # with the forkserver.
 gc.disable()
 
+warnings.simplefilter("ignore")  # what a package warns of when it is imported is about no run, and goes to no log
 import ingest.worker.loop  # noqa: E402, F401  the signals above come first; it imports all the heavy packages
 
+warnings.resetwarnings()
 gc.freeze()
 gc.enable()
 

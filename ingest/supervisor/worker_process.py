@@ -7,7 +7,8 @@
 3. SIGTERM requests a drain; another one, a second or more later, exits immediately with exit code 7. Sooner it is the
    same stop, sent twice (a service manager signals every process of its group, and the supervisor sends an order, too).
 4. A failure is reported without an event's values and without a secret: see `ingest.tracebacks`.
-5. There are no core dumps: the memory holds payloads and the key.
+5. What libraries log, warn and print becomes events: see `ingest.status.library_messages`.
+6. There are no core dumps: the memory holds payloads and the key.
 """
 
 import ctypes
@@ -16,7 +17,6 @@ import os
 import resource
 import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,8 +25,9 @@ from typing import Protocol
 
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.events import Emit, Event, WorkerFailed
+from ingest.events import Emit, Emitter, Event, WorkerFailed
 from ingest.pipeline.kafka.start_offset import StartPlan
+from ingest.status.library_messages import LibraryMessages
 from ingest.supervisor.channel import EventSender
 from ingest.tracebacks import describe, keep_texts_out
 from ingest.worker.loop import run
@@ -128,17 +129,20 @@ def run_worker_process(
     faulthandler.enable()
     sender = EventSender(events.fileno())
     emit = _Emit(sender)
-    keep_texts_out()
+    messages = LibraryMessages()
+    keep_texts_out(messages.report)
     _report_threads(emit, sender, worker)
+    worker_emit = Emitter(emit, worker)
+    messages.__enter__()  # to the end of the process
+    messages.forward(worker_emit)
     try:
         task = Task(worker=worker, partitions=partitions, config=config, until=until, plan=plan)
         code = body(task, emit, control)
     except Exception as error:  # noqa: BLE001  the process ends here: it is reported without payloads
         code = _exit_code(error)
         emit(WorkerFailed(worker=worker, exit_code=code, error=describe(error)))
+    messages.end_forwarding(worker_emit)
     sender.flush(FLUSH_S)
-    sys.stdout.flush()
-    sys.stderr.flush()
     # Threads of the packages must not keep a finished worker alive.
     os._exit(code)
 

@@ -8,21 +8,28 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from ingest import events
 from ingest.events import Event
 from ingest.status.lines import event_name
+from ingest.status.log_lines import HEAD
 from ingest.status.plain import SUMMARY_S
 from scripts.pages.markdown import NOTICE, code, paragraphs, table, text, type_in_words
 
 _INTRO = """\
-`ingest supervise --log-format json` writes one JSON object a line. Events of level `debug` are written with `--verbose`
-only. Names of events and fields are an interface: new ones are added, none is renamed. The last lines are the run's
-[accounts](account.md), whose `event` is `account`. No event holds a payload or a secret.
+`ingest supervise --log-format json` writes one JSON object a line. [Logs](../operations/logs.md) says what goes where,
+and how to choose a level. Names of events and fields are an interface: new ones are added, none is renamed. The last
+lines are the run's [accounts](account.md), whose `event` is `account`, or `run_failed`. No event holds a payload or a
+secret.
 """
-_HEAD = (
-    ("time", "text", "when the line was written: ISO 8601 in UTC, with milliseconds"),
-    ("event", "text", "the event's name, as in the headings below"),
-    ("level", "text", "`debug`, `info`, `warning` or `error`"),
-    ("worker", "integer or null", "the worker's number; null: the supervisor"),
-    ("topic", "text", "where several topics are read: the topic of the worker; absent otherwise"),
-)
+_HEAD = {
+    "time": ("text", "when the event happened: ISO 8601 in UTC, with milliseconds"),
+    "level": ("text", "`debug`, `info`, `warning` or `error`"),
+    "event": ("text", "the event's name, as in the headings below"),
+    "message": ("text", "the sentence of the text form, on one line"),
+    "run": ("text", "name of the run: another one after each start"),
+    "host": ("text", "name of the machine or container"),
+    "version": ("text", "version of ingest"),
+    "topic": ("text or null", "topic of the event or of its worker, or the only one of the run; else null"),
+    "group": ("text or null", "consumer group of that topic; else null"),
+    "worker": ("integer or null", "the worker's number; null: the supervisor"),
+}
 
 
 _SUMMARY = (
@@ -37,6 +44,11 @@ _SUMMARY = (
     ("held_back_s", "number or null", "seconds for which this run has seen the oldest of these transactions open"),
     ("restarts", "integer", "how many times a worker was to be started again"),
     ("remaining_s", "number or null", "seconds to the end at the mean rate so far; null if nobody can tell"),
+    ("health", "text", "`ok`, `degraded` or `failing`"),
+    ("sentence", "text", "how the run is, as on the status page"),
+    ("oldest_age_s", "number or null", "age of the oldest uncommitted message in seconds; null if there is none"),
+    ("oldest_age_unknown", "integer", "partitions whose oldest uncommitted message has no known age"),
+    ("retention_left_s", "number or null", "seconds until retention may remove it; null if nobody can tell"),
 )
 
 
@@ -46,12 +58,12 @@ def page() -> str:
         f"{NOTICE}\n# Events\n",
         _INTRO,
         "## Fields of every line\n",
-        table(("field", "type", "what it is"), ((code(name), kind, words) for name, kind, words in _HEAD)),
+        table(("field", "type", "what it is"), ((code(name), *_HEAD[name]) for name in HEAD)),
     ]
     for kind in kinds():
-        found += [f"## {event_name_of(kind)}\n", f"Level: `{kind.level}`\n"]
+        found += [f"## {event_name_of(kind)}\n", _level(kind)]
         found += [f"{paragraph}\n" for paragraph in paragraphs(kind)]
-        if rows := [row for row in fields(kind) if row[0] != "worker"]:
+        if rows := [row for row in fields(kind) if row[0] not in HEAD or row[0] in {"topic", "group"}]:
             found.append(_fields_table(rows))
     found += [f"## summary\n\nLevel: `info`\n\nThe state of the run, every {SUMMARY_S:.0f} s.\n"]
     found.append(table(("field", "type", "what it is"), ((code(name), kind, words) for name, kind, words in _SUMMARY)))
@@ -60,6 +72,11 @@ def page() -> str:
         found += [f"### {inner.__name__}\n", *(f"{paragraph}\n" for paragraph in paragraphs(inner))]
         found.append(_fields_table(list(fields(inner))))
     return "\n".join(found)
+
+
+def _level(kind: type[Event]) -> str:
+    level: object = kind.level  # of some it is a field
+    return f"Level: `{level}`\n" if isinstance(level, str) else "Level: that of what it is about\n"
 
 
 def kinds() -> list[type[Event]]:

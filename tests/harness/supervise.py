@@ -73,7 +73,10 @@ class Supervise:
         for line in self._process.stdout:
             self.output += line
             if line.startswith("{"):
-                self.events.append(json.loads(line))
+                event = json.loads(line)
+                self.events.append(event)
+                if event["event"] == "run_failed":  # the last words, wherever they are written
+                    self.errors += f"{event['error']}\n"
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None

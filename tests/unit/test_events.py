@@ -51,7 +51,8 @@ def type_name(annotation: object) -> str:
 
 @pytest.mark.parametrize("kind", EVENTS)
 def test_every_event_is_a_small_frozen_value_that_pickles(kind: type[Event]) -> None:
-    event = kind(**{f.name: VALUES[type_name(f.type)] for f in dataclasses.fields(kind)})
+    given = {f.name: VALUES[type_name(f.type)] for f in dataclasses.fields(kind) if f.name != "level"}
+    event = kind(**given)
     assert pickle.loads(pickle.dumps(event)) == event
     assert event.level in {"debug", "info", "warning", "error"}
     assert not hasattr(event, "__dict__")

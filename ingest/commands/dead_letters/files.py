@@ -22,9 +22,9 @@ MARKS = "replayed.marks"
 class FileStore:
     """The dead letters in `directory`."""
 
-    def __init__(self, directory: Path) -> None:
-        """Raises ConfigError when the directory does not exist."""
-        if not directory.is_dir():
+    def __init__(self, directory: Path, *, must_exist: bool = True) -> None:
+        """Raises ConfigError when the directory must exist and does not."""
+        if must_exist and not directory.is_dir():
             raise ConfigError(
                 f"[dead_letters] directory = {directory} does not exist. No dead letter was written yet, or the "
                 "workers run in another directory"
@@ -71,6 +71,8 @@ class FileStore:
 
     def lock(self) -> None:
         """Prevent a second replay. Raises FatalError (exit code USAGE) when another one runs."""
+        if not self._directory.is_dir():
+            return  # nothing is in it to be replayed
         try:
             self._marks = os.open(self._directory / MARKS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             fcntl.flock(self._marks, fcntl.LOCK_EX | fcntl.LOCK_NB)

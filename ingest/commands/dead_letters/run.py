@@ -25,7 +25,7 @@ _READ_AT_ONCE = 500
 
 def list_dead_letters(config: Config, selection: Filter, *, json: bool) -> ExitCode:
     """Print the histogram of the selected dead letters. Raises ConfigError, and FatalError (exit code KAFKA)."""
-    store = open_store(config.dead_letters, config.kafka)
+    store = open_store(config.dead_letters, config.kafka, config.account)
     found = histogram(filter(selection.matches, store.index()))
     check_reasons(selection, found.by_reason)
     if json:
@@ -37,7 +37,7 @@ def list_dead_letters(config: Config, selection: Filter, *, json: bool) -> ExitC
 
 def show_dead_letters(config: Config, selection: Filter, *, limit: int, value: bool, json: bool) -> ExitCode:
     """Print the newest `limit` of the selected dead letters. Raises ConfigError, and FatalError (exit code KAFKA)."""
-    store = open_store(config.dead_letters, config.kafka)
+    store = open_store(config.dead_letters, config.kafka, config.account)
     entries = [entry for entry in store.index() if selection.matches(entry)]
     check_reasons(selection, {entry.reason for entry in entries})
     shown = entries[-limit:]
@@ -67,7 +67,7 @@ def replay(config: Config, selection: Filter, *, to: str, max_replays: int, dry_
     """
     if to == PIPELINE and not dry_run:
         check_delivery(config)
-    store = open_store(config.dead_letters, config.kafka)
+    store = open_store(config.dead_letters, config.kafka, config.account)
     if not dry_run:
         store.lock()
     entries = [entry for entry in store.index() if selection.matches(entry)]

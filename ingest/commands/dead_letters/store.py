@@ -1,13 +1,14 @@
 """Where dead letters are kept: what the commands need of a store, and the store that is configured."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from ingest.commands.dead_letters.files import FileStore
 from ingest.commands.dead_letters.index_entry import IndexEntry
 from ingest.commands.dead_letters.stored import StoredDeadLetter
 from ingest.commands.dead_letters.topic import TopicStore
-from ingest.config.sections import DeadLetters, Kafka
+from ingest.config.sections import Account, DeadLetters, Kafka
 
 
 class Store(Protocol):
@@ -39,8 +40,12 @@ class Store(Protocol):
         ...
 
 
-def open_store(dead_letters: DeadLetters, kafka: Kafka) -> Store:
-    """The configured store. Raises ConfigError when the configured directory does not exist."""
+def open_store(dead_letters: DeadLetters, kafka: Kafka, account: Account | None = None) -> Store:
+    """The configured store. Raises ConfigError when the configured directory does not exist.
+
+    Where there is an `account`, a run has been here: without a directory there is no dead letter, which is no fault.
+    """
     if dead_letters.topic:
         return TopicStore(kafka, dead_letters.topic)
-    return FileStore(dead_letters.directory)
+    ran = account is not None and bool(account.directory) and Path(account.directory).is_dir()
+    return FileStore(dead_letters.directory, must_exist=not ran)

@@ -12,12 +12,15 @@ from ingest.commands.options import (
     Group,
     LogFormat,
     LogFormatOption,
+    LogLevelOption,
     Partitions,
     Topic,
     Verbose,
     Workers,
     load_sources,
+    log_level,
 )
+from ingest.commands.supervise.edge_lines import EdgeLines
 
 
 class ResumeFrom(StrEnum):
@@ -47,6 +50,7 @@ def supervise(
     topic: Topic = None,
     group: Group = None,
     log_format: LogFormatOption = LogFormat.TEXT,
+    level: LogLevelOption = None,
     verbose: Verbose = False,
 ) -> None:
     """Deliver Kafka partitions to Arize with N worker processes.
@@ -65,16 +69,22 @@ def supervise(
     7 exited with uncommitted messages, 8 messages expired before they were read, 9 too many dead letters, or with
     --until-end nothing but dead letters.
     """
-    loaded = load_sources(config, brokers=brokers, topic=topic, group=group, workers=workers, partitions=partitions)
-    from ingest.commands.supervise.run import run
+    least = log_level(given=level, verbose=verbose)
+    json = log_format is LogFormat.JSON
+    edges = EdgeLines(sys.stdout, json=json, least=least)
+    edges.start()
+    with edges.failures():
+        loaded = load_sources(config, brokers=brokers, topic=topic, group=group, workers=workers, partitions=partitions)
+        edges.configured(loaded.config.topics)
+        from ingest.commands.supervise.run import run
 
-    raise typer.Exit(
-        run(
+        code = run(
             loaded,
             until_end=until_end,
             resume_from=None if resume_from is None else resume_from.value,
-            json=log_format is LogFormat.JSON,
-            verbose=verbose,
+            json=json,
+            least=least,
+            name=edges.run,
             stream=sys.stdout,
         )
-    )
+    raise typer.Exit(code)

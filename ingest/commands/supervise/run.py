@@ -4,14 +4,18 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import TextIO
 
 from ingest.config.load import Loaded
+from ingest.events import Level
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.status import lines
 from ingest.status.about import about
 from ingest.status.health import livez, readyz
+from ingest.status.library_messages import LibraryMessages
+from ingest.status.log_lines import RunName, new_run
 from ingest.status.metrics.exposition import RunMetrics
 from ingest.status.run_state import RunState
 from ingest.status.screen import choose, own_stream
@@ -29,8 +33,9 @@ def run(
     until_end: bool,
     resume_from: ResumeFrom | None,
     json: bool,
-    verbose: bool,
     stream: TextIO,
+    least: Level = "info",
+    name: RunName | None = None,
     watchers: Sequence[Watcher] = (),
 ) -> int:
     """Supervise until the workers are done or a stop is requested; returns the exit code of the run.
@@ -39,7 +44,10 @@ def run(
     Raises ConfigError for settings that can't work, FatalError when Kafka can't be reached or refuses.
     """
     settings = loaded.config
+    own = own_stream(stream)
+    run_name = name or new_run(datetime.now(UTC))
     with contextlib.ExitStack() as watching:
+        messages = watching.enter_context(LibraryMessages())
         metrics = RunMetrics()
         seen_by: list[Watcher] = [metrics, *watchers]
         if settings.status.otel:
@@ -53,21 +61,28 @@ def run(
             probes = Probes(exposition=metrics.exposition, livez=livez, readyz=readyz)
             page = watching.enter_context(StatusPage(settings.status, redacted(loaded), probes))
             seen_by.append(page)
-        screen = choose(own_stream(stream), json=json, verbose=verbose)
-        shown = watching.enter_context(Detached(screen, wanted=partial(lines.wanted, verbose=verbose)))
-        publisher = Publisher(RunState(about(settings)), [*seen_by, shown])
+        screen = choose(own, json=json, least=least, run=run_name)
+        shown = watching.enter_context(Detached(screen, wanted=partial(lines.wanted, least=least)))
+        publisher = Publisher(RunState(about(settings, run_name)), [*seen_by, shown])
+
+        def tick() -> None:
+            messages.drain(publisher.emit)
+            publisher.tick()
+
         accounts = session.run(
             settings,
             until_end=until_end,
             emit=publisher.emit,
-            tick=publisher.tick,
+            tick=tick,
             resume_from=resume_from,
             page=page,
         )
         if page is not None:
             page.finish(accounts)
+        messages.rest(publisher.emit)
         publisher.end(accounts[0].exit_code)
         shown.leave()
         for account in accounts:
             shown.account(account)
+        shown.ending(publisher.snapshot())
     return accounts[0].exit_code

@@ -47,6 +47,7 @@ _ADVICE = (
     ("certificate has expired", "the certificate has expired, or this machine's clock is wrong"),
     ("CERTIFICATE_VERIFY_FAILED", "its authority is not trusted here, as behind a company's proxy: REQUESTS_CA_BUNDLE"),
 )
+_PROXY_ADVICE = " (the proxy of HTTP_PROXY or HTTPS_PROXY can't be used; check it, or name the host in NO_PROXY)"
 # What a port of HTTPS answers to plain HTTP: nothing, or an alert of TLS where a status line should be.
 _NO_HTTP = (
     "Connection reset",
@@ -86,7 +87,8 @@ def failure_text(failed: Exception, secrets: Iterable[str], url: str = "") -> st
     if not isinstance(root, ssl.SSLError) and (isinstance(root, _NAME_ONLY) or not isinstance(root, _WITH_TEXT)):
         what = name if root is failed else f"{name}: {type(root).__name__}"
         return f"{what}; the request can't be made. Check the ARIZE_* settings, the key, the space and the proxies"
-    return cleaned(f"{name}: {root}{_advice(str(root), url)}", secrets)
+    advice = _PROXY_ADVICE if isinstance(failed, requests.exceptions.ProxyError) else _advice(str(root), url)
+    return cleaned(f"{name}: {root}{advice}", secrets)
 
 
 def _advice(text: str, url: str) -> str:

@@ -5,8 +5,12 @@ It exports confluent_kafka's names to the modules of this package, and lists the
 Rules
 1. If librdkafka refuses to create a client, that is a fault of the configuration, wherever it is created.
 2. A text of librdkafka may quote an option's value, so it passes through `scrubber` before it is shown.
+3. librdkafka's log lines go to the Python logger `librdkafka`, never to standard error. Who polls a client gets them:
+   consumers and producers. Nobody polls an admin client, where they would pile up in memory, so it logs nothing.
+4. What error_cb reports as well (FAIL and ERROR) is logged as debug: its event is `KafkaWarning`.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,6 +84,12 @@ REFUSED = {
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
 }
 
+_LOG = logging.getLogger("librdkafka")
+_LOG.addHandler(logging.NullHandler())  # else Python prints its lines where nobody takes them
+_LOG.setLevel(logging.DEBUG)  # librdkafka's own log_level decides
+_ALSO_REPORTED = {"FAIL", "ERROR"}
+_SILENT = {"log_level": 0}
+
 _Client = TypeVar("_Client")
 
 _QUEUED_MESSAGES = 20_000  # fetched ahead from all partitions: four chunks; the byte limit bounds large messages
@@ -106,8 +116,6 @@ def consumer_options(kafka: Kafka, partitions: int) -> dict[str, object]:
         "fetch.queue.backoff.ms": 10,
         "check.crcs": True,
         "isolation.level": "read_committed",
-        # Errors come through error_cb; librdkafka's log lines, twenty a second while a broker is down, would hide them.
-        "log_level": 0,
         **own,
         "bootstrap.servers": kafka.brokers,
         "group.id": kafka.group,
@@ -146,7 +154,19 @@ def consumer(
     if on_statistics is not None:
         callbacks["stats_cb"] = on_statistics
         options = {"statistics.interval.ms": STATISTICS_MS, **options}
+    callbacks["logger"] = _ClientLog(clean)
     return _create(Consumer, options | callbacks, clean)
+
+
+class _ClientLog:
+    """The logger of one client: librdkafka calls `log` from within a poll."""
+
+    def __init__(self, clean: Scrubber) -> None:
+        self._clean = clean
+
+    def log(self, level: int, _template: str, facility: str, _client: str, text: str) -> None:
+        """Pass a line on, without secrets: rules 2 and 4."""
+        _LOG.log(logging.DEBUG if facility in _ALSO_REPORTED else level, "%s: %s", facility, self._clean(text))
 
 
 def fingerprint(kafka: Kafka) -> int | None:
@@ -165,12 +185,14 @@ def fingerprint(kafka: Kafka) -> int | None:
 def producer(kafka: Kafka) -> Producer:
     """A producer that confirms each message. Raises ConfigError if librdkafka refuses an option."""
     options = producer_options(kafka)
-    return _create(Producer, options, kafka.scrubber(options))
+    clean = kafka.scrubber(options)
+    return _create(Producer, {**options, "logger": _ClientLog(clean)}, clean)
 
 
 def admin(kafka: Kafka) -> AdminClient:
     """A client for questions about topics and brokers. Raises ConfigError if librdkafka refuses an option."""
-    options = admin_options(kafka)
+    options = {**admin_options(kafka), **_SILENT}
+    options.pop("debug", None)  # it raises the level
     return _create(AdminClient, options, kafka.scrubber(options))
 
 
@@ -209,8 +231,6 @@ def producer_options(kafka: Kafka) -> dict[str, str | int | float | bool]:
 def admin_options(kafka: Kafka) -> dict[str, str | int | float | bool]:
     """Librdkafka's options for an admin client."""
     return {
-        # Errors come through error_cb and as answers; a warning about the user's options for consumers is no error.
-        "log_level": 0,
         **kafka.client_options(),
         "bootstrap.servers": kafka.brokers,
     }

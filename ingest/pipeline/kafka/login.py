@@ -106,7 +106,7 @@ def refused_options(reason: str, options: Mapping[str, object]) -> str:
             f'a login with {login_of(options).mechanism} needs "sasl.username" and "sasl.password" (or '
             '"sasl.password_file")'
         )
-    named = next((name for name in _FILES if name in reason), None)
+    named = next((name for name in _FILES if name in reason and options.get(name)), None)
     if named is None:
         return ""
     if "mismatch" in reason:

@@ -4,7 +4,7 @@ Rules
 1. The socket is bound before anything starts, by the main thread: a taken port is a fault of the configuration there.
    If the port is the default and not configured, a free one takes its place.
 2. The thread starts after the forkserver. Signals stay the supervisor's: uvicorn installs handlers in the main thread
-   only. Its log goes nowhere, as standard output belongs to the run's own lines.
+   only. Its log becomes events, as all libraries' do: see `library_messages`.
 3. Connections are bounded when they are accepted: one more is cut, so that watchers never take the descriptors that
    the supervisor needs for workers. A connection that has sent no whole request within `REQUEST_S`, or reads nothing
    for `STALLED_S` while there is something to read, is cut as well.
@@ -73,10 +73,8 @@ class Server:
     """Serves `app` on `listener` from `start` until `stop`."""
 
     def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
-        for name in ("uvicorn", "asyncio"):
-            logger = logging.getLogger(name)
-            logger.addHandler(logging.NullHandler())
-            logger.propagate = False
+        for name in ("uvicorn", "asyncio"):  # without a handler of the run, Python would print their lines
+            logging.getLogger(name).addHandler(logging.NullHandler())
         config = uvicorn.Config(
             app,
             http=Protocol,
@@ -84,7 +82,7 @@ class Server:
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="critical",
+            log_level="warning",
             access_log=False,
             proxy_headers=False,
             server_header=False,

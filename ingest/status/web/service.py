@@ -82,7 +82,7 @@ class StatusPage:
         emit(
             StatusServed(
                 url=self.url,
-                host=self._policy.host,
+                listen_host=self._policy.host,
                 port=self.port,
                 port_taken=self._taken,
                 actions=self.actions.enabled,

@@ -56,3 +56,11 @@ def test_the_maximum_age_of_predictions_is_the_sdk_s_own_setting(monkeypatch: py
         monkeypatch.setenv("ARIZE_MAX_PAST_YEARS", wrong)
         with pytest.raises(ConfigError, match="ARIZE_MAX_PAST_YEARS"):
             max_past_years()
+
+
+@pytest.mark.parametrize("mark", ["'", '"'])
+def test_a_key_in_quotation_marks_is_a_fault(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARIZE_API_KEY", f"{mark}{SECRET}{mark}")
+    with pytest.raises(ConfigError, match="ARIZE_API_KEY: it stands in quotation marks") as fault:
+        api_key(load().arize)
+    assert SECRET not in str(fault.value)

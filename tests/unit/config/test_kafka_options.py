@@ -35,6 +35,25 @@ def test_a_misspelled_option_is_a_fault_with_its_line() -> None:
     assert "did you mean sasl.password?" in fault
 
 
+@pytest.mark.parametrize(
+    ("option", "instead"),
+    [
+        ("sasl.jaas.config", '"sasl.username"'),
+        ("ssl.truststore.location", '"ssl.ca.location"'),
+        ("ssl.truststore.password", '"ssl.ca.location"'),
+        ("ssl.truststore.password_file", '"ssl.ca.location"'),
+        ("ssl.keystore.type", '"ssl.keystore.location"'),
+        ("sasl.login.callback.handler.class", '"sasl.oauthbearer.method"'),
+        ("value.deserializer", "[format]"),
+    ],
+)
+def test_an_option_of_java_clients_names_that_of_librdkafka(option: str, instead: str) -> None:
+    (fault,) = placed_faults(toml(f'[kafka.options]\n"{option}" = "x"\n'))
+    assert fault.startswith(f'[kafka] options: "{option}" is an option of Java clients: ')
+    assert instead in fault
+    assert fault.endswith("(given.toml:2)")
+
+
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_the_installed_library_knows_every_name(name: str) -> None:
     refusal = ""

@@ -8,7 +8,17 @@ import pytest
 
 from ingest.config.load import load
 from ingest.config.settings import Config
-from tests.harness.config_file import SECRET, THREE_ROUTES, TWO_TOPICS, faults, faults_of, toml, topics
+from ingest.errors import ConfigError
+from tests.harness.config_file import (
+    SECRET,
+    THREE_ROUTES,
+    TWO_TOPICS,
+    faults,
+    faults_of,
+    placed_faults,
+    toml,
+    topics,
+)
 
 
 def test_defaults_are_enough_to_load() -> None:
@@ -257,3 +267,17 @@ def test_a_configuration_pickles_and_is_frozen() -> None:
 def test_a_wrong_type_is_a_fault_in_the_words_of_toml(text: str, words: str) -> None:
     (found,) = faults(toml(text))
     assert words in found
+
+
+def test_a_directory_is_no_configuration_and_an_unknown_home_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="it is a directory; --config names a TOML file"):
+        load(tmp_path)
+    (fault,) = placed_faults(toml('[dead_letters]\ndirectory = "~nobody-has-this-name/dl"\n'))
+    assert "~nobody-has-this-name: its home directory is unknown on this machine" in fault
+    assert fault.endswith("(given.toml:2)")
+
+
+def test_a_wrong_endpoint_names_its_key_and_line() -> None:
+    (fault,) = placed_faults(toml('[arize]\n\nendpoint = "https://h/path"\n'))
+    assert fault.startswith("[arize] endpoint: the SDK adds the path")
+    assert fault.endswith("(given.toml:3)")

@@ -1,5 +1,6 @@
 """Faults name sections, keys and variables as their author wrote them, and suggest the nearest known name."""
 
+import re
 import tomllib
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from ingest.config.load import load
 from ingest.config.messages import locate, toml_key
 from ingest.config.settings import Config
+from tests.harness.command import ROOT
 from tests.harness.config_file import SECRET, faults, faults_of, placed_faults, toml
 
 
@@ -58,10 +60,18 @@ def test_a_misspelled_variable_is_a_fault(name: str, hint: str, monkeypatch: pyt
     assert hint in fault
 
 
+def variables_of_scripts() -> set[str]:
+    """What scripts and the sandbox's processes take from the environment, beside settings."""
+    files = [path for folder in ("scripts", "ingest/sandbox") for path in (ROOT / folder).glob("*") if path.is_file()]
+    texts = [path.read_text("utf-8") for path in files]
+    return {name for text in texts for name in re.findall(r"\bINGEST_[A-Z]+(?:_[A-Z]+)*\b(?!_)", text)}
+
+
 def test_variables_of_tests_and_scripts_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INGEST_REQUIRE_REAL", "1")
-    monkeypatch.setenv("INGEST_FASTLANE", "0")
-    monkeypatch.setenv("INGEST_SANDBOX_EXIT_WITH_STDIN", "1")
+    names = variables_of_scripts() | {"INGEST_REQUIRE_REAL"}
+    assert names > {"INGEST_FASTLANE", "INGEST_SANDBOX_EXIT_WITH_STDIN"}
+    for name in names:
+        monkeypatch.setenv(name, "0")
     assert load() == Config()
 
 

@@ -1,8 +1,9 @@
-"""The archives of a release have what the package needs, no tests, and the licence; two builds are the same."""
+"""The archives of a release have what the package needs, no tests, and the licence, and no time or owner of a build."""
 
 import os
 import shutil
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from scripts.releasing import contents
 from scripts.releasing.build import build_python, run
 from tests.harness.command import ROOT
 
+EPOCH = 1_700_000_000  # an even second: a wheel, being a zip file, has no others
 PACKAGE = frozenset({"ingest/__init__.py", "ingest/py.typed", "ingest/status/web/page.css"})
 METADATA = ("ingest-1.dist-info/METADATA", "ingest-1.dist-info/licenses/LICENSE")
 SDIST = ("PKG-INFO", "LICENSE", "README.md", "pyproject.toml", "setup.cfg", "ingest.egg-info/SOURCES.txt")
@@ -67,24 +69,30 @@ def test_a_fast_lane_that_names_a_folder_of_its_builder_is_refused(tmp_path: Pat
 
 
 def test_this_checkout_builds_complete_archives(tmp_path: Path) -> None:
-    """The short form of `scripts/release`, from the files that are committed or about to be."""
+    """The short form of `scripts/release`, from the files that are committed or about to be.
+
+    One build: `scripts/release` compares two. That they are equal follows from what an archive says of time and owner.
+    """
     names = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT).splitlines()
-    needed = [name for name in names if name.startswith("ingest/") or "/" not in name]
+    needed = [name for name in names if (name.startswith("ingest/") or "/" not in name) and (ROOT / name).is_file()]
+    tree, out = tmp_path / "tree", tmp_path / "out"
+    out.mkdir()
+    for name in needed:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
     mask = os.umask(0o022)
     try:
-        built = []
-        for number in ("first", "second"):
-            tree, out = tmp_path / number / "tree", tmp_path / number / "out"
-            out.mkdir(parents=True)
-            for name in needed:
-                if (ROOT / name).is_file():
-                    (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(ROOT / name, tree / name)
-            built.append(build_python(tree, out, 1_700_000_000))
+        source, built = build_python(tree, out, EPOCH)
     finally:
         os.umask(mask)
-    first, second = built
-    package = contents.package_files(name for name in needed if (ROOT / name).is_file())
-    assert list(contents.sdist_faults(first[0], package)) == []
-    assert list(contents.wheel_faults(first[1], package)) == []
-    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    package = contents.package_files(needed)
+    assert list(contents.sdist_faults(source, package)) == []
+    assert list(contents.wheel_faults(built, package)) == []
+    with tarfile.open(source) as archive:
+        members = archive.getmembers()
+    assert {(member.mtime, member.uid, member.gid, member.uname, member.gname) for member in members} == {
+        (EPOCH, 0, 0, "", "")
+    }
+    assert [member.name for member in members] == sorted(member.name for member in members)
+    with zipfile.ZipFile(built) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {time.gmtime(EPOCH)[:6]}

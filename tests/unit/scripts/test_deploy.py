@@ -14,7 +14,8 @@ import jsonschema
 import pytest
 import yaml
 
-from ingest.config.load import load
+from ingest.config.effective import effective
+from ingest.config.load import load, load_with_sources
 from ingest.errors import ExitCode
 from ingest.supervisor.supervisor import GRACE_S
 from tests.harness.command import ROOT
@@ -161,3 +162,38 @@ def test_the_unit_keeps_state_and_secrets_where_the_documents_say() -> None:
     assert ("LoadCredential", "arize_api_key:/etc/ingest/arize_api_key") in service
     assert ("Environment", "INGEST_ARIZE__API_KEY_FILE=%d/arize_api_key") in service
     assert not any("api_key=" in value.lower().replace("_file=", "") for key, value in service if key == "Environment")
+
+
+def test_the_unit_lets_the_resolver_see_the_addresses_of_this_host() -> None:
+    families = dict(unit("Service"))["RestrictAddressFamilies"].split()
+    assert set(families) == {"AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"}
+
+
+def test_compose_sets_no_variable_that_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each variable of ingest's service is the source of an effective value, and none of them is refused."""
+    environment = SERVICES["ingest"]["environment"]
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    sources = {value.source for value in effective(load_with_sources(DEPLOY / "compose" / "ingest.toml"))}
+    assert environment.keys() - {"ARIZE_API_KEY"} <= sources  # a secret is no value of the configuration
+
+
+def test_prometheus_and_grafana_find_their_files_where_they_are_mounted() -> None:
+    """The rules beside prometheus.yml, the dashboards in the folder that the provisioning names."""
+    prometheus = mounts("prometheus")
+    scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    (pattern,) = scraped["rule_files"]
+    folder, _, name = pattern.rpartition("/")
+    assert [path.name for path in prometheus[folder].glob(name)] == ["ingest.rules.yml"]
+    assert f"--config.file={folder}/prometheus.yml" in SERVICES["prometheus"]["command"]
+    grafana = mounts("grafana")
+    (provider,) = yaml.safe_load(
+        (grafana["/etc/grafana/provisioning"] / "dashboards" / "ingest.yaml").read_text("utf-8")
+    )["providers"]
+    assert [path.name for path in grafana[provider["options"]["path"]].glob("*.json")] == ["ingest.json"]
+
+
+def mounts(service: str) -> dict[str, Path]:
+    """The folders of this repository that a service sees, by where it sees them."""
+    pairs = (volume.split(":")[:2] for volume in SERVICES[service]["volumes"])
+    return {target: DEPLOY / source for source, target in pairs if source.startswith(".")}

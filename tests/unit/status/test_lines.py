@@ -9,7 +9,8 @@ import pytest
 from ingest import events
 from ingest.events import Event
 from ingest.records import Counts, PartitionProgress, Span
-from ingest.status import lines
+from ingest.status import lines, log_lines
+from ingest.status.log_lines import HEAD, Place
 
 AT = datetime(2026, 5, 1, 12, 3, 4, 567_000, tzinfo=UTC)
 PROGRESS = PartitionProgress(next_offset=5, position=9, end_offset=20, consumed=9, counts=Counts(4, 1))
@@ -53,7 +54,11 @@ ONE_OF_EACH: list[Event] = [
     events.StateNotKept(section="[account]", directory="/srv/account", reason="it is in memory"),
     events.PartitionsAdded(worker=3, topic="rides", partitions=(4, 5)),
     events.PartitionsNotRead(topic="rides", partitions=(4, 5), reason="--partitions names others"),
-    events.StatusServed(url="http://127.0.0.1:41007/", host="127.0.0.1", port=41007, port_taken=9410),
+    events.StatusServed(url="http://127.0.0.1:41007/", listen_host="127.0.0.1", port=41007, port_taken=9410),
+    events.LibraryMessage(worker=3, library="librdkafka", text="CONFWARN: unused", left_out=2, level="warning"),
+    events.RunStarting(pid=12),
+    events.RunFailed(exit_code=3, error="[kafka] topic is missing\n[kafka] group is missing"),
+    events.Repeated(worker=3, level="error", text="a commit failed", times=4, within_s=30.0),
     events.WorkerExited(worker=3, pid=12, exit_code=-9, ran_s=61.0),
     events.DuplicatesPossible(
         worker=3, topic="rides", ranges=(Span(3, 100, 200, 90), Span(3, 250, 260, 10), Span(4, 7, 8, 1))
@@ -88,9 +93,11 @@ def test_every_event_is_a_json_line_with_its_own_fields(event: Event) -> None:
     line = lines.json_line(event, AT)
     assert "\n" not in line
     read = json.loads(line)
-    assert list(read)[:4] == ["time", "event", "level", "worker"]
+    assert tuple(read)[: len(HEAD)] == HEAD
     assert read["time"] == "2026-05-01T12:03:04.567+00:00"
-    assert set(read) == {"time", "event", "level"} | {field.name for field in dataclasses.fields(event)}
+    assert set(read) == {*HEAD, *(field.name for field in dataclasses.fields(event))}
+    assert read["level"] == event.level
+    assert read["message"] == log_lines.one_line(lines.sentence(event))
 
 
 def test_names_are_snake_case() -> None:
@@ -101,9 +108,9 @@ def test_names_are_snake_case() -> None:
 
 def test_debug_events_are_shown_on_request() -> None:
     quiet, loud = events.Committed(worker=1, next_offsets={0: 9}), events.Notice(text="x")
-    assert not lines.wanted(quiet, verbose=False)
-    assert lines.wanted(quiet, verbose=True)
-    assert lines.wanted(loud, verbose=False)
+    assert not lines.wanted(quiet, "info")
+    assert lines.wanted(quiet, "debug")
+    assert lines.wanted(loud, "info")
 
 
 def test_sentences_say_what_to_know() -> None:
@@ -195,10 +202,10 @@ def test_what_remains_is_counted_by_partition_and_names_what_an_open_transaction
 def test_a_topic_is_told_where_it_is_given() -> None:
     event = events.Committed(worker=3, next_offsets={0: 9})
     assert lines.text_line(event, AT, "rides").endswith("worker 3    rides: committed: partition 0 at 9")
-    assert json.loads(lines.json_line(event, AT, "rides"))["topic"] == "rides"
+    assert json.loads(lines.json_line(event, AT, place=Place("rides", "g")))["topic"] == "rides"
     # What names its topic by itself says it once.
     gone = events.OffsetsExpired(worker=3, topic="rides", partition=1, first=5, next_offset=9)
-    assert json.loads(lines.json_line(gone, AT, "rides"))["topic"] == "rides"
+    assert json.loads(lines.json_line(gone, AT, place=Place("fares")))["topic"] == "rides"
 
 
 def test_counts_by_column_name_the_most_and_count_the_others() -> None:

@@ -3,20 +3,18 @@
 import dataclasses
 import io
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from rich.console import Console
 
 from ingest import events
 from ingest.accounting.run_account import PartitionAccount, RunAccount
-from ingest.records import Counts, PartitionProgress, Span
+from ingest.records import Counts, Span
 from ingest.status.console import BrokenPipeConsole
 from ingest.status.plain import SUMMARY_S, JsonScreen, LineScreen
 from ingest.status.run_state import RunState
 from ingest.status.screen import choose
-from ingest.status.terminal import TerminalScreen, render
+from ingest.status.terminal import TerminalScreen
 
 ROW = PartitionAccount(
     partition=3,
@@ -53,90 +51,12 @@ class Terminal(io.StringIO):
         return True
 
 
-def busy_run(workers: int, partitions: int, topics: Sequence[str] = ("rides",)) -> RunState:
-    run_state = RunState()
-    each = range(partitions)
-    for number, topic in enumerate(topics):
-        first_worker = number * workers
-        run_state.take(
-            events.SupervisorStarted(
-                topic=topic,
-                group="g",
-                workers=workers,
-                first_worker=first_worker,
-                partitions=tuple(each),
-                next_offsets=dict.fromkeys(each, 0),
-                end_offsets=dict.fromkeys(each, 1_000_000),
-            ),
-            now=0.0,
-        )
-        for worker in range(workers):
-            mine = tuple(each)[worker::workers]
-            index = first_worker + worker
-            run_state.take(events.WorkerStarted(worker=index, pid=index, partitions=mine), now=0.0)
-            run_state.take(busy(index, mine), now=1.0)
-    return run_state
-
-
-def busy(worker: int, partitions: tuple[int, ...]) -> events.Progress:
-    halfway = PartitionProgress(
-        next_offset=500_000,
-        position=600_000,
-        end_offset=1_000_000,
-        consumed=600_000,
-        counts=Counts(acknowledged=500_000),
-    )
-    return events.Progress(
-        worker=worker,
-        loops=1,
-        state="reading",
-        uploads_in_flight=2,
-        rss_bytes=2**28,
-        partitions=dict.fromkeys(partitions, halfway),
-    )
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (80, 12), (60, 8)])
-@pytest.mark.parametrize(("workers", "partitions"), [(1, 1), (4, 32), (8, 256), (64, 1000)])
-@pytest.mark.parametrize("topics", [("rides",), ("rides", "fares"), ("rides", "a-topic-of-" + "x" * 238)])
-def test_the_view_fits_the_window(
-    size: tuple[int, int], workers: int, partitions: int, topics: tuple[str, ...]
-) -> None:
-    width, height = size
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, height=height, force_terminal=True, color_system=None)
-    console.print(render(busy_run(workers, partitions, topics).snapshot(12.0, NOW), console, now=12.0))
-    shown = stream.getvalue().splitlines()
-    assert len(shown) <= height
-    assert ("rides" if len(topics) == 1 else "2 topics") in stream.getvalue()
-
-
-def test_a_view_with_room_shows_every_worker_and_partition() -> None:
-    stream = io.StringIO()
-    console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
-    console.print(render(busy_run(4, 32).snapshot(12.0, NOW), console, now=12.0))
-    shown = stream.getvalue()
-    assert "50%" in shown
-    assert shown.count("500000") == 32
-    assert "in turn" not in shown
-
-
-def test_workers_and_partitions_of_several_topics_are_told_apart() -> None:
-    stream = io.StringIO()
-    console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
-    console.print(render(busy_run(1, 2, ("rides", "fares")).snapshot(12.0, NOW), console, now=12.0))
-    shown = stream.getvalue()
-    assert [name for name in ("rides-0", "rides-1", "fares-0", "fares-1") if name not in shown] == []
-    assert [line.split()[:2] for line in shown.splitlines()[1:3]] == [["0", "rides"], ["1", "fares"]]
-    assert "2 topics  " in shown
-
-
 def test_lines_name_the_topic_where_there_are_more() -> None:
     text, plain = io.StringIO(), io.StringIO()
     clock = Clock()
     for stream, screen in (
-        (text, LineScreen(text, verbose=True, clock=clock)),
-        (plain, JsonScreen(plain, verbose=True, clock=clock)),
+        (text, LineScreen(text, least="debug", clock=clock)),
+        (plain, JsonScreen(plain, least="debug", clock=clock)),
     ):
         run_state = RunState()
         for first_worker, topic in enumerate(("rides", "fares")):
@@ -166,20 +86,9 @@ def test_lines_name_the_topic_where_there_are_more() -> None:
     assert read[3]["lags"] == {"rides": 9, "fares": 9}
 
 
-def test_pages_take_turns() -> None:
-    console = Console(file=io.StringIO(), width=80, height=24)
-    snapshot = busy_run(4, 256).snapshot(12.0, NOW)
-    shown = set()
-    for page in range(20):
-        with console.capture() as capture:
-            console.print(render(snapshot, console, now=page * 5.0))
-        shown.add(capture.get())
-    assert len(shown) > 5
-
-
 def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
     stream, clock = io.StringIO(), Clock()
-    screen = LineScreen(stream, verbose=False, clock=clock)
+    screen = LineScreen(stream, least="info", clock=clock)
     with screen:
         screen.emit(events.WorkerGivenUp(worker=0, partitions=(0,), crashes=1, crash_window_s=1), NOW)
         screen.emit(events.Committed(worker=0, next_offsets={0: 9}), NOW)
@@ -197,7 +106,7 @@ def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
 
 def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
     stream, clock = io.StringIO(), Clock()
-    screen = JsonScreen(stream, verbose=True, clock=clock)
+    screen = JsonScreen(stream, least="debug", clock=clock)
     screen.emit(events.Committed(worker=0, next_offsets={0: 9}), NOW)
     clock.now += SUMMARY_S
     screen.tick(RunState().snapshot(clock.now, NOW))
@@ -222,9 +131,9 @@ def test_json_lines_are_json_and_the_account_is_one_of_them() -> None:
 
 def test_a_reader_that_left_stops_nothing() -> None:
     for screen in (
-        LineScreen(Closed(), verbose=False),
-        JsonScreen(Closed(), verbose=False),
-        TerminalScreen(BrokenPipeConsole(file=Closed(), force_terminal=True), verbose=False),
+        LineScreen(Closed(), least="info"),
+        JsonScreen(Closed(), least="info"),
+        TerminalScreen(BrokenPipeConsole(file=Closed(), force_terminal=True), least="info"),
     ):
         with screen:
             screen.emit(events.Notice(text="x"), NOW)
@@ -236,19 +145,19 @@ def test_the_screen_fits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert isinstance(choose(io.StringIO(), json=False, verbose=False), LineScreen)
-    assert isinstance(choose(Terminal(), json=False, verbose=False), TerminalScreen)
-    assert isinstance(choose(Terminal(), json=True, verbose=False), JsonScreen)
+    assert isinstance(choose(io.StringIO(), json=False, least="info"), LineScreen)
+    assert isinstance(choose(Terminal(), json=False, least="info"), TerminalScreen)
+    assert isinstance(choose(Terminal(), json=True, least="info"), JsonScreen)
     monkeypatch.setenv("NO_COLOR", "1")
-    assert isinstance(choose(Terminal(), json=False, verbose=False), LineScreen)
+    assert isinstance(choose(Terminal(), json=False, least="info"), TerminalScreen), "it takes colour only"
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(choose(Terminal(), json=False, verbose=False), LineScreen)
+    assert isinstance(choose(Terminal(), json=False, least="info"), LineScreen)
 
 
 def shown_account(row: PartitionAccount, *, exact: bool = True) -> str:
     stream = io.StringIO()
-    LineScreen(stream, verbose=False).account(dataclasses.replace(ACCOUNT, partitions=(row,), exact=exact))
+    LineScreen(stream, least="info").account(dataclasses.replace(ACCOUNT, partitions=(row,), exact=exact))
     return " ".join(stream.getvalue().split())
 
 
@@ -257,7 +166,7 @@ def test_a_lag_that_nobody_knows_is_not_0() -> None:
     assert text.split().count("?") == 5, "end, lag and what is held back of the partition, and the last two of all"
     stream = io.StringIO()
     unknown = dataclasses.replace(ROW, end_offset=-1, lag=None, held_back=None)
-    JsonScreen(stream, verbose=False).account(dataclasses.replace(ACCOUNT, partitions=(ROW, unknown)))
+    JsonScreen(stream, least="info").account(dataclasses.replace(ACCOUNT, partitions=(ROW, unknown)))
     account = json.loads(stream.getvalue())
     assert (account["totals"]["lag"], account["totals"]["held_back"]) == (None, None)
     assert [row["lag"] for row in account["partitions"]] == [0, None]
@@ -274,7 +183,7 @@ def test_the_account_claims_only_the_repeats_of_its_own_crashes_and_names_foreig
 
 def test_a_summary_tells_reading_from_acknowledging_and_names_what_is_not_known() -> None:
     stream, clock = io.StringIO(), Clock()
-    screen = LineScreen(stream, verbose=False, clock=clock)
+    screen = LineScreen(stream, least="info", clock=clock)
     run_state = RunState()
     run_state.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0, 1)), clock.now)
     ends = events.PartitionEnds(topic="rides", end_offsets={0: 70}, stable_offsets={0: 0}, held_back_s={0: 61.0})

@@ -21,8 +21,10 @@ from ingest.commands.dead_letters.filters import Filter, histogram, parse_offset
 from ingest.commands.dead_letters.index_entry import IndexEntry, Origin
 from ingest.commands.dead_letters.pipeline_replay import PipelineReplay
 from ingest.commands.dead_letters.replay_result import ReplayResult, split_by_replays
+from ingest.commands.dead_letters.store import open_store
 from ingest.commands.dead_letters.stored import ReplayMark, StoredDeadLetter, from_message, newest
 from ingest.commands.dead_letters.unwrapped import UnwrappedValues
+from ingest.config.sections import Account, DeadLetters, Kafka
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.files import DeadLetterFiles
@@ -172,6 +174,17 @@ except FatalError as refused:
 def test_a_missing_directory_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         FileStore(tmp_path / "none")
+
+
+def test_without_a_directory_there_is_none_where_a_run_has_been(tmp_path: Path) -> None:
+    letters, account = DeadLetters(directory=str(tmp_path / "none")), Account(directory=str(tmp_path / "account"))
+    with pytest.raises(ConfigError, match="does not exist"):
+        open_store(letters, Kafka(), account)
+    (tmp_path / "account").mkdir()
+    store = open_store(letters, Kafka(), account)
+    assert store.index() == []
+    store.lock()
+    store.close()
 
 
 @pytest.mark.parametrize(

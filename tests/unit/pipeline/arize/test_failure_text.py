@@ -41,6 +41,13 @@ def test_what_the_network_says_is_told(root: Exception) -> None:
     assert text == f"ConnectionError: {root}"
 
 
+def test_a_proxy_that_refuses_is_not_taken_for_arize() -> None:
+    failed = raised(requests.exceptions.ProxyError("x"), OSError("[Errno 111] Connection refused"))
+    text = failure_text(failed, (), "https://h")
+    assert "the proxy of HTTP_PROXY or HTTPS_PROXY can't be used" in text
+    assert "ARIZE_API_HOST" not in text
+
+
 def test_words_of_ours_that_replace_an_exception_are_the_ones_told() -> None:
     failed = IncompleteAnswerError("the answer ended within its head")
     failed.__context__, failed.__suppress_context__ = ValueError(KEY), True  # raised from None

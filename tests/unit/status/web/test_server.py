@@ -51,7 +51,7 @@ def test_it_serves_from_a_thread_and_says_nothing(capfd: pytest.CaptureFixture[s
         assert get(page)[0] == 200
         assert get(page, "/missing")[0] == 404
     assert capfd.readouterr() == ("", "")
-    assert not logging.getLogger("uvicorn").propagate
+    assert logging.getLogger("uvicorn").propagate, "its lines become events of the run"
 
 
 def test_one_connection_too_many_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

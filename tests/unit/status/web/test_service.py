@@ -32,7 +32,7 @@ def test_it_is_announced_serves_and_is_found() -> None:
     events: list[Event] = []
     with StatusPage(Status(port=0), {}) as page:
         page.start(events.append)
-        assert events == [StatusServed(url=page.url, host="127.0.0.1", port=page.port)]
+        assert events == [StatusServed(url=page.url, listen_host="127.0.0.1", port=page.port)]
         page.tick(calm())
         assert get(page, "/api/status")["run"] == calm().run
         assert [found.url for found in runtime_file.find()] == [page.url]
