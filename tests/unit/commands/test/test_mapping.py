@@ -45,7 +45,7 @@ def result_of(text: str, name: str = "m.toml", *, write: bool = False, code: int
 
 
 def loaded(files: Sequence[Path], lane: str) -> Config:
-    return load(files, {"batch": {"lane": lane}})
+    return load(files or None, {"batch": {"lane": lane}})
 
 
 # --- what agrees, and what does not ----------------------------------------------------------------
