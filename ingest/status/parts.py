@@ -162,12 +162,16 @@ def arize_part(
     """Arize's side."""
     reports = [(worker, worker.report) for worker in workers if worker.report is not None]
     now = moments.now
+    statuses = list(statuses)
     waiting = [status.health for status in statuses if status.state is State.WAITING_FOR_ARIZE]
     limits = [report.uploads_limit for _, report in reports if report.uploads_limit is not None]
     p50_s, p99_s = view.percentiles(now, (0.5, 0.99))
     # Arize has answered nothing only for as long as none of the workers has had an answer.
     out = _longest(worker.lasting_s(report.unanswered_s, now) for worker, report in reports)
     answered = [worker.lasting_s(report.answered_s, now) for worker, report in reports]
+    failing_s = _longest(worker.lasting_s(report.failing_s, now) for worker, report in reports)
+    if failing_s is not None and any(status.state is State.DRAINING for status in statuses):
+        waiting.append(health_of(State.WAITING_FOR_ARIZE, failing_s))  # a worker that drains waits, too
     return ArizePart(
         health=worst(waiting),
         fault=fault(view.fault, moments, lasts=any(report.upload_error for _, report in reports)),
@@ -180,7 +184,7 @@ def arize_part(
         p99_s=p99_s,
         retries=view.retries,
         unanswered_s=None if out is None else min([out, *(seconds for seconds in answered if seconds is not None)]),
-        failing_s=_longest(worker.lasting_s(report.failing_s, now) for worker, report in reports),
+        failing_s=failing_s,
         usual_s=_longest(report.usual_answer_s for _, report in reports),
     )
 

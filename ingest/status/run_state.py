@@ -268,7 +268,7 @@ class RunState:
         topic, self.group, self.started_at = event.topic, event.group, now
         self.topics.append(topic)
         for index in range(event.first_worker, event.first_worker + event.workers):
-            self.workers[index] = WorkerView(index, topic, since=now)
+            self.workers[index] = WorkerView(index, topic, since=now, shown_since=now)
         for partition in event.partitions:
             until = event.end_offsets.get(partition) if event.end_offsets is not None else None
             first = event.next_offsets.get(partition, 0)
@@ -307,6 +307,7 @@ class RunState:
             view.take(progress, now)
 
     def _ended(self, worker: WorkerView, event: Event, now: float) -> None:
+        halted = worker.state == "halted"
         match event:
             case events.WorkerExited():
                 worker.state = "ended"
@@ -325,7 +326,8 @@ class RunState:
                 return
         worker.since = now
         worker.report = None
-        worker.reason = lines.sentence(event)
+        if not (halted and isinstance(event, events.WorkerExited)):  # its cause is known: that it ended follows from it
+            worker.reason = lines.sentence(event)
         worker.uploads_in_flight, worker.uploads_limit = 0, None
         worker.rate.stop()
         worker.acknowledged_rate.stop()

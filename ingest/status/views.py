@@ -116,6 +116,7 @@ class WorkerView:
         self.acknowledged_rows = 0
         self.lane, self.reason, self.report = event.lane, "", None
         self.state, self.since = "starting", now
+        self.shown, self.shown_since = State.STARTING, now
 
 
 @dataclass(slots=True)

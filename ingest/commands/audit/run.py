@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
-from ingest.commands.audit.text import as_json, as_table, sentences
+from ingest.commands.audit.text import WIDTH, as_json, as_table, sentences
 from ingest.commands.audit.topic_audit import ADDS_UP, DOES_NOT_ADD_UP, audit
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ExitCode, FatalError
 from ingest.status.console import BrokenPipeConsole
 
-WIDTH = 150  # characters of a table in a file or a pipe
 
 
 def run(
@@ -41,6 +40,6 @@ def run(
             file=stream, width=None if stream.isatty() else WIDTH, markup=False, highlight=False
         )
         for topic in topics:
-            console.print(as_table(topic, by_hour=by_hour))
+            console.print(as_table(topic, by_hour=by_hour, width=console.width))
             console.print("\n".join(sentences(topic)), soft_wrap=True)
     return DOES_NOT_ADD_UP if any(topic.alarms for topic in topics) else ADDS_UP

@@ -9,6 +9,10 @@ from rich.table import Table
 
 from ingest.commands.audit.topic_audit import OffsetTotals, PartitionAudit, TopicAudit
 from ingest.status import formatting, lines
+from ingest.status.fitted_table import fitted
+from ingest.status.live.columns import Column
+
+WIDTH = 150  # characters of a table in a file or a pipe
 
 _STATUS = {"exact": "exact", "unverifiable": "can't be verified any more", "mismatch": "DOES NOT ADD UP"}
 _CAUSES = {
@@ -71,42 +75,33 @@ def _totals(found: OffsetTotals) -> dict[str, Any]:
     }
 
 
-def as_table(topic: TopicAudit, *, by_hour: bool) -> Table:
-    """One topic as a table."""
-    table = Table(title=f"{topic.topic} (group {topic.group})", title_justify="left")
-    for name in (
-        "partition",
-        *(["hour"] if by_hour else []),
-        "consumed",
-        "acknowledged",
-        "dead-lettered",
-        "tombstones",
-        "filtered",
-        "from",
-        "to",
-        "gap",
-    ):
-        table.add_column(name, justify="right")
-    table.add_column("")
-    for found in topic.partitions:
-        totals = list(found.hours.items()) if by_hour else [("", found.total)]
-        for name, each in totals:
-            table.add_row(str(found.partition), *([name] if by_hour else []), *_cells(each))
-    return table
-
-
-def _cells(found: OffsetTotals | None) -> list[str]:
-    if found is None:
-        return [*[""] * 8, "no account"]
-    counts = found.counts
-    numbers = (counts.total, counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered)
-    return [
-        *map(formatting.count, numbers),
-        str(found.first_offset),
-        str(found.next_offset),
-        formatting.count(found.gap),
-        _STATUS[found.status],
+def as_table(topic: TopicAudit, *, by_hour: bool, width: int = WIDTH) -> Table:
+    """One topic as a table of `width` cells."""
+    rows = [
+        (str(found.partition), name, each)
+        for found in topic.partitions
+        for name, each in (list(found.hours.items()) if by_hour else [("", found.total)])
     ]
+    cells = [_cells(each) for _, _, each in rows]
+
+    def column(heading: str, keep: int, index: int) -> Column:
+        return Column(heading, tuple(row[index] for row in cells), keep)
+
+    status = tuple(row[-1] for row in cells)
+    columns = [
+        Column("partition", tuple(partition for partition, _, _ in rows), 20),
+        Column("hour", tuple(hour for _, hour, _ in rows), 19),
+        column("consumed", 16, 0),
+        column("acknowledged", 15, 1),
+        column("dead-lettered", 14, 2),
+        column("tombstones", 5, 3),
+        column("filtered", 6, 4),
+        column("from", 8, 5),
+        column("to", 9, 6),
+        column("gap", 17, 7),
+        Column("", status, 18, left=True, least=min(24, max(map(len, status), default=0)), prose=True),
+    ]
+    return fitted(f"{topic.topic} (group {topic.group})", columns, width, total=False)
 
 
 def sentences(topic: TopicAudit) -> Iterator[str]:

@@ -13,6 +13,7 @@ from ingest.status import formatting
 
 _ROWS = 40
 _BAR = 24
+_WIDTH = 80  # the bars shrink for a long name
 
 
 def histogram_lines(found: Histogram, store: str) -> Iterator[str]:
@@ -34,9 +35,10 @@ def _table(title: str, counts: Mapping[str, int]) -> Iterator[str]:
     shown = dict(list(counts.items())[:_ROWS])
     width = max(len(title), *map(len, shown))
     most = max(counts.values())
+    bar = max(min(_WIDTH - width - 15, _BAR), 1)
     yield f"{title:<{width}}  {'number':>11}"
     for name, number in shown.items():
-        yield f"{name:<{width}}  {number:>11,}  {'#' * max(number * _BAR // most, 1)}"
+        yield f"{name:<{width}}  {number:>11,}  {'#' * max(number * bar // most, 1)}"
     if len(counts) > len(shown):
         yield f"and {len(counts) - len(shown):,} more (--json shows all)"
 

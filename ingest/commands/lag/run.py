@@ -10,12 +10,11 @@ from rich.console import Group
 from rich.live import Live
 
 from ingest.commands.lag.measure import LagMeter, PartitionLag
-from ingest.commands.lag.text import as_json, as_table
+from ingest.commands.lag.text import WIDTH, as_json, as_table
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ExitCode
 from ingest.status.console import BrokenPipeConsole
 
-WIDTH = 160  # characters of a table in a file or a pipe
 REFRESH_S = 2.0
 
 
@@ -47,7 +46,7 @@ def run(settings: Sequence[TopicConfig], *, json: bool, watch: bool, stream: Tex
 
 
 def _can_redraw(console: BrokenPipeConsole) -> bool:
-    return console.is_terminal and not console.is_dumb_terminal and not console.no_color
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def _show(
@@ -62,7 +61,7 @@ def _show(
         stream.writelines(as_json(each.kafka, rows, datetime.now(UTC)) + "\n" for each, rows in found)
         stream.flush()
         return
-    tables = Group(*(as_table(each.kafka, rows) for each, rows in found))
+    tables = Group(*(as_table(each.kafka, rows, console.width) for each, rows in found))
     if live is not None:
         live.update(tables, refresh=True)
     else:

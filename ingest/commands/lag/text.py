@@ -10,6 +10,10 @@ from rich.table import Table
 from ingest.commands.lag.measure import PartitionLag
 from ingest.config.sections import Kafka
 from ingest.status import formatting, lines
+from ingest.status.fitted_table import fitted
+from ingest.status.live.columns import Column
+
+WIDTH = 160  # characters of a table in a file or a pipe
 
 
 def as_json(kafka: Kafka, rows: Sequence[PartitionLag], at: datetime) -> str:
@@ -29,52 +33,37 @@ def as_json(kafka: Kafka, rows: Sequence[PartitionLag], at: datetime) -> str:
     )
 
 
-def as_table(kafka: Kafka, rows: Sequence[PartitionLag]) -> Table:
-    """One topic as a table."""
-    table = Table(title=f"{kafka.topic} (group {kafka.group})", title_justify="left")
-    for name in (
-        "partition",
-        "committed",
-        "end",
-        "lag",
-        "held back",
-        "oldest",
-        "settled above",
-        "acknowledged",
-        "dead-lettered",
-        "skipped",
-    ):
-        table.add_column(name, justify="right")
-    table.add_column("")
-    for row in rows:
-        table.add_row(
-            str(row.partition),
-            "-" if row.committed_next_offset is None else str(row.committed_next_offset),
-            str(row.end_offset),
-            formatting.count(row.lag),
-            formatting.count(row.held_back),
-            _age(row.oldest_age_s),
-            formatting.count(row.settled_above),
-            formatting.count(row.acknowledged),
-            formatting.count(row.dead_lettered),
-            formatting.count(row.tombstones + row.filtered),
-            _trouble(row),
-        )
-    table.add_section()
-    table.add_row(
-        "all",
-        "",
-        "",
-        formatting.count(sum(row.lag for row in rows)),
-        formatting.count(sum(row.held_back for row in rows)),
-        _age(max((row.oldest_age_s for row in rows if row.oldest_age_s is not None), default=None)),
-        formatting.count(sum(row.settled_above for row in rows)),
-        formatting.count(sum(row.acknowledged for row in rows)),
-        formatting.count(sum(row.dead_lettered for row in rows)),
-        formatting.count(sum(row.tombstones + row.filtered for row in rows)),
-        "",
-    )
-    return table
+def as_table(kafka: Kafka, rows: Sequence[PartitionLag], width: int = WIDTH) -> Table:
+    """One topic as a table of `width` cells."""
+    count = formatting.count
+    oldest = max((row.oldest_age_s for row in rows if row.oldest_age_s is not None), default=None)
+
+    def column(heading: str, keep: int, cells: Sequence[str], every: str = "") -> Column:
+        return Column(heading, (*cells, every), keep)
+
+    def sums(heading: str, keep: int, numbers: Sequence[int]) -> Column:
+        return column(heading, keep, [count(number) for number in numbers], count(sum(numbers)))
+
+    held_back = [row.held_back for row in rows]
+    trouble = tuple(_trouble(row) for row in rows)
+    columns = [
+        column("partition", 20, [str(row.partition) for row in rows], "all"),
+        column("committed", 9, [_offset(row.committed_next_offset) for row in rows]),
+        column("end", 8, [str(row.end_offset) for row in rows]),
+        sums("lag", 19, [row.lag for row in rows]),
+        sums("held back", 14 if any(held_back) else 4, held_back),
+        column("oldest", 18, [_age(row.oldest_age_s) for row in rows], _age(oldest)),
+        sums("settled above", 3, [row.settled_above for row in rows]),
+        sums("acknowledged", 7, [row.acknowledged for row in rows]),
+        sums("dead-lettered", 10, [row.dead_lettered for row in rows]),
+        sums("skipped", 5, [row.tombstones + row.filtered for row in rows]),
+        Column("", (*trouble, ""), 17, left=True, least=24, prose=True),
+    ]
+    return fitted(f"{kafka.topic} (group {kafka.group})", columns, width, total=True)
+
+
+def _offset(offset: int | None) -> str:
+    return "-" if offset is None else str(offset)
 
 
 def _age(age_s: float | None) -> str:
