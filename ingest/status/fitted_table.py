@@ -15,8 +15,10 @@ def fitted(title: str, columns: Sequence[Column], width: int, *, total: bool) ->
     found, dropped = fitting(columns, width - _BORDER, _BETWEEN)
     table = Table(title=title, title_justify="left")
     for column, wide in found:
-        justify = "left" if column.left or column.prose else "right"
-        table.add_column(column.heading, justify=justify, width=wide, no_wrap=not column.prose)
+        left = column.left or column.prose
+        table.add_column(
+            column.heading, justify="left" if left else "right", width=wide, no_wrap=not column.prose
+        )
     rows = list(zip(*(column.cells for column, _ in found), strict=True))
     for index, row in enumerate(rows):
         if total and index == len(rows) - 1:

@@ -104,6 +104,20 @@ def as_table(topic: TopicAudit, *, by_hour: bool, width: int = WIDTH) -> Table:
     return fitted(f"{topic.topic} (group {topic.group})", columns, width, total=False)
 
 
+def _cells(found: OffsetTotals | None) -> list[str]:
+    if found is None:
+        return [*[""] * 8, "no account"]
+    counts = found.counts
+    numbers = (counts.total, counts.acknowledged, counts.dead_lettered, counts.tombstones, counts.filtered)
+    return [
+        *map(formatting.count, numbers),
+        str(found.first_offset),
+        str(found.next_offset),
+        formatting.count(found.gap),
+        _STATUS[found.status],
+    ]
+
+
 def sentences(topic: TopicAudit) -> Iterator[str]:
     """The findings, the messages that Arize may hold twice, and whether the topic adds up."""
     for finding in topic.findings:

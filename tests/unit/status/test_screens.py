@@ -3,20 +3,17 @@
 import dataclasses
 import io
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from rich.console import Console
-
 from ingest import events
 from ingest.accounting.run_account import PartitionAccount, RunAccount
-from ingest.records import Counts, PartitionProgress, Span
+from ingest.records import Counts, Span
 from ingest.status.console import BrokenPipeConsole
 from ingest.status.plain import SUMMARY_S, JsonScreen, LineScreen
 from ingest.status.run_state import RunState
 from ingest.status.screen import choose
-from ingest.status.terminal import TerminalScreen, render
+from ingest.status.terminal import TerminalScreen
 
 ROW = PartitionAccount(
     partition=3,
@@ -53,84 +50,6 @@ class Terminal(io.StringIO):
         return True
 
 
-def busy_run(workers: int, partitions: int, topics: Sequence[str] = ("rides",)) -> RunState:
-    run_state = RunState()
-    each = range(partitions)
-    for number, topic in enumerate(topics):
-        first_worker = number * workers
-        run_state.take(
-            events.SupervisorStarted(
-                topic=topic,
-                group="g",
-                workers=workers,
-                first_worker=first_worker,
-                partitions=tuple(each),
-                next_offsets=dict.fromkeys(each, 0),
-                end_offsets=dict.fromkeys(each, 1_000_000),
-            ),
-            now=0.0,
-        )
-        for worker in range(workers):
-            mine = tuple(each)[worker::workers]
-            index = first_worker + worker
-            run_state.take(events.WorkerStarted(worker=index, pid=index, partitions=mine), now=0.0)
-            run_state.take(busy(index, mine), now=1.0)
-    return run_state
-
-
-def busy(worker: int, partitions: tuple[int, ...]) -> events.Progress:
-    halfway = PartitionProgress(
-        next_offset=500_000,
-        position=600_000,
-        end_offset=1_000_000,
-        consumed=600_000,
-        counts=Counts(acknowledged=500_000),
-    )
-    return events.Progress(
-        worker=worker,
-        loops=1,
-        state="reading",
-        uploads_in_flight=2,
-        rss_bytes=2**28,
-        partitions=dict.fromkeys(partitions, halfway),
-    )
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (80, 12), (60, 8)])
-@pytest.mark.parametrize(("workers", "partitions"), [(1, 1), (4, 32), (8, 256), (64, 1000)])
-@pytest.mark.parametrize("topics", [("rides",), ("rides", "fares"), ("rides", "a-topic-of-" + "x" * 238)])
-def test_the_view_fits_the_window(
-    size: tuple[int, int], workers: int, partitions: int, topics: tuple[str, ...]
-) -> None:
-    width, height = size
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, height=height, force_terminal=True, color_system=None)
-    console.print(render(busy_run(workers, partitions, topics).snapshot(12.0, NOW), console, now=12.0))
-    shown = stream.getvalue().splitlines()
-    assert len(shown) <= height
-    assert ("rides" if len(topics) == 1 else "2 topics") in stream.getvalue()
-
-
-def test_a_view_with_room_shows_every_worker_and_partition() -> None:
-    stream = io.StringIO()
-    console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
-    console.print(render(busy_run(4, 32).snapshot(12.0, NOW), console, now=12.0))
-    shown = stream.getvalue()
-    assert "50%" in shown
-    assert shown.count("500000") == 32
-    assert "in turn" not in shown
-
-
-def test_workers_and_partitions_of_several_topics_are_told_apart() -> None:
-    stream = io.StringIO()
-    console = Console(file=stream, width=140, height=40, force_terminal=True, color_system=None)
-    console.print(render(busy_run(1, 2, ("rides", "fares")).snapshot(12.0, NOW), console, now=12.0))
-    shown = stream.getvalue()
-    assert [name for name in ("rides-0", "rides-1", "fares-0", "fares-1") if name not in shown] == []
-    assert [line.split()[:2] for line in shown.splitlines()[1:3]] == [["0", "rides"], ["1", "fares"]]
-    assert "2 topics  " in shown
-
-
 def test_lines_name_the_topic_where_there_are_more() -> None:
     text, plain = io.StringIO(), io.StringIO()
     clock = Clock()
@@ -164,17 +83,6 @@ def test_lines_name_the_topic_where_there_are_more() -> None:
         ("account", "fares"),
     ]
     assert read[3]["lags"] == {"rides": 9, "fares": 9}
-
-
-def test_pages_take_turns() -> None:
-    console = Console(file=io.StringIO(), width=80, height=24)
-    snapshot = busy_run(4, 256).snapshot(12.0, NOW)
-    shown = set()
-    for page in range(20):
-        with console.capture() as capture:
-            console.print(render(snapshot, console, now=page * 5.0))
-        shown.add(capture.get())
-    assert len(shown) > 5
 
 
 def test_lines_have_no_escape_codes_and_a_summary_now_and_then() -> None:
@@ -240,7 +148,7 @@ def test_the_screen_fits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(choose(Terminal(), json=False, verbose=False), TerminalScreen)
     assert isinstance(choose(Terminal(), json=True, verbose=False), JsonScreen)
     monkeypatch.setenv("NO_COLOR", "1")
-    assert isinstance(choose(Terminal(), json=False, verbose=False), LineScreen)
+    assert isinstance(choose(Terminal(), json=False, verbose=False), TerminalScreen), "it takes colour only"
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(choose(Terminal(), json=False, verbose=False), LineScreen)

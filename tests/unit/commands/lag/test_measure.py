@@ -44,7 +44,7 @@ def lag(
 
 def shown(row: PartitionLag) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=220).print(as_table(KAFKA, [row]))
+    Console(file=stream, width=220).print(as_table(KAFKA, [row], 220))
     return stream.getvalue()
 
 
