@@ -2,7 +2,7 @@
 
 Rules
 1. The cause is that of the worker whose end decided: one that halted before one that was given up. Where no worker
-   names one, only what the code says is said.
+   names one, or none alone is the cause (7), only what the code says is said.
 2. It is the last line of a run, after the account, so that nothing scrolls it away.
 """
 
@@ -41,7 +41,7 @@ def ending(snapshot: Snapshot) -> str:
     code = snapshot.exit_code
     if not snapshot.ended or code is None:
         return ""
-    cause = _cause(snapshot) if code else ""
+    cause = "" if code in {ExitCode.DONE, ExitCode.DRAIN_DEADLINE} else _cause(snapshot)
     why = cause or _MEANS.get(code, "see the lines above")
     do = _DO.get(code, "")
     return f"Ended with exit code {code}: {why.rstrip('.')}.{f' What to do: {do}.' if do else ''}"
@@ -52,13 +52,13 @@ def _cause(snapshot: Snapshot) -> str:
     if not stopped:
         return ""
     halted = next((one for one in stopped if one.state is State.HALTED), stopped[0])
-    return f"{_who(halted)}{halted.reason}{_others(halted, stopped)}"
+    return f"{_who(halted)}{halted.reason}{_others(stopped)}"
 
 
 def _who(worker: WorkerStatus) -> str:
     return "" if worker.reason.startswith(f"worker {worker.index}") else f"worker {worker.index}: "
 
 
-def _others(one: WorkerStatus, stopped: list[WorkerStatus]) -> str:
+def _others(stopped: list[WorkerStatus]) -> str:
     others = len(stopped) - 1
     return f" ({formatting.amount(others, 'other worker')} stopped, too)" if others else ""

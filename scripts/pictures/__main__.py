@@ -1,11 +1,11 @@
-"""`scripts/screenshots`: pictures of the status page of a real run, into docs/images.
+"""`scripts/screenshots`: pictures of the status page and the terminal of a real run, into docs/images.
 
 Steps
 1. An embedded Kafka and a local Arize start, and `ingest supervise` with four workers and 32 partitions.
 2. Predictions are produced, some of them bad, and one worker is killed `RUN_S` before the pictures: the page has
    something to show.
 3. Chromium takes the pictures: light, dark and phone while it delivers, and light once more when Arize has stopped
-   answering.
+   answering. The terminal's are drawn at the same moments from the run's own snapshot.
 """
 
 import os
@@ -28,6 +28,7 @@ from ingest.sandbox.generate import Generator
 from ingest.sandbox.kafka import KafkaProcess
 from ingest.sandbox.produce import produce
 from ingest.status.web import runtime_file
+from scripts.pictures.terminal import draw
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 PARTITIONS = 32
@@ -61,9 +62,11 @@ def main() -> int:
                 picture("status-page-light", "light", (1280, 1180))
                 picture("status-page-dark", "dark", (1280, 1180))
                 picture("status-page-phone", "light", (390, 844))
+                draw(found.url, IMAGES / "terminal.svg", (120, 40), "ingest supervise")
                 arize.inject_faults("stall")
                 time.sleep(FROZEN_S)
                 picture("status-page-arize-away", "light", (1280, 640))
+                draw(found.url, IMAGES / "terminal-arize-away.svg", (80, 24), "ingest supervise")
                 arize.clear_faults()
                 browser.close()
         finally:
