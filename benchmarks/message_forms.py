@@ -152,9 +152,7 @@ FORMS: Mapping[str, Form] = {
         {"format": {"envelope": "debezium"}},
     ),
     "CloudEvents, structured": Form(_with(lambda row: SPEC | {"data": row}), {"format": {"envelope": "cloudevents"}}),
-    "JSON in a JSON string": Form(
-        _around(lambda value: _json(value.decode())), {"format": {"json_string": True}}
-    ),
+    "JSON in a JSON string": Form(_around(lambda value: _json(value.decode())), {"format": {"json_string": True}}),
     "JSON in a field (json_fields)": Form(
         _with(lambda row: {"prediction_id": row["prediction_id"], "body": json.dumps(_without(row, "prediction_id"))}),
         {"format": {"json_fields": ["body"]}, "schema": {"rename": {"body.*": "*"}}},
@@ -163,12 +161,18 @@ FORMS: Mapping[str, Form] = {
         _with(lambda row: row | {name: str(row[name]) for name in ("prediction_ts", "prediction_score")}),
         _converted("number", "prediction_ts", "prediction_score"),
     ),
-    "convert: columns": Form(_with(lambda row: row | {"vector": [0.5, 1.5, 2.5, 3.5]}), _converted("columns", "vector")),
+    "convert: columns": Form(
+        _with(lambda row: row | {"vector": [0.5, 1.5, 2.5, 3.5]}), _converted("columns", "vector")
+    ),
     "convert: json": Form(
         _with(lambda row: row | {"hits": [{"id": "a", "rank": 1}, {"id": "b", "rank": 2}]}), _converted("json", "hits")
     ),
     "convert: class_scores": Form(
-        _with(lambda row: _without(row, "prediction_label", "actual_label") | {"prediction_score": {"yes": 0.75, "no": 0.25}}),
+        _with(
+            lambda row: (
+                _without(row, "prediction_label", "actual_label") | {"prediction_score": {"yes": 0.75, "no": 0.25}}
+            )
+        ),
         {**_converted("class_scores", "prediction_score"), "arize": {"model_type": "multi_class"}},
     ),
     "id from the key": Form(
@@ -185,7 +189,5 @@ FORMS: Mapping[str, Form] = {
         EXPLODED,
     ),
     "explode: columns": Form(lambda rows: _json({"p": _by_column(rows)}), {"format": {"explode": ["p"]}}, EXPLODED),
-    "explode: tensors": Form(
-        _tensors, {"format": {"explode": ["p"], "arrays": {"p": {"tensors": True}}}}, EXPLODED
-    ),
+    "explode: tensors": Form(_tensors, {"format": {"explode": ["p"], "arrays": {"p": {"tensors": True}}}}, EXPLODED),
 }

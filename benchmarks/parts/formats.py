@@ -81,7 +81,9 @@ def _measure(*, quick: bool, tell: Tell) -> Outcome:
         own = [each for each in figures if each.case == name]
         tell(f"{name}: {', '.join(f'{each.median:.1f} ({each.name})' for each in own)}")
     figures += (Figure(PART, "plain", f"{UNIT}, {lane}", "s", tuple(costs[lane]), command) for lane in lanes)
-    notes = () if "fast lane" in lanes else ("The fast lane is not installed (scripts/fastlane): its ratios are missing.",)
+    notes = (
+        () if "fast lane" in lanes else ("The fast lane is not installed (scripts/fastlane): its ratios are missing.",)
+    )
     return Outcome(figures, faults=tuple(faults), notes=notes)
 
 

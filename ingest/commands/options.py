@@ -4,7 +4,7 @@ Help and usage errors must not wait until Arrow, Kafka and Arize are imported. S
 module and Typer; its function imports the command's `run.py` when it is called.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,13 +23,14 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-ConfigFile = Annotated[
+ConfigFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--config",
+        "-c",
         metavar="FILE",
-        help="Configuration file; may be given several times, later over earlier. Default: those in INGEST_CONFIG, "
-        "else ingest.toml, if it exists.",
+        help="Configuration file. May be repeated: a later file overrides an earlier one. Default: those in "
+        "INGEST_CONFIG, else ingest.toml, if it exists.",
     ),
 ]
 Brokers = Annotated[str | None, typer.Option(metavar="HOST:PORT,...", help="Overrides [kafka] brokers.")]
@@ -102,6 +103,13 @@ def load_sources(
         for section, options in sections.items()
     }
     return load_with_sources(config or None, {section: options for section, options in given.items() if options})
+
+
+def load_sections(config: Sequence[Path] | None, given: Mapping[str, Mapping[str, Any]]) -> Any:
+    """As `load_config`, from sections that are given as they are. Raises ConfigError."""
+    from ingest.config.load import load  # noqa: PLC0415
+
+    return load(config or None, given)
 
 
 def load_topics(

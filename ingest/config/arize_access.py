@@ -14,6 +14,7 @@ from ingest.config.credentials import HEADER_ADVICE, header_fault, read_secret, 
 from ingest.config.sections import Arize
 from ingest.errors import ConfigError
 
+
 def api_key(arize: Arize) -> SecretStr | None:
     """The Arize key: a key file (read anew at each call, so that it can be rotated), else the environment.
 

@@ -23,6 +23,7 @@ from ingest.pipeline.arize.roles import batch_groups
 from ingest.pipeline.arize.validate import validated
 from ingest.pipeline.counters import DroppedValues
 from ingest.pipeline.decoding.columns import LearnedSchema
+from ingest.pipeline.decoding.compiled import fault_of_fast_lane
 from ingest.pipeline.decoding.enrich import enrich
 from ingest.pipeline.decoding.fast_lane import Lanes, installed_lane, switched_off_by
 from ingest.pipeline.decoding.parse import Parsed
@@ -201,8 +202,8 @@ class RowProcessors:
         choice = self.routes[0].batch.lane
         if choice == "orjson":
             return "orjson", '[batch] lane is "orjson"'
-        if installed_lane(choice) == "orjson":
-            return "orjson", "the fast lane is not installed (scripts/fastlane)"
+        if fault := fault_of_fast_lane():
+            return "orjson", fault
         if self.router.parses:
             return "orjson", "[routes] and the templates of [arize] read parsed messages, so the fast lane is off"
         if keys := switched_off_by(self.routes[0].schema):

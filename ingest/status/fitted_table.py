@@ -1,4 +1,4 @@
-"""A table of a report that fits the width it is printed at: columns are left out, and said to be; figures stay whole."""
+"""A table of a report that fits the width it is printed at: columns are left out and named, figures stay whole."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,7 @@ def fitted(title: str, columns: Sequence[Column], width: int, *, total: bool) ->
     table = Table(title=title, title_justify="left")
     for column, wide in found:
         left = column.left or column.prose
-        table.add_column(
-            column.heading, justify="left" if left else "right", width=wide, no_wrap=not column.prose
-        )
+        table.add_column(column.heading, justify="left" if left else "right", width=wide, no_wrap=not column.prose)
     rows = list(zip(*(column.cells for column, _ in found), strict=True))
     for index, row in enumerate(rows):
         if total and index == len(rows) - 1:

@@ -50,7 +50,7 @@ def address(url: str) -> str:
     base = url if "://" in url else f"http://{url}"
     try:
         split = urlsplit(base)
-        if split.scheme in {"http", "https"} and split.hostname and (split.port or True):
+        if split.scheme in {"http", "https"} and split.hostname and split.port != 0:
             return base.rstrip("/")
     except ValueError:
         pass

@@ -307,7 +307,7 @@ class RunState:
             view.take(progress, now)
 
     def _ended(self, worker: WorkerView, event: Event, now: float) -> None:
-        halted = worker.state == "halted"
+        before = worker.state
         match event:
             case events.WorkerExited():
                 worker.state = "ended"
@@ -326,8 +326,7 @@ class RunState:
                 return
         worker.since = now
         worker.report = None
-        if not (halted and isinstance(event, events.WorkerExited)):  # its cause is known: that it ended follows from it
-            worker.reason = lines.sentence(event)
+        worker.reason = _cause(worker, before, event)
         worker.uploads_in_flight, worker.uploads_limit = 0, None
         worker.rate.stop()
         worker.acknowledged_rate.stop()
@@ -336,3 +335,9 @@ class RunState:
         for partition in worker.partitions:
             if view := self.partitions.get((worker.topic, partition)):
                 view.rate.stop()
+
+
+def _cause(worker: WorkerView, before: str, event: Event) -> str:
+    """Why a worker does not go on. One that was halted `before` keeps its cause when its process ends."""
+    halted = before == "halted" and isinstance(event, events.WorkerExited)
+    return worker.reason if halted else lines.sentence(event)

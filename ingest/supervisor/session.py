@@ -29,6 +29,7 @@ from ingest.events import Emit, Event, ForeignCommit, KafkaWarning, Notice, Supe
 from ingest.pipeline.dead_letters.directory import free_bytes, unusable
 from ingest.pipeline.kafka import first_contact, metadata
 from ingest.pipeline.kafka.end_offsets import partition_ends
+from ingest.pipeline.kafka.first_contact import RUN_PATIENCE_S
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
 from ingest.pipeline.offsets.committer import LESS_METADATA
@@ -284,7 +285,7 @@ def _account(plan: TopicPlan, supervisor: Supervisor, writer: AccountWriter, sta
     ends: Mapping[int, PartitionEnd] = {}
     try:
         if not plan.named_by:  # partitions that were added at the very end have a lag, and nobody has read them
-            partitions = tuple(sorted({*partitions, *first_contact.topic_partitions(kafka)}))
+            partitions = tuple(sorted({*partitions, *first_contact.topic_partitions(kafka, patience_s=RUN_PATIENCE_S)}))
             start |= dict.fromkeys(set(partitions) - set(start))
         end = metadata.committed_progress(kafka, partitions)
         writer.committed_at_end(kafka.topic, kafka.group, end, metadata.topic_id(kafka))

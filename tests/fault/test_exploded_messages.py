@@ -140,6 +140,7 @@ def test_kills_in_a_row_lose_no_prediction(rig: Callable[..., Rig]) -> None:
     check(main, sent, run, 3 * IN_FLIGHT_ROWS)
 
 
+@pytest.mark.timeout(600)  # six processes, one after the other
 def test_only_the_predictions_that_were_not_delivered_are_replayed(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=2)
     sent = put(main, seed=3)

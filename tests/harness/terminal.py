@@ -53,11 +53,9 @@ class Emulator(io.StringIO):
     def _control(self, code: str, final: str) -> None:
         row, column = self._at
         match code, final:
-            case "?1049", "h":
-                self.alternate = True
+            case "?1049", _:
+                self.alternate = final == "h"
                 self._clear()
-            case "?1049", "l":
-                self.alternate = False
             case "?25", _:
                 self.cursor = final == "h"
             case "?7", _:
@@ -66,17 +64,16 @@ class Emulator(io.StringIO):
                 self._at = (0, 0)
             case "2", "J":
                 self._clear()
-            case "", "J":
-                for index in range(row, self.height):
-                    self.rows[index][column if index == row else 0 :] = " " * (
-                        self.width - (column if index == row else 0)
-                    )
-            case "", "K":
-                self.rows[row][min(column, self.width - 1) :] = " " * (self.width - min(column, self.width - 1))
-            case _, "m":
-                pass
+            case "", "J" | "K":
+                self._erase(row, column, rest=final == "J")
             case _:
-                raise AssertionError(f"a code that nobody expects: {code}{final}")
+                assert final == "m", f"a code that nobody expects: {code}{final}"
+
+    def _erase(self, row: int, column: int, *, rest: bool) -> None:
+        start = min(column, self.width - 1)  # after the last column the cursor still stands on it
+        self.rows[row][start:] = " " * (self.width - start)
+        if rest:
+            self.rows[row + 1 :] = [[" "] * self.width for _ in self.rows[row + 1 :]]
 
     def _character(self, character: str) -> None:
         if not self.alternate:

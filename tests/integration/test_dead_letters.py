@@ -70,7 +70,7 @@ def test_dead_letters_are_listed_replayed_after_the_cause_is_fixed_and_accounted
     assert sum(found["by_partition"].values()) == sum(found["by_hour"].values()) == LETTERS
     assert len(found["by_partition"]) == 2
 
-    again = dead_letters(main, "replay", "--dry-run", "--partition", "0", code=ExitCode.TOO_MANY_DEAD)
+    again = dead_letters(main, "replay", "--dry-run", "--partitions", "0", code=ExitCode.TOO_MANY_DEAD)
     assert again["failed"] == {"missing_column": found["by_partition"][f"{main.kafka.topic} 0"]}
 
     main.write_settings({**wanted, **RIGHT, **big})
@@ -148,7 +148,7 @@ def test_a_letter_that_fails_again_is_kept_with_its_new_reason_and_not_replayed_
     assert done["failed"] == {"not_json": 1, "missing_column": 1, "rejected_422": 1}
     found = dead_letters(main, "list")
     assert found["by_reason"] == {"not_json": 1, "missing_column": 1, "rejected_422": 1}
-    (odd,) = dead_letters(main, "show", "--offset", "700", "--value")
+    (odd,) = dead_letters(main, "show", "--offsets", "700", "--value")
     assert (odd["reason"], odd["replays"], odd["partition"]) == ("rejected_422", 1, 0)
     assert json.loads(odd["value"]) == main.generator.row(0, 700)
     assert dead_letters(main, "replay", code=ExitCode.TOO_MANY_DEAD)["failed"].keys() == done["failed"].keys()
@@ -183,13 +183,12 @@ def test_letters_replayed_to_the_topic_are_delivered_by_a_running_worker(
     (broken,) = dead_letters(main, "show", "--value")
     assert (broken["reason"], broken["replays"], broken["key"]) == ("not_json", 1, "key")
     assert {"trace_base64": "/wA="} in broken["headers"]
-    for replays in (2, 3):
-        assert dead_letters(main, "replay", "--to", "topic")["replayed"] == 1
-        assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.TOO_MANY_DEAD, "it is all that there was"
-        assert dead_letters(main, "show")[0]["replays"] == replays
-    held = dead_letters(main, "replay", "--to", "topic", code=ExitCode.TOO_MANY_DEAD)
+    assert dead_letters(main, "replay", "--to", "topic")["replayed"] == 1
+    assert main.start(**{**wanted, **RIGHT}).wait() == ExitCode.TOO_MANY_DEAD, "it is all that there was"
+    assert dead_letters(main, "show")[0]["replays"] == 2
+    held = dead_letters(main, "replay", "--to", "topic", "--max-replays", "2", code=ExitCode.TOO_MANY_DEAD)
     assert (held["max_replays_reached"], held["replayed"]) == (1, 0)
-    assert len(main.read_topic()) == 4_004
+    assert len(main.read_topic()) == 4_003
 
 
 def test_a_letter_in_the_topic_is_the_message_with_its_provenance(

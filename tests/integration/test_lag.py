@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -112,6 +113,7 @@ def test_an_unknown_topic_and_unreachable_brokers_exit_with_the_code_for_kafka(r
     assert "--brokers" not in lag(main, "--brokers", "127.0.0.1:1", code=ExitCode.KAFKA)["error"]
 
 
+@pytest.mark.timeout(600)  # as many processes as commands
 def test_what_is_behind_an_open_transaction_is_lag_and_named_everywhere(rig: Callable[..., Rig]) -> None:
     main = rig(partitions=1)
     main.produce(100)

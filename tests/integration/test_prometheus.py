@@ -57,9 +57,10 @@ def test_alerts_fire_with_their_fault_and_only_then(main: Rig, tmp_path: Path) -
         # Well.
         prometheus.until_scraped("ingest_ready == 1 and on () (sum(ingest_messages_settled_total) == 1000)")
         with urlopen(f"http://{target}/metrics") as answer:
-            checked = subprocess.run(
-                ["promtool", "check", "metrics"], stdin=answer, capture_output=True, text=True, check=False
-            )
+            exposed = answer.read().decode()
+        checked = subprocess.run(
+            ["promtool", "check", "metrics"], input=exposed, capture_output=True, text=True, check=False
+        )
         assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
         with urlopen(Request(f"http://{target}/metrics", headers={"Accept": OPEN_METRICS})) as answer:
             assert answer.headers["content-type"].startswith("application/openmetrics-text")

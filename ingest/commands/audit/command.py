@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ingest.commands.options import Brokers, ConfigFile, Group, Json, Topic, load_topics
+from ingest.commands.options import Brokers, ConfigFiles, Group, Json, Topic, load_topics
+from ingest.errors import ExitCode, FatalError
 
 
 def audit(
@@ -21,7 +22,7 @@ def audit(
         ),
     ] = False,
     json: Json = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     brokers: Brokers = None,
     topic: Topic = None,
     group: Group = None,
@@ -43,9 +44,14 @@ def audit(
 
     Exit codes: 0 everything adds up, 1 something does not add up, 2 usage, 3 configuration or missing account, 4 Kafka.
     """
+    if json and by_hour:
+        raise FatalError(
+            "--by-hour changes nothing with --json, which always has the hours; remove one of them",
+            exit_code=ExitCode.USAGE,
+        )
+    settings = load_topics(config, brokers=brokers, topic=topic, group=group)
     from ingest.commands.audit.run import run
 
-    settings = load_topics(config, brokers=brokers, topic=topic, group=group)
     raise typer.Exit(
         run(settings, hours=hours, by_hour=by_hour, dead_letters=dead_letters, json=json, stream=sys.stdout)
     )

@@ -8,9 +8,7 @@ from typing import TextIO
 from ingest.commands.audit.text import WIDTH, as_json, as_table, sentences
 from ingest.commands.audit.topic_audit import ADDS_UP, DOES_NOT_ADD_UP, audit
 from ingest.config.resolve import TopicConfig
-from ingest.errors import ExitCode, FatalError
 from ingest.status.console import BrokenPipeConsole
-
 
 
 def run(
@@ -24,14 +22,8 @@ def run(
 ) -> int:
     """Print the audit; returns ADDS_UP or DOES_NOT_ADD_UP.
 
-    Raises ConfigError when there is no account, FatalError with exit code USAGE for options that exclude each other,
-    KAFKA when Kafka doesn't answer.
+    Raises ConfigError when there is no account, FatalError (exit code KAFKA) when Kafka doesn't answer.
     """
-    if json and by_hour:
-        raise FatalError(
-            "--by-hour changes nothing with --json, which always has the hours; remove one of them",
-            exit_code=ExitCode.USAGE,
-        )
     topics = audit(settings, hours=hours, dead_letters=dead_letters)
     if json:
         stream.write(json_lines.dumps(as_json(topics, datetime.now(UTC)), ensure_ascii=False) + "\n")

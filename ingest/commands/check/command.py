@@ -7,7 +7,7 @@ import typer
 
 from ingest.commands.options import (
     Brokers,
-    ConfigFile,
+    ConfigFiles,
     Group,
     Json,
     Partitions,
@@ -22,7 +22,7 @@ def check(
     workers: Workers = None,
     partitions: Partitions = None,
     json: Json = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     brokers: Brokers = None,
     topic: Topic = None,
     group: Group = None,

@@ -4,9 +4,11 @@ import sys
 
 import typer
 
+from ingest.commands.help import Command
+from ingest.commands.help import Group as CommandGroup
 from ingest.commands.options import (
     Brokers,
-    ConfigFile,
+    ConfigFiles,
     Group,
     Json,
     Partitions,
@@ -15,14 +17,19 @@ from ingest.commands.options import (
     load_sources,
 )
 
-app = typer.Typer(help="Show the configuration, or the schema of its file.", no_args_is_help=True)
+app = typer.Typer(
+    cls=CommandGroup,
+    help="Show the configuration, or the schema of its file.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
-@app.command("show")
+@app.command("show", cls=Command)
 def show(
     *,
     json: Json = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     brokers: Brokers = None,
     topic: Topic = None,
     group: Group = None,
@@ -47,7 +54,7 @@ def show(
     raise typer.Exit(run_show(loaded, json=json, stream=sys.stdout))
 
 
-@app.command("schema")
+@app.command("schema", cls=Command)
 def schema() -> None:
     """Print the JSON schema of ingest.toml, with which editors complete and check it.
 

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from ingest.commands.options import ConfigFile, DeadLetterDirectory, Json, load_config
+from ingest.commands.help import Command, Group
+from ingest.commands.options import ConfigFiles, DeadLetterDirectory, Json, load_config
 
 app = typer.Typer(
+    cls=Group,
     help="List, inspect and replay messages that can't be delivered.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -30,9 +32,9 @@ Columns = Annotated[
 OfTopic = Annotated[str | None, typer.Option("--topic", metavar="NAME", help="Only messages of this topic.")]
 OfPartitions = Annotated[
     list[str] | None,
-    typer.Option("--partition", metavar="SET", help="Only these partitions: 7, 0-3 or 0-3,7. May be repeated."),
+    typer.Option("--partitions", metavar="SET", help="Only these partitions: 7, 0-3 or 0-3,7. May be repeated."),
 ]
-Offsets = Annotated[str | None, typer.Option("--offset", metavar="RANGE", help="Only these offsets: 17 or 100-199.")]
+Offsets = Annotated[str | None, typer.Option("--offsets", metavar="RANGE", help="Only these offsets: 17 or 100-199.")]
 Since = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Only those written at or after TIME: 2026-07-20T03:00Z, -15m, -2h, -1d."),
@@ -41,20 +43,20 @@ Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only those writ
 IncludeReplayed = Annotated[bool, typer.Option("--all", help="Include those that were already replayed.")]
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_(
     *,
     reason: Reasons = None,
     column: Columns = None,
     topic: OfTopic = None,
-    partition: OfPartitions = None,
-    offset: Offsets = None,
+    partitions: OfPartitions = None,
+    offsets: Offsets = None,
     since: Since = None,
     until: Until = None,
     include_replayed: IncludeReplayed = False,
     json: Json = False,
     directory: DeadLetterDirectory = None,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
 ) -> None:
     """Count the dead letters by reason, column, partition and hour.
 
@@ -68,29 +70,31 @@ def list_(
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka.
     """
     from ingest.commands.dead_letters.filters import parse_filter
-    from ingest.commands.dead_letters.run import list_dead_letters
 
     selection = parse_filter(
         reasons=reason,
         columns=column,
         topic=topic,
-        partitions=partition,
-        offsets=offset,
+        partitions=partitions,
+        offsets=offsets,
         since=since,
         until=until,
         include_replayed=include_replayed,
     )
-    raise typer.Exit(list_dead_letters(load_config(config, dead_letter_directory=directory), selection, json=json))
+    settings = load_config(config, dead_letter_directory=directory)
+    from ingest.commands.dead_letters.run import list_dead_letters
+
+    raise typer.Exit(list_dead_letters(settings, selection, json=json))
 
 
-@app.command()
+@app.command(cls=Command)
 def show(
     *,
     reason: Reasons = None,
     column: Columns = None,
     topic: OfTopic = None,
-    partition: OfPartitions = None,
-    offset: Offsets = None,
+    partitions: OfPartitions = None,
+    offsets: Offsets = None,
     since: Since = None,
     until: Until = None,
     include_replayed: IncludeReplayed = False,
@@ -98,42 +102,43 @@ def show(
     value: Annotated[bool, typer.Option("--value", help="Also show key, headers and value: PRINTS PAYLOADS.")] = False,
     json: Json = False,
     directory: DeadLetterDirectory = None,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
 ) -> None:
     """Show single dead letters: message, reason and time.
 
     \b
     Examples:
-      ingest dead-letters show --partition 3 --offset 1217 --value
+      ingest dead-letters show --partitions 3 --offsets 1217 --value
       ingest dead-letters show --reason not_json --limit 3
 
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka.
     """
     from ingest.commands.dead_letters.filters import parse_filter
-    from ingest.commands.dead_letters.run import show_dead_letters
 
     selection = parse_filter(
         reasons=reason,
         columns=column,
         topic=topic,
-        partitions=partition,
-        offsets=offset,
+        partitions=partitions,
+        offsets=offsets,
         since=since,
         until=until,
         include_replayed=include_replayed,
     )
     settings = load_config(config, dead_letter_directory=directory)
+    from ingest.commands.dead_letters.run import show_dead_letters
+
     raise typer.Exit(show_dead_letters(settings, selection, limit=limit, value=value, json=json))
 
 
-@app.command()
+@app.command(cls=Command)
 def replay(
     *,
     reason: Reasons = None,
     column: Columns = None,
     topic: OfTopic = None,
-    partition: OfPartitions = None,
-    offset: Offsets = None,
+    partitions: OfPartitions = None,
+    offsets: Offsets = None,
     since: Since = None,
     until: Until = None,
     to: Annotated[
@@ -145,7 +150,7 @@ def replay(
     ] = 3,
     json: Json = False,
     directory: DeadLetterDirectory = None,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
 ) -> None:
     """Deliver dead letters again, once the cause is fixed.
 
@@ -153,7 +158,7 @@ def replay(
     Examples:
       ingest dead-letters replay --dry-run
       ingest dead-letters replay --reason rejected_400 --since -1d
-      ingest dead-letters replay --to topic --partition 3
+      ingest dead-letters replay --to topic --partitions 3
 
     A dead letter that is replayed successfully is marked and no longer listed. One that fails again stays a dead letter
     with its new reason. If the command is interrupted or killed, run it again: it continues where it stopped, and only
@@ -162,17 +167,18 @@ def replay(
     Exit codes: 0 all were replayed, 2 usage, 3 configuration, 4 Kafka, 5 Arize refused the key, 7 interrupted, 9 some
     failed again or were skipped.
     """
-    from ingest.commands.dead_letters import run
     from ingest.commands.dead_letters.filters import parse_filter
 
     selection = parse_filter(
         reasons=reason,
         columns=column,
         topic=topic,
-        partitions=partition,
-        offsets=offset,
+        partitions=partitions,
+        offsets=offsets,
         since=since,
         until=until,
     )
     settings = load_config(config, dead_letter_directory=directory)
+    from ingest.commands.dead_letters import run
+
     raise typer.Exit(run.replay(settings, selection, to=to.value, max_replays=max_replays, dry_run=dry_run, json=json))

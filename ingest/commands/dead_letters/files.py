@@ -12,7 +12,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.commands.dead_letters.stored import IndexEntry, Origin, ReplayMark, StoredDeadLetter, from_line, newest
+from ingest.commands.dead_letters.index_entry import IndexEntry, Origin
+from ingest.commands.dead_letters.stored import ReplayMark, StoredDeadLetter, from_line, newest
 from ingest.errors import ConfigError, ExitCode, FatalError
 
 MARKS = "replayed.marks"

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ingest.commands.dead_letters.stored import IndexEntry
+from ingest.commands.dead_letters.index_entry import IndexEntry
 from ingest.errors import ExitCode, FatalError
 from ingest.reasons import REASONS
 
@@ -150,7 +150,7 @@ def parse_offsets(text: str) -> range:
     """`17` or `100-199`, both ends included. Raises FatalError (exit code USAGE)."""
     match = re.fullmatch(r"(\d{1,19})(?:-(\d{1,19}))?", text)
     if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
-        raise FatalError(f"--offset {text}: write 17, or 100-199", exit_code=ExitCode.USAGE)
+        raise FatalError(f"--offsets {text}: write 17, or 100-199", exit_code=ExitCode.USAGE)
     return range(int(match[1]), int(match[2] or match[1]) + 1)
 
 
@@ -161,6 +161,6 @@ def parse_partitions(texts: Sequence[str]) -> frozenset[int]:
         for part in text.split(","):
             match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part.strip())
             if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
-                raise FatalError(f"--partition {text}: write 7, 0-3 or 0-3,7", exit_code=ExitCode.USAGE)
+                raise FatalError(f"--partitions {text}: write 7, 0-3 or 0-3,7", exit_code=ExitCode.USAGE)
             found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
     return frozenset(found)

@@ -12,9 +12,10 @@ Rules
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ingest.commands.dead_letters.index_entry import IndexEntry, Origin
 from ingest.commands.dead_letters.replay_result import TOPIC
 from ingest.commands.dead_letters.store import Store
-from ingest.commands.dead_letters.stored import IndexEntry, Origin, StoredDeadLetter
+from ingest.commands.dead_letters.stored import StoredDeadLetter
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.dead_letters.redact import is_redacted

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ingest.commands.dead_letters.index_entry import IndexEntry
 from ingest.commands.dead_letters.outcomes import Failed, Outcomes
 from ingest.commands.dead_letters.replay_result import PIPELINE, Advance, ReplayResult
 from ingest.commands.dead_letters.store import Store
-from ingest.commands.dead_letters.stored import IndexEntry, StoredDeadLetter
+from ingest.commands.dead_letters.stored import StoredDeadLetter
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.events import Emit, Emitter

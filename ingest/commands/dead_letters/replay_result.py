@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ingest.commands.dead_letters.stored import IndexEntry
+from ingest.commands.dead_letters.index_entry import IndexEntry
 from ingest.errors import ExitCode
 
 PIPELINE = "pipeline"

@@ -10,9 +10,10 @@ Dead letters are marked in chunks, after Kafka has confirmed the chunk: after a 
 
 from collections.abc import Sequence
 
+from ingest.commands.dead_letters.index_entry import IndexEntry
 from ingest.commands.dead_letters.replay_result import TOPIC, Advance, ReplayResult
 from ingest.commands.dead_letters.store import Store
-from ingest.commands.dead_letters.stored import IndexEntry, StoredDeadLetter
+from ingest.commands.dead_letters.stored import StoredDeadLetter
 from ingest.config.sections import Kafka
 from ingest.pipeline.decoding.kafka_values import ORIGIN, place
 from ingest.pipeline.kafka.producer import ConfirmedProducer, Record, confirmed

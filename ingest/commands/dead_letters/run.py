@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from ingest.commands.dead_letters import originals, text
 from ingest.commands.dead_letters.filters import Filter, check_reasons, histogram
+from ingest.commands.dead_letters.index_entry import IndexEntry
 from ingest.commands.dead_letters.pipeline_replay import PipelineReplay
 from ingest.commands.dead_letters.progress import progress_bar
 from ingest.commands.dead_letters.replay_result import PIPELINE, ReplayResult, split_by_replays
 from ingest.commands.dead_letters.republish import republish
 from ingest.commands.dead_letters.store import Store, open_store
-from ingest.commands.dead_letters.stored import IndexEntry
 from ingest.commands.dead_letters.unwrapped import UnwrappedValues
 from ingest.config.checks import check_delivery
 from ingest.config.resolve import TopicConfig

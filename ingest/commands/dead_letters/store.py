@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ingest.commands.dead_letters.files import FileStore
-from ingest.commands.dead_letters.stored import IndexEntry, StoredDeadLetter
+from ingest.commands.dead_letters.index_entry import IndexEntry
+from ingest.commands.dead_letters.stored import StoredDeadLetter
 from ingest.commands.dead_letters.topic import TopicStore
 from ingest.config.sections import DeadLetters, Kafka
 

@@ -5,8 +5,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
+from ingest.commands.dead_letters.index_entry import IndexEntry, Origin
 from ingest.pipeline.dead_letters import topic as names
 from ingest.pipeline.dead_letters.redact import REDACTED
 from ingest.pipeline.formats.part_numbers import PARTS, as_text, from_text
@@ -17,38 +18,6 @@ REPLAYED = "ingest.replayed"  # the header of a message that counts its replays
 # Details name the column first: `"age" holds a string ...`, `no value in "id", which ...`.
 _COLUMN = re.compile(r'(?:no value in )?"([^"]+)"')
 _MOST_REPLAYS_DIGITS = 6
-
-
-class Origin(NamedTuple):
-    """Identifies a message; the timestamp distinguishes the messages of a recreated topic from former ones."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
-    """One dead letter without its message.
-
-    `location` is where its store keeps it: (file, byte) or (partition, offset). `written_at` is ISO 8601 in UTC with
-    milliseconds, so texts compare as times. `replays` counts how often the message was replayed before. If `redacted`,
-    the value has hashes in it; if `withheld`, there is no value at all. `parts` are the indices of the predictions that
-    were not delivered, of a message with several; empty if none of it was.
-    """
-
-    origin: Origin
-    reason: str
-    detail: str
-    column: str | None
-    written_at: str
-    replays: int
-    location: tuple[int, int]
-    replayed_to: str | None = None
-    redacted: bool = False
-    withheld: bool = False
-    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ingest.commands.dead_letters.stored import IndexEntry, ReplayMark, StoredDeadLetter, from_message, newest
+from ingest.commands.dead_letters.index_entry import IndexEntry
+from ingest.commands.dead_letters.stored import ReplayMark, StoredDeadLetter, from_message, newest
 from ingest.config.sections import Kafka
 from ingest.errors import ExitCode, FatalError, RetryableError
 from ingest.pipeline.dead_letters import topic as names

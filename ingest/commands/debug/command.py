@@ -1,11 +1,12 @@
 """`ingest debug`: arguments, help and exit code."""
 
 import sys
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from ingest.commands.options import Brokers, ConfigFile, Group, Topic, load_config
+from ingest.commands.options import Brokers, ConfigFiles, Group, Topic, load_config
 
 
 def debug(
@@ -35,7 +36,7 @@ def debug(
         bool, typer.Option("--pdb", help="Open the debugger at the first message that is rejected.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of text.")] = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     brokers: Brokers = None,
     topic: Topic = None,
     group: Group = None,
@@ -60,9 +61,13 @@ def debug(
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka, 5 Arize refused the key, 7 rows were not acknowledged
     or not committed, 8 the committed offset is no longer in the log, 9 with --send: all messages were rejected.
     """
+    from ingest.commands.debug.requested_start import check_together, parse
+
+    check_together(send=send, commit=commit, json=json, debugger=pdb)
+    parse(start, datetime.now().astimezone())
+    settings = load_config(config, brokers=brokers, topic=topic, group=group)
     from ingest.commands.debug.run import open_output, run
 
-    settings = load_config(config, brokers=brokers, topic=topic, group=group)
     raise typer.Exit(
         run(
             settings,

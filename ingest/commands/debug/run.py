@@ -19,6 +19,7 @@ from ingest.accounting.files import account_store, recorded_checkpoints
 from ingest.commands.debug import debugger, start_offset
 from ingest.commands.debug.deliver import GuardedCommits, SingleAttemptUploader
 from ingest.commands.debug.json_lines import JsonOutput
+from ingest.commands.debug.requested_start import RequestedStart, check_together, parse
 from ingest.commands.debug.steps import Steps, StopReading
 from ingest.commands.debug.text import TextOutput
 from ingest.commands.debug.trace import Note, Timing, TraceOutput, TraceStart, TraceSummary
@@ -58,16 +59,12 @@ def run(
     """Read up to `limit` messages of `partition` from `start` on, and write each step to `output`.
 
     Returns DONE; with `send` CREDENTIALS when Arize refused the key, DRAIN_DEADLINE when rows stay unacknowledged or
-    uncommitted, TOO_MANY_DEAD when all messages but tombstones were rejected, so that nothing was sent. Raises FatalError with exit
-    code USAGE for arguments that contradict each other or the log, KAFKA, or EXPIRED when the committed offset is no
-    longer in the log. Raises ConfigError for settings that can't work.
+    uncommitted, TOO_MANY_DEAD when all messages but tombstones were rejected, so that nothing was sent. Raises
+    FatalError with exit code USAGE for arguments that contradict each other or the log, KAFKA, or EXPIRED when the
+    committed offset is no longer in the log. Raises ConfigError for settings that can't work.
     """
-    if commit and not send:
-        raise start_offset.usage_error(
-            "--commit requires --send: committing messages that were not sent would lose them. To skip bad messages, "
-            "use --send --commit: they become dead letters"
-        )
-    wanted = start_offset.parse(start, datetime.now().astimezone())
+    check_together(send=send, commit=commit)
+    wanted = parse(start, datetime.now().astimezone())
     topic = _only_topic(settings)
     if send:
         check_delivery(settings)
@@ -87,8 +84,7 @@ def _only_topic(settings: Config) -> TopicConfig:
 
 def open_output(stream: TextIO, *, json: bool, debugger: bool) -> TraceOutput:
     """The output for `stream`. Raises FatalError (exit code USAGE) for a debugger together with JSON."""
-    if json and debugger:
-        raise start_offset.usage_error("--json and --pdb can't be combined: the debugger does not print JSON")
+    check_together(json=json, debugger=debugger)
     return JsonOutput(stream) if json else TextOutput(stream)
 
 
@@ -107,7 +103,7 @@ class _DebugSession:
 
     # --- the start -----------------------------------------------------------------------------
 
-    def begin(self, wanted: start_offset.RequestedStart, *, send: bool, commit: bool) -> tuple[int, Checkpoint | None]:
+    def begin(self, wanted: RequestedStart, *, send: bool, commit: bool) -> tuple[int, Checkpoint | None]:
         """Find the offset to start from; returned with the group's checkpoint if reading continues from it."""
         kafka, partition = self._settings.kafka, self._partition
         self._output.write(Note(text=f"asking Kafka at {kafka.brokers}"))

@@ -1,34 +1,17 @@
-"""Where reading starts: parses `--from` and resolves it to an offset.
+"""Where reading starts: resolves `--from` to an offset.
 
 Rules
 1. `committed` is where a worker would continue: the group's committed offset, or the configured start without one.
 2. `earliest` is the low watermark, `latest` the end offset. A number is an offset in the log, or the end offset.
-3. Anything else is a time: ISO 8601, or relative to now (`-90s`, `-15m`, `-2h`, `-1d`). Without a zone it is local
-   time. It selects the first message at or after it, by the messages' own timestamps, and the end if there is none.
+3. A time selects the first message at or after it, by the messages' own timestamps, and the end if there is none.
 4. --commit requires that reading starts exactly where a worker would start: later, the commit would skip messages that
    were never sent; earlier, it would rewind the group.
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
 
+from ingest.commands.debug.requested_start import RequestedStart, usage_error
 from ingest.config.sections import Kafka
-from ingest.errors import ExitCode, FatalError
-
-_BACK = re.compile(r"-(\d+(?:\.\d+)?)([smhd])")
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-@dataclass(frozen=True, slots=True)
-class RequestedStart:
-    """The value of `--from`: `number` is the offset, or the time in epoch milliseconds; `text` is the time as text."""
-
-    kind: Literal["committed", "earliest", "latest", "offset", "time"]
-    number: int = 0
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,39 +20,6 @@ class StartOffset:
 
     offset: int
     reason: str
-
-
-def parse(text: str, now: datetime, local: Callable[[datetime], datetime] = datetime.astimezone) -> RequestedStart:
-    """Parse `--from`. `now` has a time zone; `local` gives a naive time the local zone.
-
-    Raises FatalError (exit code USAGE) for text that has none of the forms.
-    """
-    wanted = text.strip()
-    match wanted.lower():
-        case "committed":
-            return RequestedStart("committed")
-        case "earliest":
-            return RequestedStart("earliest")
-        case "latest":
-            return RequestedStart("latest")
-    if wanted.isdecimal() and wanted.isascii():
-        return RequestedStart("offset", int(wanted))
-    try:
-        if back := _BACK.fullmatch(wanted):
-            at = now - timedelta(seconds=float(back[1]) * _UNIT_S[back[2]])
-            return _time(at, f"{wanted.removeprefix('-')} ago")
-        at = datetime.fromisoformat(wanted)
-        return _time(at, "") if at.tzinfo is not None else _time(local(at), "local time")
-    except (ValueError, OverflowError):
-        raise usage_error(
-            f'--from "{text}": write committed, earliest, latest, an offset, a time (2026-07-20T03:00, '
-            "2026-07-20T03:00Z) or a time relative to now (-90s, -15m, -2h, -1d)"
-        ) from None
-
-
-def _time(at: datetime, how: str) -> RequestedStart:
-    text = at.isoformat(sep=" ", timespec="milliseconds")
-    return RequestedStart("time", round(at.timestamp() * 1000), f"{text} ({how})" if how else text)
 
 
 def resolve(
@@ -115,8 +65,3 @@ def check_commit(start: int, worker: int, group: str) -> None:
         f"--commit: reading would start at offset {start}, but a worker of group {group} would continue at {worker}: "
         f"{danger}. Use --from committed, or omit --commit"
     )
-
-
-def usage_error(text: str) -> FatalError:
-    """The error for invalid arguments."""
-    return FatalError(text, exit_code=ExitCode.USAGE)

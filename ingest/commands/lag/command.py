@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from ingest.commands.options import Brokers, ConfigFile, Group, Topic, load_topics
+from ingest.commands.options import Brokers, ConfigFiles, Group, Topic, load_topics
 
 
 def lag(
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Repeat every 2 s, until Ctrl-C.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per topic instead of a table.")] = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     brokers: Brokers = None,
     topic: Topic = None,
     group: Group = None,
@@ -34,7 +34,7 @@ def lag(
 
     Exit codes: 0 done, 2 usage, 3 configuration, 4 Kafka.
     """
+    settings = load_topics(config, brokers=brokers, topic=topic, group=group)
     from ingest.commands.lag.run import run
 
-    settings = load_topics(config, brokers=brokers, topic=topic, group=group)
     raise typer.Exit(run(settings, json=json, watch=watch, stream=sys.stdout))

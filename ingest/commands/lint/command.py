@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from ingest.commands.options import ConfigFile, Json, load_sources
+from ingest.commands.options import ConfigFiles, Json, load_sources
 
 
 def lint(
     *,
     deny_warnings: Annotated[bool, typer.Option("--deny-warnings", help="Exit with 3 also for warnings.")] = False,
     json: Json = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
 ) -> None:
     """Find every fault and every doubtful setting of the configuration, without a network.
 

@@ -5,37 +5,39 @@ from typing import Annotated
 
 import typer
 
+from ingest.commands.help import Command, Group
 from ingest.sandbox.codecs import Codec
 from ingest.sandbox.generate import Fields
 
 app = typer.Typer(
+    cls=Group,
     help="Run a local Kafka and Arize, and produce test events.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@app.command()
+@app.command(cls=Command)
 def kafka(
     *,
     topic: Annotated[str, typer.Option(metavar="NAME", help="Topic to create.")] = "predictions",
-    partitions: Annotated[int, typer.Option(min=1, metavar="N", help="Number of partitions of the topic.")] = 32,
-    brokers: Annotated[int, typer.Option(min=1, metavar="N", help="Number of brokers in the cluster.")] = 1,
+    partition_count: Annotated[int, typer.Option(min=1, metavar="N", help="Number of partitions of the topic.")] = 32,
+    broker_count: Annotated[int, typer.Option(min=1, metavar="N", help="Number of brokers in the cluster.")] = 1,
 ) -> None:
     """Run an embedded Kafka until Ctrl-C.
 
     \b
     Example:
-      ingest sandbox kafka --topic predictions --partitions 32
+      ingest sandbox kafka --topic predictions --partition-count 32
 
     The first line printed is a JSON object with the bootstrap address. All data is kept in memory.
     """
     from ingest.sandbox.kafka import serve
 
-    serve(topics={topic: partitions}, brokers=brokers)
+    serve(topics={topic: partition_count}, brokers=broker_count)
 
 
-@app.command()
+@app.command(cls=Command)
 def arize(
     *,
     journal: Annotated[
@@ -60,7 +62,7 @@ def arize(
     run_arize(journal=journal, port=port)
 
 
-@app.command()
+@app.command(cls=Command)
 def produce(
     *,
     topic: Annotated[str, typer.Option(metavar="NAME", help="Topic to produce to.")] = "predictions",
@@ -68,7 +70,7 @@ def produce(
         "localhost:9092"
     ),
     events: Annotated[int, typer.Option(min=1, metavar="N", help="Number of events, over all partitions.")] = 10_000,
-    partitions: Annotated[
+    partition_count: Annotated[
         int, typer.Option(min=0, metavar="N", help="Create the topic with N partitions if it does not exist; 0: don't.")
     ] = 0,
     bad_share: Annotated[
@@ -90,7 +92,7 @@ def produce(
     \b
     Examples:
       ingest sandbox produce --brokers localhost:9092 --topic predictions --events 100000 --bad-share 0.01
-      ingest sandbox produce --topic embeddings --partitions 8 --fields embedding --compression zstd
+      ingest sandbox produce --topic embeddings --partition-count 8 --fields embedding --compression zstd
     """
     from ingest.commands.sandbox.run import run_produce
 
@@ -98,7 +100,7 @@ def produce(
         brokers,
         topic,
         events=events,
-        create_partitions=partitions,
+        create_partitions=partition_count,
         bad_share=bad_share,
         seed=seed,
         rate_per_s=rate,

@@ -1,8 +1,10 @@
 """Writes the contract as a TOML file: the pinned types, and in comments the statistics and the result for the sample.
 
 Rules
-1. The file is a complete configuration: [kafka] brokers and topic, the model's type, and the [schema] in effect with
-   the detected roles added. `[kafka.options]` is omitted, because it may hold secrets.
+1. The file is a complete configuration: brokers and topic, all other settings that are not the defaults, and the
+   [schema] in effect with the detected roles added. `[kafka.options]` is omitted, because it may hold secrets. The file
+   can also be laid over the one that it was made under (`--config ingest.toml --config contract.toml`): of a topic of
+   [topics.*] it has the table of that topic.
 2. A comment holds values of messages only if examples are asked for. Names of columns, counts, ranges of numbers and
    lengths are not values.
 3. A column that can't be pinned is a comment with the reason.
@@ -14,9 +16,10 @@ from typing import Any
 
 from ingest.commands.schema import toml
 from ingest.commands.schema.column_statistics import ColumnStatistics, SampleStatistics, describe_types, percentage
+from ingest.commands.schema.detect_roles import is_named
 from ingest.config.messages import toml_key
 from ingest.config.resolve import TopicConfig
-from ingest.config.schema import Schema
+from ingest.config.schema import Schema, Section
 from ingest.pipeline.decoding.column_types import STRUCTURED, Rule
 from ingest.pipeline.decoding.rules import Rules
 from ingest.status.formatting import amount, count
@@ -75,6 +78,7 @@ class ContractWriter:
         self._sample = sample
         self._contract = contract
         self._examples = examples
+        self._within = f"topics.{toml_key(config.kafka.topic)}." if config.section else ""
 
     def lines(self, head: Sequence[str], result: SampleResult) -> Iterator[str]:
         """The lines of the file; `head` describes the sample."""
@@ -83,13 +87,11 @@ class ContractWriter:
         yield "#"
         yield "# A column that held only integers is pinned to integer: write float where fractions may come. A message"
         yield "# with a value that doesn't fit becomes a dead letter, unless [schema.conflicts] is null or text."
-        kafka, arize = self._config.kafka, self._config.arize
-        yield from toml.table("kafka", {"brokers": kafka.brokers, "topic": kafka.topic})
-        yield from toml.table("arize", {"model_type": arize.model_type})
+        yield from self._settings()
         yield from self._format()
         yield from self._schema()
         yield ""
-        yield "[schema.types]"
+        yield f"[{self._within}schema.types]"
         for name, seen in self._sample.columns.items():
             yield from self._column(name, seen)
             yield ""
@@ -100,14 +102,27 @@ class ContractWriter:
         if more := len(self._sample.more_columns):
             yield f"# {count(more)} columns or more are left out; are the keys data? Drop them with exclude or unknown"
 
+    def _settings(self) -> Iterator[str]:
+        """All sections but [format] and [schema]."""
+        config = self._config
+        kafka = {"brokers": config.kafka.brokers, **_changed(config.kafka, "options", "topic", "brokers")}
+        yield from toml.table("kafka", kafka if self._within else {"topic": config.kafka.topic, **kafka})
+        for name in ("delivery", "dead_letters", "account", "supervisor"):
+            yield from toml.table(name, _changed(getattr(config, name)))
+        if self._within:
+            yield ""
+            yield f"[{self._within.removesuffix('.')}]"
+        yield from toml.table(f"{self._within}arize", {"model_type": config.arize.model_type, **_changed(config.arize)})
+        yield from toml.table(f"{self._within}batch", _changed(config.batch))
+
     def _format(self) -> Iterator[str]:
         """Without it the messages would have other columns."""
         settings = self._config.format.model_dump(mode="json", exclude_defaults=True)
         arrays = settings.pop("arrays", {})
         if settings:
-            yield from toml.table("format", settings)
+            yield from toml.table(f"{self._within}format", settings)
         for path, array in arrays.items():
-            yield from toml.table(f"format.arrays.{toml_key(path)}", array)
+            yield from toml.table(f"{self._within}format.arrays.{toml_key(path)}", array)
 
     def _result_lines(self, result: SampleResult) -> Iterator[str]:
         rejected = sum(result.rejected.values())
@@ -127,7 +142,7 @@ class ContractWriter:
         settings |= {key: getattr(schema, key) for key in found}
         tables = {key: inner for key, inner in settings.items() if isinstance(inner, Mapping) and inner}
         yield ""
-        yield "[schema]"
+        yield f"[{self._within}schema]"
         filled = {"prediction_id": schema.prediction_id_from, "timestamp": schema.timestamp_from_kafka}
         for key, other in _ALTERNATIVES.items():
             if getattr(schema, key) and key not in found and not filled[key]:
@@ -136,9 +151,10 @@ class ContractWriter:
             if key not in tables:
                 line = f"{toml_key(key)} = {toml.value(inner)}"
                 guessed = key in found and found[key] != getattr(self._config.schema, key)
-                yield f"{line}  # detected by its name and values" if guessed else line
+                by = "its name and values" if guessed and is_named(key, found[key]) else "its values"
+                yield f"{line}  # detected by {by}" if guessed else line
         for key, inner in tables.items():
-            yield from toml.table(f"schema.{key}", inner)
+            yield from toml.table(f"{self._within}schema.{key}", inner)
 
     # --- one column ----------------------------------------------------------------------------
 
@@ -167,6 +183,11 @@ class ContractWriter:
             unit = "items" if seen.lists and not seen.distinct else "characters"
             parts.append(f"{seen.shortest} to {seen.longest} {unit}")
         return "; ".join(parts)
+
+
+def _changed(section: Section, *without: str) -> dict[str, Any]:
+    """The settings that are not the defaults."""
+    return section.model_dump(mode="json", exclude_defaults=True, exclude={*without})
 
 
 def _why_not_pinned(name: str, seen: ColumnStatistics, rule: Rule | None) -> str:

@@ -5,31 +5,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.commands.schema.column_statistics import SampleStatistics
 from ingest.commands.schema.contract_writer import ContractWriter, InferredContract, SampleResult, infer
 from ingest.commands.schema.detect_roles import detect_roles
 from ingest.commands.schema.sample import MOST_BYTES, Sample, read_sample
+from ingest.commands.schema.usable import Usable, statistics_of, unwrapped
 from ingest.config import consistency, partition_set
 from ingest.config.resolve import TopicConfig
+from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode
-from ingest.pipeline.decoding.learned_schema import LearnedSchema
-from ingest.pipeline.decoding.parse import parse
-from ingest.pipeline.decoding.privacy import privacy_of
-from ingest.pipeline.decoding.renames import ColumnRenamer
-from ingest.pipeline.decoding.rules import rules
-from ingest.pipeline.formats.reshape import Reshaper
-from ingest.pipeline.formats.unwrap import unwrapper
 from ingest.pipeline.kafka import first_contact
 from ingest.pipeline.rows import RowProcessor
-from ingest.records import KafkaMessage
 from ingest.status import formatting
 from ingest.supervisor import partition_sets
-
-_CHUNK = 5_000
 
 
 def run(
@@ -37,8 +27,8 @@ def run(
 ) -> ExitCode:
     """Write the contract of the one topic of `settings` to `output`, None for standard output.
 
-    Raises ConfigError for several topics, for partitions that don't exist, and where `output` can't be
-    written; FatalError (exit code KAFKA) when Kafka doesn't answer.
+    Raises ConfigError for several topics, for a sample without messages, for partitions that don't exist, and where
+    `output` can't be written; FatalError (exit code KAFKA) when Kafka doesn't answer.
     """
     if len(settings) != 1:
         names = ", ".join(each.kafka.topic for each in settings)
@@ -55,25 +45,27 @@ def run(
         "--partitions",
     )
     taken = read_sample(config.kafka, chosen, sample, _report)
+    if not taken.messages:
+        raise ConfigError(nothing_to_infer(config.kafka, taken))
     text = contract(config, taken, examples=examples)
     _write(text, output)
     return ExitCode.DONE
 
 
+def nothing_to_infer(kafka: Kafka, sample: Sample) -> str:
+    """Why a sample without messages says nothing about the columns."""
+    held = formatting.amount(sample.held_back, "offset")
+    behind = f": {held} are behind open transactions" if sample.held_back else ""
+    return (
+        f"topic {kafka.topic} at {kafka.brokers} has no message that can be read now{behind}, so there is nothing to "
+        "infer; produce some, or name another topic or other --partitions"
+    )
+
+
 def contract(config: TopicConfig, sample: Sample, *, examples: bool) -> str:
     """The text of the file for `sample`. Raises ConfigError when the configuration can't be applied."""
-    statistics = SampleStatistics(
-        LearnedSchema(
-            rules(config.schema, config.arize.model_type),
-            renamer=ColumnRenamer(config.schema.rename, config.schema.exclude),
-            privacy=privacy_of(config.schema),
-        )
-    )
-    usable = _unwrapped(config, sample.messages)
-    reshaper = Reshaper(config.single_route())
-    for messages, values in usable.chunks():
-        for parts in reshaper.reshape(messages, values):
-            statistics.add(parse(parts.values))
+    usable = unwrapped(config, sample.messages)
+    statistics = statistics_of(config, usable)
     roles = detect_roles(statistics, config.schema, config.arize.model_type, time.time())
     if consistency.faults(config.schema.with_columns(roles), config.arize):
         roles = {}  # the detected roles contradict the configuration
@@ -82,30 +74,7 @@ def contract(config: TopicConfig, sample: Sample, *, examples: bool) -> str:
     return "\n".join([*writer.lines([*_head(config, sample)], _decode_under(config, pinned, usable)), ""])
 
 
-@dataclass(frozen=True, slots=True)
-class _Usable:
-    """The messages of a sample that [format] unwraps, with their values; `rejected` counts the others by reason."""
-
-    messages: Sequence[KafkaMessage]
-    values: Sequence[bytes | None]
-    rejected: Counter[str]
-
-    def chunks(self) -> Iterable[tuple[Sequence[KafkaMessage], Sequence[bytes | None]]]:
-        for first in range(0, len(self.messages), _CHUNK):
-            yield self.messages[first : first + _CHUNK], self.values[first : first + _CHUNK]
-
-
-def _unwrapped(config: TopicConfig, messages: Sequence[KafkaMessage]) -> _Usable:
-    found = unwrapper(config.format, [config.schema]).unwrap(messages)
-    kept = [index for index in range(len(messages)) if index not in found.rejected]
-    return _Usable(
-        [messages[index] for index in kept],
-        [found.values[index] for index in kept],
-        Counter(fault.reason.code for fault in found.rejected.values()),
-    )
-
-
-def _decode_under(config: TopicConfig, pinned: InferredContract, usable: _Usable) -> SampleResult:
+def _decode_under(config: TopicConfig, pinned: InferredContract, usable: Usable) -> SampleResult:
     judge = RowProcessor(config.single_route().with_schema(pinned.schema), time.time)
     rejected, nulled, ignored = Counter(usable.rejected), Counter[str](), Counter[str]()
     for messages, values in usable.chunks():
@@ -132,7 +101,7 @@ def _head(config: TopicConfig, sample: Sample) -> Iterable[str]:
         offsets = formatting.amount(sample.held_back, "newer offset")
         yield f"Not in it: {offsets} behind open transactions, which can't be read before these end."
     if sample.truncated:
-        yield f"The sample was truncated at {MOST_BYTES // 2**20} MiB; a smaller --sample covers all partitions evenly."
+        yield f"The sample was truncated at {MOST_BYTES // 2**20} MiB; a smaller --limit covers all partitions evenly."
 
 
 def _write(text: str, output: Path | None) -> None:
@@ -145,7 +114,10 @@ def _write(text: str, output: Path | None) -> None:
             file.write(text)
     except OSError as error:
         raise ConfigError(f"--output {output}: can't be written: {error.strerror}") from None
-    _report(f"{output} is written; test it with: ingest debug --partition N --config {output}")
+    _report(
+        f"{output} is written; test it with: ingest debug --partition N --config {output}. It can also be laid over "
+        "your file, as a second --config"
+    )
 
 
 def _report(text: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ingest.commands.options import ConfigFile, load_config
+from ingest.commands.options import ConfigFiles, load_config
 
 Url = Annotated[
     str | None,
@@ -19,7 +19,7 @@ def status(
     *,
     url: Url = None,
     json: Annotated[bool, typer.Option("--json", help="Print the JSON of /api/status, one line for each run.")] = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
 ) -> None:
     """Ask the running supervisors once how they are.
 

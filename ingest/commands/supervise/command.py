@@ -8,7 +8,7 @@ import typer
 
 from ingest.commands.options import (
     Brokers,
-    ConfigFile,
+    ConfigFiles,
     Group,
     LogFormat,
     LogFormatOption,
@@ -42,7 +42,7 @@ def supervise(
         ResumeFrom | None,
         typer.Option(help="Where to continue if Kafka lost the group's committed offsets, or the topic was recreated."),
     ] = None,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     brokers: Brokers = None,
     topic: Topic = None,
     group: Group = None,
@@ -65,9 +65,9 @@ def supervise(
     7 exited with uncommitted messages, 8 messages expired before they were read, 9 too many dead letters, or with
     --until-end nothing but dead letters.
     """
+    settings = load_config(config, brokers=brokers, topic=topic, group=group, workers=workers, partitions=partitions)
     from ingest.commands.supervise.run import run
 
-    settings = load_config(config, brokers=brokers, topic=topic, group=group, workers=workers, partitions=partitions)
     raise typer.Exit(
         run(
             settings,

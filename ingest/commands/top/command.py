@@ -4,11 +4,11 @@ import sys
 
 import typer
 
-from ingest.commands.options import ConfigFile, load_config
+from ingest.commands.options import ConfigFiles, load_config
 from ingest.commands.status.command import Url
 
 
-def top(*, url: Url = None, config: ConfigFile = None) -> None:
+def top(*, url: Url = None, config: ConfigFiles = None) -> None:
     """Show a running supervisor live, as its own terminal does.
 
     \b
@@ -20,7 +20,8 @@ def top(*, url: Url = None, config: ConfigFile = None) -> None:
     when, shows the last state it had, and tries again. If there are several runs on this machine, it lists them:
     choose one with --url.
 
-    Keys: q quits, s sorts the partitions (worst, lag, number), the arrows, PgUp and PgDn scroll them, g goes to the top.
+    Keys: q quits, s sorts the partitions (worst, lag, number), the arrows, PgUp and PgDn scroll them, g goes to the
+    top.
 
     Exit codes: 0 done, 2 usage, not a terminal or several runs, 3 configuration, 4 no run is found.
     """

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from ingest.status import remote
 from ingest.status.snapshot import Snapshot
@@ -70,7 +71,7 @@ class Feed:
             self.poll()
             self._ended.wait(EVERY_S)
 
-    def __enter__(self) -> "Feed":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -13,9 +13,21 @@ from ingest.status.live.view import Look
 
 PAGE = 50  # partitions
 _NAMES = {
-    b"\x1b[A": "up", b"\x1b[B": "down", b"\x1bOA": "up", b"\x1bOB": "down", b"\x1b[5~": "page up", b"\x1b[6~": "page down",
-    b"k": "up", b"j": "down", b" ": "page down", b"g": "home", b"\x1b[H": "home", b"s": "sort", b"q": "quit", b"Q": "quit",
-}  # fmt: skip
+    b"\x1b[A": "up",
+    b"\x1b[B": "down",
+    b"\x1bOA": "up",
+    b"\x1bOB": "down",
+    b"\x1b[5~": "page up",
+    b"\x1b[6~": "page down",
+    b"\x1b[H": "home",
+    b"k": "up",
+    b"j": "down",
+    b" ": "page down",
+    b"g": "home",
+    b"s": "sort",
+    b"q": "quit",
+    b"Q": "quit",
+}
 _STEPS = {"up": -1, "down": 1, "page up": -PAGE, "page down": PAGE}
 
 

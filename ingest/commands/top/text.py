@@ -4,7 +4,10 @@ from ingest.errors import ExitCode, FatalError
 from ingest.status import formatting
 from ingest.status.live.tables import Order
 
-NO_TERMINAL = "ingest top needs a terminal that can move its cursor (TERM is dumb, or input or output is none); ingest status prints once"
+NO_TERMINAL = (
+    "ingest top needs a terminal that can move its cursor (TERM is dumb, or input or output is none); ingest status "
+    "prints once"
+)
 
 
 def several(runs: str) -> FatalError:

@@ -67,7 +67,9 @@ class DeadLetterLimit:
             return f"{longest:,} messages in a row ([dead_letters] max_consecutive = {self.max_consecutive:,})"
         if self._share_exceeded():
             if not self.proved:
-                return f"the first {self._first:,} messages to be delivered, every one of them ([dead_letters] max_share)"
+                return (
+                    f"the first {self._first:,} messages to be delivered, every one of them ([dead_letters] max_share)"
+                )
             return (
                 f"{self._dead:,} of the last {self._messages:,} messages to be delivered "
                 f"([dead_letters] max_share = {self.max_share:g} of window_events = {self.window_events:,})"

@@ -27,6 +27,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.config.schema import Schema
+from ingest.pipeline.decoding import compiled
 from ingest.pipeline.decoding.arrays import arrow_type, has_wide
 from ingest.pipeline.decoding.column_types import STRUCTURED, Family
 from ingest.pipeline.decoding.columns import Built, columns_learned_from
@@ -38,12 +39,6 @@ from ingest.pipeline.decoding.result import Decoded
 from ingest.pipeline.decoding.type_changes import type_may_change
 from ingest.records import reindexed
 
-try:
-    import ingest_fastlane as compiled
-except ImportError:
-    compiled = None
-
-_INTERFACE = 1
 _NULLS = "null"
 # Reasons to reject a row before any of its values is examined.
 _BEFORE_VALUES = frozenset({"empty_key", "empty_object"})
@@ -70,8 +65,7 @@ class _Taken:
 
 def installed_lane(choice: Literal["auto", "orjson"]) -> Literal["fast", "orjson"]:
     """The lane that [batch] lane selects; orjson's where the compiled one is not installed."""
-    there = choice == "auto" and compiled is not None and compiled.INTERFACE == _INTERFACE
-    return "fast" if there else "orjson"
+    return "fast" if choice == "auto" and not compiled.fault_of_fast_lane() else "orjson"
 
 
 def switched_off_by(schema: Schema) -> list[str]:
@@ -191,7 +185,7 @@ class Lanes:
         if known is None:
             return None
         if known != self._known or self._compiled is None:
-            self._known, self._compiled = known, compiled.Decoder(known)
+            self._known, self._compiled = known, compiled.decoder.Decoder(known)
             self._numbers = {
                 name for name, column_type, _ in known if column_type == "integer" and self._family(name) == "numbers"
             }

@@ -49,7 +49,7 @@ def _may_be_past_64_bits(value: bytes) -> bool:
 
 
 def _is_past_64_bits(value: bytes, start: int, end: int) -> bool:
-    """A number follows a colon, a bracket, a comma or a blank: not so most digits in strings, and those after a point."""
+    """A number follows a colon, a bracket, a comma or a blank; most digits in strings do not."""
     if start and value[start - 1] == _MINUS:
         start -= 1
     if start and value[start - 1] not in _BEFORE_NUMBER:

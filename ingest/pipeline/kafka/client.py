@@ -25,6 +25,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import (
     AclOperation,
     AdminClient,
+    ClusterMetadata,
     ConfigEntry,
     ConfigResource,
     ListOffsetsResultInfo,
@@ -44,6 +45,7 @@ __all__ = [
     "REFUSED",
     "AclOperation",
     "AdminClient",
+    "ClusterMetadata",
     "ConfigEntry",
     "ConfigResource",
     "Consumer",

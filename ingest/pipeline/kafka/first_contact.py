@@ -12,15 +12,17 @@ Rules
 5. An answer that names only addresses which this machine can't reach is no answer: see `advertised`.
 """
 
+import contextlib
 import difflib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from ingest.config.sections import Kafka
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.kafka import advertised, client, faults, grants, listener
-from ingest.pipeline.kafka.client import Consumer, KafkaError, KafkaException, TopicMetadata
+from ingest.pipeline.kafka.client import ClusterMetadata, Consumer, KafkaError, KafkaException
 from ingest.pipeline.kafka.faults import Fault, Report
 from ingest.pipeline.kafka.login import address_faults, addresses, login_of, without_token
 
@@ -52,17 +54,35 @@ def topic_partitions(
     Raises FatalError (exit code KAFKA) if Kafka is unreachable or refuses, UnknownTopicError if it has no such topic;
     ConfigError if an address or an option can't be used.
     """
-    if wrong := setting_faults(kafka):
-        raise ConfigError(wrong)
-    reports: list[Report] = []
-    consumer = client.consumer(kafka, 1, on_report=lambda code, text: reports.append(Report(code, text)))
-    try:
-        topic = _Question(kafka, consumer, reports, patience_s, on_trouble).ask()
+    with _asked(kafka, kafka.topic, patience_s, on_trouble) as (consumer, cluster):
+        topic = cluster.topics[kafka.topic]
         if (error := topic.error) is not None:
             unknown = error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
             kind = UnknownTopicError if unknown else FatalError
             raise kind(_no_topic(kafka, consumer, error), exit_code=ExitCode.KAFKA)
         return tuple(sorted(topic.partitions))
+
+
+def topics(
+    kafka: Kafka, *, patience_s: float = COMMAND_PATIENCE_S, on_trouble: Callable[[str], None] = lambda _: None
+) -> dict[str, tuple[int, ...]]:
+    """The partitions of each topic that this user may see. Raises as `topic_partitions` does."""
+    with _asked(kafka, None, patience_s, on_trouble) as (_, cluster):
+        return {name: tuple(sorted(each.partitions)) for name, each in cluster.topics.items() if each.error is None}
+
+
+@contextlib.contextmanager
+def _asked(
+    kafka: Kafka, topic: str | None, patience_s: float, on_trouble: Callable[[str], None]
+) -> Iterator[tuple[Consumer, ClusterMetadata]]:
+    """A consumer, and what Kafka answered to it about `topic`, or about all topics."""
+    if wrong := setting_faults(kafka):
+        raise ConfigError(wrong)
+    reports: list[Report] = []
+    consumer = client.consumer(kafka, 1, on_report=lambda code, text: reports.append(Report(code, text)))
+    question = _Question(kafka, topic, consumer, reports=reports, patience_s=patience_s, on_trouble=on_trouble)
+    try:
+        yield consumer, question.ask()
     finally:
         consumer.close()
 
@@ -81,12 +101,15 @@ class _Question:
     def __init__(
         self,
         kafka: Kafka,
+        topic: str | None,
         consumer: Consumer,
+        *,
         reports: Sequence[Report],
         patience_s: float,
         on_trouble: Callable[[str], None],
     ) -> None:
         self._kafka = kafka
+        self._topic = topic
         self._consumer = consumer
         self._reports = reports
         self._patience_s = patience_s
@@ -97,7 +120,7 @@ class _Question:
         self._reported: set[str] = set()
         self._last = "no answer"
 
-    def ask(self) -> TopicMetadata:
+    def ask(self) -> ClusterMetadata:
         """The answer. Raises FatalError by rules 3 and 5."""
         began = time.monotonic()
         asked_at = began - _AGAIN_S + _QUIET_S
@@ -117,17 +140,24 @@ class _Question:
             slice_s = _FIRST_SLICE_S if causes else min(slice_s * 2, _LONGEST_SLICE_S)
             time.sleep(_PAUSE_S)
 
-    def _answer(self, within_s: float) -> TopicMetadata | None:
+    def _answer(self, within_s: float) -> ClusterMetadata | None:
         try:
-            cluster = self._consumer.list_topics(self._kafka.topic, timeout=within_s)
+            cluster = self._list(within_s)
         except KafkaException as failed:
             self._last = client.scrubber(self._kafka)(failed.args[0].str())
             return None
         if not cluster.brokers:
             return None
-        if why := advertised.none_reachable(self._kafka.brokers, list(cluster.brokers.values()), self._addresses):
+        if why := advertised.none_reachable(self._kafka.brokers, _addresses_of(cluster), self._addresses):
             raise NoContactError(why, exit_code=ExitCode.KAFKA)
-        found: TopicMetadata = cluster.topics[self._kafka.topic]
+        return cluster
+
+    def _list(self, within_s: float) -> ClusterMetadata:
+        found: ClusterMetadata = (
+            self._consumer.list_topics(timeout=within_s)
+            if self._topic is None
+            else self._consumer.list_topics(self._topic, timeout=within_s)
+        )
         return found
 
     def _causes(self) -> dict[str, Fault]:
@@ -167,6 +197,11 @@ class _Question:
                 "check [kafka] brokers, the network and the rights of this user",
                 exit_code=ExitCode.KAFKA,
             )
+
+
+def _addresses_of(cluster: ClusterMetadata) -> list[advertised.Address]:
+    brokers: Mapping[int, Any] = cluster.brokers
+    return list(brokers.values())
 
 
 def _no_topic(kafka: Kafka, consumer: Consumer, error: KafkaError) -> str:

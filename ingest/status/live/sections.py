@@ -93,9 +93,8 @@ def _bar(snapshot: Snapshot, width: int) -> Line:
     full = int(share * cells)
     percent = int(share * 100)  # 100% is said of the whole alone
     ahead = "" if left is None else f"{formatting.glance(left)} left"
-    return text.fields(
-        [Field("█" * full + "░" * (cells - full), 1, "green"), Field(f"{percent}%", 3), Field(ahead, 2)], width, 1
-    )
+    bar = Field("█" * full + "░" * (cells - full), 1, "green")
+    return text.fields([bar, Field(f"{percent}%", 3), Field(ahead, 2)], width, 1)
 
 
 def services(snapshot: Snapshot, width: int) -> list[Line]:
@@ -104,21 +103,21 @@ def services(snapshot: Snapshot, width: int) -> list[Line]:
     free = own.dead_letters_free_bytes
     in_flight = formatting.count(arize.in_flight) + ("" if arize.limit is None else f" of {arize.limit}")
     return [
-        _service("Kafka", kafka.health, kafka.fault, at, width, [
+        _service("Kafka", kafka.health, kafka.fault, [
             Field("" if kafka.silent_s is None else f"silent for {formatting.glance(kafka.silent_s)}", 9),
             Field(_ago("committed", kafka.committed_at, at), 8),
             Field(formatting.amount(kafka.commit_failures, "failed commit") if kafka.commit_failures else "", 6),
             Field(_ago("ends asked", kafka.ends_asked_at, at), 3),
             Field(text.name(kafka.brokers, 40), 2, "dim"),
-        ]),
-        _service("ingest", own.health, own.fault, at, width, [
+        ], at=at, width=width),
+        _service("ingest", own.health, own.fault, [
             Field(f"{own.workers_running} of {formatting.amount(own.workers, 'worker')} running", 9),
             Field("" if own.dead_letters_blocked_s is None
                   else f"dead letters blocked for {formatting.glance(own.dead_letters_blocked_s)}", 8),
             Field(formatting.size(own.rss_bytes) if own.rss_bytes else "", 4),
             Field("" if free is None else f"{_bytes(free)} left for dead letters", 5),
-        ]),
-        _service("Arize", arize.health, arize.fault, at, width, [
+        ], at=at, width=width),
+        _service("Arize", arize.health, arize.fault, [
             Field(f"{in_flight} in flight", 9),
             Field("" if arize.waiting_s is None else f"oldest {formatting.glance(arize.waiting_s)}", 8),
             Field("" if arize.p50_s is None else f"p50 {formatting.glance(arize.p50_s)}", 5),
@@ -126,11 +125,13 @@ def services(snapshot: Snapshot, width: int) -> list[Line]:
             Field(_ago("acknowledged", arize.acknowledged_at, at), 7),
             Field(f"{formatting.count(arize.retries)} repeated" if arize.retries else "", 4),
             Field(text.name(arize.endpoint, 40), 2, "dim"),
-        ]),
+        ], at=at, width=width),
     ]  # fmt: skip
 
 
-def _service(name: str, health: Health, fault: Fault | None, at: float, width: int, figures: Sequence[Field]) -> Line:
+def _service(
+    name: str, health: Health, fault: Fault | None, figures: Sequence[Field], *, at: float, width: int
+) -> Line:
     head = (Part(f"{name:<{_NAME}}", "bold"), Part(f"{health:<{_WORD}}", STYLE_OF[health]))
     room = width - _NAME - _WORD
     told = ""

@@ -80,7 +80,9 @@ def wrapped(text: str, first: int, width: int, most: int) -> list[str]:
         if len(rows) + 1 == most:
             return [*rows, sentence(" ".join([row, *words[index:]]).strip(), room)]
         if not row:  # one word that is wider than the row
-            row, word = name(word, room), ""
+            rows.append(name(word, room))
+            row, room = "", width
+            continue
         rows.append(row)
         row, room = name(word, width), width
     return [*rows, row]

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-from arize.regions import Region
 
-from ingest.config.arize_access import REGIONS, api_key, endpoint_faults, max_past_years, space_id
+from ingest.config.arize_access import api_key, max_past_years, space_id
 from ingest.config.load import load
 from ingest.config.sections import Arize
 from ingest.errors import ConfigError
@@ -57,41 +56,3 @@ def test_the_maximum_age_of_predictions_is_the_sdk_s_own_setting(monkeypatch: py
         monkeypatch.setenv("ARIZE_MAX_PAST_YEARS", wrong)
         with pytest.raises(ConfigError, match="ARIZE_MAX_PAST_YEARS"):
             max_past_years()
-
-
-@pytest.mark.parametrize(
-    ("host", "says"),
-    [
-        ("https://api.arize.com", 'set ARIZE_API_HOST="api.arize.com", and ARIZE_API_SCHEME="https"'),
-        (
-            "http://10.0.0.7:8080/v1",
-            'set ARIZE_API_HOST="10.0.0.7", and ARIZE_API_SCHEME="http" and ARIZE_API_PORT="8080"',
-        ),
-        ("api.arize.com/", 'without a path: set ARIZE_API_HOST="api.arize.com"'),
-    ],
-)
-def test_a_host_with_more_than_a_host_says_what_to_set(host: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ARIZE_API_HOST", host)
-    (fault,) = endpoint_faults()
-    assert says in fault
-
-
-def test_a_host_alone_is_no_fault_and_a_login_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    for host in ("", "api.arize.com", "10.0.0.7"):
-        monkeypatch.setenv("ARIZE_API_HOST", host)
-        assert endpoint_faults() == []
-    monkeypatch.setenv("ARIZE_API_HOST", f"https://me:{SECRET}@api.arize.com")
-    assert SECRET not in endpoint_faults()[0]
-
-
-def test_a_region_that_does_not_exist_lists_those_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ARIZE_REGION", "eu")
-    assert endpoint_faults() == [
-        'ARIZE_REGION="eu" is not a region: set it to one of ca-central-1a, eu-west-1a, us-central-1a, us-east-1b'
-    ]
-    monkeypatch.setenv("ARIZE_REGION", "eu-west-1a")
-    assert endpoint_faults() == []
-
-
-def test_the_regions_are_the_sdk_s() -> None:
-    assert sorted(REGIONS) == sorted(region.value for region in Region if region.value)

@@ -49,6 +49,7 @@ def test_the_endpoint_is_what_is_set(arize: dict[str, object], environment: dict
         ({}, {"ARIZE_REGION": "eu-west-1"}, "did you mean eu-west-1a?"),
         ({}, {"ARIZE_API_HOST": f"https://u:{SECRET}@h"}, "ARIZE_API_HOST: an address has no user and no password"),
         ({}, {"ARIZE_API_HOST": "https://h/v1"}, "ARIZE_API_HOST: the SDK adds the path"),
+        ({}, {"ARIZE_API_HOST": "h/v1"}, "ARIZE_API_HOST: a host has no path"),
         (
             {},
             {"ARIZE_API_HOST": "https://h", "ARIZE_API_SCHEME": "http"},

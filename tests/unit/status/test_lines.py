@@ -52,6 +52,7 @@ ONE_OF_EACH: list[Event] = [
     events.Notice(text="a plain sentence"),
     events.PartitionsAdded(worker=3, topic="rides", partitions=(4, 5)),
     events.PartitionsNotRead(topic="rides", partitions=(4, 5), reason="--partitions names others"),
+    events.StatusServed(url="http://127.0.0.1:41007/", host="127.0.0.1", port=41007, port_taken=9410),
     events.WorkerExited(worker=3, pid=12, exit_code=-9, ran_s=61.0),
     events.DuplicatesPossible(
         worker=3, topic="rides", ranges=(Span(3, 100, 200, 90), Span(3, 250, 260, 10), Span(4, 7, 8, 1))
@@ -106,6 +107,7 @@ def test_debug_events_are_shown_on_request() -> None:
 
 def test_sentences_say_what_to_know() -> None:
     said = {named(event): lines.sentence(event) for event in ONE_OF_EACH}
+    assert said["StatusServed"] == "the page of this run is at http://127.0.0.1:41007/ (port 9410 is taken)"
     assert said["WorkerExited"] == "pid 12 ended after 1 min 01 s: killed by SIGKILL"
     assert "does not read partitions 0-1" in said["WorkerGivenUp"]
     orjson = events.WorkerStarted(pid=1, partitions=(0,), orjson_reason="[schema] rename switches the fast lane off")

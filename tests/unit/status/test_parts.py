@@ -111,6 +111,29 @@ def test_a_process_that_does_not_run_has_no_other_state(event: events.Event, exp
     assert (seen(state, 3.0).workers[0].state, seen(state, 3.0).workers[0].reason) == (State.STARTING, "")
 
 
+def test_a_halted_worker_keeps_its_cause_once_its_process_has_ended() -> None:
+    state = run_of()
+    state.take(events.WorkerFailed(worker=0, exit_code=5, error="Arize refuses the key"), 1.0)
+    state.take(events.WorkerExited(worker=0, pid=100, exit_code=5, ran_s=1), 2.0)
+    worker = seen(state, 2.0).workers[0]
+    assert (worker.state, worker.pid) == (State.HALTED, None)
+    assert "Arize refuses the key" in worker.reason
+
+
+def test_a_worker_that_starts_has_done_so_since_its_start() -> None:
+    state = RunState()
+    state.take(events.SupervisorStarted(topic="rides", group="g", workers=1, partitions=(0,)), 5_000.0)
+    assert seen(state, 5_002.0).workers[0].since_s == 2.0
+    state.take(events.WorkerStarted(worker=0, pid=101, partitions=(0,)), 5_003.0)
+    assert seen(state, 5_004.0).workers[0].since_s == 1.0
+
+
+def test_arize_is_not_well_while_a_worker_that_drains_waits_for_it() -> None:
+    state = run_of()
+    state.take(progress("draining", arize_late=True, failing_s=PATIENCE_S, in_flight=1), 1.0)
+    assert seen(state, 1.0).arize.health is Health.FAILING
+
+
 def test_who_waits_for_long_is_failing_and_the_time_counts_from_the_change() -> None:
     state = run_of()
     state.take(progress(), 1.0)

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+
 from ingest import events
 from ingest.accounting.run_account import PartitionAccount, RunAccount
 from ingest.records import Counts, Span

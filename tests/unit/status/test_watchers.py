@@ -41,6 +41,9 @@ class Seen:
     def account(self, account: RunAccount) -> None:
         assert account.topic
 
+    def ending(self, snapshot: Snapshot) -> None:
+        """Nothing."""
+
     def dropped(self, events: int, at: float) -> None:
         assert at > 0
         self.lost += events

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from ingest.commands.dead_letters import text
 from ingest.commands.dead_letters.files import FileStore
 from ingest.commands.dead_letters.filters import Filter, histogram, parse_offsets, parse_partitions, parse_time
+from ingest.commands.dead_letters.index_entry import IndexEntry, Origin
 from ingest.commands.dead_letters.pipeline_replay import PipelineReplay
 from ingest.commands.dead_letters.replay_result import ReplayResult, split_by_replays
-from ingest.commands.dead_letters.stored import IndexEntry, Origin, ReplayMark, StoredDeadLetter, from_message, newest
+from ingest.commands.dead_letters.stored import ReplayMark, StoredDeadLetter, from_message, newest
 from ingest.commands.dead_letters.unwrapped import UnwrappedValues
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from ingest.commands.debug import start_offset
+from ingest.commands.debug.requested_start import RequestedStart, parse
 from ingest.commands.debug.run import open_output, run
-from ingest.commands.debug.start_offset import RequestedStart
 from ingest.commands.debug.trace import TraceRecord
 from ingest.config.sections import Kafka
 from ingest.config.settings import Config
@@ -41,19 +41,19 @@ def in_zurich(at: datetime) -> datetime:
     ],
 )
 def test_where_to_start_is_read(text: str, kind: str, number: int) -> None:
-    wanted = start_offset.parse(text, NOW, in_zurich)
+    wanted = parse(text, NOW, in_zurich)
     assert (wanted.kind, wanted.number) == (kind, number)
 
 
 def test_a_time_says_how_it_was_understood() -> None:
-    assert start_offset.parse("2026-07-20T14:00", NOW, in_zurich).text == "2026-07-20 14:00:00.000+02:00 (local time)"
-    assert start_offset.parse("-15m", NOW, in_zurich).text == "2026-07-20 11:45:00.000+00:00 (15m ago)"
+    assert parse("2026-07-20T14:00", NOW, in_zurich).text == "2026-07-20 14:00:00.000+02:00 (local time)"
+    assert parse("-15m", NOW, in_zurich).text == "2026-07-20 11:45:00.000+00:00 (15m ago)"
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "-15", "-15y", "+5", "1e3", "١٢", "2026-13-01", f"-{'9' * 400}d"])
 def test_a_start_of_no_known_form_is_a_usage_error_that_names_the_forms(text: str) -> None:
     with pytest.raises(FatalError, match="write committed, earliest, latest, an offset, a time") as raised:
-        start_offset.parse(text, NOW, in_zurich)
+        parse(text, NOW, in_zurich)
     assert raised.value.exit_code is ExitCode.USAGE
 
 

@@ -186,6 +186,74 @@ def test_keys_that_are_data_are_left_out_and_said(tmp_path: Path) -> None:
     load(file)
 
 
+@pytest.mark.parametrize(
+    ("times", "found"),
+    [
+        ({"event": {"created_at": "2026-11-20T03:15:00.5+01:00"}}, "event.created_at"),
+        ({"meta": {"time": NOW_S * 1000}}, "meta.time"),
+        ({"sent_us": NOW_S * 10**6}, "sent_us"),
+        ({"when_ns": NOW_S * 10**9}, "when_ns"),
+        ({"x": "2026-11-20 03:15:00Z"}, "x"),
+        ({"x": "2026-11-20 03:15:00Z", "y": "2026-11-20 03:15:00Z"}, None),  # which one?
+        ({"x": NOW_S}, None),  # a number alone may be anything
+        ({"sent_us": 5, "latency_ms": 12}, None),
+        ({"user": {"birthday": "1980-01-01"}}, None),
+    ],
+)
+def test_times_of_any_shape_are_detected(times: Mapping[str, Any], found: str | None, tmp_path: Path) -> None:
+    values: list[bytes | None] = [
+        json.dumps({"prediction_id": f"{number}", "score": 0.5, **times}).encode() for number in range(5)
+    ]
+    file = inferred(tmp_path, values)
+    text = file.read_text()
+    if found is None:
+        assert '# timestamp = "..."  # not detected' in text
+        return
+    assert load(file).columns.timestamp == found
+    assert f'timestamp = "{found}"  # detected by its ' in text
+    assert ("its values" in text.split("timestamp = ")[1].splitlines()[0]) is (found in {"x", "sent_us", "when_ns"})
+    assert not judged(file, values).rejected
+
+
+def test_the_id_of_another_thing_is_not_that_of_the_message(tmp_path: Path) -> None:
+    values: list[bytes | None] = [
+        json.dumps({"user": {"id": f"u{number}"}, "request": {"id": f"r{number}"}, "score": 0.5}).encode()
+        for number in range(5)
+    ]
+    assert load(inferred(tmp_path, values)).columns.prediction_id == "request.id"
+
+
+def test_everything_that_is_configured_is_kept_but_librdkafka_s_options(tmp_path: Path) -> None:
+    given = (
+        '[kafka.options]\n"client.id" = "canary"\n[arize]\nmodel_name = "fraud"\nmodel_version = "7"\nin_flight = 2\n'
+        '[batch]\nlinger_s = 2.5\n[dead_letters]\ndirectory = "dl"\n[supervisor]\nworkers = 3\n[delivery]\n'
+        "max_backoff_s = 90.0\n"
+    )
+    file = inferred(tmp_path, rows({"n": 1}), given)
+    before, after = configured(tmp_path, given), load(file)
+    for section in ("arize", "batch", "dead_letters", "supervisor", "delivery", "account"):
+        assert getattr(after, section) == getattr(before, section)
+    assert "canary" not in file.read_text()
+
+
+def test_a_contract_can_be_laid_over_the_configuration_that_it_was_made_under(tmp_path: Path) -> None:
+    base = tmp_path / "base.toml"
+    for text, topic in (
+        ('[kafka]\ntopic = "rides"\n[kafka.options]\n"client.id" = "mine"\n[arize]\nmodel_name = "m"\n', "rides"),
+        ('[arize]\nmodel_name = "m"\n[topics.rides]\npartitions = "0-3"\n[topics."fares.v1"]\n', "fares.v1"),
+    ):
+        base.write_text(text)
+        config = next(each for each in load(base).topics if each.kafka.topic == topic)
+        file = tmp_path / "contract.toml"
+        file.write_text(contract(config, sample_of(rows({"n": 1})), examples=False))
+        both = load([base, file])
+        laid = next(each for each in both.topics if each.kafka.topic == topic)
+        assert laid.schema.types["n"] == "integer"
+        assert (both.kafka.options, both.arize.model_name) == (load(base).kafka.options, "m")
+        assert [each.kafka.topic for each in both.topics] == [each.kafka.topic for each in load(base).topics]
+        assert load(file).topics[0].schema == laid.schema
+
+
 def test_an_empty_sample_makes_an_empty_contract(tmp_path: Path) -> None:
     file = inferred(tmp_path, [])
     assert types_of(file) == {}

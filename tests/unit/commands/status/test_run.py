@@ -65,7 +65,10 @@ def test_nothing_that_answers_is_4_with_what_to_do() -> None:
 def test_a_run_that_starts_and_a_page_of_something_else_are_told_apart() -> None:
     with served(probes=PROBES) as page, pytest.raises(FatalError, match="the run is starting"):
         printed(page.url)
-    with served(calm(), probes=PROBES) as page, pytest.raises(FatalError, match="HTTP 404: it is not the page of a run"):
+    with (
+        served(calm(), probes=PROBES) as page,
+        pytest.raises(FatalError, match="HTTP 404: it is not the page of a run"),
+    ):
         printed(f"{page.url}elsewhere")
 
 

@@ -5,8 +5,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from ingest.commands.dead_letters.index_entry import IndexEntry, Origin
 from ingest.commands.dead_letters.republish import record
-from ingest.commands.dead_letters.stored import IndexEntry, Origin, StoredDeadLetter
+from ingest.commands.dead_letters.stored import StoredDeadLetter
 from ingest.config.load import load
 from ingest.pipeline.decoding.header_times import in_nanoseconds
 from ingest.pipeline.decoding.kafka_values import id_from_kafka

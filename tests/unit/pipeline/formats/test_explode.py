@@ -275,7 +275,7 @@ def test_a_key_that_is_renamed_to_something_else_is_no_id() -> None:
 
 def test_a_null_under_the_first_reading_of_a_path_is_no_value() -> None:
     schema = {"prediction_id": "a.id"}
-    value = {"a.id": None, "a": {"id": "m"}, "x.i": None, "x": {"i": [{}, {}]}}
+    value: dict[str, Any] = {"a.id": None, "a": {"id": "m"}, "x.i": None, "x": {"i": [{}, {}]}}
     found = rows({"explode": ["x.i"]}, value, **schema)
     assert [each["a.id"] for each in found] == ["m-0", "m-1"]
 

@@ -50,7 +50,9 @@ def test_no_figure_is_cut(width: int) -> None:
 def test_80_by_24_has_all_eight_workers_a_row_each_and_the_totals() -> None:
     found = shown(calm(32, 8), 80, 24)
     text = "\n".join(found)
-    assert all(name in text for name in ("8,214 read/s", "8,190 acknowledged/s", "lag 9,874", "812,201,004 acknowledged"))
+    assert all(
+        name in text for name in ("8,214 read/s", "8,190 acknowledged/s", "lag 9,874", "812,201,004 acknowledged")
+    )
     assert sum(bool(re.match(r" +\d  reading ", row)) for row in found) == 8
     assert [row.split()[0] for row in found if row.startswith(("Kafka", "ingest", "Arize"))] == [
         "Kafka", "ingest", "Arize",
