@@ -3,8 +3,8 @@
 Rules
 1. From the top: the sentence, what runs, rates and sums, Kafka, ingest and Arize, workers, partitions, events.
    In a window that is too low, what is lower gives way first.
-2. The workers take at most three fifths of what is left below the fixed lines, the partitions what they need of the rest but
-   for `EVENTS` rows where there is room for them, and the events everything that then remains.
+2. The workers take at most three fifths of what is left below the fixed lines, the partitions what they need of the
+   rest but for `EVENTS` rows where there is room for them, and the events everything that then remains.
 3. A blank line stands between the sections where the window has `AIRY` rows.
 """
 
