@@ -16,7 +16,7 @@ from typing import TextIO
 from ingest.accounting.files import account_store
 from ingest.accounting.rows import CommittedState, Kind, PartitionKey
 from ingest.commands.lag.measure import LagMeter
-from ingest.commands.lag.run import WIDTH
+from ingest.commands.lag.text import WIDTH
 from ingest.commands.offsets import activity, text
 from ingest.commands.offsets.moves import PartitionMove, TopicOffsets, plan_moves
 from ingest.commands.offsets.target import Target
