@@ -4,6 +4,7 @@ import pytest
 
 from ingest import events
 from ingest.status.parts import PATIENCE_S
+from ingest.status.run_state import RunState
 from ingest.status.snapshot import Health, State
 from tests.harness.reports import UNIX, progress, run_of, seen
 
