@@ -2,8 +2,8 @@
 
 Rules
 1. Flags take precedence over the environment, that over the files, and of several files the last one. Tables are merged
-   key by key; lists are replaced, and so are the tables [topics] and [routes] as a whole: routes have an order, which
-   two sources could not share.
+   key by key, [topics] among files too; lists are replaced, and so is [routes] as a whole: routes have an order, which
+   two sources could not share. INGEST_TOPICS replaces [topics] as a whole.
 2. A path in a file is relative to that file's directory, one of the environment or a flag to the working directory. `~`
    is the home directory in both.
 3. Variables in texts are filled (`ingest.config.variables`). A fault in a value that another source replaces is none.
@@ -31,7 +31,11 @@ from ingest.errors import ConfigError
 KeyPath = tuple[str, ...]
 Kind = Literal["file", "environment", "flag"]
 
-_WHOLE_TABLES = ("topics", "routes")
+_WHOLE_TABLES: Mapping[Kind, tuple[str, ...]] = {
+    "file": ("routes",),
+    "environment": ("topics", "routes"),
+    "flag": ("topics", "routes"),
+}
 _FLAGS: dict[KeyPath, str] = {("dead_letters", "directory"): "--directory"}
 _PATH_OPTIONS = (".location", ".keytab", "_file")
 _NO_PATH = frozenset({"", "probe"})  # ssl.ca.location = "probe"
@@ -107,7 +111,7 @@ class Sources:
         """The merged values: rule 1."""
         merged: dict[str, Any] = {}
         for source in reversed(self.all):
-            _lay_over(merged, source.tree)
+            _lay_over(merged, source.tree, whole=_WHOLE_TABLES[source.kind])
         return merged
 
     def owner(self, path: KeyPath) -> Source | None:
@@ -117,7 +121,7 @@ class Sources:
         for source in self.all:
             if (depth := source.depth(path)) > deepest:
                 found, deepest = source, depth
-            if path[0] in _WHOLE_TABLES and path[0] in source.tree:
+            if path[0] in _WHOLE_TABLES[source.kind] and path[0] in source.tree:
                 break
         return found
 
@@ -274,14 +278,15 @@ def _values(annotation: Any) -> Any:
     return get_args(kind)[1] if get_origin(kind) is dict else None
 
 
-def _lay_over(base: dict[str, Any], tree: Mapping[str, Any], *, top: bool = True) -> None:
+def _lay_over(base: dict[str, Any], tree: Mapping[str, Any], *, whole: Sequence[str] = ()) -> None:
+    """Lay `tree` over `base`; the tables `whole` are replaced."""
     for key, value in tree.items():
         old = base.get(key)
-        if isinstance(value, Mapping) and isinstance(old, dict) and not (top and key in _WHOLE_TABLES):
-            _lay_over(old, value, top=False)
+        if isinstance(value, Mapping) and isinstance(old, dict) and key not in whole:
+            _lay_over(old, value)
         elif isinstance(value, Mapping):
             base[key] = {}
-            _lay_over(base[key], value, top=False)
+            _lay_over(base[key], value)
         else:
             base[key] = value
 

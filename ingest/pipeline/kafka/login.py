@@ -18,7 +18,6 @@ MECHANISM = "sasl.mechanism"
 _DEFAULT_PORT = 9092
 _MECHANISMS = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER"
 _FILES = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location")
-_PROTOCOLS = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}
 _ADDRESS = re.compile(
     r"^(?:(?P<scheme>[A-Za-z][A-Za-z0-9+._-]*)://)?(?P<host>\[[^\]]*\]|[^:/\s;]+)(?::(?P<port>\d+))?/*$"
 )
@@ -71,29 +70,15 @@ def addresses(brokers: str) -> list[tuple[str, int]]:
 
 
 def address_faults(brokers: str, how: Login) -> list[str]:
-    """The addresses in [kafka] brokers with which librdkafka can't do anything, each with what to write."""
-    faults: list[str] = []
-    for each in filter(None, (part.strip() for part in brokers.split(","))):
-        found = _ADDRESS.match(each)
-        shown = f'[kafka] brokers: "{each}"'
-        if found is None:
-            separated = any(mark in each for mark in "; \t")
-            what = "is no address" if not separated else "is no single address"
-            faults.append(f"{shown} {what}: write HOST:PORT, several separated by commas")
-        elif found["port"] and not 0 < int(found["port"]) < 2**16:
-            faults.append(f"{shown}: {found['port']} is no port; ports are 1 to 65535")
-        elif (scheme := found["scheme"]) is not None:
-            bare = f"{found['host']}:{found['port'] or _DEFAULT_PORT}"
-            if scheme.upper() not in _PROTOCOLS:
-                faults.append(
-                    f'{shown}: an address of Kafka has no {scheme}://; write "{bare}" (TLS and logins are set by '
-                    f'"{SECURITY}" in [kafka.options])'
-                )
-            elif scheme.upper() != how.protocol:
-                faults.append(
-                    f'{shown} is of another protocol than the client\'s, {how.protocol}; write "{bare}", and set '
-                    f'"{SECURITY}" = "{scheme.upper()}" in [kafka.options]'
-                )
+    """The addresses in [kafka] brokers that name another protocol than the client's: librdkafka ignores them."""
+    faults = []
+    for each in brokers.split(","):
+        scheme, found, bare = each.strip().rpartition("://")
+        if found and scheme.upper() != how.protocol:
+            faults.append(
+                f'[kafka] brokers: "{each.strip()}" is of another protocol than the client\'s, {how.protocol}; write '
+                f'"{bare}", and set "{SECURITY}" = "{scheme.upper()}" in [kafka.options]'
+            )
     return faults
 
 

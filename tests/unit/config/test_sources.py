@@ -26,12 +26,15 @@ def test_a_later_file_takes_precedence_key_by_key() -> None:
     assert load([over, base]).kafka.brokers == "a"
 
 
-def test_topics_and_routes_of_a_later_file_replace_those_of_an_earlier_one() -> None:
-    base = write("base.toml", '[topics.a]\npartitions = "1"\n[routes.r]\nwhen = { x = 1 }\n')
-    over = write("over.toml", "[topics.b]\n")
+def test_a_later_file_adds_topics_and_keys_of_topics_and_replaces_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = write("base.toml", '[topics.a]\npartitions = "1"\n[routes.r]\nwhen = { x = 1 }\n[routes.s]\n')
+    over = write("over.toml", "[topics.b]\n[topics.a.batch]\nmax_events = 5\n[routes.t]\n")
     config = load([base, over])
-    assert list(config.topic_overlays) == ["b"]
-    assert list(config.route_overlays) == ["r"]
+    assert list(config.topic_overlays) == ["a", "b"]
+    assert (config.topics[0].supervisor.partitions, config.topics[0].batch.max_events) == ("1", 5)
+    assert list(config.route_overlays) == ["t"]
+    monkeypatch.setenv("INGEST_TOPICS", '{"c": {}}')
+    assert list(load([base, over]).topic_overlays) == ["c"]
 
 
 def test_the_environment_names_the_files(monkeypatch: pytest.MonkeyPatch) -> None:

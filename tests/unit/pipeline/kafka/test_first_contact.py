@@ -50,9 +50,9 @@ def test_all_addresses_are_named_when_none_answers_and_each_cause_is_reported_as
     assert all("trying again for up to" in cause for cause in causes)
 
 
-def test_a_wrong_address_is_a_fault_of_the_configuration() -> None:
-    with pytest.raises(ConfigError, match="has no kafka://"):
-        topic_partitions(Kafka(brokers="kafka://host:9092", topic="predictions"))
+def test_an_address_of_another_protocol_is_a_fault_of_the_configuration() -> None:
+    with pytest.raises(ConfigError, match="another protocol than the client's"):
+        topic_partitions(Kafka(brokers="SSL://host:9092", topic="predictions"))
 
 
 def test_a_missing_topic_is_an_error_of_its_own(embedded_kafka: EmbeddedKafka) -> None:
