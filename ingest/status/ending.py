@@ -31,7 +31,7 @@ _DO: Mapping[int, str] = {
     ExitCode.CREDENTIALS: "set the key and the space, see ingest check, then start again",
     ExitCode.CRASHING: "see the worker's lines above; start again to go on from the last commit",
     ExitCode.DRAIN_DEADLINE: "start again: it is delivered then",
-    ExitCode.EXPIRED: 'read the ranges above, then set [kafka] on_expired = "continue" or start with --resume-from',
+    ExitCode.EXPIRED: 'read the ranges above, then set [kafka] on_expired = "continue"',
     ExitCode.TOO_MANY_DEAD: "see ingest dead-letters list, correct the cause, then ingest dead-letters replay",
 }
 

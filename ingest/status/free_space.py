@@ -4,6 +4,7 @@ A file system that has gone away (a network disk) blocks whoever asks. So a thre
 `LASTS_S`: after that the bytes are unknown.
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -35,8 +36,10 @@ class FreeSpace:
         now = self._clock()
         if now - self._asked_at >= EVERY_S and (self._thread is None or not self._thread.is_alive()):
             self._asked_at = now
-            self._thread = threading.Thread(target=self._ask, name="free-space", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._ask, name="free-space", daemon=True)
+            with contextlib.suppress(RuntimeError):  # no thread can be had now: the bytes become unknown
+                thread.start()
+                self._thread = thread
         return None if self._answer is None or now - self._answer[0] > LASTS_S else self._answer[1]
 
     def _ask(self) -> None:

@@ -16,12 +16,14 @@ Rules, the first that holds decides; a run has one cause at a time, the worst:
 What is added
 - What is lost: the offsets that Kafka had removed before this run read them, after the present state, for as long as
   the run lasts.
-- "Nothing is lost" only if no offset expired in this run, and for every partition with a lag the time that retention
-  leaves is known and positive, or Kafka keeps its messages without a limit. Else nothing is said about it.
+- "Nothing is lost" only if no offset expired in this run, no worker has halted (that may be because of messages that
+  Kafka has removed), and for every partition with a lag the time that retention leaves is known and positive, or Kafka
+  keeps its messages without a limit. Else nothing is said about it.
 - An age is that of the oldest message that is known; "at least" if that of another partition is not.
 - A number of messages is "up to": the lag counts offsets, and some of them may hold no message.
 """
 
+from ingest.errors import ExitCode
 from ingest.status import formatting
 from ingest.status.snapshot import Health, Snapshot, State, WorkerStatus
 
@@ -196,7 +198,8 @@ def _waiting(snapshot: Snapshot) -> tuple[str, ...]:
     waits = f"up to {formatting.amount(totals.lag, 'message')} {'waits' if totals.lag == 1 else 'wait'} in Kafka"
     left = totals.retention_left_s
     leaves = f", retention leaves {_s(left)}" if left is not None and left > 0 else ""
-    safe = not (totals.expired or totals.retention_unknown) and (left is None or left > 0)
+    halted = snapshot.exit_code == ExitCode.EXPIRED or any(each.state is State.HALTED for each in snapshot.workers)
+    safe = not (halted or totals.expired or totals.retention_unknown) and (left is None or left > 0)
     text = f"{waits}{_age(snapshot)}{leaves}."
     return (f"Nothing is lost: {text}" if safe else f"{text[0].upper()}{text[1:]}",)
 

@@ -4,7 +4,8 @@ Rules
 1. One `RunState` takes each event once. At most every `PUBLISH_S` it becomes a `Snapshot`, which all others read: a
    reader on another thread takes `Publisher.snapshot()`, one attribute, without a lock.
 2. The supervisor's loop calls every watcher itself. One that raises is called again with the next event; its fault is
-   told to the others, not more than once in half a minute.
+   told to the others, not more than once in half a minute. So it is with the state itself: then the snapshot before
+   stays the newest.
 3. A watcher that may block (it writes to a terminal, a pipe, a disk) is wrapped in `Detached`: it runs on a thread of
    its own. While it blocks, events wait for it, at most `MOST_WAITING`; those after that are dropped and counted, and
    of the snapshots it gets the newest only.
@@ -75,7 +76,10 @@ class Publisher:
 
     def emit(self, event: Event) -> None:
         """Take an event."""
-        self._run_state.take(event, self._clock())
+        try:
+            self._run_state.take(event, self._clock())
+        except Exception as error:  # noqa: BLE001  rule 2
+            self._report(None, error)
         at = self._wall()
         for watcher in self._watchers:
             try:
@@ -97,20 +101,25 @@ class Publisher:
     def _publish(self) -> None:
         now = self._clock()
         self._published_at = now
-        self._snapshot = snapshot = self._run_state.snapshot(now, self._wall())
+        try:
+            self._snapshot = snapshot = self._run_state.snapshot(now, self._wall())
+        except Exception as error:  # noqa: BLE001  rule 2
+            self._report(None, error)
+            return
         for watcher in self._watchers:
             try:
                 watcher.tick(snapshot)
             except Exception as error:  # noqa: BLE001  rule 2
                 self._report(watcher, error)
 
-    def _report(self, failed: Watcher, error: Exception) -> None:
-        text = f"{failed}: {describe(error)}"
+    def _report(self, failed: Watcher | None, error: Exception) -> None:
+        text = f"{failed or 'the state of the run'}: {describe(error)}"
         now = self._clock()
         if not self._throttle.allow(text, now):
             return
         notice = Notice(text=f"what shows the run has failed, delivery goes on: {text}")
-        self._run_state.take(notice, now)
+        with suppress(Exception):
+            self._run_state.take(notice, now)
         for watcher in self._watchers:
             if watcher is not failed:
                 with suppress(Exception):  # its own fault is reported with its next event

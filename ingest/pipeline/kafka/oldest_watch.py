@@ -7,6 +7,7 @@ Rules
    or whose message has no timestamp, is missing in the answer.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 
@@ -38,10 +39,15 @@ class OldestWatch:
         return self._thread is not None
 
     def ask(self, positions: Mapping[int, int]) -> None:
-        """Send the question, partition -> offset; the answer to the one before must have been taken."""
+        """Send the question, partition -> offset; the answer to the one before must have been taken.
+
+        Where no thread can be had, it is not sent.
+        """
         self._answer = {}
-        self._thread = threading.Thread(target=self._run, args=(positions,), name="ingest-oldest", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=(positions,), name="ingest-oldest", daemon=True)
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
 
     def take_answer(self) -> Answer | None:
         """The answer, None if it has not come; empty if Kafka can't be asked."""
@@ -60,7 +66,8 @@ class OldestWatch:
 
 
 def _read(kafka: Kafka, positions: Mapping[int, int]) -> Mapping[int, Peeked]:
-    reader = PartitionConsumer(kafka, tuple(positions), on_trouble=lambda _: None, on_committed=lambda *_: None)
+    few = kafka.with_queue_bytes(1)  # one message of each partition is wanted, not what lies behind it
+    reader = PartitionConsumer(few, tuple(positions), on_trouble=lambda _: None, on_committed=lambda *_: None)
     try:
         return first_messages(reader, positions, WITHIN_S)
     finally:

@@ -245,3 +245,11 @@ def test_the_worst_is_said_first() -> None:
         said.append(sentence(run))
     starts = [text.split()[0] for text in said]
     assert starts == ["All", "Draining:", "Worker", "Arize", "Kafka", "Dead", "Worker", "The"]
+
+
+def test_nothing_is_said_of_losses_once_a_worker_has_halted_or_messages_have_expired() -> None:
+    halted = with_states(State.HALTED, State.READING, totals=BEHIND)
+    assert "Nothing is lost" not in sentence(halted)
+    ended = replace(FROZEN, ended=True, exit_code=8)
+    assert "Nothing is lost" not in sentence(ended)
+    assert "Nothing is lost" in sentence(replace(FROZEN, ended=True, exit_code=7))

@@ -162,3 +162,35 @@ def test_what_a_detached_screen_raised_is_reported_to_the_others() -> None:
         shown.close(PATIENCE_S)
         published.emit(Notice(text="y"))
     assert any("Detached" not in e.text and "Raising" in e.text for e in seen.events if isinstance(e, Notice))
+
+
+class Failing(RunState):
+    """A state that fails like one for which no thread can be had."""
+
+    failing = False
+
+    def take(self, event: Event, now: float) -> None:
+        if self.failing:
+            raise RuntimeError("can't start new thread")
+        super().take(event, now)
+
+    def snapshot(self, now: float, wall: float) -> Snapshot:
+        if self.failing:
+            raise RuntimeError("can't start new thread")
+        return super().snapshot(now, wall)
+
+
+def test_a_state_that_fails_ends_no_run_and_the_last_snapshot_stays() -> None:
+    clock, state, seen = Clock(), Failing(), Seen()
+    publisher = Publisher(state, [seen], clock=clock, wall=lambda: WALL)
+    before = publisher.snapshot()
+    state.failing = True
+    clock.now += PUBLISH_S
+    publisher.emit(Notice(text="x"))
+    publisher.tick()
+    assert publisher.snapshot() is before
+    assert any("the state of the run" in event.text for event in seen.events if isinstance(event, Notice))
+    state.failing = False
+    clock.now += PUBLISH_S
+    publisher.tick()
+    assert publisher.snapshot() is not before
