@@ -71,6 +71,8 @@ class BrokerWatch:
         elif broker.silent_since is None or received != broker.received:
             idle = [found[name] / 1e6 for name in ("txidle", "rxidle") if found[name] >= 0]
             broker.silent_since = now - min(idle, default=0.0)
+        elif found["rxidle"] >= 0:  # `rx` counts whole answers: of a large one, parts come
+            broker.silent_since = max(broker.silent_since, now - found["rxidle"] / 1e6)
         broker.received = received
 
     def _judge(self, brokers: dict[str, dict[str, Any]], now: float) -> None:

@@ -9,7 +9,8 @@ Rules
    `patience_s`: a command of a person ends soon, a run waits for a broker that is just starting. While an address has
    no known cause, the question ends after `LIMIT_S`.
 4. Each new cause is reported when it is found.
-5. An answer that names only addresses which this machine can't reach is no answer: see `advertised`.
+5. An answer that names only addresses which this machine can't reach is no answer: see `advertised`. That may pass,
+   too.
 """
 
 import contextlib
@@ -119,6 +120,7 @@ class _Question:
         self._addresses = addresses(kafka.brokers)[:_MOST_ADDRESSES]
         self._reported: set[str] = set()
         self._last = "no answer"
+        self._unreachable = ""  # what the answer names, if this machine can reach none of it
 
     def ask(self) -> ClusterMetadata:
         """The answer. Raises FatalError by rules 3 and 5."""
@@ -141,6 +143,7 @@ class _Question:
             time.sleep(_PAUSE_S)
 
     def _answer(self, within_s: float) -> ClusterMetadata | None:
+        self._unreachable = ""
         try:
             cluster = self._list(within_s)
         except KafkaException as failed:
@@ -149,7 +152,8 @@ class _Question:
         if not cluster.brokers:
             return None
         if why := advertised.none_reachable(self._kafka.brokers, _addresses_of(cluster), self._addresses):
-            raise NoContactError(why, exit_code=ExitCode.KAFKA)
+            self._unreachable = why
+            return None
         return cluster
 
     def _list(self, within_s: float) -> ClusterMetadata:
@@ -176,6 +180,9 @@ class _Question:
 
     def _report(self, causes: dict[str, Fault], left_s: float) -> None:
         """Rule 4."""
+        if self._unreachable and self._unreachable not in self._reported and left_s > 0:
+            self._reported.add(self._unreachable)
+            self._on_trouble(f"{self._unreachable}; trying again for up to {left_s:.0f} s")
         lasting = len(causes) == len(self._addresses) and any(fault.lasts for fault in causes.values())
         for fault in causes.values():
             if fault.text not in self._reported and not lasting:
@@ -185,7 +192,9 @@ class _Question:
                 self._on_trouble(f"{fault.text}; {goes_on}")
 
     def _raise_if_over(self, causes: dict[str, Fault], waited_s: float, *, known: bool) -> None:
-        """Rule 3."""
+        """Rules 3 and 5."""
+        if self._unreachable and waited_s >= self._patience_s:
+            raise NoContactError(self._unreachable, exit_code=ExitCode.KAFKA)
         if known and (waited_s >= self._patience_s or any(fault.lasts for fault in causes.values())):
             raise NoContactError(faults.unreachable(self._kafka.brokers, causes), exit_code=ExitCode.KAFKA)
         if waited_s >= LIMIT_S:

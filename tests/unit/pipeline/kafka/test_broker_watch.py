@@ -77,3 +77,11 @@ def test_what_cant_be_read_changes_nothing() -> None:
     watch = BrokerWatch(FETCH_S)
     watch.take("not JSON", 10.0)
     assert watch.silent_s(99.0) is None
+
+
+def test_a_large_answer_that_still_arrives_is_no_silence() -> None:
+    """`rx` counts whole answers; bytes of this one come all the time."""
+    watch = BrokerWatch(FETCH_S)
+    for turn in range(10):
+        watch.take(statistics(broker(rx=5, rxidle=0.01, txidle=turn * 0.5)), turn * 0.5)
+        assert watch.silent_s(turn * 0.5) is None
