@@ -38,6 +38,8 @@ _WHOLE_TABLES: Mapping[Kind, tuple[str, ...]] = {
 }
 _FLAGS: dict[KeyPath, str] = {("dead_letters", "directory"): "--directory"}
 _PATH_OPTIONS = (".location", ".keytab", "_file")
+# Its name would be a part of the secret.
+_REFERENCE_IN_SECRET = 'it holds a "${" that is no variable of the environment: $${ is a literal ${'  # noqa: S105  a sentence
 _NO_PATH = frozenset({"", "probe"})  # ssl.ca.location = "probe"
 
 
@@ -225,7 +227,7 @@ class _Preparation:
             elif isinstance(value, Mapping):
                 found[key] = self.table(value, below, here)
             else:
-                filled = self._filled(value, here)
+                filled = self._filled(value, here, digits=info is not None and spellings.is_text(key))
                 is_path = (info is not None and spellings.is_path(info)) or (model is Account and key == "directory")
                 found[key] = self._rooted(filled, (*path, key)) if is_path else filled
         return found
@@ -237,10 +239,13 @@ class _Preparation:
             found[key] = self._rooted(filled, (*path, key)) if key.endswith(_PATH_OPTIONS) else filled
         return found
 
-    def _filled(self, value: Any, path: KeyPath) -> Any:
-        """The value with its variables; as it is written if one of them has a fault."""
+    def _filled(self, value: Any, path: KeyPath, *, digits: bool = False) -> Any:
+        """The value with its variables; as it is written if one of them has a fault.
+
+        With `digits` a number is the text that was written: the key takes texts.
+        """
         if isinstance(value, _Number):
-            return value.text if spellings.is_text(path[-1]) else float(value)
+            return value.text if digits else float(value)
         if isinstance(value, list):
             return [self._filled(each, (*path, str(at))) for at, each in enumerate(value)]
         if isinstance(value, Mapping):
@@ -249,7 +254,7 @@ class _Preparation:
             return value
         text, faults = variables.filled(value, os.environ)
         for fault in faults:
-            self.faults[path] = fault
+            self.faults[path] = _REFERENCE_IN_SECRET if is_secret(path[-1]) and not variables.is_one(value) else fault
         named = variables.names(value)
         self.from_variables[path] = tuple(named)
         self.secrets |= {os.environ[name] for name in named if is_secret(name.lower()) and os.environ.get(name)}

@@ -5,7 +5,7 @@ Rules
    `${`; a `$` before anything else is itself.
 2. A variable that is not set, and has no default, is a fault; so is a `${` that is neither. What a variable holds is
    not looked through again.
-3. A fault names the variable and never a value.
+3. A fault names the variable and never a value. In a secret a "${" may be a part of it: see `is_one`.
 """
 
 import re
@@ -32,6 +32,12 @@ def filled(text: str, environment: Mapping[str, str]) -> tuple[str, list[str]]:
         return content or ""
 
     return _REFERENCE.sub(value, text), faults
+
+
+def is_one(text: str) -> bool:
+    """Whether `text` is one reference and nothing else."""
+    found = _REFERENCE.fullmatch(text)
+    return found is not None and found["name"] is not None
 
 
 def names(text: str) -> list[str]:

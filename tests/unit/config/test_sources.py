@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.config.load import load, load_with_sources
+from ingest.errors import ConfigError
 from tests.harness.config_file import placed_faults
 
 
@@ -111,3 +112,23 @@ def test_the_place_is_that_of_the_source_that_counts(monkeypatch: pytest.MonkeyP
     assert sources.place(("kafka", "group")) == "INGEST_KAFKA__GROUP"
     assert sources.place(("kafka", "options", "security.protocol")) == "base.toml:5"
     assert not sources.has(("batch", "linger_s"))
+
+
+def test_a_number_is_a_text_only_where_the_key_takes_texts() -> None:
+    file = write(
+        "n.toml",
+        '[kafka]\ntopic = "t"\n[arize]\nmodel_version = 1.10\n[schema.constants]\nmodel_version = 1.5\n'
+        "[routes.new]\nwhen = { model_version = 2.0 }\n[routes.rest]\n",
+    )
+    config = load(file)
+    assert config.arize.model_version == "1.10"
+    assert config.columns.constants == {"model_version": 1.5}
+    assert [*config.route_overlays["new"].when.values()] == [(2.0,)]
+
+
+def test_no_part_of_a_secret_is_in_a_fault() -> None:
+    file = write("s.toml", '[kafka.options]\n"sasl.password" = "Sec${HunterTwo}ret"\n')
+    with pytest.raises(ConfigError) as wrong:
+        load(file)
+    assert "HunterTwo" not in str(wrong.value)
+    assert "$${ is a literal ${" in str(wrong.value)
