@@ -72,8 +72,6 @@ def _of_environment(environment: Mapping[str, str], faults: list[str]) -> Endpoi
 def _parts(setting: str, host: str, port: int, scheme: str, faults: list[str]) -> Endpoint:
     """A host, from which scheme and port are taken if it is an address."""
     if "://" not in host:
-        if "/" in host:
-            faults.append(f"{setting}: a host has no path, and the SDK adds that of an upload: write the host alone")
         return Endpoint(host, port, scheme)
     try:
         found = taken_apart(host)
