@@ -41,7 +41,7 @@ def start_forkserver() -> None:
     _context.set_forkserver_preload([PRELOAD])
     with _without("ARIZE_", "INGEST_"):
         resource_tracker.ensure_running()
-    with _without_main(), _without("INGEST_STATUS__TOKEN"):  # workers need the other secrets
+    with _without_main(), _without("INGEST_STATUS"):  # workers need the other secrets
         forkserver.ensure_running()
 
 

@@ -11,6 +11,7 @@
    run before the first worker starts. A run that ends by an exception writes no end: the next one recognizes that.
 """
 
+import errno
 import itertools
 import random
 import time
@@ -49,6 +50,7 @@ from ingest.supervisor.state_places import announcements
 from ingest.supervisor.supervisor import Supervisor
 from ingest.time_range import TimeRange
 
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT})
 _NOTHING = (
     "See why with ingest check or ingest dead-letters list, correct [schema] or the producer, then deliver them with "
     "ingest dead-letters replay"
@@ -75,12 +77,12 @@ def run(
     """
     check_delivery(settings)
     configured = configured_topics(settings)
-    _check_directories(settings)
+    later = _check_directories(settings)
     process.start_forkserver()
     if page is not None:
         page.start(emit)
     started = time.monotonic()
-    _announce_start(settings, emit)
+    _announce_start(settings, later, emit)
     store = account_store(settings.account)
     found = plan_topics(
         configured,
@@ -146,27 +148,35 @@ def run(
     return accounts
 
 
-def _announce_start(settings: Config, emit: Emit) -> None:
-    """Emit where state lives, and what Kafka is asked."""
+def _announce_start(settings: Config, faults: Sequence[str], emit: Emit) -> None:
+    """Emit where state lives, what is wrong there and may pass, and what Kafka is asked."""
     for announcement in announcements(settings):
         emit(announcement)
+    for fault in faults:
+        emit(Notice(text=f"{fault}; the run starts, and waits if there is a dead letter before there is room"))
     names = formatting.names("topic", [topic.kafka.topic for topic in settings.topics])
     emit(Notice(text=f"asking Kafka at {settings.kafka.brokers} about {names}"))
 
 
-def _check_directories(settings: Config) -> None:
-    """Dead letters can be written. Raises ConfigError: found out by the first of them, the run would have to wait."""
+def _check_directories(settings: Config) -> list[str]:
+    """The faults of the dead letters' directories that may pass, such as a full disk.
+
+    Raises ConfigError for those that somebody must mend: found out by the first dead letter, the run would wait for it.
+    """
     directories = dict.fromkeys(
         topic.dead_letters.directory for topic in settings.topics if not topic.dead_letters.topic
     )
-    faults = []
+    lasting: list[str] = []
+    passing: list[str] = []
     for directory in directories:
         try:
             free_bytes(directory)
         except OSError as error:
-            faults.append(unusable("dead_letters", directory, error))
-    if faults:
-        raise ConfigError(faults)
+            kind = passing if error.errno in _PASSING else lasting
+            kind.append(unusable("dead_letters", directory, error))
+    if lasting:
+        raise ConfigError([*lasting, *passing])
+    return passing
 
 
 def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:

@@ -1,8 +1,9 @@
 """Where a run keeps dead letters and the account, and whether that outlives a container.
 
 Rules
-1. A relative directory counts from the working directory. The unit and the image in scripts/deploy set that to the
-   place for state; a start says in one line what came of it.
+1. A default, and a relative directory of a variable or a flag, counts from the working directory, one in a file from
+   that file's. The unit and the image in scripts/deploy set the working directory to the place for state; a start says
+   in one line what came of it.
 2. In a container, the image's own file system is an overlay at `/`: what is written there goes when the container does.
    So does what is in memory. A directory there is a warning, as dead letters are the only copy of what they hold.
 3. Outside a container nothing is warned of: a live system may have an overlay at `/` too, and that is its own business.

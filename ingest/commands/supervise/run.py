@@ -9,7 +9,8 @@ from functools import partial
 from typing import TextIO
 
 from ingest.config.load import Loaded
-from ingest.events import Level
+from ingest.errors import ConfigError
+from ingest.events import Level, Notice
 from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.status import lines
 from ingest.status.about import about
@@ -58,14 +59,15 @@ def run(
             seen_by.append(watching.enter_context(contextlib.closing(OtelMetrics(metrics))))
         if (systemd := SystemdNotifier.from_environment(os.environ, time.monotonic)) is not None:
             seen_by.append(watching.enter_context(contextlib.closing(systemd)))
-        page = None
-        if settings.status.enabled:
-            probes = Probes(exposition=metrics.exposition, livez=livez, readyz=readyz)
-            page = watching.enter_context(StatusPage(settings.status, redacted(loaded), probes))
-            seen_by.append(page)
+        page, without_page = _page(loaded, metrics)
+        if page is not None:
+            seen_by.append(watching.enter_context(page))
         screen = choose(own, json=json, least=least, run=run_name)
         shown = watching.enter_context(Detached(screen, wanted=partial(lines.wanted, least=least)))
         publisher = Publisher(RunState(about(settings, run_name)), [*seen_by, shown])
+
+        if without_page:  # nobody has asked for it: the run does not depend on it
+            publisher.emit(Notice(text=f"there is no status page: {without_page}"))
 
         def tick() -> None:
             messages.drain(publisher.emit)
@@ -89,3 +91,17 @@ def run(
             shown.account(account)
         shown.ending(publisher.snapshot())
     return accounts[0].exit_code
+
+
+def _page(loaded: Loaded, metrics: RunMetrics) -> tuple[StatusPage | None, str]:
+    """The status page, and why there is none though it is enabled. Raises ConfigError if [status] asks for it."""
+    policy = loaded.config.status
+    if not policy.enabled:
+        return None, ""
+    probes = Probes(exposition=metrics.exposition, livez=livez, readyz=readyz)
+    try:
+        return StatusPage(policy, redacted(loaded), probes), ""
+    except ConfigError as error:
+        if policy.model_fields_set:
+            raise
+        return None, str(error)
