@@ -109,7 +109,8 @@ def plan_moves(target: Target, kafka: Kafka, now: TopicOffsets, partitions: Iter
         for p, mark in sorted(now.committed.items())
     }
     with_commit = {p for p, mark in usable.items() if mark is not None} | set(partitions)
-    contiguous = next((p for p in range(len(usable)) if p not in with_commit), len(usable))
+    # Only once every partition has a commit: else a later start would take those without one for new partitions.
+    contiguous = len(usable) if len(with_commit) == len(usable) else 0
     moves = []
     for partition in partitions:
         low, end = now.bounds[partition]

@@ -206,9 +206,9 @@ class PartitionConsumer:
             # network broke it, it is whole then; if the disk did, the error returns until somebody repairs the log.
             raise FatalError(
                 f"topic {self._topic} partition {partition} offset {offset} can't be read: {error.str()}; "
-                "nothing is committed past it. If the error stays, the log segment is damaged: "
-                f"check the brokers, or move the group past it with ingest offsets set --partitions {partition} "
-                f"--to-offset {offset + 1}",
+                "nothing is committed past it. If the error stays, the log segment is damaged: check the brokers. "
+                f"The damaged batch begins here; ingest offsets set --partitions {partition} --to-offset N passes over "
+                "everything from the committed offset up to N, also good messages: its preview says how many",
                 exit_code=ExitCode.KAFKA,
             )
         else:

@@ -76,11 +76,14 @@ def test_the_same_offset_changes_nothing() -> None:
     assert moved(None, 7, "id", 1) == Checkpoint(7, topic_id="id", topic_partitions=1)
 
 
-def test_the_number_of_partitions_with_a_commit_stays_true() -> None:
-    """Partition 1 has none: only partition 0 is known to have one after the move."""
+def test_a_move_of_some_partitions_makes_those_without_a_commit_no_new_ones() -> None:
+    """Partition 1 has no commit: a later start must not take it for one that was added, and read all of it."""
     now = TopicOffsets(SHAPE, {0: None, 1: None}, {0: (0, 9)}, {})
     (move,) = plan_moves(Target("latest"), KAFKA, now, [0])
-    assert move.after.topic_partitions == 1
+    assert move.after.topic_partitions == 0
+    both = TopicOffsets(SHAPE, {0: None, 1: None}, {0: (0, 9), 1: (0, 9)}, {})
+    moves = plan_moves(Target("latest"), KAFKA, both, [0, 1])
+    assert [move.after.topic_partitions for move in moves] == [2, 2]
 
 
 def test_the_preview_names_the_offsets() -> None:
