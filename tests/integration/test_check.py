@@ -54,7 +54,8 @@ Section = Mapping[str, Mapping[str, Any]]
     ("settings", "code", "name", "says"),
     [
         ({"batch": {"max_event": 5}}, ExitCode.CONFIGURATION, "configuration", "did you mean max_events?"),
-        ({"kafka.options": {"sasl.mechansim": "PLAIN"}}, ExitCode.CONFIGURATION, "kafka options", "sasl.mechansim"),
+        ({"kafka.options": {"sasl.mechansim": "x"}}, ExitCode.CONFIGURATION, "configuration", "mean sasl.mechanism?"),
+        ({"kafka.options": {"no.option": "x"}}, ExitCode.CONFIGURATION, "kafka options", "no.option"),
         ({"kafka": {"topic": "no-such-topic"}}, ExitCode.KAFKA, "topic", "no-such-topic"),
         ({"kafka": {"brokers": "127.0.0.1:1"}}, ExitCode.KAFKA, "topic", "nothing listens at 127.0.0.1:1"),
         ({"supervisor": {"partitions": "0-7"}}, ExitCode.CONFIGURATION, "topic", "but not 2-7"),
