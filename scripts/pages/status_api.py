@@ -28,8 +28,9 @@ The supervisor serves these at `[status] host` and `port`, with GET only:
 | `/api/account` | `final`, whether the run has ended, and `accounts`, its [accounts](account.md) by topic then |
 | `/api/config` | the effective configuration by section and key; secrets are `***` |
 | `/metrics` | [the metrics](metrics.md) |
-| `/livez`, `/readyz` | whether the run lives, and whether it is ready, with reasons; 200 or 503 |
-| `/actions/drain`, `/actions/restart-worker` | with POST, a token and `[status] actions` only |
+| `/livez`, `/readyz` | whether the run lives, and whether it is ready, with `reasons`; 200 or 503. `notes` decide nothing |
+| `/actions/drain`, `/actions/restart-worker`, `/actions/pause-partition`, `/actions/resume-partition` | with POST, \
+a token and `[status] actions` only |
 
 Long answers but the events are compressed for clients that accept gzip. A connection serves one request.
 More than {MOST_CONNECTIONS} connections, one that sends no request within {REQUEST_S:g} s and

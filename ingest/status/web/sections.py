@@ -295,6 +295,11 @@ def actions(snapshot: Snapshot) -> Markup:
 
     options = (tag("option", f"worker {one.index}", value=one.index) for one in snapshot.workers)
     choice = tag("label", "Worker ", tag("select", *options, name="worker"))
+    topics = (tag("option", topic, value=topic) for topic in snapshot.topics)
+    which = (
+        tag("label", "Topic ", tag("select", *topics, name="topic")),
+        tag("label", "Partition ", tag("input", type="number", name="partition", min="0", required=True)),
+    )
     return tag(
         "section",
         tag("h2", "Actions", id="actions"),
@@ -303,6 +308,8 @@ def actions(snapshot: Snapshot) -> Markup:
             form(
                 "/actions/restart-worker", "Drain and start again", choice, hint="What it has read is delivered first."
             ),
+            form("/actions/pause-partition", "Pause", *which, hint="What it has read is delivered; nothing more is read."),
+            form("/actions/resume-partition", "Resume", *which, hint="It is read on from where it was."),
             form("/actions/drain", "Drain and end the run", hint="As SIGTERM: deliver what was read, commit, exit."),
             class_="forms",
         ),

@@ -19,6 +19,7 @@ from tests.harness.status_page import ACCOUNT, calm, hostile, stuck
 class Verdict:
     ok: bool
     reasons: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def client(
@@ -98,10 +99,10 @@ def test_probes_answer_with_their_reasons() -> None:
     )
     asked = client(calm(), probes=probes)[0]
     assert asked.get("/metrics").content == b"ingest_up 1\n"
-    assert asked.get("/livez").json() == {"ok": True, "reasons": []}
+    assert asked.get("/livez").json() == {"ok": True, "reasons": [], "notes": []}
     refused = asked.get("/readyz")
     assert refused.status_code == 503
-    assert refused.json() == {"ok": False, "reasons": ["32 partitions wait"]}
+    assert refused.json() == {"ok": False, "reasons": ["32 partitions wait"], "notes": []}
 
 
 def test_probes_that_are_not_given_have_no_route() -> None:
