@@ -181,7 +181,10 @@ def _paused(snapshot: Snapshot) -> tuple[str, ...]:
     since = _s(max(one.paused_s or 0.0 for one in paused))
     been = "has been paused by request" if len(paused) == 1 else "have been paused by request, the longest"
     ends = " The run has an end, and waits for that." if snapshot.totals.all_offsets is not None else ""
-    return (f"{which[0].upper()}{which[1:]} {been} for {since}{_waits_there(paused)}.{ends}", *_others(snapshot, paused))
+    return (
+        f"{which[0].upper()}{which[1:]} {been} for {since}{_waits_there(paused)}.{ends}",
+        *_others(snapshot, paused),
+    )
 
 
 def _waits_there(paused: list[PartitionStatus]) -> str:

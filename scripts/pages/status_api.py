@@ -28,7 +28,7 @@ The supervisor serves these at `[status] host` and `port`, with GET only:
 | `/api/account` | `final`, whether the run has ended, and `accounts`, its [accounts](account.md) by topic then |
 | `/api/config` | the effective configuration by section and key; secrets are `***` |
 | `/metrics` | [the metrics](metrics.md) |
-| `/livez`, `/readyz` | whether the run lives, and whether it is ready, with `reasons`; 200 or 503. `notes` decide nothing |
+| `/livez`, `/readyz` | whether the run lives, and whether it is ready: 200, or 503 with `reasons`; also `notes` |
 | `/actions/drain`, `/actions/restart-worker`, `/actions/pause-partition`, `/actions/resume-partition` | with POST, \
 a token and `[status] actions` only |
 

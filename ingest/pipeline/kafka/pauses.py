@@ -1,8 +1,8 @@
 """Which partitions of a consumer are paused: those that somebody has asked for, and all while the loop has no room.
 
 Rules
-1. A partition is paused while one of the two reasons holds. Neither ends the other: what was asked for outlives a stall,
-   and what is asked for during one does not end it.
+1. A partition is paused while one of the two reasons holds. Neither ends the other: what was asked for outlives a
+   stall, and what is asked for during one does not end it.
 2. An assignment begins without pauses in the client, so they are made again: all of them if the whole consumer is
    assigned anew, except that such an assignment ends the stall.
 3. The client is told of changes only: each pause discards what was fetched ahead, and each resume begins to fetch anew.

@@ -52,7 +52,7 @@ Action = DrainRun | RestartWorker | PausePartition
 
 
 class Actions:
-    """The endpoints below /actions/. `token` is "" if actions are off. `newest` is the snapshot, None before the first."""
+    """The endpoints below /actions/. `token` is "" if actions are off; `newest` returns the snapshot, if any."""
 
     def __init__(self, token: str, newest: Callable[[], Snapshot | None] = lambda: None) -> None:
         self._token = token.encode()

@@ -261,23 +261,23 @@ def paused(number: int, *, paused_s: float | None = 300.0, lag: int | None = 1_2
     )
 
 
-GOES_ON = paused(0, paused_s=None, lag=0, state=State.READING)
-RATE = " The whole run has 1,200 rows/s acknowledged."
+OTHER = paused(0, paused_s=None, lag=0, state=State.READING)
+OF_THE_RUN = " The whole run has 1,200 rows/s acknowledged."
 
 
 @pytest.mark.parametrize(
     ("partitions", "facts", "said"),
     [
         (
-            (GOES_ON, paused(3)),
+            (OTHER, paused(3)),
             {},
-            "Partition 3 has been paused by request for 5 min; up to 1,234 messages wait there." + RATE,
+            "Partition 3 has been paused by request for 5 min; up to 1,234 messages wait there." + OF_THE_RUN,
         ),
         (
-            (GOES_ON, paused(3, oldest_age_s=61.0), paused(4, paused_s=3.0, lag=1)),
+            (OTHER, paused(3, oldest_age_s=61.0), paused(4, paused_s=3.0, lag=1)),
             {},
             "Partitions 3-4 have been paused by request, the longest for 5 min; up to 1,235 messages wait there, the "
-            "oldest at least 1 min." + RATE,
+            "oldest at least 1 min." + OF_THE_RUN,
         ),
         ((paused(3, lag=0),), {}, "Partition 3 has been paused by request for 5 min; nothing waits there."),
         ((paused(3, lag=1),), {}, "Partition 3 has been paused by request for 5 min; up to 1 message waits there."),
@@ -290,14 +290,18 @@ RATE = " The whole run has 1,200 rows/s acknowledged."
         (
             (paused(3), paused(3, topic="fares")),
             {"topics": ("rides", "fares")},
-            "Partition 3 of rides and partition 3 of fares have been paused by request, the longest for 5 min; up to "
-            "2,468 messages wait there.",
+            (
+                "Partition 3 of rides and partition 3 of fares have been paused by request, the longest for 5 min; up "
+                "to 2,468 messages wait there."
+            ),
         ),
         (
             (paused(3),),
             {"totals": Totals(all_offsets=9_000, done_offsets=1)},
-            "Partition 3 has been paused by request for 5 min; up to 1,234 messages wait there. The run has an end, "
-            "and waits for that.",
+            (
+                "Partition 3 has been paused by request for 5 min; up to 1,234 messages wait there. The run has an "
+                "end, and waits for that."
+            ),
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Pauses by request and by stall: whatever the order, the client has paused exactly what one of the reasons holds for."""
+"""Pauses by request and by stall: in any order, the client has paused exactly what one of the reasons holds for."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
