@@ -86,6 +86,9 @@ class RunState:
             case events.PartitionPaused():
                 if view := self.partitions.get((event.topic, event.partition)):
                     view.paused_by = event.by
+            case events.PartitionResumed():
+                if view := self.partitions.get((event.topic, event.partition)):
+                    view.resume()
             case events.Progress():
                 self._progress(worker, event, now)
             case events.Committed():

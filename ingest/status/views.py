@@ -11,7 +11,7 @@ Rules
 5. A crash is told by the first event about it, as that names the cause: the worker's own report, that it hangs, else
    how its process ended. It lasts until the next process reads.
 6. A partition is paused by request while its worker's last report says so, also when that worker is gone: the next one
-   keeps the pause. What was asked for and not done yet is no pause.
+   keeps the pause, unless somebody has ended it meanwhile. What was asked for and not done yet is no pause.
 """
 
 import math
@@ -192,6 +192,10 @@ class PartitionView:
         if progress.end_offset >= 0:
             self.learn_lag(now)
         self.rate.take(progress.consumed, now)
+
+    def resume(self) -> None:
+        """Somebody has ended its pause: its worker may be gone, and report nothing."""
+        self.paused_since, self.paused_by = None, ""
 
     def learn_oldest(self, next_offset: int, timestamp_ms: int) -> None:
         """The supervisor has asked Kafka: rule 4. A worker may have reported it meanwhile, for a later offset."""

@@ -286,3 +286,13 @@ def test_what_retention_leaves_a_paused_partition_is_still_known_and_told() -> N
     assert shown.partitions[0].retention_left_s == pytest.approx(3_600 - 602)
     assert "paused" not in shown.sentence, "an hour before messages are lost, that is said"
     assert shown.sentence.startswith("Kafka may remove the oldest messages in 49 min")
+
+
+def test_a_pause_that_is_ended_while_its_worker_is_gone_is_told_no_more() -> None:
+    state = run_of()
+    state.take(progress(paused=True), 1.0)
+    state.take(events.WorkerExited(worker=0, pid=100, exit_code=-9, ran_s=1), 2.0)
+    state.take(events.WorkerRestarting(worker=0, restart_in_s=1, crashes=1), 2.0)
+    assert seen(state, 2.5).partitions[0].paused_s == 1.5
+    state.take(events.PartitionResumed(worker=0, topic="rides", partition=0, by="ann"), 3.0)
+    assert seen(state, 3.5).partitions[0].paused_s is None
