@@ -83,12 +83,8 @@ class RunState:
         match event:
             case events.PartitionsAdded():
                 self._added(worker, event)
-            case events.PartitionPaused():
-                if view := self.partitions.get((event.topic, event.partition)):
-                    view.paused_by = event.by
-            case events.PartitionResumed():
-                if view := self.partitions.get((event.topic, event.partition)):
-                    view.resume()
+            case events.PartitionPaused() | events.PartitionResumed():
+                self._paused(event)
             case events.Progress():
                 self._progress(worker, event, now)
             case events.Committed():
@@ -287,6 +283,15 @@ class RunState:
         for partition in event.partitions:
             fresh = PartitionView(event.topic, partition, first=0, until=None)
             self.partitions.setdefault((event.topic, partition), fresh).worker = worker.index
+
+    def _paused(self, event: events.PartitionPaused | events.PartitionResumed) -> None:
+        view = self.partitions.get((event.topic, event.partition))
+        if view is None:
+            return
+        if isinstance(event, events.PartitionPaused):
+            view.paused_by = event.by
+        else:
+            view.resume()
 
     def _started(self, worker: WorkerView, event: events.WorkerStarted, now: float) -> None:
         worker.begin(event, now)
