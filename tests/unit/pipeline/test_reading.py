@@ -89,7 +89,7 @@ def test_what_is_paused_is_no_silence_and_what_is_resumed_has_all_its_time() -> 
     made.keep_paused(frozenset({0, 1}), 1.0)
     for now in (2.0, SILENCE_S + 2.0, 3 * SILENCE_S + 2.0):
         turn(made, now)
-    resumed_at = 4 * SILENCE_S
+    resumed_at = 4 * SILENCE_S + 10.0  # the last look is longer ago than SILENCE_S
     made.keep_paused(frozenset({0}), resumed_at)
     turn(made, resumed_at + 1.0)
     assert consumer.rebuilt == []
