@@ -7,7 +7,7 @@
 | `/static/...` | its style, its script and its icons |
 | `/api/status` | the newest snapshot as JSON: `ingest.status.snapshot` |
 | `/api/events` | the same once a second, as server-sent events |
-| `/api/account` | the accounts of a run that has ended |
+| `/api/account` | the accounts of a run that has ended, and what is confirmed of one that goes on |
 | `/api/config` | the effective configuration, without secrets |
 | `/metrics`, `/livez`, `/readyz` | given by `Probes` |
 | `/actions/...` | POST: `ingest.status.web.actions` |
