@@ -32,6 +32,9 @@ class _Always:
     def confirmed(self) -> int:
         return 0
 
+    def paused(self) -> frozenset[int]:
+        return frozenset()
+
 
 def profile(contender: Contender, backlog: Backlog, batch_events: int) -> int:
     """Profile a worker with the settings that `contender` is measured with; the exit code."""

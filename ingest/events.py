@@ -564,6 +564,29 @@ class PartitionsAdded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionPaused(Event):
+    """Somebody has paused a partition: nothing more is read of it until it is resumed, or the run ends.
+
+    What was read of it is delivered and committed. A restart of its worker does not end the pause.
+    """
+
+    level: ClassVar[Level] = "warning"
+    topic: _Topic
+    partition: Annotated[int, "the partition"]
+    by: Annotated[str, "who has asked for it"]
+    holds_up_the_end: Annotated[bool, "the run has an end, and waits for the partition"] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionResumed(Event):
+    """Somebody has ended the pause of a partition: it is read on from where it was."""
+
+    topic: _Topic
+    partition: Annotated[int, "the partition"]
+    by: Annotated[str, "who has asked for it"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionsNotRead(Event):
     """Partitions were added to the topic during the run, and this run does not read them."""
 

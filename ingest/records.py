@@ -192,7 +192,8 @@ class PartitionProgress:
     them, and they keep growing over restarts. `consumed` counts the messages that this process polled. `end_offset` is
     the high watermark as of the last fetch, -1 before the first one: a paused partition is not fetched. `oldest_ms` is
     the Kafka timestamp (milliseconds since the epoch) of the first message read at or past `next_offset`, to the
-    precision of a chunk; None if there is none, or it has no timestamp.
+    precision of a chunk; None if there is none, or it has no timestamp. `paused`: by request, not as the worker has no
+    room.
     """
 
     next_offset: int
@@ -201,6 +202,7 @@ class PartitionProgress:
     consumed: int
     counts: Counts
     oldest_ms: int | None = None
+    paused: bool = False
 
     @property
     def lag(self) -> int | None:

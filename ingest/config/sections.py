@@ -464,7 +464,8 @@ class Status(Section):
         ),
     )
     actions: bool = Field(
-        default=False, description="Whether the page can drain the run and restart workers; needs the token"
+        default=False,
+        description="Whether the page can drain the run, restart workers and pause partitions; needs the token",
     )
     token_file: Path | None = Field(
         default=None, description="File with the token of the actions, at least 16 characters; else `token`"

@@ -10,7 +10,9 @@ Rules
    before anything that comes after it, and until then nothing is committed past it.
 3. A chunk that is taken in pieces, as its messages hold several predictions, is taken to its end before anything more
    is read, also while the worker drains: its messages are tracked, and so in hand.
-4. Messages that retention removed before they were read end the run once what is in hand is delivered, or are reported
+4. A partition that is paused by request is not fetched, and everything else goes on: what was read of it is settled and
+   committed, a suspended route reads its messages again, and a run that has an end waits for it.
+5. Messages that retention removed before they were read end the run once what is in hand is delivered, or are reported
    and passed over.
 """
 
@@ -79,6 +81,7 @@ class Reading:
         self.oldest = OldestMessages()
         self.state: Literal["reading", "paused"] = "reading"
         self.waits_for: WaitsFor = ""
+        self.paused: frozenset[int] = frozenset()  # by request
         self.halt: FatalError | None = None  # to be raised once what is in hand is delivered
 
     def begin(self, now: float) -> None:
@@ -96,6 +99,14 @@ class Reading:
         self.read[partition] = 0
         self._consumer.add(partition, self._trackers[partition].position)
         self._silence.active(now)
+
+    def keep_paused(self, partitions: frozenset[int], now: float) -> None:
+        """Read nothing more of exactly these partitions until another call: rule 4."""
+        if partitions == self.paused:
+            return
+        self.paused = partitions
+        self._consumer.keep_paused(partitions)
+        self._silence.active(now)  # what is resumed has brought nothing while it was paused
 
     @property
     def done(self) -> bool:

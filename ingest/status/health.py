@@ -8,10 +8,12 @@ Rules
    ingest and Arize are not failing.
 3. A partition does not make progress while its worker waits for Arize, Kafka, the dead letters or room in the commit's
    metadata. One that has reached the end of the run is fine, and so is one whose worker pauses to take a breath.
-4. Each reason is one line, and says what is the matter, not what to do; reasons about many partitions are one.
+4. A partition that somebody has paused is no fault of the run: it is a note of `/readyz`, which stays ready.
+5. Each reason is one line, and says what is the matter, not what to do; reasons about many partitions are one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from ingest.status import formatting
 from ingest.status.snapshot import Health, PartitionStatus, Snapshot, State
@@ -32,10 +34,11 @@ _NOT_READ = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer: `ok` is HTTP 200, else 503. `reasons` say why it is not; empty if it is."""
+    """The answer: `ok` is HTTP 200, else 503. `reasons` say why it is not; empty if it is. `notes` decide nothing."""
 
     ok: bool
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> int:
@@ -54,7 +57,7 @@ def livez(snapshot: Snapshot, now: float) -> Verdict:
 
 
 def readyz(snapshot: Snapshot, now: float) -> Verdict:
-    """Rules 2 and 3. `now` is in Unix seconds."""
+    """Rules 2 to 4. `now` is in Unix seconds."""
     reasons = list(livez(snapshot, now).reasons)
     if snapshot.draining and not snapshot.ended:
         reasons.append("the run drains: it reads no more messages")
@@ -67,7 +70,14 @@ def readyz(snapshot: Snapshot, now: float) -> Verdict:
         if part.health is Health.FAILING:
             lasting = f": {part.fault.text}" if part.fault is not None and part.fault.lasts else ""
             reasons.append(f"{name} is failing{lasting}")
-    return _verdict(reasons)
+    return replace(_verdict(reasons), notes=tuple(_notes(snapshot)))
+
+
+def _notes(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.ended:
+        return
+    if paused := [one for one in snapshot.partitions if one.paused_s is not None]:
+        yield f"{_named(paused)}: paused by request"
 
 
 def _verdict(reasons: list[str]) -> Verdict:

@@ -366,6 +366,20 @@ def _(event: events.PartitionsAdded) -> str:
 
 
 @sentence.register
+def _(event: events.PartitionPaused) -> str:
+    waits = "; the run has an end, and does not get there before it is resumed" if event.holds_up_the_end else ""
+    return (
+        f"{event.by}: partition {event.partition} of {event.topic} is paused. What was read of it is delivered and "
+        f"committed, and nothing more is read until it is resumed{waits}"
+    )
+
+
+@sentence.register
+def _(event: events.PartitionResumed) -> str:
+    return f"{event.by}: partition {event.partition} of {event.topic} is resumed, and is read on from where it was"
+
+
+@sentence.register
 def _(event: events.PartitionsNotRead) -> str:
     added = formatting.partitions(event.partitions)
     return f"topic {event.topic} has new partitions {added}, which this run does not read: {event.reason}"

@@ -2,7 +2,9 @@
 
 Rules
 1. A worker that waits for something is `DEGRADED`, and `FAILING` once it has waited for `PATIENCE_S`; one that hangs,
-   has halted or was given up is `FAILING`. A partition is like its worker; one that has reached its end is done.
+   has halted or was given up is `FAILING`. A partition is like its worker; one that has reached its end is done; one
+   that is paused by request is paused, and `DEGRADED` at least, unless its worker does not run, drains, or waits with
+   messages of it in hand.
 2. The health of a part is the worst of what concerns it, and that of the run the worst of its parts.
 3. `oldest_age_s` is the greatest age that is known, `retention_left_s` the least; how many partitions are missing there
    is in `oldest_age_unknown` and `retention_unknown`. A partition without a lag has neither.
@@ -32,6 +34,7 @@ PATIENCE_S = 10.0
 _WAITING = {State.WAITING_FOR_ARIZE, State.KAFKA_AWAY, State.DEAD_LETTERS_BLOCKED}
 _DEGRADED = {State.METADATA_FULL, State.RESTARTING}
 _FAILING = {State.HUNG, State.GIVEN_UP, State.HALTED}
+_GOING = {State.READING, State.PAUSED, State.METADATA_FULL}
 _ORDER = (Health.OK, Health.DEGRADED, Health.FAILING)
 
 
@@ -114,6 +117,9 @@ def partition_status(
     lag = view.lag
     done = view.until is not None and lag == 0
     state = State.DONE if done else State.STARTING if worker is None else worker.state
+    paused_s = None if done or view.paused_since is None else max(moments.now - view.paused_since, 0.0)
+    if paused_s is not None and (state in _GOING or (state in _WAITING and not view.in_hand)):
+        state = State.PAUSED
     age_s = view.oldest_age_s(moments.wall)
     known = retention is not None and retention.known and not retention.by_size
     limit_s = retention.retention_s if retention is not None and known else None
@@ -122,7 +128,12 @@ def partition_status(
         partition=view.partition,
         worker=view.worker,
         state=state,
-        health=Health.OK if done or worker is None else worker.health,
+        health=worst(
+            [
+                Health.OK if done or worker is None else worker.health,
+                Health.OK if paused_s is None else Health.DEGRADED,
+            ]
+        ),
         next_offset=view.next_offset,
         position=None if view.progress is None else view.progress.position,
         end_offset=view.end_offset,
@@ -137,6 +148,8 @@ def partition_status(
         dead_lettered=view.dead_lettered,
         retention_s=limit_s,
         retention_known=known,
+        paused_s=paused_s,
+        reason="" if paused_s is None else f"paused by {view.paused_by or 'request'}",
     )
 
 

@@ -93,7 +93,8 @@ def ready(base: str, timeout_s: float = TIMEOUT_S) -> Verdict:
     status, content = _get(base, "/readyz", timeout_s)
     try:
         found = json.loads(content)
-        return Verdict(status == http.client.OK and bool(found["ok"]), tuple(map(str, found["reasons"])))
+        ok = status == http.client.OK and bool(found["ok"])
+        return Verdict(ok, *(tuple(map(str, found.get(name, ()))) for name in ("reasons", "notes")))
     except (ValueError, KeyError, TypeError):
         raise NoAnswerError(f"HTTP {status} from /readyz") from None
 

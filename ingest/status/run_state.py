@@ -23,7 +23,7 @@ from ingest.status.about import About
 from ingest.status.history import EventRing, HistoryRing
 from ingest.status.sentence import sentence
 from ingest.status.services import ArizeView, DeadLetterView, KafkaView
-from ingest.status.snapshot import LogLine, PartitionStatus, Snapshot, Totals
+from ingest.status.snapshot import Health, LogLine, PartitionStatus, Snapshot, Totals
 from ingest.status.views import PartitionView, WorkerView
 
 _CLOCK_STEP_S = 1.0
@@ -83,6 +83,8 @@ class RunState:
         match event:
             case events.PartitionsAdded():
                 self._added(worker, event)
+            case events.PartitionPaused() | events.PartitionResumed():
+                self._paused(event)
             case events.Progress():
                 self._progress(worker, event, now)
             case events.Committed():
@@ -124,6 +126,8 @@ class RunState:
         kafka = parts.kafka_part(self.kafka, self.about.brokers, views, workers, moments)
         arize = parts.arize_part(self.arize, self.endpoint, views, workers, moments)
         own = parts.ingest_part(self.dead_letters, views, workers, free_bytes, moments)
+        if any(status.paused_s is not None for status in partitions):
+            own = replace(own, health=parts.worst([own.health, Health.DEGRADED]))
         made = Snapshot(
             at=self.unix(now),
             started_at=self.unix(now if self.started_at is None else self.started_at),
@@ -279,6 +283,15 @@ class RunState:
         for partition in event.partitions:
             fresh = PartitionView(event.topic, partition, first=0, until=None)
             self.partitions.setdefault((event.topic, partition), fresh).worker = worker.index
+
+    def _paused(self, event: events.PartitionPaused | events.PartitionResumed) -> None:
+        view = self.partitions.get((event.topic, event.partition))
+        if view is None:
+            return
+        if isinstance(event, events.PartitionPaused):
+            view.paused_by = event.by
+        else:
+            view.resume()
 
     def _started(self, worker: WorkerView, event: events.WorkerStarted, now: float) -> None:
         worker.begin(event, now)

@@ -10,8 +10,9 @@ Rules, the first that holds decides; a run has one cause at a time, the worst:
 7. Less than `HEADROOM_S` are left until retention removes the oldest message that is not delivered.
 8. The run drains.
 9. A commit's metadata is full, or a route is suspended.
-10. Nothing has been read yet: it starts.
-11. All is well.
+10. Somebody has paused partitions: which, since when, and what waits there.
+11. Nothing has been read yet: it starts.
+12. All is well.
 
 What is added
 - What is lost: the offsets that Kafka had removed before this run read them, after the present state, for as long as
@@ -25,7 +26,7 @@ What is added
 
 from ingest.errors import ExitCode
 from ingest.status import formatting
-from ingest.status.snapshot import Health, Snapshot, State, WorkerStatus
+from ingest.status.snapshot import Health, PartitionStatus, Snapshot, State, WorkerStatus
 
 HEADROOM_S = 3600.0
 _BLOCKED = "dead letters can't be written: "  # how `services` words it
@@ -43,6 +44,7 @@ def sentence(snapshot: Snapshot) -> str:
         or _headroom(snapshot)
         or _draining(snapshot)
         or _held_up(snapshot)
+        or _paused(snapshot)
         or _starting(snapshot)
         or _well(snapshot)
     )
@@ -163,6 +165,47 @@ def _held_up(snapshot: Snapshot) -> tuple[str, ...]:
     if routes:
         return (f"{formatting.names('Route', routes)} can't keep up and catch up later; the others go on.",)
     return ()
+
+
+def _paused(snapshot: Snapshot) -> tuple[str, ...]:
+    paused = [one for one in snapshot.partitions if one.paused_s is not None]
+    if not paused:
+        return ()
+    by_topic: dict[str, list[int]] = {}
+    for one in paused:
+        by_topic.setdefault(one.topic, []).append(one.partition)
+    several = len(snapshot.topics) > 1
+    which = " and ".join(
+        f"{'partition' if len(numbers) == 1 else 'partitions'} {formatting.partitions(numbers)}"
+        f"{f' of {topic}' if several else ''}"
+        for topic, numbers in by_topic.items()
+    )
+    since = _s(max(one.paused_s or 0.0 for one in paused))
+    been = "has been paused by request" if len(paused) == 1 else "have been paused by request, the longest"
+    ends = " The run has an end, and waits for that." if snapshot.totals.all_offsets is not None else ""
+    return (
+        f"{which[0].upper()}{which[1:]} {been} for {since}{_waits_there(paused)}.{ends}",
+        *_others(snapshot, paused),
+    )
+
+
+def _waits_there(paused: list[PartitionStatus]) -> str:
+    lags = [one.lag for one in paused if one.lag is not None]
+    if len(lags) < len(paused):
+        return ""
+    lag = sum(lags)
+    if not lag:
+        return "; nothing waits there"
+    ages = [one.oldest_age_s for one in paused if one.lag and one.oldest_age_s is not None]
+    least = "at least " if len(ages) < sum(one.lag > 0 for one in paused if one.lag is not None) else ""
+    oldest = f", the oldest {least}{_s(max(ages))}" if ages else ""
+    return f"; up to {formatting.amount(lag, 'message')} {'waits' if lag == 1 else 'wait'} there{oldest}"
+
+
+def _others(snapshot: Snapshot, paused: list[PartitionStatus]) -> tuple[str, ...]:
+    if len(paused) == len(snapshot.partitions):
+        return ()
+    return (f"The whole run has {formatting.count(snapshot.totals.acknowledged_per_s)} rows/s acknowledged.",)
 
 
 def _starting(snapshot: Snapshot) -> tuple[str, ...]:

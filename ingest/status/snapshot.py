@@ -183,6 +183,10 @@ class PartitionStatus:
     """The topic's retention.ms; None without a limit of time, or if it is not known."""
     retention_known: bool = False
     """Kafka has answered how long it keeps messages, and it is time alone that limits it."""
+    paused_s: float | None = None
+    """For how long its worker has read nothing of it, as somebody has asked for; None if nobody has."""
+    reason: str = ""
+    """Who has paused it; empty if nobody has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

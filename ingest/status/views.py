@@ -10,6 +10,8 @@ Rules
    future, or none, is no timestamp.
 5. A crash is told by the first event about it, as that names the cause: the worker's own report, that it hangs, else
    how its process ended. It lasts until the next process reads.
+6. A partition is paused by request while its worker's last report says so, also when that worker is gone: the next one
+   keeps the pause, unless somebody has ended it meanwhile. What was asked for and not done yet is no pause.
 """
 
 import math
@@ -165,6 +167,8 @@ class PartitionView:
     known_lag: int | None = None
     lag_at: float | None = None
     committed_at: float | None = None
+    paused_since: float | None = None  # by request
+    paused_by: str = ""
     oldest: tuple[int, int] | None = None  # a committed offset, and the timestamp of the first message from there on
 
     def begin(self, worker: int) -> None:
@@ -179,11 +183,19 @@ class PartitionView:
         if self.progress is None:
             self.counts_before = progress.counts
         self.progress = progress
+        if not progress.paused:
+            self.paused_since = None
+        elif self.paused_since is None:
+            self.paused_since = now
         if progress.oldest_ms is not None:
             self.oldest = self.next_offset, progress.oldest_ms
         if progress.end_offset >= 0:
             self.learn_lag(now)
         self.rate.take(progress.consumed, now)
+
+    def resume(self) -> None:
+        """Somebody has ended its pause: its worker may be gone, and report nothing."""
+        self.paused_since, self.paused_by = None, ""
 
     def learn_oldest(self, next_offset: int, timestamp_ms: int) -> None:
         """The supervisor has asked Kafka: rule 4. A worker may have reported it meanwhile, for a later offset."""
@@ -237,6 +249,11 @@ class PartitionView:
     def lag(self) -> int | None:
         """Offsets to the end (of the run, if it has one); None before it is known."""
         return max(self.until - self.next_offset, 0) if self.until is not None else self.known_lag
+
+    @property
+    def in_hand(self) -> bool:
+        """Messages of it were read and are not committed."""
+        return self.progress is not None and self.progress.position > self.next_offset
 
     def _end_offset(self) -> int | None:
         fetched = -1 if self.progress is None else self.progress.end_offset

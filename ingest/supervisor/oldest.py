@@ -1,4 +1,4 @@
-"""Finds how old the oldest message is of partitions with a lag that no worker reads: at the start, hung, given up.
+"""Finds how old the oldest message is of partitions with a lag that no worker reads: starting, paused, hung, given up.
 
 Rules
 1. A worker reports it of what it reads. Only if no report tells it of the committed offset, in two looks `LOOK_S`

@@ -65,6 +65,7 @@ class Process:
         *,
         until: Mapping[int, int] | None = None,
         plan: StartPlan | None = None,
+        paused: frozenset[int] = frozenset(),
         module: str = WORKER_MODULE,
     ) -> None:
         orders_read, self._orders = _context.Pipe(duplex=False)
@@ -79,6 +80,7 @@ class Process:
                 "config": config,
                 "until": until,
                 "plan": plan or StartPlan(),
+                "paused": paused,
                 "orders": orders_read,
                 "events": events_write,
                 "parent_pid": _forkserver_pid(),
@@ -122,6 +124,10 @@ class Process:
     def add(self, partitions: Sequence[int]) -> None:
         """Order it to read these partitions, too."""
         self._order(f"add {' '.join(map(str, partitions))}")
+
+    def keep_paused(self, partitions: Sequence[int]) -> None:
+        """Order it to read nothing more of exactly these partitions."""
+        self._order(f"paused {' '.join(map(str, partitions))}")
 
     def confirmed(self, partitions: int) -> None:
         """Tell it how many partitions of its topic, from 0 on, have a confirmed commit."""

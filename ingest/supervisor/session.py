@@ -36,7 +36,7 @@ from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
 from ingest.pipeline.offsets.committer import LESS_METADATA
 from ingest.records import PartitionEnd
 from ingest.status import formatting
-from ingest.status.web.actions import Action, DrainRun, RestartWorker
+from ingest.status.web.actions import Action, DrainRun, PausePartition, RestartWorker
 from ingest.status.web.service import StatusPage
 from ingest.supervisor import backfill, partition_sets, process
 from ingest.supervisor.ends import EndsOfTopics
@@ -102,7 +102,14 @@ def run(
         plan = plans[assignment.topic]
         start_plan = plan.start_plan_of(assignment.partitions, supervisor.ledgers[plan.topic].confirmed())
         until = plan.end_offsets_of(assignment.partitions)
-        return process.Process(worker, assignment.partitions, plan.settings, until=until, plan=start_plan)
+        return process.Process(
+            worker,
+            assignment.partitions,
+            plan.settings,
+            until=until,
+            plan=start_plan,
+            paused=supervisor.paused(worker),
+        )
 
     writer = AccountWriter(store, emit)
     writer.begin([_topic_start(plan) for plan in plans.values()])
@@ -201,6 +208,9 @@ def _act(supervisor: Supervisor, action: Action) -> None:
             supervisor.stop("the status page")
         case RestartWorker(worker=worker):
             supervisor.restart(worker, "the status page")
+        case PausePartition():
+            by = f"the status page, asked from {action.client}"
+            supervisor.set_paused(action.topic, action.partition, by, paused=action.pause)
         case _:
             pass
 

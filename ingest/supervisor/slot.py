@@ -33,6 +33,10 @@ class Worker(Protocol):
         """Order it to read these partitions, too."""
         ...
 
+    def keep_paused(self, partitions: Sequence[int]) -> None:
+        """Order it to read nothing more of exactly these partitions."""
+        ...
+
     def confirmed(self, partitions: int) -> None:
         """Tell it how many partitions of its topic, from 0 on, have a confirmed commit."""
         ...
@@ -64,6 +68,12 @@ class Slot:
     reading: bool = False  # the process has begun to read
     killed: bool = False
     crashes: tuple[float, ...] = ()
+    paused: frozenset[int] = frozenset()  # partitions that somebody has paused; whatever becomes of the process
+
+    def reads(self, topic: str, partition: int) -> bool:
+        """Whether a process reads this partition, or one will be started that does."""
+        assigned = self.assignment.topic == topic and partition in self.assignment.partitions
+        return assigned and (self.process is not None or self.start_at is not None)
 
     def kill(self) -> None:
         """Kill the process, if one runs."""

@@ -15,7 +15,9 @@
    worker that is started later in the same slot has the partition in its assignment.
 7. Somebody may request that one worker drains and is started again. Its end within the deadline is then no crash, also
    in a run that has an end. A worker that does not drain in time is killed, which is one.
-8. The exit code is the most telling one: first what halted the whole run, then what was given up, then what was not
+8. A partition that somebody has paused stays paused until somebody resumes it, in each process of its slot. The run
+   does not end before it is read, if it has an end; a drain does not wait for it.
+9. The exit code is the most telling one: first what halted the whole run, then what was given up, then what was not
    acknowledged.
 
 There is no process, signal, pipe or sleep in here: a test replays any history with a clock of its own.
@@ -31,6 +33,8 @@ from ingest.events import (
     DuplicatesPossible,
     Emit,
     Notice,
+    PartitionPaused,
+    PartitionResumed,
     PartitionsAdded,
     Progress,
     WorkerExited,
@@ -113,7 +117,7 @@ class Supervisor:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code of the run: rule 8."""
+        """The exit code of the run: rule 9."""
         return min(self._codes, key=_TELLING.index)
 
     def fds(self) -> list[int]:
@@ -149,6 +153,29 @@ class Supervisor:
         slot.restart_until = self._clock() + self._policy.drain_s
         self._emit(Notice(worker=worker, text=f"{reason}: it drains, and is started again"))
         slot.process.drain()
+
+    def set_paused(self, topic: str, partition: int, by: str, *, paused: bool) -> None:
+        """Pause or resume this partition, as `by` has asked: rule 8. One that no worker is to read is left alone."""
+        slot = next((one for one in self._slots if one.reads(topic, partition)), None)
+        if slot is None or slot.drain_until is not None:
+            why = "no worker is to read it" if slot is None else "its worker drains"
+            what = "paused" if paused else "resumed"
+            self._emit(Notice(text=f"{by}: partition {partition} of {topic} is not {what}: {why}"))
+            return
+        if (partition in slot.paused) == paused:
+            return
+        slot.paused ^= {partition}
+        self._emit(
+            PartitionPaused(worker=slot.index, topic=topic, partition=partition, by=by, holds_up_the_end=self._ends)
+            if paused
+            else PartitionResumed(worker=slot.index, topic=topic, partition=partition, by=by)
+        )
+        if slot.process is not None:
+            slot.process.keep_paused(sorted(slot.paused))
+
+    def paused(self, worker: int) -> frozenset[int]:
+        """The partitions of this worker that are paused, whether it runs or not."""
+        return self._slots[worker].paused
 
     def add(self, topic: str, partitions: Sequence[int]) -> list[int]:
         """Assign added partitions of `topic` to the workers with the fewest; returns those that no worker can take."""

@@ -55,16 +55,18 @@ WorkerBody = Callable[[Task, Emit, Control], ExitCode]
 class OrderReceiver:
     """The worker's side of `ingest.worker.loop.Control`: what the supervisor has ordered, or a signal requests.
 
-    An order is a line: `drain`, `add` and partitions, or `confirmed` and their number.
+    An order is a line: `drain`, `add` and partitions, `paused` and all partitions that are now, or `confirmed` and the
+    number of partitions. `paused` begins with those of the start.
     """
 
-    def __init__(self, orders: PipeEnd) -> None:
+    def __init__(self, orders: PipeEnd, paused: frozenset[int] = frozenset()) -> None:
         self._orders = orders  # kept open: the end of the pipe means that the supervisor is gone
         self._poll = select.poll()
         self._poll.register(orders.fileno(), select.POLLIN)
         self._unread = b""
         self._drain_requested = False
         self._added: list[int] = []
+        self._paused = paused
         self._confirmed = 0
         self._first_stop_at: float | None = None
 
@@ -81,6 +83,8 @@ class OrderReceiver:
                     self._added += map(int, numbers)
                 elif order == b"confirmed":
                     self._confirmed = int(numbers[0])
+                elif order == b"paused":
+                    self._paused = frozenset(map(int, numbers))
                 else:
                     self._drain_requested = True
         return self._drain_requested
@@ -93,6 +97,10 @@ class OrderReceiver:
     def confirmed(self) -> int:
         """How many partitions of the topic, from 0 on, have a confirmed commit."""
         return self._confirmed
+
+    def paused(self) -> frozenset[int]:
+        """The partitions that are paused by request."""
+        return self._paused
 
     def on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         """The signal handler: rule 3."""
@@ -111,6 +119,7 @@ def run_worker_process(
     config: TopicConfig,
     until: Mapping[int, int] | None,
     plan: StartPlan,
+    paused: frozenset[int] = frozenset(),
     orders: PipeEnd,
     events: PipeEnd,
     parent_pid: int,
@@ -120,7 +129,7 @@ def run_worker_process(
 
     `parent_pid` is the forkserver's. The caller has closed everything else that would keep the forkserver alive.
     """
-    control = OrderReceiver(orders)
+    control = OrderReceiver(orders, paused)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, control.on_sigterm)
@@ -136,7 +145,7 @@ def run_worker_process(
     messages.__enter__()  # to the end of the process
     messages.forward(worker_emit)
     try:
-        task = Task(worker=worker, partitions=partitions, config=config, until=until, plan=plan)
+        task = Task(worker=worker, partitions=partitions, config=config, until=until, plan=plan, paused=paused)
         code = body(task, emit, control)
     except Exception as error:  # noqa: BLE001  the process ends here: it is reported without payloads
         code = _exit_code(error)

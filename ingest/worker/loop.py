@@ -173,6 +173,7 @@ class _Worker:
                 self._commits.committer.add_stored(partition, found, time.monotonic())
                 self._track(partition, found.next_offset, "committed", found)
         self._commit_starts(unknown)
+        self._reading.keep_paused(self._control.paused(), time.monotonic())
         self._reading.begin(time.monotonic())
         self._starting = False
 
@@ -222,6 +223,7 @@ class _Worker:
             if not draining:
                 self._added.add(self._control.added())
                 self._added.poll(now)
+                self._reading.keep_paused(self._control.paused(), now)
                 self._commits.confirmed_partitions(self._control.confirmed(), now)
             if not self._commits.held_up:
                 self._deliveries.flush(now, draining=draining)

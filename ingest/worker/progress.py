@@ -4,8 +4,8 @@ Rules
 1. It is reported every `EVERY_S`, by the loop itself and never from a side thread: progress of the loop is what it
    proves.
 2. It is reported sooner when the loop begins or ceases to wait for something else (Arize, Kafka, the dead letters, room
-   in a commit's metadata), at most every `CHANGE_S`; and when a partition was added: whoever counts from the first
-   report on misses nothing.
+   in a commit's metadata), or a partition is paused or resumed, at most every `CHANGE_S`; and when a partition was
+   added: whoever counts from the first report on misses nothing.
 3. Durations are seconds at the time of the report: another process has another clock.
 """
 
@@ -99,6 +99,7 @@ class ProgressReporter:
         return (
             self._reading.state,
             self._reading.waits_for == "metadata",
+            self._reading.paused,
             self._deliveries.answers(now).late,
             self._dead_letters.blocked_since is None,
             self._consumer.brokers.silent_s(now) is None,
@@ -121,6 +122,7 @@ class ProgressReporter:
             consumed=self._reading.read.get(partition, 0),
             counts=(committed if committed is not None else self._trackers[partition].checkpoint()).counts,
             oldest_ms=self._reading.oldest.timestamp_ms(partition, next_offset, position),
+            paused=partition in self._reading.paused,
         )
 
 

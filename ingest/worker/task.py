@@ -13,7 +13,7 @@ class Task:
     """What one worker is to do: read `partitions` of the configured topic.
 
     `until` maps each partition to the offset where this run ends; without it the run has no end. `plan` is what the
-    supervisor knows of the topic and its partitions.
+    supervisor knows of the topic and its partitions; `paused` are the partitions that begin paused by request.
     """
 
     worker: int
@@ -21,6 +21,7 @@ class Task:
     config: TopicConfig
     until: Mapping[int, int] | None = None
     plan: StartPlan = field(default_factory=StartPlan)
+    paused: frozenset[int] = frozenset()
 
 
 class Control(Protocol):
@@ -36,4 +37,8 @@ class Control(Protocol):
 
     def confirmed(self) -> int:
         """How many partitions of the topic, from 0 on, have a confirmed commit, as the supervisor knows; 0: unknown."""
+        ...
+
+    def paused(self) -> frozenset[int]:
+        """The partitions that are paused by request; those that the worker does not read don't matter."""
         ...

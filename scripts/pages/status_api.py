@@ -25,11 +25,13 @@ The supervisor serves these at `[status] host` and `port`, with GET only:
 | `/partitions` | the table of all partitions, also where the page shows the worst only |
 | `/api/status` | the newest snapshot of the run, in the fields below; 503 while there is none |
 | `/api/events` | the same every {EVERY_S:g} s as server-sent events, to {MOST_CLIENTS} clients at most |
-| `/api/account` | `final`, whether the run has ended, and `accounts`, its [accounts](account.md) by topic then |
+| `/api/account` | `final`, whether the run has ended, `accounts`, its [accounts](account.md) by topic then, and \
+`so_far`, by topic and partition what is confirmed while it goes on: a lag that is not known is null |
 | `/api/config` | the effective configuration by section and key; secrets are `***` |
 | `/metrics` | [the metrics](metrics.md) |
-| `/livez`, `/readyz` | whether the run lives, and whether it is ready, with reasons; 200 or 503 |
-| `/actions/drain`, `/actions/restart-worker` | with POST, a token and `[status] actions` only |
+| `/livez`, `/readyz` | whether the run lives, and whether it is ready: 200, or 503 with `reasons`; also `notes` |
+| `/actions/drain`, `/actions/restart-worker`, `/actions/pause-partition`, `/actions/resume-partition` | with POST, \
+a token and `[status] actions` only |
 
 Long answers but the events are compressed for clients that accept gzip. A connection serves one request.
 More than {MOST_CONNECTIONS} connections, one that sends no request within {REQUEST_S:g} s and

@@ -20,6 +20,8 @@ def progress(
     end_offset: int = 1_000,
     oldest_ms: int | None = None,
     in_flight: int = 0,
+    in_hand: int = 10,
+    paused: bool = False,
     **facts: Any,
 ) -> events.Progress:
     return events.Progress(
@@ -31,11 +33,12 @@ def progress(
         partitions={
             partition: PartitionProgress(
                 next_offset=next_offset,
-                position=next_offset + 10,
+                position=next_offset + in_hand,
                 end_offset=end_offset,
                 consumed=next_offset,
                 counts=Counts(next_offset),
                 oldest_ms=oldest_ms,
+                paused=paused,
             )
         },
         **facts,

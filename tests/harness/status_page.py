@@ -225,7 +225,7 @@ class Served:
         self.published = published
         self.published.config = config
         self.stream = Stream(published, every_s=0.2)
-        self.actions = Actions(token)
+        self.actions = Actions(token, lambda: published.snapshot)
         self.faults: list[Exception] = []
         listener = listen("127.0.0.1", 0, fallback=False)
         self.port: int = listener.getsockname()[1]

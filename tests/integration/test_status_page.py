@@ -18,7 +18,7 @@ from ingest.sandbox.generate import Generator
 from ingest.sandbox.kafka import KafkaProcess
 from ingest.sandbox.produce import produce
 from ingest.status.snapshot import Snapshot
-from ingest.status.web.actions import RestartWorker
+from ingest.status.web.actions import Action, PausePartition, RestartWorker
 from ingest.status.web.page import DEAD_LETTERS, EVENTS, WORKERS
 from ingest.status.web.partitions import MOST_ROWS, PARTITIONS, shown_first
 from tests.harness.status_page import ACCOUNT, AT, HOSTILE, TOKEN, Served, calm, hostile, served, stuck
@@ -233,6 +233,12 @@ def test_actions_are_forms_that_lead_back(browser: Browser) -> None:
         expect(window).to_have_url(f"{page.url}?requested#actions")
         (action,) = page.actions.take()
         assert action == RestartWorker(2)
+        form = window.locator('form[action="/actions/pause-partition"]')
+        for button, pause in (("Pause", True), ("Resume", False)):
+            form.locator('input[name="partition"]').fill("3")
+            form.locator('input[name="token"]').fill(TOKEN)
+            form.get_by_role("button", name=button).click()
+            assert _requested(page) == [PausePartition("predictions", 3, pause, "127.0.0.1")]
 
 
 @pytest.mark.parametrize("columns", [WORKERS, PARTITIONS, DEAD_LETTERS, EVENTS])
@@ -288,6 +294,17 @@ def test_a_real_run(browser: Browser, tmp_path: Path) -> None:
         finally:
             if run.running:
                 os.kill(run.pid, 9)
+
+
+def _requested(page: Served) -> list[Action]:
+    found: list[Action] = []
+
+    def some() -> bool:
+        found.extend(page.actions.take())
+        return bool(found)
+
+    wait_until(some)
+    return found
 
 
 def _acknowledged(run: Supervise) -> str:

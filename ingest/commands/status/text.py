@@ -10,8 +10,9 @@ from ingest.status.snapshot import Snapshot
 
 
 def report(snapshot: Snapshot, verdict: Verdict, base: str, width: int) -> Text:
-    """The whole state, with why the run is not ready if it is not."""
+    """The whole state, with why the run is not ready if it is not, and its notes."""
     lines: list[Line] = [*lines_of(snapshot, width), ()]
+    lines += [(Part(f"Note: {note}", "yellow"),) for note in verdict.notes]
     if verdict.ok:
         lines.append((Part("Ready.", "green"), Part(f" {base}", "dim")))
     else:

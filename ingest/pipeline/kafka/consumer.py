@@ -41,6 +41,7 @@ from ingest.pipeline.kafka.client import (
 )
 from ingest.pipeline.kafka.login import login_of
 from ingest.pipeline.kafka.metadata import committed_through, watermarks_of, watermarks_through
+from ingest.pipeline.kafka.pauses import Pauses
 from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint, decode, encode
 from ingest.pipeline.offsets.committer import Stored
 from ingest.records import Chunk
@@ -103,7 +104,10 @@ class PartitionConsumer:
         self._partitions = tuple(partitions)
         self._on_trouble = on_trouble
         self._on_committed = on_committed
-        self._paused = False
+        self._pauses = Pauses(
+            lambda partitions: self._consumer.pause(self._plain(partitions)),
+            lambda partitions: self._consumer.resume(self._plain(partitions)),
+        )
         self.commit_failures: Counter[str] = Counter()  # commits refused or lost, by Kafka's name of the error
         self._watched = watched
         self.brokers = BrokerWatch(fetch_wait_s(kafka))
@@ -131,7 +135,7 @@ class PartitionConsumer:
         if positions:
             self._find_leaders()
         self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in positions.items()])
-        self._paused = False
+        self._pauses.assign(positions)
 
     def _find_leaders(self) -> None:
         with contextlib.suppress(KafkaException):  # then it finds them by itself
@@ -141,8 +145,7 @@ class PartitionConsumer:
         """Read one partition from another offset on; the positions of the others stay."""
         self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
         self._consumer.incremental_assign([TopicPartition(self._topic, partition, next_offset)])
-        if self._paused:
-            self._consumer.pause([TopicPartition(self._topic, partition)])
+        self._pauses.add(partition)
 
     def add(self, partition: int, next_offset: int) -> None:
         """Read one more partition from this offset on; it may be new in the topic."""
@@ -150,8 +153,7 @@ class PartitionConsumer:
             self._partitions = (*self._partitions, partition)
             self._find_leaders()
         self._consumer.incremental_assign([TopicPartition(self._topic, partition, next_offset)])
-        if self._paused:
-            self._consumer.pause([TopicPartition(self._topic, partition)])
+        self._pauses.add(partition)
 
     def credentials_changed(self) -> bool:
         """A password or certificate that the consumer was created with has been replaced since."""
@@ -216,19 +218,23 @@ class PartitionConsumer:
 
     def pause(self) -> None:
         """Fetch nothing until `resume`; `poll` still processes commits and errors."""
-        if not self._paused:
-            self._consumer.pause(self._consumer.assignment())
-            self._paused = True
+        self._pauses.stall(stalled=True)
 
     def resume(self) -> None:
-        """Fetch again after `pause`."""
-        if self._paused:
-            self._consumer.resume(self._consumer.assignment())
-            self._paused = False
+        """Fetch again after `pause`, except what `keep_paused` names."""
+        self._pauses.stall(stalled=False)
+
+    def keep_paused(self, partitions: frozenset[int]) -> None:
+        """Fetch nothing of exactly these partitions, also over `resume`, `rebuild` and new assignments."""
+        self._pauses.request(partitions)
+
+    def _plain(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition) for partition in partitions]
 
     def drop(self, partition: int) -> None:
         """Stop reading this partition."""
         self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+        self._pauses.drop(partition)
 
     def commit(self, checkpoints: Mapping[int, Checkpoint], *, metadata_bytes: int = MAX_METADATA_BYTES) -> None:
         """Send the commit; a later `poll` calls `on_committed` with the answer.
@@ -295,11 +301,15 @@ class PartitionConsumer:
         return (None if found.offset == OFFSET_INVALID else decode(found.offset, found.metadata)), watermarks
 
     def has_unread(self, positions: Mapping[int, int]) -> bool:
-        """The brokers have messages past these positions. Also False if they don't answer within 2 s."""
+        """The brokers have messages past these positions, of what `keep_paused` does not name.
+
+        Also False if they don't answer within 2 s.
+        """
         try:
             return any(
                 watermarks_of(self._consumer, TopicPartition(self._topic, p), _QUICK_REQUEST_S)[1] > position
                 for p, position in positions.items()
+                if p not in self._pauses.requested
             )
         except KafkaException:
             return False

@@ -5,6 +5,7 @@ Rules
    `SILENCE_S`, though the log has more, is replaced.
 2. librdkafka takes passwords and certificates once, when a client is made: a silent consumer that was made with others
    than those of now is replaced, too.
+3. A partition that is paused by request brings nothing, and that is no silence.
 """
 
 from collections.abc import Callable, Mapping

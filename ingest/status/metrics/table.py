@@ -249,6 +249,13 @@ GIVEN_UP = Metric(
     "{partition}",
     "Partitions that the run does not read any more, because their worker kept crashing or halted.",
 )
+PAUSED = Metric(
+    "ingest_partitions_paused",
+    "gauge",
+    ("topic",),
+    "{partition}",
+    "Partitions that somebody has paused on the status page; the page and /readyz name them.",
+)
 WORKER_STATE = Metric(
     "ingest_worker_state",
     "gauge",
@@ -292,6 +299,7 @@ READ = (
     HELD_BACK,
     PARTITIONS,
     GIVEN_UP,
+    PAUSED,
     WORKER_STATE,
     WORKER_MEMORY,
     DISK_FREE,

@@ -1,4 +1,4 @@
-"""What somebody with the token may ask of a run: drain it, or restart a worker.
+"""What somebody with the token may ask of a run: drain it, restart a worker, pause or resume a partition.
 
 Rules
 1. Without [status] actions there are none: every request is refused, whatever it brings.
@@ -6,15 +6,21 @@ Rules
    browser's request must come from this very page (Origin).
 3. The page's thread decides nothing and changes nothing: it puts the request into a queue of `MOST_WAITING`, and the
    supervisor's loop takes it in its next step. A full queue refuses.
+4. A partition that the run does not read is refused here, by the newest snapshot. The topic may be left out if the run
+   has only one.
 """
 
 import hmac
 import queue
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from ingest.status import formatting
+from ingest.status.snapshot import Snapshot
 
 MOST_WAITING = 32
 _MOST_BODY_BYTES = 4096
@@ -32,14 +38,25 @@ class RestartWorker:
     worker: int
 
 
-Action = DrainRun | RestartWorker
+@dataclass(frozen=True, slots=True)
+class PausePartition:
+    """Read nothing more of a partition, or read it again; `client` is the address of who has asked."""
+
+    topic: str
+    partition: int
+    pause: bool
+    client: str
+
+
+Action = DrainRun | RestartWorker | PausePartition
 
 
 class Actions:
-    """The endpoints below /actions/. `token` is "" if actions are off."""
+    """The endpoints below /actions/. `token` is "" if actions are off; `newest` returns the snapshot, if any."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, newest: Callable[[], Snapshot | None] = lambda: None) -> None:
         self._token = token.encode()
+        self._newest = newest
         self._waiting: queue.SimpleQueue[Action] = queue.SimpleQueue()
 
     @property
@@ -66,10 +83,38 @@ class Actions:
         form = await _form(request)
         if refusal := self._refusal(request, form):
             return refusal
-        number = (form or {}).get("worker", request.query_params.get("worker", ""))
-        if not (number.isascii() and number.isdecimal() and len(number) < 6):
+        number = _number(_field(request, form, "worker"))
+        if number is None:
             return JSONResponse({"error": "worker: the number of a worker is missing"}, 400)
-        return self._accepted(request, form, RestartWorker(int(number)))
+        return self._accepted(request, form, RestartWorker(number))
+
+    async def pause_partition(self, request: Request) -> Response:
+        """POST /actions/pause-partition, with the fields `partition` and `topic`."""
+        return await self._pause(request, pause=True)
+
+    async def resume_partition(self, request: Request) -> Response:
+        """POST /actions/resume-partition, with the fields `partition` and `topic`."""
+        return await self._pause(request, pause=False)
+
+    async def _pause(self, request: Request, *, pause: bool) -> Response:
+        form = await _form(request)
+        if refusal := self._refusal(request, form):
+            return refusal
+        partition = _number(_field(request, form, "partition"))
+        if partition is None:
+            return JSONResponse({"error": "partition: the number of a partition is missing"}, 400)
+        snapshot = self._newest()
+        if snapshot is None or not snapshot.topics:
+            return JSONResponse({"error": "the run is starting"}, 503, {"retry-after": "1"})
+        topic = _field(request, form, "topic") or (snapshot.topics[0] if len(snapshot.topics) == 1 else "")
+        if topic not in snapshot.topics:
+            return JSONResponse({"error": f"topic: name one of {', '.join(snapshot.topics)}"}, 400)
+        read = [one.partition for one in snapshot.partitions if one.topic == topic]
+        if partition not in read:
+            error = f"partition {partition} is none of the partitions {formatting.partitions(read)} of {topic}"
+            return JSONResponse({"error": f"{error} that this run reads"}, 404)
+        client = "an unknown address" if request.client is None else request.client.host
+        return self._accepted(request, form, PausePartition(topic, partition, pause, client))
 
     def _refusal(self, request: Request, form: dict[str, str] | None) -> Response | None:
         if not self.enabled:
@@ -92,6 +137,14 @@ class Actions:
         if form and "token" in form and "text/html" in request.headers.get("accept", ""):
             return RedirectResponse("/?requested#actions", 303)
         return JSONResponse({"accepted": True}, 202)
+
+
+def _field(request: Request, form: dict[str, str] | None, name: str) -> str:
+    return (form or {}).get(name, request.query_params.get(name, ""))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
 
 
 async def _form(request: Request) -> dict[str, str] | None:

@@ -7,7 +7,7 @@
 | `/static/...` | its style, its script and its icons |
 | `/api/status` | the newest snapshot as JSON: `ingest.status.snapshot` |
 | `/api/events` | the same once a second, as server-sent events |
-| `/api/account` | the accounts of a run that has ended |
+| `/api/account` | the accounts of a run that has ended, and what is confirmed of one that goes on |
 | `/api/config` | the effective configuration, without secrets |
 | `/metrics`, `/livez`, `/readyz` | given by `Probes` |
 | `/actions/...` | POST: `ingest.status.web.actions` |
@@ -54,6 +54,11 @@ class Verdict(Protocol):
         """Why it does not."""
         ...
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What else somebody should know."""
+        ...
+
 
 Probe = Callable[[Snapshot, float], Verdict]
 
@@ -93,6 +98,8 @@ def application(
         Route("/api/config", _config(published)),
         Route("/actions/drain", actions.drain, methods=["POST"]),
         Route("/actions/restart-worker", actions.restart_worker, methods=["POST"]),
+        Route("/actions/pause-partition", actions.pause_partition, methods=["POST"]),
+        Route("/actions/resume-partition", actions.resume_partition, methods=["POST"]),
         *_probes(published, probes),
     ]
 
@@ -188,7 +195,8 @@ def _probes(published: Published, probes: Probes) -> list[Route]:
             if snapshot is None:
                 return _starting()
             verdict = probe(snapshot, time.time())
-            return JSONResponse({"ok": verdict.ok, "reasons": list(verdict.reasons)}, 200 if verdict.ok else 503)
+            found = {"ok": verdict.ok, "reasons": list(verdict.reasons), "notes": list(verdict.notes)}
+            return JSONResponse(found, 200 if verdict.ok else 503)
 
         return Route(path, answer)
 

@@ -34,6 +34,8 @@ PARTITIONS = (
     ("dead letters", "dead_lettered", "count", "n"),
     ("retention leaves", "retention_left_s", "seconds", "n"),
     ("worker", "worker", "plain", "n"),
+    ("paused", "paused_s", "seconds", "n"),
+    ("debug sample", "partition", "debug", ""),
 )
 
 
@@ -109,6 +111,12 @@ def partitions(snapshot: Snapshot) -> Markup:
         tag("p", "Point at a partition to see it here.", id="pointed", class_="muted", aria_hidden="true", hidden=True),
         tools,
         _table(shown_first(snapshot.partitions), snapshot.at),
+        tag(
+            "p",
+            "A debug sample is for a shell: it shows what becomes of the next messages, with their payloads, and "
+            "sends nothing.",
+            class_="muted",
+        ),
         _rest(len(snapshot.partitions)),
         aria_labelledby="partitions-title",
     )

@@ -4,6 +4,8 @@ Rules
 1. The supervisor's loop writes, the page's thread reads. A value is replaced as a whole and never changed, so neither
    side takes a lock or waits.
 2. The JSON of a snapshot is made once, by whoever asks first, however many clients read it.
+3. An account is made at the end, as Kafka is asked for it. Until then there is what workers have reported as committed,
+   of the newest snapshot: it is a part of the account, and never more.
 """
 
 import dataclasses
@@ -58,9 +60,32 @@ class Published:
         return encoded[1]
 
     def account(self) -> bytes:
-        """The JSON of the accounts."""
+        """The JSON of the accounts, and while the run goes on of what is confirmed so far: rule 3."""
         accounts = [as_json(account, self._accounts_at) for account in self._accounts]
-        return encode({"final": bool(accounts), "accounts": accounts})
+        snapshot = self._snapshot
+        so_far = [] if accounts or snapshot is None else [_so_far(topic, snapshot) for topic in snapshot.topics]
+        return encode({"final": bool(accounts), "accounts": accounts, "so_far": so_far})
+
+
+def _so_far(topic: str, snapshot: Snapshot) -> dict[str, Any]:
+    partitions = [
+        {
+            "partition": one.partition,
+            "acknowledged": one.acknowledged,
+            "dead_lettered": one.dead_lettered,
+            "lag": one.lag,
+            "next_offset": one.next_offset,
+        }
+        for one in snapshot.partitions
+        if one.topic == topic
+    ]
+    lags = [one["lag"] for one in partitions]
+    totals = {
+        "acknowledged": sum(one["acknowledged"] or 0 for one in partitions),
+        "dead_lettered": sum(one["dead_lettered"] or 0 for one in partitions),
+        "lag": sum(lag for lag in lags if lag is not None) if None not in lags else None,
+    }
+    return {"topic": topic, "at": snapshot.at, "totals": totals, "partitions": partitions}
 
 
 _names: dict[type, tuple[str, ...]] = {}

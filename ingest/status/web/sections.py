@@ -196,6 +196,8 @@ def _cell(found: Any, row: Any, kind: str, css: str, at: float) -> Markup:
         return tag("td", tag("span", str(found), class_="chip", data_health=row.health.value), class_=css or None)
     if kind == "level":
         return tag("td", tag("span", str(found), class_="chip", data_level=str(found)), class_=css or None)
+    if kind == "debug":
+        return tag("td", values.debug_command(row.topic, row.partition), class_=css or None)
     return tag("td", values.shown(found, kind, at), class_=css or None)
 
 
@@ -288,13 +290,20 @@ def _toml(found: Any) -> str:
 def actions(snapshot: Snapshot) -> Markup:
     """The forms of the actions: without JavaScript, too."""
 
-    def form(action: str, label: str, *fields: Markup, hint: str) -> Markup:
+    def form(action: str, label: str, *fields: Markup, hint: str, other: tuple[str, str] = ("", "")) -> Markup:
         token = tag("label", "Token ", tag("input", type="password", name="token", autocomplete="off", required=True))
         button = tag("button", label, type="submit")
-        return tag("form", *fields, token, button, tag("p", hint, class_="muted"), method="post", action=action)
+        second = tag("button", other[1], type="submit", formaction=other[0]) if other[0] else None
+        below = tag("p", hint, class_="muted")
+        return tag("form", *fields, token, button, second, below, method="post", action=action)
 
     options = (tag("option", f"worker {one.index}", value=one.index) for one in snapshot.workers)
     choice = tag("label", "Worker ", tag("select", *options, name="worker"))
+    topics = (tag("option", topic, value=topic) for topic in snapshot.topics)
+    which = (
+        tag("label", "Topic ", tag("select", *topics, name="topic")),
+        tag("label", "Partition ", tag("input", type="number", name="partition", min="0", required=True)),
+    )
     return tag(
         "section",
         tag("h2", "Actions", id="actions"),
@@ -302,6 +311,13 @@ def actions(snapshot: Snapshot) -> Markup:
             "div",
             form(
                 "/actions/restart-worker", "Drain and start again", choice, hint="What it has read is delivered first."
+            ),
+            form(
+                "/actions/pause-partition",
+                "Pause",
+                *which,
+                hint="Paused: what was read is delivered, and nothing more is read until it is resumed.",
+                other=("/actions/resume-partition", "Resume"),
             ),
             form("/actions/drain", "Drain and end the run", hint="As SIGTERM: deliver what was read, commit, exit."),
             class_="forms",

@@ -40,8 +40,8 @@ class StatusPage:
 
     def __init__(self, policy: Status, config: ConfigView, probes: Probes | None = None) -> None:
         self._policy = policy
-        self.actions = Actions(policy.action_token())
         self.published = Published(config)
+        self.actions = Actions(policy.action_token(), lambda: self.published.snapshot)
         self._stream = Stream(self.published)
         self._faults: deque[str] = deque(maxlen=16)
         self._file: Path | None = None

@@ -41,6 +41,11 @@ _FORMATS: Mapping[str, Callable[[Any, float], str]] = {
 }
 
 
+def debug_command(topic: str, partition: int) -> str:
+    """The command line that shows what becomes of the next messages of a partition; a topic's name needs no quotes."""
+    return f"ingest debug --topic {topic} --partition {partition}"
+
+
 def at_path(value: Any, path: str) -> Any:
     """`totals.read` of a snapshot; None where a part of the path is None."""
     for name in path.split("."):

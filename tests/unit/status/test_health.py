@@ -78,3 +78,12 @@ def test_there_is_no_loop_to_judge_before_the_first_and_after_the_last_worker() 
     assert livez(snapshot(workers=(worker(state=State.DONE, pid=None), worker(1, State.GIVEN_UP, pid=None))), late).ok
     assert not livez(snapshot(workers=(worker(state=State.STARTING, pid=None),)), late).ok
     assert not livez(snapshot(workers=(worker(state=State.RESTARTING, pid=None),)), late).ok
+
+
+def test_a_paused_partition_is_named_and_the_run_is_ready() -> None:
+    paused = partition(3, State.PAUSED, paused_s=300.0, health=Health.DEGRADED)
+    verdict = readyz(snapshot(partitions=(partition(0), paused), health=Health.DEGRADED), AT)
+    assert (verdict.ok, verdict.reasons, verdict.notes) == (True, (), ("partition 3 of rides: paused by request",))
+    taking_a_breath = readyz(snapshot(partitions=(partition(0, State.PAUSED),)), AT)
+    assert taking_a_breath.notes == ()
+    assert readyz(snapshot(partitions=(paused,), ended=True, exit_code=0), AT).notes == ()

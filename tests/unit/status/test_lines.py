@@ -54,6 +54,8 @@ ONE_OF_EACH: list[Event] = [
     events.Notice(text="a plain sentence"),
     events.StateNotKept(section="[account]", directory="/srv/account", reason="it is in memory"),
     events.PartitionsAdded(worker=3, topic="rides", partitions=(4, 5)),
+    events.PartitionPaused(worker=3, topic="rides", partition=4, by="the status page", holds_up_the_end=True),
+    events.PartitionResumed(worker=3, topic="rides", partition=4, by="the status page"),
     events.PartitionsNotRead(topic="rides", partitions=(4, 5), reason="--partitions names others"),
     events.StatusServed(url="http://127.0.0.1:41007/", listen_host="127.0.0.1", port=41007, port_taken=9410),
     events.LibraryMessage(worker=3, library="librdkafka", text="CONFWARN: unused", left_out=2, level="warning"),

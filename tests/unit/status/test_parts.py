@@ -227,3 +227,72 @@ def test_only_what_a_log_shows_is_among_the_last_events() -> None:
     lines = seen(state, 3.0).events
     assert (lines[-1].text, lines[-1].at, lines[-1].event) == ("a notice", UNIX + 2.0, "notice")
     assert "progress" not in {line.event for line in lines}
+
+
+def test_a_partition_is_paused_once_its_worker_reports_it_and_no_longer() -> None:
+    state = run_of()
+    state.take(progress(), 1.0)
+    asked = events.PartitionPaused(worker=0, topic="rides", partition=0, by="the status page, asked from ::1")
+    state.take(asked, 2.0)
+    assert seen(state, 2.1).partitions[0].state is State.READING, "what is asked for is not done yet"
+    state.take(progress(paused=True), 3.0)
+    state.take(progress(paused=True), 63.0)
+    shown = seen(state, 64.0)
+    (one,) = shown.partitions
+    assert (one.state, one.health, one.paused_s) == (State.PAUSED, Health.DEGRADED, 61.0)
+    assert one.reason == "paused by the status page, asked from ::1"
+    assert (shown.workers[0].state, shown.workers[0].health) == (State.READING, Health.OK)
+    assert (shown.ingest.health, shown.health) == (Health.DEGRADED, Health.DEGRADED)
+    assert "Partition 0 has been paused by request for 1 min" in shown.sentence
+    state.take(progress(), 65.0)
+    (one,) = seen(state, 65.5).partitions
+    assert (one.state, one.health, one.paused_s, one.reason) == (State.READING, Health.OK, None, "")
+    assert seen(state, 65.5).health is Health.OK
+
+
+def test_a_pause_does_not_hide_that_its_worker_does_not_run_drains_or_waits_with_its_messages() -> None:
+    state = run_of()
+    state.take(progress(paused=True, arize_late=True, unanswered_s=3.0), 1.0)
+    assert seen(state, 1.5).partitions[0].state is State.WAITING_FOR_ARIZE
+    state.take(progress(paused=True, arize_late=True, unanswered_s=4.0, in_hand=0), 2.0)
+    assert seen(state, 2.5).partitions[0].state is State.PAUSED
+    state.take(progress("draining", paused=True), 3.0)
+    assert seen(state, 3.5).partitions[0].state is State.DRAINING
+    state.take(progress(paused=True), 4.0)
+    state.take(events.WorkerHung(worker=0, pid=100, no_progress_s=31), 5.0)
+    (one,) = seen(state, 5.5).partitions
+    assert (one.state, one.health, one.paused_s) == (State.HUNG, Health.FAILING, 4.5)
+    state.take(events.WorkerStarted(worker=0, pid=101, partitions=(0,)), 6.0)
+    assert seen(state, 6.5).partitions[0].state is State.STARTING
+    state.take(progress(paused=True), 7.0)
+    assert (seen(state, 7.0).partitions[0].state, seen(state, 7.0).partitions[0].paused_s) == (State.PAUSED, 6.0)
+
+
+def test_a_paused_partition_at_the_end_of_the_run_is_done() -> None:
+    state = run_of(end_offsets={0: 100})
+    state.take(progress(paused=True), 1.0)
+    (one,) = seen(state, 1.5).partitions
+    assert (one.state, one.health, one.paused_s) == (State.DONE, Health.OK, None)
+
+
+def test_what_retention_leaves_a_paused_partition_is_still_known_and_told() -> None:
+    state = run_of()
+    state.take(events.TopicRetention(topic="rides", retention_s=3_600.0), 1.0)
+    state.take(progress(paused=True, in_hand=0), 1.0)
+    state.take(
+        events.OldestMessages(topic="rides", next_offsets={0: 100}, timestamps_ms={0: int(UNIX - 600) * 1000}), 2.0
+    )
+    shown = seen(state, 2.0)
+    assert shown.partitions[0].retention_left_s == pytest.approx(3_600 - 602)
+    assert "paused" not in shown.sentence, "an hour before messages are lost, that is said"
+    assert shown.sentence.startswith("Kafka may remove the oldest messages in 49 min")
+
+
+def test_a_pause_that_is_ended_while_its_worker_is_gone_is_told_no_more() -> None:
+    state = run_of()
+    state.take(progress(paused=True), 1.0)
+    state.take(events.WorkerExited(worker=0, pid=100, exit_code=-9, ran_s=1), 2.0)
+    state.take(events.WorkerRestarting(worker=0, restart_in_s=1, crashes=1), 2.0)
+    assert seen(state, 2.5).partitions[0].paused_s == 1.5
+    state.take(events.PartitionResumed(worker=0, topic="rides", partition=0, by="ann"), 3.0)
+    assert seen(state, 3.5).partitions[0].paused_s is None

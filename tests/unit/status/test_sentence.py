@@ -13,6 +13,7 @@ from ingest.status.snapshot import (
     Health,
     IngestPart,
     KafkaPart,
+    PartitionStatus,
     Snapshot,
     State,
     Totals,
@@ -253,3 +254,72 @@ def test_nothing_is_said_of_losses_once_a_worker_has_halted_or_messages_have_exp
     ended = replace(FROZEN, ended=True, exit_code=8)
     assert "Nothing is lost" not in sentence(ended)
     assert "Nothing is lost" in sentence(replace(FROZEN, ended=True, exit_code=7))
+
+
+def paused(number: int, *, paused_s: float | None = 300.0, lag: int | None = 1_234, **facts: Any) -> PartitionStatus:
+    defaults: dict[str, Any] = {"topic": "rides", "worker": 0, "state": State.PAUSED, "health": Health.DEGRADED}
+    return PartitionStatus(
+        partition=number,
+        next_offset=0,
+        position=0,
+        end_offset=None,
+        lag=lag,
+        paused_s=paused_s,
+        **{**defaults, **facts},
+    )
+
+
+OTHER = paused(0, paused_s=None, lag=0, state=State.READING)
+OF_THE_RUN = " The whole run has 1,200 rows/s acknowledged."
+
+
+@pytest.mark.parametrize(
+    ("partitions", "facts", "said"),
+    [
+        (
+            (OTHER, paused(3)),
+            {},
+            "Partition 3 has been paused by request for 5 min; up to 1,234 messages wait there." + OF_THE_RUN,
+        ),
+        (
+            (OTHER, paused(3, oldest_age_s=61.0), paused(4, paused_s=3.0, lag=1)),
+            {},
+            "Partitions 3-4 have been paused by request, the longest for 5 min; up to 1,235 messages wait there, the "
+            "oldest at least 1 min." + OF_THE_RUN,
+        ),
+        ((paused(3, lag=0),), {}, "Partition 3 has been paused by request for 5 min; nothing waits there."),
+        ((paused(3, lag=1),), {}, "Partition 3 has been paused by request for 5 min; up to 1 message waits there."),
+        # What waits is not known of one of them.
+        (
+            (paused(3), paused(4, lag=None)),
+            {},
+            "Partitions 3-4 have been paused by request, the longest for 5 min.",
+        ),
+        (
+            (paused(3), paused(3, topic="fares")),
+            {"topics": ("rides", "fares")},
+            (
+                "Partition 3 of rides and partition 3 of fares have been paused by request, the longest for 5 min; up "
+                "to 2,468 messages wait there."
+            ),
+        ),
+        (
+            (paused(3),),
+            {"totals": Totals(all_offsets=9_000, done_offsets=1)},
+            (
+                "Partition 3 has been paused by request for 5 min; up to 1,234 messages wait there. The run has an "
+                "end, and waits for that."
+            ),
+        ),
+    ],
+)
+def test_paused_partitions_are_named_with_what_waits_there(
+    partitions: tuple[PartitionStatus, ...], facts: dict[str, Any], said: str
+) -> None:
+    assert sentence(replace(WELL, partitions=partitions, health=Health.DEGRADED, **facts)) == said
+
+
+def test_a_pause_is_not_said_before_what_is_worse() -> None:
+    assert "paused" not in sentence(replace(FROZEN, partitions=(paused(3),)))
+    assert "paused" not in sentence(replace(WELL, partitions=(paused(3),), draining=True))
+    assert "paused" not in sentence(replace(WELL, partitions=(paused(3),), ended=True, exit_code=0))

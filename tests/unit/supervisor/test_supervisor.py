@@ -14,6 +14,8 @@ from ingest.events import (
     DuplicatesPossible,
     Event,
     Notice,
+    PartitionPaused,
+    PartitionResumed,
     PartitionsAdded,
     Progress,
     UploadStarted,
@@ -39,6 +41,7 @@ class FakeWorker:
     said: list[Event] = field(default_factory=list)
     added: list[int] = field(default_factory=list)
     confirmations: list[int] = field(default_factory=list)
+    pauses: list[list[int]] = field(default_factory=list)
     drains: int = 0
     kills: int = 0
     closed: bool = False
@@ -64,6 +67,9 @@ class FakeWorker:
 
     def confirmed(self, partitions: int) -> None:
         self.confirmations.append(partitions)
+
+    def keep_paused(self, partitions: Sequence[int]) -> None:
+        self.pauses.append(list(partitions))
 
     def kill(self) -> None:
         self.kills += 1
@@ -587,3 +593,57 @@ def test_a_refused_key_during_a_requested_restart_halts_all() -> None:
     history.step()
     assert history.started[1].drains == 1
     assert len(history.started) == 2
+
+
+def test_a_partition_is_paused_and_resumed_by_its_worker_and_it_is_said_who_asked() -> None:
+    history = History(topics=["rides", "rides", "fares"])
+    history.step()
+    history.supervisor.set_paused("rides", 3, "ann", paused=True)
+    history.supervisor.set_paused("rides", 2, "ann", paused=True)
+    history.supervisor.set_paused("rides", 2, "bob", paused=True)  # it is already
+    history.supervisor.set_paused("rides", 3, "bob", paused=False)
+    assert [worker.pauses for worker in history.started] == [[], [[3], [2, 3], [2]], []]
+    paused = [(event.worker, event.partition, event.by) for event in history.emissions(PartitionPaused)]
+    assert paused == [(1, 3, "ann"), (1, 2, "ann")]
+    assert [(event.worker, event.partition, event.by) for event in history.emissions(PartitionResumed)] == [
+        (1, 3, "bob")
+    ]
+    assert history.supervisor.paused(1) == {2}
+    assert history.supervisor.paused(0) == history.supervisor.paused(2) == frozenset()
+
+
+def test_a_pause_outlives_the_process_and_may_be_asked_for_while_none_runs() -> None:
+    history = History(workers=1)
+    history.step()
+    history.supervisor.set_paused("rides", 1, "ann", paused=True)
+    history.running(0).code = KILLED
+    history.step()
+    history.supervisor.set_paused("rides", 0, "ann", paused=True)
+    assert history.supervisor.paused(0) == {0, 1}
+    history.passes(5.0)
+    assert history.supervisor.paused(0) == {0, 1}
+    assert history.running(0).pauses == [], "it is told when it starts"
+
+
+def test_a_pause_that_holds_up_the_end_of_the_run_says_so() -> None:
+    for ends in (True, False):
+        history = History(workers=1, ends=ends)
+        history.step()
+        history.supervisor.set_paused("rides", 1, "ann", paused=True)
+        assert [event.holds_up_the_end for event in history.emissions(PartitionPaused)] == [ends]
+
+
+def test_what_no_worker_reads_and_what_drains_is_not_paused() -> None:
+    history = History(workers=1)
+    history.step()
+    history.supervisor.set_paused("rides", 9, "ann", paused=True)
+    history.supervisor.set_paused("fares", 0, "ann", paused=False)
+    history.supervisor.stop("SIGTERM")
+    history.supervisor.set_paused("rides", 0, "ann", paused=True)
+    assert [event.text for event in history.emissions(Notice)] == [
+        "ann: partition 9 of rides is not paused: no worker is to read it",
+        "ann: partition 0 of fares is not resumed: no worker is to read it",
+        "ann: partition 0 of rides is not paused: its worker drains",
+    ]
+    assert history.emissions(PartitionPaused) == []
+    assert history.running(0).pauses == []

@@ -51,3 +51,17 @@ def test_a_signal_requests_a_drain_and_a_second_one_soon_after_changes_nothing(p
     orders.on_sigterm(signal.SIGTERM, None)
     orders.on_sigterm(signal.SIGTERM, None)
     assert orders.drain_requested()
+
+
+def test_the_newest_order_says_which_partitions_are_paused(pipe: tuple[int, int]) -> None:
+    orders = OrderReceiver(PipeEnd(pipe[0]), frozenset({3}))
+    assert orders.paused() == {3}
+    os.write(pipe[1], b"paused 3 5\npaused 5 1")
+    assert not orders.drain_requested()
+    assert orders.paused() == {3, 5}
+    os.write(pipe[1], b"1\n")
+    assert not orders.drain_requested()
+    assert orders.paused() == {5, 11}
+    os.write(pipe[1], b"paused \n")
+    assert not orders.drain_requested()
+    assert orders.paused() == frozenset()

@@ -56,6 +56,8 @@ function shown(found, format, at) {
   }
 }
 
+const debugCommand = (one) => `ingest debug --topic ${one.topic} --partition ${one.partition}`;
+
 const atPath = (value, path) => path.split(".").reduce((found, name) => (found == null ? null : found[name]), value);
 
 function write(element, text) {
@@ -183,7 +185,7 @@ class Table {
       const { row, cells } = this.rows.get(key);
       kept.add(key);
       this.columns.forEach(({ field, format }, column) => {
-        write(cells[column], shown(value[field], format, at));
+        write(cells[column], format === "debug" ? debugCommand(value) : shown(value[field], format, at));
         if (format === "state") mark(cells[column], "health", value.health);
         if (format === "level") mark(cells[column], "level", value.level);
       });
@@ -284,7 +286,8 @@ function point(event) {
   const oldest = one.oldest_age_s === null ? "" : `, oldest message ${seconds(one.oldest_age_s)}`;
   const lag = one.lag === null ? "lag not known" : `lag ${number.format(one.lag)}`;
   const worker = one.worker === null ? "no worker" : `worker ${one.worker}`;
-  write(byId("pointed"), `${one.topic}, partition ${one.partition}: ${one.state}, ${lag}${oldest}, ${worker}`);
+  const paused = one.reason ? `, ${one.reason}` : "";
+  write(byId("pointed"), `${one.topic}, partition ${one.partition}: ${one.state}, ${lag}${oldest}, ${worker}${paused}`);
 }
 
 function choose() {

@@ -12,7 +12,7 @@ from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.status import remote
 from ingest.status.health import readyz
-from ingest.status.snapshot import as_json
+from ingest.status.snapshot import State, as_json
 from ingest.status.web import runtime_file
 from ingest.status.web.app import Probes
 from tests.harness.status_page import AT, calm, served, stuck
@@ -45,6 +45,15 @@ def test_a_run_that_is_not_ready_is_1_and_says_why() -> None:
         code, text = printed(page.url)
     assert code == NOT_READY
     assert "Not ready: Arize is failing: no answer to 2 uploads" in text
+
+
+def test_a_run_with_a_paused_partition_is_ready_and_names_it() -> None:
+    well = calm()
+    paused = replace(well.partitions[3], state=State.PAUSED, paused_s=300.0)
+    with served(replace(well, partitions=(*well.partitions[:3], paused, *well.partitions[4:])), probes=PROBES) as page:
+        code, text = printed(page.url)
+    assert code == READY
+    assert "Note: partition 3 of predictions: paused by request" in text
 
 
 def test_json_is_that_of_the_page_one_line_a_run() -> None:

@@ -1,9 +1,11 @@
 """The actions of the page: who may request them, and what becomes of a request."""
 
+from dataclasses import replace
+
 import pytest
 from starlette.testclient import TestClient
 
-from ingest.status.web.actions import MOST_WAITING, Actions, DrainRun, RestartWorker
+from ingest.status.web.actions import MOST_WAITING, Actions, DrainRun, PausePartition, RestartWorker
 from ingest.status.web.app import application
 from ingest.status.web.published import Published
 from ingest.status.web.stream import Stream
@@ -15,7 +17,7 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
 def client(token: str = TOKEN) -> tuple[TestClient, Actions]:
     published = Published()
     published.publish(calm())
-    actions = Actions(token)
+    actions = Actions(token, lambda: published.snapshot)
     app = application(published, stream=Stream(published), actions=actions, host="127.0.0.1")
     return TestClient(app, base_url="http://127.0.0.1:9410", follow_redirects=False), actions
 
@@ -97,4 +99,38 @@ def test_requests_do_not_pile_up() -> None:
 def test_get_requests_nothing() -> None:
     asked, actions = client()
     assert asked.get("/actions/drain", headers=BEARER).status_code == 405
+    assert actions.take() == []
+
+
+@pytest.mark.parametrize(("path", "pause"), [("pause-partition", True), ("resume-partition", False)])
+def test_a_partition_is_paused_and_resumed_and_its_only_topic_may_be_left_out(path: str, pause: bool) -> None:  # noqa: FBT001
+    asked, actions = client()
+    topic = calm().topics[0]
+    number = calm().partitions[0].partition
+    assert asked.post(f"/actions/{path}", data={"partition": number}, headers=BEARER).status_code == 202
+    named = asked.post(f"/actions/{path}", data={"partition": number, "topic": topic}, headers=BEARER)
+    assert named.status_code == 202
+    assert actions.take() == [PausePartition(topic, number, pause, "testclient")] * 2
+
+
+def test_a_partition_that_the_run_does_not_read_is_refused() -> None:
+    asked, actions = client()
+    for data, status in (({}, 400), ({"partition": "x"}, 400), ({"partition": "0", "topic": "no"}, 400)):
+        assert asked.post("/actions/pause-partition", data=data, headers=BEARER).status_code == status
+    answer = asked.post("/actions/pause-partition", data={"partition": "99999"}, headers=BEARER)
+    assert answer.status_code == 404
+    assert answer.json()["error"].startswith("partition 99999 is none of the partitions 0-")
+    assert asked.post("/actions/pause-partition", data={"partition": "0"}).status_code == 401
+    assert actions.take() == []
+
+
+def test_of_several_topics_one_must_be_named_and_before_the_first_snapshot_there_is_none() -> None:
+    published = Published()
+    actions = Actions(TOKEN, lambda: published.snapshot)
+    app = application(published, stream=Stream(published), actions=actions, host="127.0.0.1")
+    asked = TestClient(app, base_url="http://127.0.0.1:9410")
+    assert asked.post("/actions/pause-partition", data={"partition": "0"}, headers=BEARER).status_code == 503
+    published.publish(replace(calm(), topics=("rides", "fares")))
+    answer = asked.post("/actions/pause-partition", data={"partition": "0"}, headers=BEARER)
+    assert (answer.status_code, answer.json()) == (400, {"error": "topic: name one of rides, fares"})
     assert actions.take() == []

@@ -19,6 +19,7 @@ from tests.harness.status_page import ACCOUNT, calm, hostile, stuck
 class Verdict:
     ok: bool
     reasons: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def client(
@@ -64,11 +65,27 @@ def test_the_page_is_served_before_the_first_snapshot() -> None:
 
 def test_the_account_is_final_once_the_run_has_ended() -> None:
     asked, published = client(calm())
-    assert asked.get("/api/account").json() == {"final": False, "accounts": []}
+    so_far = asked.get("/api/account").json()
+    assert (so_far["final"], so_far["accounts"]) == (False, [])
     published.publish_accounts((ACCOUNT,))
     found = asked.get("/api/account").json()
     assert found["final"]
     assert found["accounts"][0]["totals"]["acknowledged"] == 1_200
+    assert found["so_far"] == []
+
+
+def test_what_is_confirmed_so_far_is_the_sum_of_the_partitions_and_an_unknown_lag_makes_the_sum_unknown() -> None:
+    run = calm(3)
+    asked, published = client(run)
+    (found,) = asked.get("/api/account").json()["so_far"]
+    assert (found["topic"], found["at"]) == (run.topics[0], run.at)
+    for name in ("acknowledged", "dead_lettered", "lag"):
+        assert found["totals"][name] == sum(getattr(one, name) for one in run.partitions)
+    assert [one["next_offset"] for one in found["partitions"]] == [one.next_offset for one in run.partitions]
+    first, *others = run.partitions
+    published.publish(replace(run, partitions=(replace(first, lag=None), *others)))
+    assert asked.get("/api/account").json()["so_far"][0]["totals"]["lag"] is None
+    assert client()[0].get("/api/account").json()["so_far"] == []
 
 
 def test_the_configuration() -> None:
@@ -98,10 +115,10 @@ def test_probes_answer_with_their_reasons() -> None:
     )
     asked = client(calm(), probes=probes)[0]
     assert asked.get("/metrics").content == b"ingest_up 1\n"
-    assert asked.get("/livez").json() == {"ok": True, "reasons": []}
+    assert asked.get("/livez").json() == {"ok": True, "reasons": [], "notes": []}
     refused = asked.get("/readyz")
     assert refused.status_code == 503
-    assert refused.json() == {"ok": False, "reasons": ["32 partitions wait"]}
+    assert refused.json() == {"ok": False, "reasons": ["32 partitions wait"], "notes": []}
 
 
 def test_probes_that_are_not_given_have_no_route() -> None:

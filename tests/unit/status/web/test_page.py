@@ -82,7 +82,15 @@ def test_the_final_account_is_shown_once_there_is_one() -> None:
 
 def test_actions_are_there_only_if_they_are_on() -> None:
     assert "<form" not in render(calm())
-    assert render(calm(), with_actions=True).count('type="password"') == 2
+    assert render(calm(), with_actions=True).count('type="password"') == 3
+
+
+def test_a_partition_is_paused_and_resumed_by_one_form_and_has_a_command_for_a_debug_sample() -> None:
+    found = Document(render(calm(), with_actions=True))
+    (form,) = [one for one in found.all("form") if one["action"] == "/actions/pause-partition"]
+    assert form["method"] == "post"
+    assert [one["formaction"] for one in found.all("button") if "formaction" in one] == ["/actions/resume-partition"]
+    assert "ingest debug --topic predictions --partition 31" in found.text
 
 
 def test_before_the_first_snapshot_it_says_so() -> None:
