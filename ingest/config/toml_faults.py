@@ -21,6 +21,7 @@ _KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
 _QUOTED = re.compile(r"\('.*'[^)]*\)|'(?:[^'\\]|\\.){2,}'|\"(?:[^\"\\]|\\.){2,}\"")
 _YAML = re.compile(r"---\s*$|\s*-\s|\s*(?:- )?[\"']?[A-Za-z0-9_.-]+[\"']?\s*:(?:\s|$)")
 _HIDDEN = "..."
+_TOML = "TOML writes a [section], and KEY = VALUE below it"
 
 
 def toml_fault(error: tomllib.TOMLDecodeError, text: str, known: frozenset[str]) -> str:
@@ -31,23 +32,26 @@ def toml_fault(error: tomllib.TOMLDecodeError, text: str, known: frozenset[str])
     lines = text.split("\n")
     at = lines[number - 1] if 0 < number <= len(lines) else ""
     if _is_json(text):
-        return f"it is JSON: TOML writes a [section], and KEY = VALUE below it{position}"
+        return f"it is JSON: {_TOML}{position}"
     if _YAML.match(at):
-        return f"it looks like YAML: TOML writes a [section], and KEY = VALUE below it{position}"
+        return f"it looks like YAML: {_TOML}{position}"
     message = str(error).removesuffix(position)
-    if (table := _TABLE.match(message)) is not None:
-        path = tuple(map(str, ast.literal_eval(table[2])))
-        before = toml_lines.lines("\n".join(lines[: number - 1])).get(path)
-        first = f", the first time in line {before}" if before else ""
-        if table[1] == "Cannot declare":
-            return f"[{_shown(path, known)}] is declared twice{first}{position}"
-        return f"[{_shown(path, known)}] is declared whole already{first.replace(', the first time', '')}{position}"
-    if message.startswith("Cannot overwrite a value"):
-        key = _KEY.match(at)
-        return f"{key[1] if key and key[1] in known else 'a key or a table'} is set twice{position}"
     if message.startswith("Invalid value"):
         return f"{message}{position}; a text stands in quotes"
+    if (table := _TABLE.match(message)) is not None:
+        message = _twice(table[1], tuple(map(str, ast.literal_eval(table[2]))), lines[: number - 1], known)
+    elif message.startswith("Cannot overwrite a value"):
+        key = _KEY.match(at)
+        message = f"{key[1] if key and key[1] in known else 'a key or a table'} is set twice"
     return _QUOTED.sub(_HIDDEN, message) + position
+
+
+def _twice(what: str, path: tuple[str, ...], lines: list[str], known: frozenset[str]) -> str:
+    """That a table is there already, in `lines`."""
+    before = toml_lines.lines("\n".join(lines)).get(path)
+    if what == "Cannot declare":
+        return f"[{_shown(path, known)}] is declared twice" + (f", the first time in line {before}" if before else "")
+    return f"[{_shown(path, known)}] is declared whole already" + (f" in line {before}" if before else "")
 
 
 def _shown(path: tuple[str, ...], known: frozenset[str]) -> str:

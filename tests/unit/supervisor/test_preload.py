@@ -14,9 +14,7 @@ print(len(before), left, ignoring_all)
 
 
 def test_the_filters_of_warnings_stay() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True, timeout=60)
     number, rest = done.stdout.split(maxsplit=1)
     assert int(number) > 0, "Python's own filters"
     assert rest == "[] []\n"
