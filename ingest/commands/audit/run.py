@@ -28,9 +28,7 @@ def run(
     if json:
         stream.write(json_lines.dumps(as_json(topics, datetime.now(UTC)), ensure_ascii=False) + "\n")
     else:
-        console = BrokenPipeConsole(
-            file=stream, width=width_for(stream, WIDTH), markup=False, highlight=False
-        )
+        console = BrokenPipeConsole(file=stream, width=width_for(stream, WIDTH), markup=False, highlight=False)
         for topic in topics:
             console.print(as_table(topic, by_hour=by_hour, width=console.width))
             console.print("\n".join(sentences(topic)), soft_wrap=True)
