@@ -145,11 +145,11 @@ def _name_the_option(error: typer.TyperException, ctx: Any, command: Any) -> Non
 
 def _name_what_is_expected(error: typer.TyperException) -> None:
     """Say of a wrong value what the same value in a file is told: Typer has the words of pydantic."""
-    if not hasattr(cause := error.__cause__, "errors"):
+    if (errors := getattr(error.__cause__, "errors", None)) is None:
         return
     from ingest.config.messages import expectation  # noqa: PLC0415  only here, where pydantic is loaded already
 
-    error.message = expectation(next(iter(cause.errors())))
+    error.message = expectation(next(iter(errors())))
 
 
 # --- the text -------------------------------------------------------------------------------------

@@ -151,6 +151,7 @@ class Sources:
 
 def read_file(path: Path, model: type[BaseModel]) -> Source:
     """The values of a TOML file. Raises `ConfigError` naming the file, and never quotes it."""
+    text = ""
     try:
         text = path.read_bytes().decode("utf-8-sig")
         tree = tomllib.loads(text, parse_float=_Number)

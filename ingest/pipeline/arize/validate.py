@@ -123,7 +123,7 @@ def _timestamp(view: ColumnView, name: str, now_epoch_s: float) -> Iterator[Faul
     rows = outside(column, low, high)
     detail = f'"{name}" ([schema] timestamp) must lie within {years} years back and 1 year ahead'
     if len(rows):
-        seconds = numpy_of(column.cast(pa.float64(), safe=False))[rows] / scale
+        seconds = np.asarray(numpy_of(column.cast(pa.float64(), safe=False)), dtype=np.float64)[rows] / scale
         for meant, fitting in _meant_units(seconds, view.limits.schema.timestamp_unit, low / scale, high / scale):
             hint = (
                 f'[schema] timestamp_unit is "{view.limits.schema.timestamp_unit}", and the value looks like "{meant}"'
