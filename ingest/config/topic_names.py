@@ -12,7 +12,7 @@ MOST_CHARACTERS = 249
 _ILLEGAL = re.compile(r"[^A-Za-z0-9._-]")
 _LEGAL = 'a name has letters, digits, ".", "_" and "-"'
 _PATTERN = "^*?$|()[]{}+\\"
-_NO_PATTERN = "a topic is named, not matched by a pattern: name each in [topics.NAME]"
+_NO_PATTERN = "it is a pattern; name each topic in [topics.NAME]"
 
 
 def topic_fault(name: str) -> str:

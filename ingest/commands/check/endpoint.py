@@ -27,7 +27,9 @@ def check_arize(arize: Arize, now: datetime) -> Iterator[CheckResult]:
         yield failed("arize endpoint", str(wrong), ExitCode.CONFIGURATION)
         return
     except RetryableError as failure:
-        text = f"{failure}. Check {address_settings(arize).host}, the network, the proxy and the certificates"
+        text = str(failure)
+        if "heck " not in text:  # most causes have an advice of their own
+            text += f". Check {address_settings(arize).host}, the network, the proxy and the certificates"
         yield failed("arize endpoint", text, ExitCode.CREDENTIALS)
         yield unchecked("arize key", "the endpoint must be reachable first")
         return

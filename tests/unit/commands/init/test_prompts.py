@@ -57,7 +57,7 @@ def test_a_wrong_answer_is_asked_for_again() -> None:
     assert code == 0
     assert shown.count("Topic:") == 4
     assert "it has a blank" in shown
-    assert "not matched by a pattern" in shown
+    assert "it is a pattern" in shown
     assert (load().kafka.topic, load().arize.model_name, load().arize.space_id) == ("predictions", "fraud", "space")
 
 
