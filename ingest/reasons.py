@@ -153,7 +153,8 @@ REASONS: Mapping[str, str] = {
         "be ISO 8601, and a local time that clocks skip is none."
     ),
     "timestamp_range": (
-        "The timestamp is further back, or further ahead, than Arize takes. Check its unit and the producer's clock."
+        "The timestamp is further back, or further ahead, than Arize takes. Check [schema] timestamp_unit (the detail "
+        "names the unit that it looks like, if that is another one) and the producer's clock."
     ),
     "reserved_column": (
         "The message brings a column that [schema.kafka] or [schema.constants] adds itself. Rename one of the two."

@@ -6,6 +6,7 @@ Rules
 2. `-h` is `--help`.
 3. A wrong option names those like it, and one that had another name before names the new one. A wrong command names the
    one that is meant: by its letters, as the subcommand of a group, or by the word that other tools have for it.
+4. A wrong value is told in the words that a key of the configuration has for it.
 """
 
 import difflib
@@ -69,6 +70,7 @@ class Command(TyperCommand):
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
             _name_the_option(error, ctx, self)
+            _name_what_is_expected(error)
             raise
 
 
@@ -92,6 +94,7 @@ class Group(TyperGroup):
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
             _name_the_option(error, ctx, self)
+            _name_what_is_expected(error)
             raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -138,6 +141,15 @@ def _name_the_option(error: typer.TyperException, ctx: Any, command: Any) -> Non
     alike = [plain[name] for name in difflib.get_close_matches(typed.lstrip("-"), plain, n=2)]
     if near := starting or alike:
         error.message += f". Did you mean {' or '.join(near)}?"
+
+
+def _name_what_is_expected(error: typer.TyperException) -> None:
+    """Say of a wrong value what the same value in a file is told: Typer has the words of pydantic."""
+    if (errors := getattr(error.__cause__, "errors", None)) is None:
+        return
+    from ingest.config.messages import expectation  # noqa: PLC0415  only here, where pydantic is loaded already
+
+    error.message = expectation(next(iter(errors())))
 
 
 # --- the text -------------------------------------------------------------------------------------

@@ -142,9 +142,10 @@ def load_topics(
     settings = load_config(config, brokers=brokers, topic=topic, group=group)
     found = settings.topics
     if not all(each.kafka.topic for each in found):
-        from ingest.config.checks import NO_FILE  # noqa: PLC0415  loaded already
+        from ingest.config.near_files import no_default_file  # noqa: PLC0415  loaded already
+        from ingest.config.sources import DEFAULT_FILE  # noqa: PLC0415
 
-        raise topic_missing() if settings.anything_set else ConfigError(NO_FILE)
+        raise topic_missing() if settings.anything_set else ConfigError(no_default_file(DEFAULT_FILE))
     return found
 
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from ingest.config import arize_endpoint
 from ingest.config.arize_address import Endpoint
+from ingest.config.arize_endpoint import AddressSettings
 from ingest.config.credentials import HEADER_ADVICE, header_fault, read_secret, stripped
 from ingest.config.sections import Arize
 from ingest.errors import ConfigError
@@ -40,6 +41,17 @@ def space_id(arize: Arize) -> str:
 def endpoint(arize: Arize) -> Endpoint:
     """The endpoint of the uploads; what is empty in it, the SDK has. Raises `ConfigError` with every fault."""
     return arize_endpoint.endpoint(arize, os.environ)
+
+
+def address_settings(arize: Arize) -> AddressSettings:
+    """What sets the endpoint, to be named where it is wrong."""
+    return arize_endpoint.address_settings(arize, os.environ)
+
+
+def credential_settings(arize: Arize) -> str:
+    """What sets the key and the space, to be named where they are refused."""
+    key = "ARIZE_API_KEY" if arize.api_key_file is None else "[arize] api_key_file"
+    return f"{key} and {'[arize] space_id' if arize.space_id else 'ARIZE_SPACE_ID'}"
 
 
 def max_past_years() -> int:

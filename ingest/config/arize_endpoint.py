@@ -11,6 +11,7 @@ Rules
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ingest.config.arize_address import Endpoint, region, taken_apart
 from ingest.config.sections import Arize
@@ -22,8 +23,38 @@ _VARIABLES = {
     "scheme": "ARIZE_API_SCHEME",
     "region": "ARIZE_REGION",
 }
+_HOST_VARIABLES = ("ARIZE_API_HOST", "ARIZE_SINGLE_HOST", "ARIZE_BASE_DOMAIN")
 _HIGHEST_PORT = 65535
 _OTHER_VARIABLES = ("ARIZE_SINGLE_HOST", "ARIZE_SINGLE_PORT", "ARIZE_BASE_DOMAIN")
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSettings:
+    """What to check when the address is wrong: the key or the variable that sets each part of it."""
+
+    host: str = "ARIZE_API_HOST"
+    port: str = "ARIZE_API_PORT"
+    scheme: str = "ARIZE_API_SCHEME"
+
+
+def address_settings(arize: Arize, environment: Mapping[str, str]) -> AddressSettings:
+    """What sets the address; where nothing does, what would. The values may have faults."""
+    if arize.endpoint:
+        return AddressSettings(*["[arize] endpoint"] * 3)
+    if arize.region or environment.get("ARIZE_REGION"):
+        return AddressSettings(*["[arize] region" if arize.region else "ARIZE_REGION"] * 3)
+    variable = next((name for name in _HOST_VARIABLES if environment.get(name)), _HOST_VARIABLES[0])
+    host = "[arize] host" if arize.host else variable
+    whole = "://" in (arize.host or environment.get(variable, ""))  # rule 1: the host is an address
+    parts = []
+    for key in ("port", "scheme"):
+        if not getattr(arize, key) and environment.get(_VARIABLES[key]):
+            parts.append(_VARIABLES[key])
+        elif whole:
+            parts.append(host)
+        else:
+            parts.append(f"[arize] {key}" if arize.host or getattr(arize, key) else _VARIABLES[key])
+    return AddressSettings(host, *parts)
 
 
 def endpoint(arize: Arize, environment: Mapping[str, str]) -> Endpoint:

@@ -11,13 +11,14 @@ from ingest.config import consistency, effects
 from ingest.config import format as message_format
 from ingest.config.arize_access import api_key, endpoint, space_id
 from ingest.config.messages import locate, toml_key
+from ingest.config.near_files import no_default_file
 from ingest.config.overlays import takes_all_of
 from ingest.config.resolve import RouteConfig, TopicConfig
 from ingest.config.schema import Section
 from ingest.config.settings import Config
+from ingest.config.sources import DEFAULT_FILE
 from ingest.errors import ConfigError
 
-NO_FILE = "there is no ingest.toml here: ingest init writes one, or name one with --config FILE"
 # How the faults begin that only the environment of a run can mend.
 CREDENTIALS_MISSING = ("[arize] space_id is missing", "no Arize API key")
 NO_TOPIC = "[kafka] topic is missing: name the topic to read, or set INGEST_KAFKA__TOPIC"
@@ -94,7 +95,7 @@ def check_delivery(config: Config) -> None:
     """Everything that delivering needs is there, for every topic and route. Raises `ConfigError` with all missing."""
     faults = _of_routes(config, _missing)
     if not config.anything_set and not config.model_fields_set:
-        faults = [NO_FILE, *(fault for fault in faults if fault not in {NO_TOPIC, NO_MODEL})]
+        faults = [no_default_file(DEFAULT_FILE), *(fault for fault in faults if fault not in {NO_TOPIC, NO_MODEL})]
     for find in (config.kafka.client_options, lambda: endpoint(config.arize)):
         try:
             find()

@@ -20,13 +20,13 @@ from pydantic import ValidationError
 from ingest.config import partition_set, spellings
 from ingest.config.checks import contradictions, without_effect
 from ingest.config.credentials import OPTION_ADVICE, Scrubber, text_fault
-from ingest.config.messages import sentences, unknown_variables, with_place
+from ingest.config.messages import sentences, toml_key, unknown_variables, with_place
+from ingest.config.near_files import near_file
 from ingest.config.near_names import near
 from ingest.config.settings import Config
-from ingest.config.sources import Source, Sources, files_of, read_environment, read_file, read_flags
+from ingest.config.sources import DEFAULT_FILE, Source, Sources, files_of, read_environment, read_file, read_flags
+from ingest.config.topic_names import topic_fault
 from ingest.errors import ConfigError
-
-DEFAULT_FILE = "ingest.toml"
 
 Files = Path | Sequence[Path] | None
 Flags = Mapping[str, Mapping[str, Any]]
@@ -65,6 +65,7 @@ def load_with_sources(file: Files = None, flags: Flags | None = None) -> Loaded:
     if config is None:
         raise ConfigError(_clean(faults, sources))
     if config.topic_overlays:
+        faults += _of_topic_names(config, sources)
         faults += _of_several_topics(config, topic, partitions)
     unused = without_effect(config.model_copy())  # of all topics: what does not act in one may act in another
     config = _narrowed(config, topic, partitions)
@@ -88,7 +89,9 @@ def _sources(file: Files, flags: Flags, faults: list[str]) -> Sources:
         if path.is_dir():
             faults.append(f"{path}: it is a directory; {named_by} names a TOML file")
         elif not path.is_file() and (required or path.is_symlink()):
-            faults.append(f"{path}: no such file; {named_by} names a TOML file")
+            meant = near_file(path)
+            hint = f"; is {path.with_name(meant)} meant?" if meant else ""
+            faults.append(f"{path}: no such file; {named_by} names a TOML file{hint}")
         elif path.is_file():
             try:
                 read.append(read_file(path, Config))
@@ -188,6 +191,14 @@ def _of_several_topics(config: Config, topic: Any, partitions: Any) -> Iterator[
             f"--partitions: of which of the topics {', '.join(names)}? Choose one with --topic, or set each "
             "topic's in [topics.NAME] partitions"
         )
+
+
+def _of_topic_names(config: Config, sources: Sources) -> Iterator[str]:
+    """Names in [topics.*], or of a list in [kafka] topic, that no topic can have."""
+    for name in config.topic_overlays:
+        if fault := topic_fault(name):
+            where = f"[topics.{toml_key(name)}]" if sources.has(("topics", name)) else "[kafka] topic"
+            yield with_place(f"{where}: {fault}", sources)
 
 
 def _narrowed(config: Config, topic: Any, partitions: Any) -> Config:

@@ -52,10 +52,10 @@ _EXPECTED = {
     "missing": "it is missing",
 }
 _LIMITS = {
-    "greater_than_equal": "{ge:g} or more is expected",
-    "greater_than": "a number above {gt:g} is expected",
-    "less_than_equal": "at most {le:g} is expected",
-    "less_than": "a number below {lt:g} is expected",
+    "greater_than_equal": "{ge} or more is expected",
+    "greater_than": "a number above {gt} is expected",
+    "less_than_equal": "at most {le} is expected",
+    "less_than": "a number below {lt} is expected",
 }
 _SCALARS = ("str", "bool", "int", "float")
 
@@ -220,11 +220,16 @@ def _sentence(fault: Any, places: Places, model: type[BaseModel]) -> str:
     elif fault["type"] == "literal_error":
         text = f"{_name(where)}: {one_of(_words(fault), fault['input'])}"
     else:
-        expected = _EXPECTED.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
-        if fault["type"] in _LIMITS:
-            expected = _LIMITS[fault["type"]].format(**fault["ctx"])
-        text = f"{_name(where)}: {expected}"
+        text = f"{_name(where)}: {expectation(fault)}"
     return f"{text} ({place})" if place else text
+
+
+def expectation(fault: Mapping[str, Any]) -> str:
+    """What a fault of pydantic's says about the value, in the words of this module; the value isn't quoted."""
+    if fault["type"] in _LIMITS:
+        limits = {name: f"{limit:,}".removesuffix(".0") for name, limit in fault["ctx"].items()}
+        return _LIMITS[fault["type"]].format(**limits)
+    return _EXPECTED.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _with_option(where: list[str], fault: Any) -> tuple[str, ...]:
@@ -299,6 +304,12 @@ def _known_keys(where: list[str], model: type[BaseModel]) -> list[str]:
     for part in where:
         known = _sections(known.get(part, known.get("*")))
     return [key for key in known if key != "*"]
+
+
+def all_keys(annotation: Any) -> frozenset[str]:
+    """The names of all sections and keys below `annotation`: a model, a table of models, or neither."""
+    inner = _sections(annotation)
+    return frozenset(inner).difference("*").union(*map(all_keys, inner.values()))
 
 
 def _sections(annotation: Any) -> dict[str, Any]:

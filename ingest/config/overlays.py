@@ -28,7 +28,6 @@ from ingest.config.sections import Arize, Batch
 
 Scalar = str | bool | int | float
 
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # org.apache.kafka.common.internals.Topic
 
 _S = TypeVar("_S", bound=Section)
 
@@ -136,17 +135,7 @@ class TopicOverlay(Section):
         return "routes" in self.model_fields_set
 
 
-def _kafka_names(topics: dict[str, TopicOverlay]) -> dict[str, TopicOverlay]:
-    wrong = [toml_key(name) for name in topics if not _TOPIC.fullmatch(name) or name in {".", ".."}]
-    if wrong:
-        raise ValueError(
-            f"{', '.join(wrong)}: not the name of a Kafka topic, "
-            "which has at most 249 of the characters A-Z a-z 0-9 . _ -"
-        )
-    return topics
-
-
-Topics = Annotated[dict[str, TopicOverlay], AfterValidator(_kafka_names)]
+Topics = dict[str, TopicOverlay]
 
 
 def merge(base: _S, overlay: _S) -> _S:

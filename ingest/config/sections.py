@@ -18,6 +18,7 @@ from ingest.config import arize_address, credentials, kafka_options, spellings, 
 from ingest.config.broker_addresses import checked_brokers
 from ingest.config.near_names import one_of
 from ingest.config.schema import Environment, ModelType, Section
+from ingest.config.topic_names import topic_fault
 from ingest.errors import ConfigError
 
 # Options whose value decides whether messages are lost: users can't set them.
@@ -33,7 +34,21 @@ RESERVED_OPTIONS = {
 }
 
 # Options that nothing here reads, or that our own replace in every client.
+_NO_MEMBER = "workers are assigned their partitions, and are no members of the group"
+_NO_TRANSACTION = "dead letters are written without transactions"
 OPTIONS_WITHOUT_EFFECT = {
+    "group.instance.id": _NO_MEMBER,
+    "group.protocol": _NO_MEMBER,
+    "group.protocol.type": _NO_MEMBER,
+    "group.remote.assignor": _NO_MEMBER,
+    "partition.assignment.strategy": _NO_MEMBER,
+    "session.timeout.ms": f"{_NO_MEMBER}; [supervisor] hang_s is when a worker counts as hung",
+    "heartbeat.interval.ms": _NO_MEMBER,
+    "max.poll.records": "it is for share groups; [batch] chunk_events sets how many messages are polled at a time",
+    "share.acknowledgement.mode": "it is for share groups, and nothing here is a member of one",
+    "transaction.timeout.ms": _NO_TRANSACTION,
+    "auto.commit.enable": "each worker commits by itself, after Arize answered",
+    "consume.callback.max.messages": "messages are polled, not called back with",
     "auto.commit.interval.ms": "each worker commits by itself; use [delivery] commit_interval_s",
     "statistics.interval.ms": "nothing here reads librdkafka's statistics",
     "enable.idempotence": "dead letters are always written by an idempotent producer",
@@ -94,6 +109,11 @@ class Kafka(Section):
     @classmethod
     def _one_line(cls, text: str) -> str:
         return _usable_text(text)
+
+    @field_validator("topic")
+    @classmethod
+    def _a_name(cls, topic: str) -> str:
+        return _topic_name(topic)
 
     @field_validator("brokers")
     @classmethod
@@ -375,8 +395,8 @@ class DeadLetters(Section):
 
     @field_validator("topic")
     @classmethod
-    def _one_line(cls, topic: str) -> str:
-        return _usable_text(topic)
+    def _a_name(cls, topic: str) -> str:
+        return _topic_name(_usable_text(topic))
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -513,6 +533,13 @@ def _usable_text(text: str) -> str:
     if fault := credentials.text_fault(text):
         raise ValueError(f"{fault}; {credentials.OPTION_ADVICE}")
     return text
+
+
+def _topic_name(topic: str) -> str:
+    """`topic`, if Kafka takes it as a name. Raises `ValueError`."""
+    if fault := topic_fault(topic):
+        raise ValueError(fault)
+    return topic
 
 
 def flattened(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ Rules
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +24,12 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from ingest.config import spellings, toml_lines, variables
 from ingest.config.credentials import is_secret
+from ingest.config.messages import all_keys
 from ingest.config.sections import Account, Kafka, flattened
+from ingest.config.toml_faults import toml_fault
 from ingest.errors import ConfigError
+
+DEFAULT_FILE = "ingest.toml"
 
 KeyPath = tuple[str, ...]
 Kind = Literal["file", "environment", "flag"]
@@ -150,11 +153,12 @@ class Sources:
 
 def read_file(path: Path, model: type[BaseModel]) -> Source:
     """The values of a TOML file. Raises `ConfigError` naming the file, and never quotes it."""
+    text = ""
     try:
         text = path.read_bytes().decode("utf-8-sig")
         tree = tomllib.loads(text, parse_float=_Number)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {_without_quotes(error)}") from None
+        raise ConfigError(f"{path}: not valid TOML: {toml_fault(error, text, all_keys(model))}") from None
     except UnicodeDecodeError as error:
         like = ", but looks like UTF-16" if error.object.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
         raise ConfigError(f"{path}: not valid TOML: it is not UTF-8{like}; save it as UTF-8") from None
@@ -299,15 +303,6 @@ def _lay_over(base: dict[str, Any], tree: Mapping[str, Any], *, whole: Sequence[
 def _joined_option(path: KeyPath) -> KeyPath:
     """The path with the name of an option in [kafka.options] as one part."""
     return (*path[:2], ".".join(path[2:])) if path[:2] == ("kafka", "options") and len(path) > 2 else path
-
-
-def _without_quotes(error: tomllib.TOMLDecodeError) -> str:
-    """The fault and its position, without the text it quotes from the file: that may be a secret in the wrong place."""
-    if str(error).startswith("Cannot overwrite a value"):
-        return "a key or a table is set twice" + str(error).removeprefix("Cannot overwrite a value")
-    if str(error).startswith("Invalid value"):
-        return f"{error}; a text stands in quotes"
-    return re.sub(r"\('.*'[^)]*\)|'(?:[^'\\]|\\.){2,}'|\"(?:[^\"\\]|\\.){2,}\"", "...", str(error))
 
 
 def files_of(environment: Mapping[str, str], default: str) -> tuple[Sequence[Path], bool]:

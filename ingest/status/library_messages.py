@@ -2,8 +2,8 @@
 
 Rules
 1. Python's logging, its warnings, and text that is written to `sys.stdout` or `sys.stderr` are taken. librdkafka's
-   lines come by its client's logger, scrubbed there. What C code writes to the descriptor itself while a process dies
-   (an assertion, a fatal signal) still reaches standard error: nobody could take it from a dead process.
+   lines come by its client's logger, scrubbed there. What C code writes to the descriptor itself is not taken: while
+   a process dies (an assertion, a fatal signal) nobody could.
 2. Only the loggers in `_OPEN` are quoted: they are about connections. Every other library sees messages or the key, so
    its text is left out and its place is named, as in `ingest.tracebacks`. A login in an address is removed.
 3. Of a library and level at most `MOST_MESSAGES` pass in `WINDOW_S`. Those after them are counted, and the count comes

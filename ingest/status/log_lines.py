@@ -2,7 +2,8 @@
 
 Rules
 1. One event is one line. Line breaks within a sentence become ` | `; other control characters are written in
-   hexadecimal, so that no text of a broker or a proxy acts on a terminal or splits a record.
+   hexadecimal, so that no text of a broker or a proxy acts on a terminal or splits a record. In the fields of JSON
+   they are escaped as JSON does, U+2028 and its like too.
 2. A text line begins with date, time, zone offset and level, in columns of their own. Its length depends on no window.
 3. A JSON line has the fields of `HEAD` first, each of them always, null where it does not apply; then the event's own.
    A name that is in `HEAD` is there once. `message` is the sentence of the text line, unchanged but for rule 1.
@@ -25,6 +26,8 @@ HEAD = ("time", "level", "event", "message", "run", "host", "version", "topic", 
 
 _BREAK = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+# What JSON allows in a string as it is, and some readers take for the end of a line, or a terminal for a command.
+_BARE_IN_JSON = re.compile(r"[\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,10 @@ def json_line(
         "group": place.group,
         "worker": place.worker,
     }
-    return json.dumps(
+    line = json.dumps(
         {**head, **{name: value for name, value in fields.items() if name not in head}}, ensure_ascii=False
     )
+    return _BARE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def timestamp(at: datetime) -> str:

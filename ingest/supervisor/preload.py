@@ -18,10 +18,11 @@ for _stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 # with the forkserver.
 gc.disable()
 
-warnings.simplefilter("ignore")  # what a package warns of when it is imported is about no run, and goes to no log
-import ingest.worker.loop  # noqa: E402, F401  the signals above come first; it imports all the heavy packages
+# What a package warns of when it is imported is about no run, and goes to no log. Then Python's own filters hold again.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import ingest.worker.loop  # noqa: F401  the signals above come first; it imports all the heavy packages
 
-warnings.resetwarnings()
 gc.freeze()
 gc.enable()
 

@@ -25,8 +25,9 @@ from ingest.status.snapshot import (
 )
 from ingest.status.web.actions import Actions
 from ingest.status.web.app import Probes, application
+from ingest.status.web.listener import listen
 from ingest.status.web.published import ConfigView, Published
-from ingest.status.web.server import Server, listen
+from ingest.status.web.server import Server
 from ingest.status.web.stream import Stream
 
 AT = 1_784_500_000.0

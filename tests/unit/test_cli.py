@@ -296,6 +296,23 @@ def test_a_usage_error_is_exit_2(tmp_path: Path) -> None:
     assert ingest("no-such-command", cwd=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("check", "--workers", "many"), "'--workers': a whole number is expected"),
+        (("supervise", "--workers", "1.5"), "'--workers': a whole number is expected"),
+        (("debug", "--limit", "0"), "'--limit': 1 or more is expected"),
+        (("init", "--limit", "1000000"), "'--limit': at most 100,000 is expected"),
+        (("supervise", "--log-level", "loud"), "'--log-level': 'loud' is not one of 'debug', 'info'"),
+    ],
+)
+def test_a_wrong_value_of_an_option_is_told_as_one_of_a_file(arguments: tuple[str, ...], words: str) -> None:
+    done = invoked(arguments)
+    assert done.exit_code == 2
+    assert f"Invalid value for {words}" in done.stderr
+    assert "Input should" not in done.stderr
+
+
 def test_several_topics_need_a_choice_or_workers_before_kafka_is_asked(tmp_path: Path) -> None:
     (tmp_path / "ingest.toml").write_text(
         '[kafka]\nbrokers = "127.0.0.1:1"\n[arize]\nmodel_name = "m"\n[topics.rides]\n[topics.fares]\n'

@@ -8,7 +8,7 @@ from typing import TextIO
 from ingest.commands.audit.text import WIDTH, as_json, as_table, sentences
 from ingest.commands.audit.topic_audit import ADDS_UP, DOES_NOT_ADD_UP, audit
 from ingest.config.resolve import TopicConfig
-from ingest.status.console import BrokenPipeConsole
+from ingest.status.console import BrokenPipeConsole, width_for
 
 
 def run(
@@ -28,9 +28,7 @@ def run(
     if json:
         stream.write(json_lines.dumps(as_json(topics, datetime.now(UTC)), ensure_ascii=False) + "\n")
     else:
-        console = BrokenPipeConsole(
-            file=stream, width=None if stream.isatty() else WIDTH, markup=False, highlight=False
-        )
+        console = BrokenPipeConsole(file=stream, width=width_for(stream, WIDTH), markup=False, highlight=False)
         for topic in topics:
             console.print(as_table(topic, by_hour=by_hour, width=console.width))
             console.print("\n".join(sentences(topic)), soft_wrap=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from ingest.commands.check.result import CheckResult, failed, ok, unchecked, warning
-from ingest.config.arize_access import api_key, space_id
+from ingest.config.arize_access import address_settings, api_key, credential_settings, space_id
 from ingest.config.sections import Arize
 from ingest.config.templates import has_placeholders
 from ingest.errors import ConfigError, ExitCode, RetryableError
@@ -27,25 +27,28 @@ def check_arize(arize: Arize, now: datetime) -> Iterator[CheckResult]:
         yield failed("arize endpoint", str(wrong), ExitCode.CONFIGURATION)
         return
     except RetryableError as failure:
-        text = f"{failure}. Check ARIZE_API_HOST, ARIZE_REGION, the network, the proxy and the certificates"
+        text = str(failure)
+        if "heck " not in text:  # most causes have an advice of their own
+            text += f". Check {address_settings(arize).host}, the network, the proxy and the certificates"
         yield failed("arize endpoint", text, ExitCode.CREDENTIALS)
         yield unchecked("arize key", "the endpoint must be reachable first")
         return
-    yield from interpret(answer, now, templates=has_placeholders(space))
+    yield from interpret(answer, now, arize, templates=has_placeholders(space))
 
 
-def interpret(answer: ProbeAnswer, now: datetime, *, templates: bool) -> Iterator[CheckResult]:
+def interpret(answer: ProbeAnswer, now: datetime, arize: Arize, *, templates: bool) -> Iterator[CheckResult]:
     """Interpret the answer to a request without rows. With `templates` the space depends on each message."""
+    setting = address_settings(arize).host
     status, where = answer.status, answer.endpoint
     if answer.unproven:
         yield failed("arize endpoint", f"{where} answers {answer.unproven}", ExitCode.CREDENTIALS)
         yield unchecked("arize key", "an answer that is not Arize's says nothing about the key")
     elif 300 <= status < 400:
-        text = f"{where} redirects to {answer.location} (HTTP {status}), which is never followed; check ARIZE_API_HOST"
+        text = f"{where} redirects to {answer.location} (HTTP {status}), which is never followed; check {setting}"
         yield failed("arize endpoint", text, ExitCode.CREDENTIALS)
         yield unchecked("arize key", "a redirect says nothing about the key")
     elif status in (404, 405, 410):
-        text = f"{where} is not Arize's upload address (HTTP {status}); check ARIZE_API_HOST"
+        text = f"{where} is not Arize's upload address (HTTP {status}); check {setting}"
         yield failed("arize endpoint", text, ExitCode.CREDENTIALS)
         yield unchecked("arize key", "an answer of another address says nothing about the key")
     elif status in (408, 429) or status >= 500:
@@ -54,17 +57,15 @@ def interpret(answer: ProbeAnswer, now: datetime, *, templates: bool) -> Iterato
         yield unchecked("arize key", f"HTTP {status} says nothing about the key")
     else:
         yield ok("arize endpoint", f"{where} answers")
-        yield _key(status, templates=templates)
+        yield _key(status, arize, templates=templates)
     yield _clock(answer, now)
 
 
-def _key(status: int, *, templates: bool) -> CheckResult:
+def _key(status: int, arize: Arize, *, templates: bool) -> CheckResult:
     if status in (401, 403):
         if templates:
             return unchecked("arize key", f"HTTP {status} without a space: [arize] space_id is a template")
-        text = (
-            f"HTTP {status}: the key or the space is refused. Check ARIZE_API_KEY (or api_key_file) and ARIZE_SPACE_ID"
-        )
+        text = f"HTTP {status}: the key or the space is refused. Check {credential_settings(arize)}"
         return failed("arize key", text, ExitCode.CREDENTIALS)
     return ok("arize key", f"not refused (HTTP {status} to a request without rows); only the first upload proves it")
 

@@ -1,4 +1,4 @@
-"""Checks of this machine: the directories of dead letters and the account, and the memory."""
+"""Checks of this machine: the directories of dead letters and the account, the port of the page, and the memory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +13,7 @@ from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.pipeline.dead_letters.directory import free_bytes, unusable
 from ingest.pipeline.kafka.metadata import check_topic
 from ingest.status import formatting
+from ingest.status.web.listener import described, holder_of, listener_of
 
 _LOW_DISK_BYTES = 256 * 2**20
 _WORKER_BYTES = 150 * 2**20  # a worker with its imports and what decoding needs; measured, see benchmarks
@@ -45,6 +46,36 @@ def check_account(account: Account) -> CheckResult:
     if line.status == "failed":
         return warning("account", f"{line.text}. Delivery works without an account")
     return line
+
+
+def check_status(settings: Config) -> CheckResult:
+    """Whether the page of a run could listen, its actions have a token, and its metrics can be sent, as at a start.
+
+    A port that a run of the same group and topics has is that of the run that this configuration describes.
+    """
+    policy = settings.status
+    try:
+        if policy.otel:
+            from ingest.status.metrics import otel  # noqa: F401, PLC0415  an extra, and slow to import
+        if policy.enabled:
+            policy.action_token()
+    except ConfigError as wrong:
+        return failed("status page", str(wrong), ExitCode.CONFIGURATION)
+    if not policy.enabled:
+        return ok("status page", "disabled by [status] enabled")
+    try:
+        with listener_of(policy) as listener:
+            port = listener.getsockname()[1]
+    except ConfigError as wrong:
+        holder = holder_of(policy.port)
+        topics = {topic.kafka.topic for topic in settings.topics}
+        if holder is not None and (holder.group, set(holder.topics)) == (settings.kafka.group, topics):
+            return ok("status page", f"port {policy.port} is in use by {described(holder)}, as configured here")
+        return failed("status page", str(wrong), ExitCode.CONFIGURATION)
+    if policy.port not in (0, port):
+        return ok("status page", f"port {policy.port} is taken, and not configured: a free one would be used")
+    where = f"port {policy.port}" if policy.port else "a free port"
+    return ok("status page", f"{where} at {policy.host} can be listened on")
 
 
 def check_memory(settings: Config, message_bytes: Mapping[str, int | None]) -> CheckResult:

@@ -20,6 +20,22 @@ _TOGETHER = 8
 
 def checks(settings: Config) -> Iterator[CheckResult]:
     """The result of each check of `settings`, in a fixed order, as soon as it and those before it are known."""
+    yield from once(_all(settings))
+
+
+def once(results: Iterator[CheckResult]) -> Iterator[CheckResult]:
+    """The same; a check that fails for nothing but faults that the configuration has is unchecked: they are told."""
+    told: set[str] = set()
+    for result in results:
+        if result.status == "failed" and result.check == "configuration":
+            told.add(result.text)
+        elif result.status == "failed" and told.issuperset(result.text.splitlines()):
+            yield unchecked(result.check, "the configuration must be valid first", result.topic)
+            continue
+        yield result
+
+
+def _all(settings: Config) -> Iterator[CheckResult]:
     yield from _configuration(settings)
     options = kafka.check_options(settings.kafka)
     yield options
@@ -44,6 +60,7 @@ def checks(settings: Config) -> Iterator[CheckResult]:
             found[name] = seen
         yield from _of_brokers(settings, threads, found, usable=usable)
         yield account.result()
+        yield local_checks.check_status(settings)
         yield from arize.result()
     finally:
         threads.shutdown(wait=False, cancel_futures=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,15 @@ class Given:
         if not output.parent.is_dir():
             raise ConfigError(f"--output {output}: there is no directory {output.parent}")
 
+    def check_complete(self) -> None:
+        """Raise ConfigError with all that is missing where nobody can be asked; Kafka may have a single topic."""
+        missing = [] if self.offline or self.brokers is not None else ["--brokers"]
+        missing += ["--topic"] if self.topic is None and (missing or self.offline) else []
+        missing += [] if self.model_name is not None else ["--model-name"]
+        asks_kafka = self.topic is None and "--topic" not in missing
+        if missing and not asks_kafka:
+            raise ConfigError(missing_text(missing))
+
     def kafka_options(self) -> dict[str, str | bool | int | float]:
         """The options of librdkafka by name. Raises FatalError (exit code USAGE)."""
         found: dict[str, str | bool | int | float] = {}
@@ -65,6 +75,11 @@ class Given:
         }
         values = {key: getattr(self, key) or os.environ.get(name) or None for key, name in variables.items()}
         return Given(options=self.options, space_id=self.space_id, offline=self.offline, **values)
+
+
+def missing_text(options: Sequence[str]) -> str:
+    """The error that these options are missing."""
+    return f"{', '.join(options)} {'is' if len(options) == 1 else 'are'} missing, and there is no terminal to ask in"
 
 
 def sections(given: Given) -> dict[str, dict[str, object]]:

@@ -67,6 +67,9 @@ def init(
         offline=offline or sample is not None,
     )
     given.check(output, force=force)
+    terminal = sys.stdin.isatty()
+    if not terminal:
+        given.of_environment().check_complete()
     from ingest.commands.init.run import run
 
-    raise typer.Exit(run(given, limit=limit, sample=sample, output=output, terminal=sys.stdin.isatty()))
+    raise typer.Exit(run(given, limit=limit, sample=sample, output=output, terminal=terminal))

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,17 @@ from typing import Any
 import typer
 
 from ingest.commands.check.messages import Verdict, judge
-from ingest.commands.init.answers import Given, sections
+from ingest.commands.init.answers import Given, missing_text, sections
 from ingest.commands.init.infer import infer
 from ingest.commands.init.text import Draft, lines, next_steps, result_lines
 from ingest.commands.schema.sample import Sample, read_sample
 from ingest.commands.test.cases import ExampleMessage
+from ingest.config.broker_addresses import checked_brokers
 from ingest.config.load import load
 from ingest.config.resolve import TopicConfig
 from ingest.config.sections import Kafka
 from ingest.config.settings import Config
+from ingest.config.topic_names import topic_fault
 from ingest.errors import ConfigError, ExitCode
 from ingest.pipeline.kafka import first_contact
 from ingest.pipeline.kafka.topic_list import is_internal
@@ -44,7 +46,9 @@ def run(given: Given, *, limit: int, sample: Path | None, output: Path, terminal
     """Write `output`. Raises ConfigError for what is missing or wrong, FatalError (exit code KAFKA)."""
     from_file = None if sample is None else read_file(sample, limit)
     given = given.of_environment()
-    given = _with_brokers(given, terminal=terminal)
+    if not terminal:
+        given.check_complete()
+    given = _with_brokers(given)
     topics: Mapping[str, tuple[int, ...]] | None = None
     if not given.offline:
         kafka = _loaded(given, {}).kafka
@@ -55,7 +59,7 @@ def run(given: Given, *, limit: int, sample: Path | None, output: Path, terminal
     partitions = None if topics is None or given.topic is None else topics[given.topic]
     messages: Sequence[KafkaMessage] = ()
     if from_file is not None:
-        messages, looked_at = from_file, f"{formatting.amount(len(from_file), 'message')} of {sample}"
+        messages, looked_at = from_file, f"It follows from {formatting.amount(len(from_file), 'message')} of {sample}."
     elif partitions is None:
         looked_at = "Kafka was not asked, and no message was looked at."
     else:
@@ -70,17 +74,13 @@ def run(given: Given, *, limit: int, sample: Path | None, output: Path, terminal
 # --- what is missing ------------------------------------------------------------------------------
 
 
-def _with_brokers(given: Given, *, terminal: bool) -> Given:
+def _with_brokers(given: Given) -> Given:
     if given.brokers is not None:
         return given
     if given.offline:
+        _report(f"brokers: {_DEFAULT_BROKERS}, as none are given")
         return replace(given, brokers=_DEFAULT_BROKERS)
-    if terminal:
-        return replace(given, brokers=_asked("Brokers of Kafka", _DEFAULT_BROKERS))
-    missing = ["--brokers"]
-    missing += ["--topic"] if given.topic is None else []
-    missing += ["--model-name"] if given.model_name is None else []
-    raise ConfigError(_missing(missing))
+    return replace(given, brokers=_asked("Brokers of Kafka", _DEFAULT_BROKERS, _fault_of(checked_brokers)))
 
 
 def _with_topic(given: Given, topics: Mapping[str, Any] | None, *, terminal: bool) -> Given:
@@ -92,23 +92,28 @@ def _with_topic(given: Given, topics: Mapping[str, Any] | None, *, terminal: boo
     if topic is None and terminal:
         if names:
             _report("topics: " + ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else ""))
-        topic = _asked("Topic", None)
+        topic = _asked("Topic", None, lambda text: topic_fault(text) or _not_there(text, topics, names, given))
     if topic is None:
         there = f"; there are {', '.join(names[:_MOST_NAMED])}" if names else ""
-        raise ConfigError(_missing(["--topic", *([] if given.model_name else ["--model-name"])]) + there)
-    if topics is not None and topic not in topics:
-        alike = first_contact.near(topic, names)
-        hint = (
-            f"did you mean {' or '.join(alike)}?" if alike else f"there are {', '.join(names[:_MOST_NAMED]) or 'none'}"
-        )
-        raise ConfigError(f"--topic {topic}: there is no such topic at {given.brokers}, or you may not see it; {hint}")
+        raise ConfigError(missing_text(["--topic", *([] if given.model_name else ["--model-name"])]) + there)
+    if fault := _not_there(topic, topics, names, given):
+        raise ConfigError(f"--topic {topic}: {fault}")
     return replace(given, topic=topic)
+
+
+def _not_there(topic: str, topics: Mapping[str, Any] | None, names: Sequence[str], given: Given) -> str:
+    """That Kafka has no such topic, and which is meant; "" if it has it, or wasn't asked."""
+    if topics is None or topic in topics:
+        return ""
+    alike = first_contact.near(topic, names)
+    hint = f"did you mean {' or '.join(alike)}?" if alike else f"there are {', '.join(names[:_MOST_NAMED]) or 'none'}"
+    return f"there is no such topic at {given.brokers}, or you may not see it; {hint}"
 
 
 def _with_model(given: Given, *, terminal: bool) -> Given:
     name, space = given.model_name, given.space_id
     if name is None and not terminal:
-        raise ConfigError(_missing(["--model-name"]))
+        raise ConfigError(missing_text(["--model-name"]))
     if name is None:
         name = _asked("Model in Arize", given.topic)
     if space is None and not os.environ.get("ARIZE_SPACE_ID") and terminal:
@@ -116,12 +121,26 @@ def _with_model(given: Given, *, terminal: bool) -> Given:
     return replace(given, model_name=name, space_id=space)
 
 
-def _missing(options: Sequence[str]) -> str:
-    return f"{', '.join(options)} {'is' if len(options) == 1 else 'are'} missing, and there is no terminal to ask in"
+def _asked(question: str, default: str | None, fault_of: Callable[[str], str] = lambda _: "") -> str:
+    """The answer, without blanks around it; one with a fault is asked for again."""
+    while True:
+        text = str(typer.prompt(question, default=default, show_default=bool(default), err=True)).strip()
+        if not (fault := fault_of(text)):
+            return text
+        _report(fault)
 
 
-def _asked(question: str, default: str | None) -> str:
-    return str(typer.prompt(question, default=default, err=True)).strip()
+def _fault_of(check: Callable[[str], object]) -> Callable[[str], str]:
+    """The text of the `ValueError` that `check` raises, "" without one."""
+
+    def fault_of(text: str) -> str:
+        try:
+            check(text)
+        except ValueError as wrong:
+            return str(wrong)
+        return ""
+
+    return fault_of
 
 
 # --- the messages ---------------------------------------------------------------------------------

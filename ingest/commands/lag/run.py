@@ -13,7 +13,7 @@ from ingest.commands.lag.measure import LagMeter, PartitionLag
 from ingest.commands.lag.text import WIDTH, as_json, as_table
 from ingest.config.resolve import TopicConfig
 from ingest.errors import ExitCode
-from ingest.status.console import BrokenPipeConsole
+from ingest.status.console import BrokenPipeConsole, width_for
 
 REFRESH_S = 2.0
 
@@ -28,7 +28,7 @@ def run(settings: Sequence[TopicConfig], *, json: bool, watch: bool, stream: Tex
         for each in settings:
             meters.append((each, LagMeter(each.kafka)))
             opened.callback(meters[-1][1].close)
-        console = BrokenPipeConsole(file=stream, width=None if stream.isatty() else WIDTH)
+        console = BrokenPipeConsole(file=stream, width=width_for(stream, WIDTH))
         live = (
             opened.enter_context(Live(console=console, auto_refresh=False))
             if watch and not json and _can_redraw(console)

@@ -29,13 +29,13 @@ from ingest.pipeline.kafka.single_commit import commit_once
 from ingest.pipeline.kafka.time_range import offsets_at
 from ingest.pipeline.offsets.checkpoint import Checkpoint
 from ingest.records import NOTHING, TopicShape
-from ingest.status.console import BrokenPipeConsole
+from ingest.status.console import BrokenPipeConsole, width_for
 from ingest.supervisor import partition_sets
 
 
 def show(settings: Sequence[TopicConfig], *, json: bool, stream: TextIO) -> ExitCode:
     """Print the group's offsets on each topic. Raises FatalError (exit code KAFKA)."""
-    console = BrokenPipeConsole(file=stream, width=None if stream.isatty() else WIDTH)
+    console = BrokenPipeConsole(file=stream, width=width_for(stream, WIDTH))
     for each in settings:
         meter = LagMeter(each.kafka)
         try:

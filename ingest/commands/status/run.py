@@ -7,7 +7,7 @@ from ingest.commands.status.text import report
 from ingest.config.settings import Config
 from ingest.errors import ConfigError, ExitCode, FatalError
 from ingest.status import remote
-from ingest.status.console import BrokenPipeConsole
+from ingest.status.console import BrokenPipeConsole, width_for
 
 READY, NOT_READY = 0, 1
 WIDTH = 120  # characters of the tables in a file or a pipe
@@ -32,7 +32,7 @@ def run(url: str | None, settings: Config | None, *, load: Callable[[None], Any]
         if json:
             stream.write(answer.content + "\n")
         else:
-            console = BrokenPipeConsole(file=stream, width=None if stream.isatty() else WIDTH)
+            console = BrokenPipeConsole(file=stream, width=width_for(stream, WIDTH))
             console.print(report(answer.snapshot, verdict, base, console.width), soft_wrap=True)
     stream.flush()
     if unanswered:

@@ -43,8 +43,8 @@ class Evidence:
     undecodable: str = ""
 
 
-def doubt(seen: Evidence, mode: Mode) -> str | None:
-    """Why this 2xx is no acknowledgement, or None: then it is one."""
+def doubt(seen: Evidence, mode: Mode, host_setting: str = "ARIZE_API_HOST") -> str | None:
+    """Why this 2xx is no acknowledgement, or None: then it is one. `host_setting` is what sets the address."""
     status = f"HTTP {seen.status}"
     if not seen.sent_whole:
         return f"{status} though the request could not be sent whole; that is no acknowledgement"
@@ -58,7 +58,7 @@ def doubt(seen: Evidence, mode: Mode) -> str | None:
     if not what:
         return None
     return (
-        f"{status} whose {what}; that is no acknowledgement. Check ARIZE_API_HOST and the proxies; if this gateway "
+        f"{status} whose {what}; that is no acknowledgement. Check {host_setting} and the proxies; if this gateway "
         'stores what it answers so, set [arize] acknowledgement = "status"'
     )
 

@@ -16,6 +16,8 @@ from urllib.parse import quote
 import requests
 from urllib3 import exceptions as urllib3
 
+from ingest.config.arize_endpoint import AddressSettings
+
 TEXT_CHARACTERS = 300
 _HIDDEN = "***"
 _SCANNED_CHARACTERS = 20_000
@@ -31,19 +33,20 @@ _WITH_TEXT: tuple[type[BaseException], ...] = (
     urllib3.SSLError,
     urllib3.ProxyError,
 )
-_UNKNOWN = "the name is unknown on this machine; check ARIZE_API_HOST and DNS"
+_UNSET = AddressSettings()
+_UNKNOWN = "the name is unknown on this machine; check {host} and DNS"
 _ADVICE = (
-    ("Connection refused", "nothing listens there; check ARIZE_API_HOST and ARIZE_API_PORT"),
+    ("Connection refused", "nothing listens there; check {host_and_port}"),
     ("Name or service not known", _UNKNOWN),
     ("No address associated with hostname", _UNKNOWN),
     ("Temporary failure in name resolution", f"{_UNKNOWN}, or DNS does not answer"),
     ("timed out", "check the address, and proxies and firewalls between here and there"),
     (
         "WRONG_VERSION_NUMBER",
-        "no TLS is spoken there: a port of plain HTTP, or a proxy; check ARIZE_API_SCHEME and port",
+        "no TLS is spoken there: a port of plain HTTP, or a proxy; check {scheme_and_port}",
     ),
     ("UNEXPECTED_EOF", "the connection was closed during TLS, as a proxy or a firewall does"),
-    ("Hostname mismatch", "the certificate is that of another host; check ARIZE_API_HOST"),
+    ("Hostname mismatch", "the certificate is that of another host; check {host}"),
     ("certificate has expired", "the certificate has expired, or this machine's clock is wrong"),
     ("CERTIFICATE_VERIFY_FAILED", "its authority is not trusted here, as behind a company's proxy: REQUESTS_CA_BUNDLE"),
 )
@@ -79,24 +82,33 @@ def without_url_logins(text: str) -> str:
     return _CREDENTIALS.sub(f"{_HIDDEN}@", text)
 
 
-def failure_text(failed: Exception, secrets: Iterable[str], url: str = "") -> str:
-    """Why a request to `url` failed whose address or headers hold `secrets`."""
+def failure_text(failed: Exception, secrets: Iterable[str], url: str = "", settings: AddressSettings = _UNSET) -> str:
+    """Why a request to `url`, which `settings` set, failed whose address or headers hold `secrets`."""
     root = _root(failed)
     name = type(failed).__name__
     # Python counts a certificate that fails among the ValueErrors.
     if not isinstance(root, ssl.SSLError) and (isinstance(root, _NAME_ONLY) or not isinstance(root, _WITH_TEXT)):
         what = name if root is failed else f"{name}: {type(root).__name__}"
         return f"{what}; the request can't be made. Check the ARIZE_* settings, the key, the space and the proxies"
-    advice = _PROXY_ADVICE if isinstance(failed, requests.exceptions.ProxyError) else _advice(str(root), url)
+    advice = _PROXY_ADVICE if isinstance(failed, requests.exceptions.ProxyError) else _advice(str(root), url, settings)
     return cleaned(f"{name}: {root}{advice}", secrets)
 
 
-def _advice(text: str, url: str) -> str:
+def _advice(text: str, url: str, settings: AddressSettings) -> str:
     """What to do about it, where the words don't say it."""
     found = next((words for sign, words in _ADVICE if sign in text), "")
     if not found and url.startswith("http://") and any(sign in text for sign in _NO_HTTP):
-        found = "probably a port of HTTPS; check ARIZE_API_SCHEME and port"
-    return f" ({found})" if found else ""
+        found = "probably a port of HTTPS; check {scheme_and_port}"
+    words = found.format(
+        host=settings.host,
+        host_and_port=_both(settings.host, settings.port),
+        scheme_and_port=_both(settings.scheme, settings.port),
+    )
+    return f" ({words})" if found else ""
+
+
+def _both(one: str, other: str) -> str:
+    return one if one == other else f"{one} and {other}"
 
 
 def _root(failed: BaseException) -> BaseException:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import requests
 from pydantic import SecretStr
 
+from ingest.config.arize_access import address_settings
 from ingest.config.sections import Arize
 from ingest.errors import RetryableError
 from ingest.pipeline.arize import transport
@@ -46,14 +47,17 @@ def probe(key: SecretStr, space_id: str, arize: Arize) -> ProbeAnswer:
     deadline = threading.Timer(_TIMEOUT_S + _GRACE_S, attempt.cut)
     deadline.daemon = True
     deadline.start()
-    transport.begin(attempt, arize.acknowledgement)
+    settings = address_settings(arize)
+    transport.begin(attempt, arize.acknowledgement, settings.host)
     unproven = ""
     try:
         response = transport.post(url, timeout=_TIMEOUT_S, data=b"", headers={**headers, **own_headers}, verify=verify)
     except transport.UnprovenError as answered:
         response, unproven = answered.response, str(answered)
     except (requests.RequestException, OSError) as failed:
-        why = f"no complete answer within {_TIMEOUT_S:g} s" if attempt.cut_off else failure_text(failed, secrets, url)
+        why = f"no complete answer within {_TIMEOUT_S:g} s"
+        if not attempt.cut_off:
+            why = failure_text(failed, secrets, url, settings)
         raise RetryableError(f"{without_url_logins(url)}: {why}") from None
     finally:
         transport.end()

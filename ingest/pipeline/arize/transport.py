@@ -88,6 +88,7 @@ class Attempt:
 class _Current(threading.local):
     attempt: Attempt | None = None
     mode: Mode = "strict"
+    host_setting = "ARIZE_API_HOST"
     session: requests.Session | None = None
     evidence: Evidence | None = None
 
@@ -250,15 +251,19 @@ def _session() -> requests.Session:
     return _current.session
 
 
-def begin(attempt: Attempt, mode: Mode = "strict") -> None:
-    """The calling thread's next `post` belongs to `attempt`; `mode` decides what acknowledges it."""
+def begin(attempt: Attempt, mode: Mode = "strict", host_setting: str = "ARIZE_API_HOST") -> None:
+    """The calling thread's next `post` belongs to `attempt`; `mode` decides what acknowledges it.
+
+    `host_setting` is what sets the address: what to check when it is wrong.
+    """
     _current.attempt = attempt
+    _current.host_setting = host_setting
     _current.mode = mode
 
 
 def end() -> None:
     """The calling thread's attempt has ended."""
-    _current.mode = "strict"
+    _current.mode, _current.host_setting = "strict", "ARIZE_API_HOST"
     if _current.attempt is not None:
         _current.attempt.over()
         _current.attempt = None
@@ -286,7 +291,7 @@ def post(url: str, *, timeout: float | None = None, **kwargs: Any) -> requests.R
         _current.attempt.retry_after = response.headers.get("Retry-After")
         _current.attempt.location = response.headers.get("Location")
     if 200 <= response.status_code < 300:
-        why = doubt(_current.take_evidence(), _current.mode)
+        why = doubt(_current.take_evidence(), _current.mode, _current.host_setting)
         if why is not None:
             _session().close()  # the next request opens a new connection
             raise UnprovenError(why, response=response)

@@ -45,7 +45,7 @@ from arize.ml.types import Schema as ArizeSchema
 from arize.regions import Region
 from pydantic import SecretStr
 
-from ingest.config.arize_access import api_key, space_id
+from ingest.config.arize_access import address_settings, api_key, credential_settings, space_id
 from ingest.config.arize_access import endpoint as endpoint_of
 from ingest.config.credentials import without_logins
 from ingest.config.resolve import RouteConfig
@@ -73,6 +73,7 @@ class ArizeUploader:
         self._destination = Destination(
             space_id(arize), arize.model_name, arize.model_version, arize.environment, arize.batch_id
         )
+        self._settings = address_settings(arize)
         self._client, self._key = self._connect()
         requests.post = transport.post  # type: ignore[assignment]  # what the SDK calls; see transport
 
@@ -107,7 +108,7 @@ class ArizeUploader:
         client, key = self._client, self._key
         to = destination or self._destination
         secrets = (key.get_secret_value(), to.space_id)
-        transport.begin(attempt, self._config.arize.acknowledgement)
+        transport.begin(attempt, self._config.arize.acknowledgement, self._settings.host)
         try:
             try:
                 self._upload(client, frame, arize_schema(roles_found), to)
@@ -115,8 +116,8 @@ class ArizeUploader:
                 if not self._key_rotated(key):
                     raise FatalError(
                         f"Arize at {self.endpoint} refused the key or the space (HTTP {refused.status_code}). Nothing "
-                        "was skipped, everything unacknowledged stays uncommitted. Check ARIZE_API_KEY "
-                        "(or api_key_file) and ARIZE_SPACE_ID, then start again",
+                        "was skipped, everything unacknowledged stays uncommitted. Check "
+                        f"{credential_settings(self._config.arize)}, then start again",
                         exit_code=ExitCode.CREDENTIALS,
                     ) from None
                 raise RetryableError(
@@ -139,7 +140,7 @@ class ArizeUploader:
                 if attempt.cut_off:
                     text = f"no complete answer within {self._config.arize.timeout_s:g} s ([arize] timeout_s)"
                 else:
-                    text = f"{self.endpoint}: {failure_text(failed, secrets, self.endpoint)}"
+                    text = f"{self.endpoint}: {failure_text(failed, secrets, self.endpoint, self._settings)}"
                 raise RetryableError(
                     text,
                     ambiguous=attempt.asked,
@@ -188,9 +189,10 @@ class ArizeUploader:
         if 300 <= status < 400:
             where = cleaned(str(attempt.location), secrets)
             text = f"HTTP {status}: {self.endpoint} redirects to {where}, which is no acknowledgement"
-            text += "; check ARIZE_API_HOST"
+            text += f"; check {self._settings.host}"
         elif status in (404, 405, 410):
-            text = f"HTTP {status} {answer_text}: {self.endpoint} is not Arize's upload address; check ARIZE_API_HOST"
+            text = f"HTTP {status} {answer_text}: {self.endpoint} is not Arize's upload address"
+            text += f"; check {self._settings.host}"
         else:
             text = f"HTTP {status} {answer_text}".rstrip()
         return RetryableError(

@@ -2,7 +2,8 @@
 
 Rules (the SDK's validator, arize 8.61, ml/batch_validation/validator.py, applied to one row)
 1. An id, of a prediction or of a ranking group, has 1-512 characters; a timestamp lies within `max_past_years` back and
-   1 year ahead; a string tag has at most 20,000 characters.
+   1 year ahead (if it would in another unit than the one that is set, the reason names that one); a string tag has at
+   most 20,000 characters.
 2. A production row has a prediction, which needs a timestamp, or an actual; SHAP values alone will do but for
    multi_class and object_detection. A row of training or validation has both. What has no prediction needs an id to be
    joined by.
@@ -23,6 +24,7 @@ can break: see `batch_groups` in `roles`.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +41,7 @@ from ingest.reasons import Reason
 from ingest.records import Rejected
 
 YEAR_S = 365 * 86_400
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 OLDEST_S = -9_000_000_000  # 1684: nanoseconds of 64 bits don't reach far beyond
 MAX_TAG_CHARACTERS = 20_000
 MAX_DIMENSIONS = 20_000
@@ -119,7 +122,22 @@ def _timestamp(view: ColumnView, name: str, now_epoch_s: float) -> Iterator[Faul
     low, high = max(now_s - years * YEAR_S, OLDEST_S) * scale, (now_s + YEAR_S) * scale
     rows = outside(column, low, high)
     detail = f'"{name}" ([schema] timestamp) must lie within {years} years back and 1 year ahead'
+    if len(rows):
+        seconds = np.asarray(numpy_of(column.cast(pa.float64(), safe=False)), dtype=np.float64)[rows] / scale
+        for meant, fitting in _meant_units(seconds, view.limits.schema.timestamp_unit, low / scale, high / scale):
+            hint = (
+                f'[schema] timestamp_unit is "{view.limits.schema.timestamp_unit}", and the value looks like "{meant}"'
+            )
+            yield rows[fitting], Reason("timestamp_range", f"{detail}; {hint}")
     yield rows, Reason("timestamp_range", detail)
+
+
+def _meant_units(seconds: Any, unit: str, low_s: float, high_s: float) -> Iterator[tuple[str, Mask]]:
+    """The units in which values that were read as `unit` would lie within the limits, and which values those are."""
+    for meant, nanoseconds in _NANOSECONDS.items() if unit in _NANOSECONDS else ():
+        instants = seconds * (nanoseconds / _NANOSECONDS[unit])
+        if (fitting := (low_s <= instants) & (instants <= high_s)).any():
+            yield meant, fitting
 
 
 def _rows_longer_than(view: ColumnView, name: str, limit: int) -> Ints:

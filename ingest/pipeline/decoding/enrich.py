@@ -24,7 +24,7 @@ from ingest.config.schema import Schema, Unit
 from ingest.config.zones import zone
 from ingest.pipeline.decoding.header_times import in_nanoseconds, times_from_header
 from ingest.pipeline.decoding.kafka_values import header, id_from_kafka, text
-from ingest.pipeline.decoding.timestamps import read
+from ingest.pipeline.decoding.timestamps import Read, read
 from ingest.reasons import Reason
 from ingest.records import KafkaMessage, Rejected
 
@@ -54,11 +54,11 @@ def enrich(
     reasons: dict[int, Reason] = {}
     unit: Unit | None = None
     if schema.timestamp in columns:
-        found = read(columns[schema.timestamp], schema.timestamp_unit, odd, zone(schema.timestamp_zone))
+        written = columns[schema.timestamp]
+        found = read(written, schema.timestamp_unit, odd, zone(schema.timestamp_zone))
         unit = found.unit
         columns[schema.timestamp] = found.array
-        detail = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
-        reasons = dict.fromkeys(found.unread, Reason("bad_timestamp", detail))
+        reasons = _unread(found, written, odd, schema) if found.unread else {}
     if schema.timestamp and isinstance(source := schema.timestamp_from_kafka, str):
         _time_from_header(columns, messages, schema.timestamp, source.removeprefix("headers."), reasons)
     elif schema.timestamp and schema.timestamp_from_kafka:
@@ -73,6 +73,17 @@ def enrich(
         columns[name] = array
     table = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
     return Enriched(table, [Rejected(row, reasons[row]) for row in sorted(reasons)], unit)
+
+
+def _unread(found: Read, written: pa.Array, odd: Mapping[int, Any] | None, schema: Schema) -> dict[int, Reason]:
+    """Why rows have no timestamp: one that could be read in another unit names it."""
+    detail = f'"{schema.timestamp}" is no timestamp ([schema] timestamp_unit is "{schema.timestamp_unit}")'
+    reasons = dict.fromkeys(found.unread, Reason("bad_timestamp", detail))
+    if schema.timestamp_unit == "auto":
+        return reasons
+    detected = read(written, "auto", odd, zone(schema.timestamp_zone))
+    looks = Reason("bad_timestamp", f'{detail}; the value looks like "{detected.unit}"')
+    return reasons | dict.fromkeys(set(found.unread).difference(detected.unread), looks)
 
 
 def _from_kafka(

@@ -2,7 +2,7 @@
 
 Rules
 1. The socket is bound before anything starts, by the main thread: a taken port is a fault of the configuration there.
-   If the port is the default and not configured, a free one takes its place.
+   See `listener`.
 2. The thread starts after the forkserver. Signals stay the supervisor's: uvicorn installs handlers in the main thread
    only. Its log becomes events, as all libraries' do: see `library_messages`.
 3. Connections are bounded when they are accepted: one more is cut, so that watchers never take the descriptors that
@@ -13,21 +13,20 @@ Rules
 
 import asyncio
 import contextlib
-import errno
 import logging
 import socket
 import threading
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ingest.status.web.listener import BACKLOG
+
 MOST_CONNECTIONS = 64
 REQUEST_S = 10.0
 STALLED_S = 10.0
 STOP_S = 2.0
-_BACKLOG = 32
 _MOST_HEAD_BYTES = 16 * 1024
 
 
@@ -86,7 +85,7 @@ class Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=1,
             h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
         )
@@ -113,23 +112,3 @@ class Server:
             self._server.run(sockets=[self._listener])
         except BaseException as error:  # noqa: BLE001  delivery does not depend on it: the supervisor reports it
             self.failure = type(error).__name__
-
-
-def listen(host: str, port: int, *, fallback: bool) -> socket.socket:
-    """A listening socket; with `fallback`, on any free port if `port` is taken. Raises `OSError`."""
-    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, kind, proto)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-        except OSError as error:
-            if not fallback or error.errno != errno.EADDRINUSE:
-                raise
-            free: Any = (address[0], 0, *address[2:])
-            listener.bind(free)
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener

@@ -20,15 +20,16 @@ from typing import Self
 
 from ingest.accounting.run_account import RunAccount
 from ingest.config.sections import Status
-from ingest.errors import ConfigError, IngestError
+from ingest.errors import IngestError
 from ingest.events import Emit, Event, Notice, StatusServed
 from ingest.status.snapshot import Snapshot
 from ingest.status.web import runtime_file
 from ingest.status.web.actions import Action, Actions
 from ingest.status.web.app import Probes, application
 from ingest.status.web.guard import is_loopback
+from ingest.status.web.listener import listener_of
 from ingest.status.web.published import ConfigView, Published
-from ingest.status.web.server import Server, listen
+from ingest.status.web.server import Server
 from ingest.status.web.stream import Stream
 from ingest.tracebacks import describe
 
@@ -46,14 +47,7 @@ class StatusPage:
         self._faults: deque[str] = deque(maxlen=16)
         self._file: Path | None = None
         self._started = self._findable = False
-        configured = "port" in policy.model_fields_set
-        try:
-            listener = listen(policy.host, policy.port, fallback=not configured)
-        except OSError as error:
-            raise ConfigError(
-                f"[status] host = {policy.host}, port = {policy.port}: can't be listened on: "
-                f"{error.strerror or error}; set another port, or 0 for any free one, or [status] enabled = false"
-            ) from None
+        listener = listener_of(policy)
         self.port: int = listener.getsockname()[1]
         self._taken = policy.port if policy.port not in (0, self.port) else None
         self._server = Server(

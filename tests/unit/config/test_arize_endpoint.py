@@ -4,7 +4,7 @@ import pytest
 from arize.regions import Region
 
 from ingest.config.arize_address import REGIONS, Endpoint
-from ingest.config.arize_endpoint import endpoint
+from ingest.config.arize_endpoint import address_settings, endpoint
 from ingest.config.sections import Arize
 from ingest.errors import ConfigError
 from tests.harness.config_file import SECRET, faults_of
@@ -91,3 +91,29 @@ def test_a_run_has_one_endpoint() -> None:
     assert fault.startswith("[topics.a] arize: host can't differ by topic or route")
     (fault,) = faults_of('[routes.r.arize]\nregion = "eu-west-1a"\n')
     assert "a run has one endpoint" in fault
+
+
+_HOST, _PORT, _SCHEME = ("ARIZE_API_HOST", "ARIZE_API_PORT", "ARIZE_API_SCHEME")
+
+
+@pytest.mark.parametrize(
+    ("arize", "environment", "expected"),
+    [
+        ({}, {}, (_HOST, _PORT, _SCHEME)),
+        ({}, {_HOST: "h", _PORT: "1"}, (_HOST, _PORT, _SCHEME)),
+        ({}, {_HOST: "http://h:1"}, (_HOST, _HOST, _HOST)),
+        ({}, {"ARIZE_SINGLE_HOST": "h"}, ("ARIZE_SINGLE_HOST", _PORT, _SCHEME)),
+        ({}, {"ARIZE_REGION": "eu-west-1a"}, ("ARIZE_REGION",) * 3),
+        ({"region": "eu-west-1a"}, {}, ("[arize] region",) * 3),
+        ({"endpoint": "https://h"}, {_PORT: "1"}, ("[arize] endpoint",) * 3),
+        ({"host": "h"}, {}, ("[arize] host", "[arize] port", "[arize] scheme")),
+        ({"host": "h"}, {_PORT: "1"}, ("[arize] host", _PORT, "[arize] scheme")),
+        ({"host": "https://h"}, {}, ("[arize] host",) * 3),
+        ({"port": 1}, {_HOST: "h"}, (_HOST, "[arize] port", _SCHEME)),
+    ],
+)
+def test_what_sets_a_part_of_the_address_is_known(
+    arize: dict[str, str | int], environment: dict[str, str], expected: tuple[str, str, str]
+) -> None:
+    found = address_settings(Arize.model_validate(arize), environment)
+    assert (found.host, found.port, found.scheme) == expected

@@ -261,7 +261,7 @@ def test_a_configuration_pickles_and_is_frozen() -> None:
         ("[schema]\nconstants = {a = []}\n", "[schema] constants.a: a text, a number, true or false is expected"),
         ('[arize]\nmodel_version = ""\n', "[arize] model_version: it is empty"),
         ("[kafka]\ntopic = a\n", "a text stands in quotes"),
-        ('[kafka]\ntopic = "a"\ntopic = "b"\n', "a key or a table is set twice"),
+        ('[kafka]\ntopic = "a"\ntopic = "b"\n', "topic is set twice"),
     ],
 )
 def test_a_wrong_type_is_a_fault_in_the_words_of_toml(text: str, words: str) -> None:

@@ -20,8 +20,8 @@ def test_subsections_of_fixed_keys_are_merged_key_by_key_and_other_tables_as_a_w
 @pytest.mark.parametrize(
     ("text", "beginning"),
     [
-        ('[topics."a b"]\n', '[topics]: "a b": not the name of a Kafka topic'),
-        ('[topics.".."]\n', '[topics]: "..": not the name of a Kafka topic'),
+        ('[topics."a b"]\n', '[topics."a b"]: not the name of a topic'),
+        ('[topics.".."]\n', '[topics.".."]: not the name of a topic'),
         ('[routes.""]\n', "[routes]: one of them has no name"),
         ("[routes.a]\n[routes.b]\nwhen = { x = 1 }\n", "[routes]: b is never reached: a before it has no when"),
         ("[routes.a]\nwhen = { x = 1 }\ndeliver = false\n", "[routes]: none of them delivers anything"),

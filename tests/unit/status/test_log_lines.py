@@ -1,10 +1,11 @@
 """A line of the log is one line, says when and how bad, and holds nothing that acts on a terminal."""
 
 import json
+import unicodedata
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.status import log_lines
@@ -31,15 +32,21 @@ def test_json_has_each_name_once_and_null_where_it_does_not_apply() -> None:
     assert (read["run"], read["host"], read["version"]) == ("run-1", "pod-3", "1.2")
 
 
-@given(st.text())
+@given(st.text() | st.text(st.sampled_from("a\n\r\v\f\x1b\x07\x1c\x1d\x1e\x7f\x85\x9b\u2028\u2029")))
+@example("a\u2028b\u2029c\x85d\x9be")
 def test_no_text_makes_a_second_line_or_an_escape_code(text: str) -> None:
     for line in (
         log_lines.text_line(AT, "info", "supervisor", text),
-        log_lines.json_line(AT, "info", "x", text, RunName(), fields={"text": text}),
+        log_lines.json_line(AT, "info", "x", text, RunName(), fields={"text": text, text: [text]}),
     ):
-        assert len(line.splitlines()) == 1 or "message" in line  # JSON escapes what is not ASCII's own line break
-        assert not set(line) & {"\n", "\r", "\x1b", "\x07"}
-    assert len(log_lines.text_line(AT, "info", "supervisor", text).splitlines()) == 1
+        assert len(line.splitlines()) == 1
+        assert [character for character in line if unicodedata.category(character) == "Cc"] == []
+
+
+@given(st.text())
+def test_json_keeps_the_texts_of_fields_as_they_are(text: str) -> None:
+    line = log_lines.json_line(AT, "info", "x", "", RunName(), fields={"text": text})
+    assert json.loads(line)["text"] == text
 
 
 def test_a_log_of_a_level_has_those_above() -> None:

@@ -12,6 +12,7 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.config.arize_endpoint import AddressSettings
 from ingest.pipeline.arize.answer_stream import IncompleteAnswerError
 from ingest.pipeline.arize.failure_text import TEXT_CHARACTERS, cleaned, failure_text, without_url_logins
 
@@ -141,3 +142,13 @@ def test_where_nothing_can_be_reached_the_setting_is_named(root: OSError, url: s
 def test_a_reset_on_a_port_of_https_is_no_reason_to_doubt_the_scheme() -> None:
     failed = raised(requests.ConnectionError(), ConnectionResetError(104, "Connection reset by peer"))
     assert "SCHEME" not in failure_text(failed, (), "https://h/")
+
+
+def test_what_is_set_is_named_and_once() -> None:
+    refused = raised(requests.ConnectionError(), ConnectionRefusedError(111, "Connection refused"))
+    ours = AddressSettings("[arize] host", "[arize] port", "[arize] scheme")
+    assert failure_text(refused, (), "http://h", ours).endswith("; check [arize] host and [arize] port)")
+    whole = AddressSettings(*["[arize] endpoint"] * 3)
+    assert failure_text(refused, (), "http://h", whole).endswith("; check [arize] endpoint)")
+    unknown = raised(requests.ConnectionError(), socket.gaierror(-2, "Name or service not known"))
+    assert failure_text(unknown, (), "http://h", ours).endswith("; check [arize] host and DNS)")

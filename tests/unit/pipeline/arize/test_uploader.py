@@ -119,6 +119,18 @@ def test_a_portals_page_is_ambiguous_and_named(peer: Peer, log: Callable[..., Ar
     assert fault(log(acknowledgement="status")) is None
 
 
+def test_what_sets_the_address_is_named(
+    peer: Peer, log: Callable[..., ArizeUploader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARIZE_API_HOST")
+    sender = log(host="127.0.0.1")
+    for sent in (answer(HTML), b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n"):
+        play(peer, sent)
+        text = str(fault(sender))
+        assert "heck [arize] host" in text
+        assert "ARIZE_API_HOST" not in text
+
+
 @pytest.mark.parametrize(
     ("may_be", "statuses"),
     [(False, ["302 Found", "404 Not Found", "405 No", "410 Gone"]), (True, ["429 Slow", "500 Oh", "503 Busy"])],

@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ingest.config.schema import Boxes, Embedding, ObjectDetection, Ranking, Schema
+from ingest.config.schema import Boxes, Embedding, ObjectDetection, Ranking, Schema, Unit
 from ingest.pipeline.arize.column_view import ValidationLimits
 from ingest.pipeline.arize.roles import batch_groups
 from ingest.pipeline.arize.validate import YEAR_S, rows_refused, validated
 from ingest.pipeline.decoding.result import Decoded
+from ingest.pipeline.decoding.timestamps import read
 from ingest.reasons import Reason
 from ingest.records import Rejected
 
@@ -85,6 +86,30 @@ def test_timestamps_of_numbers_and_dates() -> None:
 def test_more_past_years_where_arize_allows_them() -> None:
     table = batch(prediction_ts=[NOW_S - 6 * YEAR_S, NOW_S - 8 * YEAR_S], prediction_label=["a"] * 2)
     assert found(table, max_past_years=7) == {1: "timestamp_range"}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("meant", ["s", "ms", "us", "ns"])
+def test_a_timestamp_in_another_unit_names_the_one_it_looks_like(unit: Unit, meant: str) -> None:
+    scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[meant]
+    written = pa.array([int(NOW_S) * scale, None, 0], pa.int64())
+    table = batch(prediction_ts=read(written, unit).array, prediction_label=["a"] * 3)
+    limits = ValidationLimits(Schema(timestamp_unit=unit), "binary_classification", "production", 5)
+    details = {each.index: each.reason.detail for each in rows_refused(table, limits, NOW_S)}
+    hint = f'; [schema] timestamp_unit is "{unit}", and the value looks like "{meant}"'
+    assert details[2].endswith("1 year ahead"), "looks like no unit"
+    assert details.get(0, "").endswith(hint) is (unit != meant)
+    assert (0 in details) is (unit != meant)
+
+
+def test_fractions_and_a_detected_unit() -> None:
+    seconds = read(pa.array([NOW_S + 0.5]), "ms").array
+    limits = ValidationLimits(Schema(timestamp_unit="ms"), "binary_classification", "production", 5)
+    (refused,) = rows_refused(batch(prediction_ts=seconds, prediction_label=["a"]), limits, NOW_S)
+    assert refused.reason.detail.endswith('and the value looks like "s"')
+    limits = ValidationLimits(Schema(), "binary_classification", "production", 5)
+    (refused,) = rows_refused(batch(prediction_ts=[NOW_S * 1000], prediction_label=["a"]), limits, NOW_S)
+    assert "looks like" not in refused.reason.detail
 
 
 def test_a_missing_id_or_timestamp() -> None:

@@ -1,9 +1,11 @@
 """Columns that are not in the message."""
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
-from ingest.config.schema import Schema
+from ingest.config.schema import Schema, Unit
 from ingest.pipeline.decoding.enrich import enrich
 from tests.harness.messages import NO_TIMESTAMP, FakeMessage, Headers
 
@@ -83,6 +85,21 @@ def test_what_is_no_timestamp_is_refused_without_its_value() -> None:
     assert [(fault.index, fault.reason.code) for fault in found.rejected] == [(0, "bad_timestamp")]
     assert "secret" not in found.rejected[0].reason.detail
     assert found.unit == "iso8601"
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "looks"),
+    [
+        ([1_763_850_000_123], "iso8601", '; the value looks like "ms"'),
+        ([1_763_850_000], "iso8601", '; the value looks like "s"'),
+        (["2026-11-23"], "ms", '; the value looks like "iso8601"'),
+        (["yesterday"], "ms", ""),
+        (["yesterday"], "auto", ""),
+    ],
+)
+def test_a_value_that_another_unit_would_read_names_it(values: list[Any], unit: Unit, looks: str) -> None:
+    (refused,) = enrich(batch(ts=values), [sent()], Schema(timestamp="ts", timestamp_unit=unit)).rejected
+    assert refused.reason.detail == f'"ts" is no timestamp ([schema] timestamp_unit is "{unit}"){looks}'
 
 
 def test_kafkas_timestamp_fills_gaps_beside_any_number() -> None:

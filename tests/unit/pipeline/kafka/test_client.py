@@ -61,7 +61,6 @@ def test_a_secret_s_file_under_the_wrong_name_is_not_quoted(make: Callable[[Kafk
         {"security.protocol_file": "{file}"},
         {"debug_file": "{file}"},
         {"plugin.library.paths_file": "{file}"},
-        {"partition.assignment.strategy_file": "{file}"},
         {"broker.address.family": CANARY, "sasl.password": CANARY},
         {"sasl.mechanism": f"{CANARY[:7]}", "security.protocol": "SASL_PLAINTEXT", "sasl.password": CANARY},
         {"topic.blacklist_file": "{file}"},

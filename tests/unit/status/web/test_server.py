@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from ingest.status.web import server
-from ingest.status.web.server import listen
+from ingest.status.web.listener import listen
 from tests.harness.status_page import Served, calm, served, stuck
 from tests.harness.supervise import wait_until
 

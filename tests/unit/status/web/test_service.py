@@ -11,7 +11,7 @@ from ingest.config.sections import Status
 from ingest.errors import ConfigError, IngestError
 from ingest.events import Event, Notice, StatusServed
 from ingest.status.web import runtime_file
-from ingest.status.web.server import listen
+from ingest.status.web.listener import listen
 from ingest.status.web.service import StatusPage
 from tests.harness.status_page import ACCOUNT, TOKEN, calm
 
