@@ -1,9 +1,9 @@
 """The shape of a line of the log, as text and as JSON. It imports nothing heavy: the first line comes before that.
 
 Rules
-1. One event is one line. Line breaks within a sentence become ` | `; other control characters are written in
-   hexadecimal, so that no text of a broker or a proxy acts on a terminal or splits a record. In the fields of JSON
-   they are escaped as JSON does, U+2028 and its like too.
+1. One event is one line. Line breaks within a sentence become ` | `, a tab a blank; other control characters are
+   written in hexadecimal, so that no text of a broker or a proxy acts on a terminal or splits a record. In the fields
+   of JSON they are escaped as JSON does, U+2028 and its like too.
 2. A text line begins with date, time, zone offset and level, in columns of their own. Its length depends on no window.
 3. A JSON line has the fields of `HEAD` first, each of them always, null where it does not apply; then the event's own.
    A name that is in `HEAD` is there once. `message` is the sentence of the text line, unchanged but for rule 1.
@@ -64,7 +64,7 @@ def reaches(level: str, least: str) -> bool:
 
 def one_line(text: str) -> str:
     """`text` as rule 1 has it."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", _BREAK.sub(" | ", text.strip()))
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", _BREAK.sub(" | ", text.strip()).replace("\t", " "))
 
 
 def text_line(at: datetime, level: str, who: str, message: str) -> str:

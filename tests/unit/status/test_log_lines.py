@@ -34,6 +34,7 @@ def test_json_has_each_name_once_and_null_where_it_does_not_apply() -> None:
 
 @given(st.text() | st.text(st.sampled_from("a\n\r\v\f\x1b\x07\x1c\x1d\x1e\x7f\x85\x9b\u2028\u2029")))
 @example("a\u2028b\u2029c\x85d\x9be")
+@example("a\tb")
 def test_no_text_makes_a_second_line_or_an_escape_code(text: str) -> None:
     for line in (
         log_lines.text_line(AT, "info", "supervisor", text),
