@@ -141,3 +141,7 @@ class FatalError(IngestError):
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (partial(type(self), exit_code=self.exit_code), (str(self),))
+
+
+class DamagedRecordError(FatalError):
+    """Kafka can't hand out a record. What was read before it is whole: deliver that, then halt."""

@@ -13,9 +13,10 @@ Rules
 4. A partition that is paused by request is not fetched, and everything else goes on: what was read of it is settled and
    committed, a suspended route reads its messages again, and a run that has an end waits for it.
 5. Messages that retention removed before they were read end the run once what is in hand is delivered, or are reported
-   and passed over.
+   and passed over. A record that Kafka can't hand out ends it in the same way, and is never passed over.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -24,7 +25,7 @@ import numpy as np
 
 from ingest import events
 from ingest.config.resolve import TopicConfig
-from ingest.errors import FatalError
+from ingest.errors import DamagedRecordError, FatalError
 from ingest.events import Emit
 from ingest.pipeline.chunks import ChunkHandler
 from ingest.pipeline.delivery.deliveries import Deliveries
@@ -127,8 +128,20 @@ class Reading:
         """Read once, or wait a moment. `draining`: nothing more is to be read.
 
         `committing`: a commit waits for its answer; `metadata_full`: it can't carry more of what is settled out of
-        order, so that no route may run further ahead. Raises FatalError when going on would lose or repeat something.
+        order, so that no route may run further ahead. Raises FatalError when going on would lose or repeat something,
+        and sets `halt` if what is in hand may be delivered before.
         """
+        try:
+            self._turn(now, draining=draining, committing=committing, metadata_full=metadata_full)
+        except DamagedRecordError as damage:
+            self.halt = self.halt or damage
+
+    def answer_commits(self, timeout_s: float) -> None:
+        """Wait for the answers to commits. What Kafka brings besides is left unread."""
+        with contextlib.suppress(DamagedRecordError):
+            self._consumer.poll(1, timeout_s)
+
+    def _turn(self, now: float, *, draining: bool, committing: bool, metadata_full: bool) -> None:
         pending = self._chunks.pending
         blocked = (draining and not pending) or self._chunks.blocked
         self.waits_for = "dead letters" if self._chunks.blocked else ""

@@ -281,7 +281,7 @@ class _Worker:
                 self._commit(time.monotonic(), draining=True)
                 if not self._commits.pending:
                     return
-                self._consumer.poll(1, BUSY_POLL_S)
+                self._reading.answer_commits(BUSY_POLL_S)
         except FatalError:
             return  # Kafka itself is why the worker halts
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -28,6 +29,7 @@ from tests.harness.truth import Evidence, JournalOf, Truth
 PLANTED = ROOT / "tests" / "harness" / "planted"
 
 REQUEST_S = 30.0
+_BATCH_LENGTH_END = 12  # what follows is as long as the batch says
 _BATCH_HEADER_BYTES = 61  # of a record batch, format 2; its checksum is in there and covers what follows
 
 Settings = Mapping[str, Mapping[str, Any]]
@@ -110,12 +112,27 @@ class Rig:
             deleted.result(REQUEST_S)
         self.truth.removed[partition] = before
 
-    @contextmanager
-    def damaged_record(self, partition: int) -> Iterator[None]:
-        """Flip one bit of the partition's first batch on the broker's disk: readers find a wrong checksum."""
+    def batches(self, partition: int) -> list[int]:
+        """The first offset of each of the partition's batches on the broker's disk."""
+        return [offset for offset, _ in self._batches(partition)]
+
+    def _batches(self, partition: int) -> list[tuple[int, int]]:
+        content, at, found = self._segment(partition).read_bytes(), 0, []
+        while at + _BATCH_HEADER_BYTES <= len(content):
+            offset, length = struct.unpack_from(">qi", content, at)
+            found.append((offset, at))
+            at += _BATCH_LENGTH_END + length
+        return found
+
+    def _segment(self, partition: int) -> Path:
         (segment,) = self.data.glob(f"log/{self.kafka.topic}-{partition}/*.log")
-        place = _BATCH_HEADER_BYTES + 10
-        with segment.open("r+b") as file:
+        return segment
+
+    @contextmanager
+    def damaged_record(self, partition: int, offset: int = 0) -> Iterator[None]:
+        """Flip one bit of the batch that begins at `offset`, on the broker's disk: readers find a wrong checksum."""
+        place = dict(self._batches(partition))[offset] + _BATCH_HEADER_BYTES + 10
+        with self._segment(partition).open("r+b") as file:
 
             def flip() -> None:
                 file.seek(place)

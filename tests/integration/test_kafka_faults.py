@@ -27,6 +27,20 @@ def test_a_damaged_batch_is_never_skipped_and_is_read_once_it_is_repaired(rig: C
     assert main.findings() == []
 
 
+def test_what_comes_before_a_damaged_batch_is_delivered_and_committed(rig: Callable[..., Rig]) -> None:
+    main = rig(partitions=2)
+    main.produce(40_000)
+    damaged = main.batches(0)[-1]
+    assert damaged > 0
+    with main.damaged_record(0, damaged), main.sampled():
+        run = main.start(until_end=True, supervisor={"max_crashes": 1})
+        assert run.wait() == ExitCode.KAFKA
+        assert main.committed_at(0) == damaged
+    assert f"partition 0 offset {damaged} can't be read" in run.all("worker_failed")[0]["error"]
+    assert main.start().wait() == ExitCode.DONE
+    assert main.findings() == []
+
+
 def stranger(main: Rig) -> Consumer:
     """A member that has called subscribe() in the group, with its partitions assigned."""
     member = Consumer(

@@ -7,7 +7,8 @@ Not obvious (librdkafka 2.16):
 - `auto.offset.reset=error` together with explicit offsets distinguishes "never committed" from "expired": an offset
   that is out of range comes as a message whose error is `_AUTO_OFFSET_RESET`, and nothing is skipped.
 - A message's error is never ignored: librdkafka skips a batch with a bad CRC right after it has reported it, so the
-  only way not to commit past it is to stop.
+  only way not to commit past it is to stop. What the same poll brings before the error is whole and is returned;
+  what comes after it in that partition is not, and the next poll raises.
 - The end of a partition (`_PARTITION_EOF`) has the next offset to be read: past trailing control records, which are
   never returned as messages.
 - `pause` discards the messages that were fetched ahead, and `resume` reads them again: it is for stalls, not for the
@@ -27,7 +28,7 @@ from typing import cast
 import numpy as np
 
 from ingest.config.sections import Kafka
-from ingest.errors import ExitCode, FatalError
+from ingest.errors import DamagedRecordError, ExitCode, FatalError
 from ingest.pipeline.kafka import client, grants
 from ingest.pipeline.kafka.broker_watch import BrokerWatch
 from ingest.pipeline.kafka.client import (
@@ -109,6 +110,7 @@ class PartitionConsumer:
             lambda partitions: self._consumer.resume(self._plain(partitions)),
         )
         self.commit_failures: Counter[str] = Counter()  # commits refused or lost, by Kafka's name of the error
+        self._damage: DamagedRecordError | None = None  # reported by Kafka, and to be raised by the next poll
         self._watched = watched
         self.brokers = BrokerWatch(fetch_wait_s(kafka))
         self._consumer = self._connect()
@@ -164,26 +166,45 @@ class PartitionConsumer:
         """Replace a consumer that has gone silent (an assigned one may never recover after a broker restart)."""
         self._consumer.close()
         self._consumer = self._connect()
+        self._damage = None
         self.assign(positions)
 
     def poll(self, max_messages: int, timeout_s: float) -> Polled:
         """Up to `max_messages`, waiting at most `timeout_s` for that number; also processes the answers to commits.
 
-        Raises FatalError (exit code KAFKA) for a corrupt message and for an error that no retry can heal.
+        Raises DamagedRecordError, once what came before the record has been returned, and FatalError (both with exit
+        code KAFKA) for an error that no retry can heal.
         """
         found: list[Message] = self._consumer.consume(max_messages, timeout_s)
+        if self._damage is not None:
+            raise self._damage
         ends: dict[int, int] = {}
         out_of_range: dict[int, int] = {}
         messages: list[Message] = found
         # By type: a KafkaError can be equal to None (confluent-kafka 2.16).
         if set(map(type, map(Message.error, found))) - {type(None)}:
-            messages = []
-            for message in found:
-                if message.error() is None:
-                    messages.append(message)
-                else:
-                    self._handle_error(message, ends, out_of_range)
+            messages = self._sorted_out(found, ends, out_of_range)
         return Polled(_chunk(messages), ends, out_of_range)
+
+    def _sorted_out(self, found: list[Message], ends: dict[int, int], out_of_range: dict[int, int]) -> list[Message]:
+        messages: list[Message] = []
+        damaged: set[int] = set()
+        for message in found:
+            if message.partition() in damaged:
+                continue  # librdkafka has passed over the record: to track what follows would commit past it
+            if message.error() is None:
+                messages.append(message)
+                continue
+            try:
+                self._handle_error(message, ends, out_of_range)
+            except DamagedRecordError as damage:
+                self._damage = self._damage or damage
+                damaged.add(cast("int", message.partition()))
+        for partition in damaged:
+            self.drop(partition)
+        if self._damage is not None and not (messages or ends or out_of_range):
+            raise self._damage
+        return messages
 
     def _handle_error(self, message: Message, ends: dict[int, int], out_of_range: dict[int, int]) -> None:
         error = message.error()
@@ -206,7 +227,7 @@ class PartitionConsumer:
         elif offset >= 0:
             # librdkafka skips it next. Stopping here keeps it uncommitted, and a new consumer reads it again: if the
             # network broke it, it is whole then; if the disk did, the error returns until somebody repairs the log.
-            raise FatalError(
+            raise DamagedRecordError(
                 f"topic {self._topic} partition {partition} offset {offset} can't be read: {error.str()}; "
                 "nothing is committed past it. If the error stays, the log segment is damaged: check the brokers. "
                 f"The damaged batch begins here; ingest offsets set --partitions {partition} --to-offset N passes over "
