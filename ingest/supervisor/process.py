@@ -37,7 +37,12 @@ _context = multiprocessing.get_context("forkserver")
 
 
 def start_forkserver() -> None:
-    """Start the forkserver; it imports in the background. Call it before a Kafka client or a thread exists."""
+    """Start the forkserver; it imports in the background. Call it before a Kafka client or a thread exists.
+
+    Nothing happens while it runs: threads that read the environment meanwhile would miss what is hidden.
+    """
+    if _forkserver_runs():
+        return
     _context.set_forkserver_preload([PRELOAD])
     with _without("ARIZE_", "INGEST_"):
         resource_tracker.ensure_running()
@@ -170,8 +175,17 @@ def _run_in_child(module: str, **given: object) -> None:
 
 
 def _forkserver_pid() -> int:
-    pid: int = getattr(forkserver._forkserver, "_forkserver_pid", 0)  # noqa: SLF001  as above
-    return pid
+    pid: int | None = getattr(forkserver._forkserver, "_forkserver_pid", None)  # noqa: SLF001  as above
+    return pid or 0
+
+
+def _forkserver_runs() -> bool:
+    pid = _forkserver_pid()
+    try:
+        # WNOWAIT: multiprocessing itself collects the exit code of one that has ended.
+        return pid > 0 and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
 
 
 @contextlib.contextmanager
