@@ -5,6 +5,8 @@ pipe, TERM=dumb) gets lines only, without escape codes; `--log-format json` gets
 """
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 from ingest.events import Level
@@ -25,14 +27,21 @@ def choose(stream: TextIO, *, json: bool, least: Level = "info", run: RunName | 
     return LineScreen(stream, least=least, run=run)
 
 
-def own_stream(stream: TextIO) -> TextIO:
+def own_stream(stream: TextIO) -> tuple[TextIO, Callable[[], None]]:
     """The same file through a buffer of its own, so that a write to it that blocks holds up nobody else's.
 
     Python waits for the standard streams' buffers when it ends; a screen's thread may be blocked in a write then.
+    The second value closes it, and raises nothing. Only who writes to it may call that, after the last write.
     """
     try:
         descriptor = os.dup(stream.fileno())
     except (OSError, ValueError):  # it is no file
-        return stream
+        return stream, lambda: None
     stream.flush()
-    return os.fdopen(descriptor, "w", encoding=stream.encoding, errors=stream.errors, buffering=1)
+    own = os.fdopen(descriptor, "w", encoding=stream.encoding, errors=stream.errors, buffering=1)
+
+    def close() -> None:
+        with suppress(OSError, ValueError):  # what it still holds can't be written, to a full disk or a closed pipe
+            own.close()
+
+    return own, close

@@ -9,7 +9,8 @@ Rules
 3. A watcher that may block (it writes to a terminal, a pipe, a disk) is wrapped in `Detached`: it runs on a thread of
    its own. While it blocks, events wait for it, at most `MOST_WAITING`; those after that are dropped and counted, and
    of the snapshots it gets the newest only.
-4. At the end a detached watcher has `END_S` to finish; then the run ends without it.
+4. At the end a detached watcher has `END_S` to finish; then the run ends without it. Its own thread closes what it
+   writes to: nobody else can know that it has left its last write.
 """
 
 import threading
@@ -151,9 +152,18 @@ class Screen(Watcher, Protocol):
 class Detached:
     """Runs a screen on a thread of its own: rule 3. `wanted` says which events it shows, so that others don't wait."""
 
-    def __init__(self, screen: Screen, *, wanted: Callable[[Event], bool], most: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        screen: Screen,
+        *,
+        wanted: Callable[[Event], bool],
+        most: int = MOST_WAITING,
+        at_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`at_end` is the last that the thread calls: rule 4."""
         self._screen = screen
         self._wanted = wanted
+        self._at_end = at_end
         self._most = most
         self._calls: deque[Callable[[], None]] = deque()
         self._newest: Snapshot | None = None
@@ -242,8 +252,9 @@ class Detached:
                 elif self._newest is not None:
                     call, self._newest = partial(self._screen.tick, self._newest), None
                 else:
-                    return
+                    break
             try:
                 call()
             except Exception as error:  # noqa: BLE001  raised on the loop's side, where it is reported
                 self._fault = error
+        self._at_end()

@@ -1,9 +1,10 @@
 """No output holds a secret or a payload: canaries are planted, and every output is searched for them."""
 
 from collections.abc import Callable
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import psutil
-import pytest
 
 from ingest.errors import ExitCode
 from tests.harness.rig import Rig
@@ -13,6 +14,8 @@ KEY = "key-canary-7d1f"
 PASSWORD = "password-canary-3c9a"
 PAYLOAD = "payload-canary-e5b2"
 CANARIES = (KEY, PASSWORD, PAYLOAD)
+
+SERVED = ("", "partitions", "api/status", "api/account", "api/config", "metrics", "livez", "readyz")
 
 
 def canary_rig(rig: Callable[..., Rig]) -> Rig:
@@ -43,8 +46,35 @@ def run_of(main: Rig, plant: str | None = None) -> Supervise:
     )
 
 
+def canaries(text: str) -> set[str]:
+    return {canary for canary in CANARIES if canary in text}
+
+
 def told(run: Supervise) -> set[str]:
-    return {canary for canary in CANARIES if canary in run.output + run.errors}
+    return canaries(run.output + run.errors)
+
+
+def served(run: Supervise) -> set[str]:
+    """Which canaries the page and what else is served beside it tell now."""
+    url = run.until_event("status_served")["url"]
+    found = ""
+    for path in SERVED:
+        try:
+            answer = urlopen(f"{url}{path}", timeout=30.0)
+        except HTTPError as refused:  # not ready, no account yet: its text counts, too
+            answer = refused
+        assert answer.status != 404, path
+        with answer:
+            found += answer.read().decode()
+    assert '"run"' in found
+    return canaries(found)
+
+
+def recorded(main: Rig) -> set[str]:
+    """Which canaries the account's files tell."""
+    files = list((main.directory / "account").iterdir())
+    assert files
+    return canaries("".join(file.read_text() for file in files))
 
 
 def test_no_output_holds_a_secret_or_a_payload(rig: Callable[..., Rig]) -> None:
@@ -62,8 +92,11 @@ def test_no_output_holds_a_secret_or_a_payload(rig: Callable[..., Rig]) -> None:
     for worker in run.workers().values():
         worker.kill()
     run.until_event("worker_started", count=2)
+    run.until(lambda: main.committed_at(0) == 306)
+    assert served(run) == set()
     run.kill()
     assert told(run) == set()
+    assert recorded(main) == set()
     assert run.errors == ""
     main.evidence.update()
     assert len(main.reasons) == 6
@@ -71,13 +104,32 @@ def test_no_output_holds_a_secret_or_a_payload(rig: Callable[..., Rig]) -> None:
         assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(("plant", "canary"), [("tells_the_key", KEY), ("tells_an_event", PAYLOAD)])
-def test_a_planted_leak_is_found(plant: str, canary: str, rig: Callable[..., Rig]) -> None:
+def test_a_planted_leak_is_found_on_standard_output_and_on_the_page(rig: Callable[..., Rig]) -> None:
     main = canary_rig(rig)
-    run = run_of(main, plant)
+    run = run_of(main, "tells_the_key")
+    run.until(lambda: main.committed_at(0) == 306)
+    run.until(lambda: served(run) == {KEY})
+    run.kill()
+    assert canaries(run.output) == told(run) == {KEY}
+
+
+def test_a_planted_leak_is_found_on_standard_error(rig: Callable[..., Rig]) -> None:
+    main = canary_rig(rig)
+    run = run_of(main, "tells_an_event")
     run.until(lambda: main.committed_at(0) == 306)
     run.kill()
-    assert told(run) == {canary}
+    assert canaries(run.errors) == told(run) == {PAYLOAD}
+
+
+def test_what_is_printed_is_left_out(rig: Callable[..., Rig]) -> None:
+    main = canary_rig(rig)
+    run = run_of(main, "prints_an_event")
+    for name in ("stdout", "stderr"):
+        run.until_event("library_message", library=name)
+    run.until(lambda: main.committed_at(0) == 306)
+    run.kill()
+    assert told(run) == set()
+    assert run.errors == ""
 
 
 def test_a_refused_key_is_not_printed(rig: Callable[..., Rig]) -> None:

@@ -22,9 +22,6 @@ CANARY = "Zq7Xw9Kp2VtLm4Rj"
 HALF, REST = CANARY[:8], CANARY[8:]
 SET = {"ARIZE_API_KEY": "k", "ARIZE_SPACE_ID": "s", "INGEST_ARIZE__MODEL_NAME": "m", "INGEST_KAFKA__TOPIC": "t"}
 
-# supervise leaves its own stream to the end of the process: its thread may be blocked in a write to it.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-
 STARTS = " starts, pid "  # the first line of supervise
 
 INNER = {

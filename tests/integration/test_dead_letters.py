@@ -299,19 +299,26 @@ def test_one_row_in_a_batch_that_arize_refuses_costs_one_row(rig: Callable[..., 
 
 
 def test_a_worker_killed_during_a_bisection_loses_nothing(rig: Callable[..., Rig]) -> None:
+    in_flight, max_events = 2, 1_000
     main = rig(partitions=1)
     main.produce(6_000)
-    odd = Fault(kind="status", status=400, text="odd", column="seq", value=1_234)
+    odd = Fault(kind="status", status=400, text="odd", column="seq", value=234)
     main.endpoint.inject_faults([Fault(kind="status", status=503, skip=5), odd])  # the search gets stuck
-    run = main.start(batch={"max_events": 2_000, "chunk_events": 1_000, "linger_s": 5.0})
-    run.until(lambda: any(event["rows"] < 2_000 for event in run.all("upload_retried")))
+    run = main.start(
+        arize={"in_flight": in_flight}, batch={"max_events": max_events, "chunk_events": 500, "linger_s": 5.0}
+    )
+    run.until(lambda: any(event["rows"] < max_events for event in run.all("upload_retried")))
     assert run.all("upload_bisecting")
     next(iter(run.workers().values())).kill()
     main.endpoint.inject_faults(odd)
     assert run.wait() == ExitCode.DONE
-    main.truth.bad |= {(0, 1_234)}
-    assert set(main.reasons) == {(0, 1_234)}
-    assert main.findings(most_duplicates=2 * 2_000) == []
+    main.truth.bad |= {(0, 234)}
+    assert set(main.reasons) == {(0, 234)}
+    # The bisected batch counts as one that is on its way, whichever of its rows are stored: rule 5 of delivery.uploads.
+    # When the last one was sent, in_flight - 1 more were on their way, and as many were acknowledged without their
+    # commit's confirmation: rule 4 of offsets.committer. On a busy machine that commit is still not there at the kill.
+    assert main.findings(most_duplicates=(2 * in_flight - 1) * max_events) == []
+    assert main.unlisted() == []
 
 
 @pytest.mark.parametrize("status", [503, 429])

@@ -125,5 +125,7 @@ def test_an_unknown_partition_an_empty_topic_and_a_missing_topic_are_reported(be
     empty = bench.infer(code=ExitCode.CONFIGURATION)
     assert empty.stdout == ""
     assert "has no message that can be read now, so there is nothing to infer" in empty.stderr
-    missing = bench.ingest("schema", "infer", code=ExitCode.CONFIGURATION)
+    missing = bench.ingest("schema", "infer", "--brokers", bench.bootstrap, code=ExitCode.CONFIGURATION)
     assert "topic is missing" in missing.stderr
+    nothing = bench.ingest("schema", "infer", code=ExitCode.CONFIGURATION)
+    assert "there is no ingest.toml here: ingest init writes one" in nothing.stderr

@@ -131,7 +131,8 @@ def test_one_topic_of_several_is_chosen_by_a_flag(both: Both) -> None:
     run = both.start("--topic", both.outcomes.kafka.topic, "--partitions", "1", workers=1)
     assert run.wait() == ExitCode.DONE
     assert [account["topic"] for account in run.all("account")] == [both.outcomes.kafka.topic]
-    assert "topic" not in run.all("worker_started")[0]  # there is one again
+    assert {event["topic"] for event in run.events} == {None, both.outcomes.kafka.topic}  # None before it is known
+    assert run.all("worker_started")[0]["topic"] == both.outcomes.kafka.topic
     assert both.predictions.stored == 0
     assert both.outcomes.committed_at(0) is None
     assert both.outcomes.committed_at(1) == both.outcomes.ends()[1] == both.outcomes.stored

@@ -47,7 +47,6 @@ def run(
     Raises ConfigError for settings that can't work, FatalError when Kafka can't be reached or refuses.
     """
     settings = loaded.config
-    own = own_stream(stream)
     run_name = name or new_run(datetime.now(UTC))
     with contextlib.ExitStack() as watching:
         messages = watching.enter_context(LibraryMessages())
@@ -62,8 +61,10 @@ def run(
         page, without_page = _page(loaded, metrics)
         if page is not None:
             seen_by.append(watching.enter_context(page))
+        own, close_own = own_stream(stream)
         screen = choose(own, json=json, least=least, run=run_name)
-        shown = watching.enter_context(Detached(screen, wanted=partial(lines.wanted, least=least)))
+        wanted = partial(lines.wanted, least=least)
+        shown = watching.enter_context(Detached(screen, wanted=wanted, at_end=close_own))
         publisher = Publisher(RunState(about(settings, run_name)), [*seen_by, shown])
 
         if without_page:  # nobody has asked for it: the run does not depend on it

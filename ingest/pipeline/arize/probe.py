@@ -2,6 +2,9 @@
 
 The request is that of an upload with an empty body: nothing in it can be stored. Arize does not document whether it
 checks the key before the rows, so an answer other than 401 and 403 is no proof of the key.
+
+It has a connection of its own. One that was kept from the request before may just be ended by the other side, which
+looks like a fault of the endpoint: an upload is repeated then, a check has only one answer.
 """
 
 import threading
@@ -61,6 +64,7 @@ def probe(key: SecretStr, space_id: str, arize: Arize) -> ProbeAnswer:
         raise RetryableError(f"{without_url_logins(url)}: {why}") from None
     finally:
         transport.end()
+        transport.close_connections()
         deadline.cancel()
     location = response.headers.get("Location")
     return ProbeAnswer(

@@ -269,6 +269,12 @@ def end() -> None:
         _current.attempt = None
 
 
+def close_connections() -> None:
+    """Close the calling thread's kept connections; its next `post` makes another."""
+    if _current.session is not None:
+        _current.session.close()
+
+
 def post(url: str, *, timeout: float | None = None, **kwargs: Any) -> requests.Response:
     """`requests.post` with a kept connection, no redirect, no `.netrc`; notes its time, Retry-After and Location.
 
@@ -293,7 +299,7 @@ def post(url: str, *, timeout: float | None = None, **kwargs: Any) -> requests.R
     if 200 <= response.status_code < 300:
         why = doubt(_current.take_evidence(), _current.mode, _current.host_setting)
         if why is not None:
-            _session().close()  # the next request opens a new connection
+            close_connections()
             raise UnprovenError(why, response=response)
     return response
 

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from ingest.records import Counts, Span
 from ingest.status.console import BrokenPipeConsole
 from ingest.status.plain import SUMMARY_S, JsonScreen, LineScreen
 from ingest.status.run_state import RunState
-from ingest.status.screen import choose
+from ingest.status.screen import choose, own_stream
 from ingest.status.terminal import TerminalScreen
 
 ROW = PartitionAccount(
@@ -196,3 +197,30 @@ def test_a_summary_tells_reading_from_acknowledging_and_names_what_is_not_known(
         "lag 70 without 1 partition, whose end is not known, 70 of it behind an open transaction, seen for 1 min 01 s"
         in text
     )
+
+
+def test_the_own_stream_writes_to_the_same_file_and_is_closed_without_it(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w", encoding="utf-8") as stream:
+        stream.write("before, ")
+        own, close = own_stream(stream)
+        own.write("own, ")
+        close()
+        assert own.closed
+        stream.write("after")
+    assert (tmp_path / "out").read_text() == "before, own, after"
+
+
+def test_an_own_stream_that_can_t_be_written_closes_too() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as stream:
+        own, close = own_stream(stream)
+        own.write("no end of a line yet")
+        close()
+    assert own.closed
+
+
+def test_what_is_no_file_is_its_own_stream_and_stays_open() -> None:
+    stream = io.StringIO()
+    own, close = own_stream(stream)
+    close()
+    assert own is stream
+    assert not stream.closed

@@ -130,15 +130,17 @@ def test_a_screen_that_blocks_holds_nothing_up_and_what_it_missed_is_counted() -
     assert blocking.lost == 4
 
 
-def test_the_run_ends_without_a_screen_that_never_comes_back() -> None:
-    blocking = Blocking()
-    shown = Detached(blocking, wanted=lambda _: True)
+def test_the_run_ends_without_a_screen_that_never_comes_back_and_its_thread_closes_what_it_writes_to() -> None:
+    blocking, closed = Blocking(), threading.Event()
+    shown = Detached(blocking, wanted=lambda _: True, at_end=closed.set)
     shown.__enter__()
     publisher(shown).emit(Notice(text="0"))
     assert blocking.blocked.wait(PATIENCE_S)
     assert not shown.close(within_s=0.01)
+    assert not closed.is_set()
     blocking.released.set()
     assert shown.close(within_s=PATIENCE_S)
+    assert closed.is_set()
 
 
 def test_a_screen_gets_only_what_it_wants_and_the_newest_snapshot() -> None:

@@ -26,9 +26,8 @@ def peer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
         for name, value in {"HOST": "127.0.0.1", "SCHEME": "http", "PORT": str(running.port)}.items():
             monkeypatch.setenv(f"ARIZE_API_{name}", value)
         yield running
-    if transport._current.session is not None:
-        transport._current.session.close()
-        transport._current.session = None
+    transport.close_connections()
+    transport._current.session = None
 
 
 def play(peer: Peer, sent: bytes) -> None:
@@ -79,6 +78,18 @@ def test_the_endpoint_of_the_configuration_is_asked(peer: Peer, monkeypatch: pyt
     assert probe(KEY, "s", Arize(host="127.0.0.1", port=peer.port, scheme="http")).status == 200
     monkeypatch.setenv("ARIZE_API_HOST", f"http://127.0.0.1:{peer.port}/")
     assert probe(KEY, "s", STRICT).status == 200
+
+
+def test_a_connection_that_the_other_side_ends_between_two_checks_is_no_fault(peer: Peer) -> None:
+    def ending_with_the_next_request(line: Line, head: bytes) -> None:
+        line.body(head)
+        line.send(answer(b"{}"))
+        line.head()
+        line.end("close")
+
+    peer.plays["/v1/pandas_arrow"] = ending_with_the_next_request
+    assert [probe(KEY, "s", STRICT).status for _ in range(3)] == [200] * 3
+    assert peer.connections == 3
 
 
 def test_a_region_of_the_configuration_has_its_own_host() -> None:
