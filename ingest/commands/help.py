@@ -50,52 +50,37 @@ _MEANT = {
 }
 
 
-class Command(TyperCommand):
+class _Guided:
+    """What `Command` and `Group` have in common; the class of Typer's comes after it."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        settings = {"help_option_names": ["-h", "--help"], **(attributes.get("context_settings") or {})}
+        super().__init__(*arguments, **{**attributes, "context_settings": settings})
+
+    def get_help(self, ctx: Any) -> str:
+        """The whole help for this terminal."""
+        return help_text(self, ctx, shutil.get_terminal_size().columns)
+
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  click cuts at it
+        """The first sentence whole, for shells that show it beside a completion."""
+        return _summary(self)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As click does, with rule 3."""
+        try:
+            return super().parse_args(ctx, args)  # type: ignore[misc, no-any-return]  # it is Typer's
+        except typer.TyperException as error:
+            _name_the_option(error, ctx, self)
+            _name_what_is_expected(error)
+            raise
+
+
+class Command(_Guided, TyperCommand):
     """A command whose help and usage errors follow the rules above."""
 
-    def __init__(self, *arguments: Any, context_settings: dict[str, Any] | None = None, **attributes: Any) -> None:
-        super().__init__(*arguments, context_settings=_with_short_help(context_settings), **attributes)
 
-    def get_help(self, ctx: Any) -> str:
-        """The whole help for this terminal."""
-        return help_text(self, ctx, shutil.get_terminal_size().columns)
-
-    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  click cuts at it
-        """The first sentence whole, for shells that show it beside a completion."""
-        return _summary(self)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As click does, with rule 3."""
-        try:
-            return super().parse_args(ctx, args)
-        except typer.TyperException as error:
-            _name_the_option(error, ctx, self)
-            _name_what_is_expected(error)
-            raise
-
-
-class Group(TyperGroup):
+class Group(_Guided, TyperGroup):
     """A group of commands, or `ingest` itself, whose help and usage errors follow the rules above."""
-
-    def __init__(self, *arguments: Any, context_settings: dict[str, Any] | None = None, **attributes: Any) -> None:
-        super().__init__(*arguments, context_settings=_with_short_help(context_settings), **attributes)
-
-    def get_help(self, ctx: Any) -> str:
-        """The whole help for this terminal."""
-        return help_text(self, ctx, shutil.get_terminal_size().columns)
-
-    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  click cuts at it
-        """The first sentence whole, for shells that show it beside a completion."""
-        return _summary(self)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As click does, with rule 3."""
-        try:
-            return super().parse_args(ctx, args)
-        except typer.TyperException as error:
-            _name_the_option(error, ctx, self)
-            _name_what_is_expected(error)
-            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As click does, with rule 3."""
@@ -119,10 +104,6 @@ class Group(TyperGroup):
             return [_MEANT[words[0]]]
         near = difflib.get_close_matches(typed, inner.values(), n=1)
         return [path for path, part in inner.items() if part in near]
-
-
-def _with_short_help(context_settings: dict[str, Any] | None) -> dict[str, Any]:
-    return {"help_option_names": ["-h", "--help"], **(context_settings or {})}
 
 
 def _name_the_option(error: typer.TyperException, ctx: Any, command: Any) -> None:
