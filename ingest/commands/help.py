@@ -9,7 +9,6 @@ Rules
 4. A wrong value is told in the words that a key of the configuration has for it.
 """
 
-import difflib
 import re
 import shutil
 import textwrap
@@ -18,6 +17,8 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from ingest.config.near_names import near, nearest
 
 _MOST_COLUMNS = 80
 _LEAST_COLUMNS = 20
@@ -100,10 +101,10 @@ class Group(_Guided, TyperGroup):
         }
         if found := [path for path, part in inner.items() if part == typed]:
             return found
-        if "supervise" in self.commands and (words := difflib.get_close_matches(typed, _MEANT, n=1, cutoff=0.8)):
-            return [_MEANT[words[0]]]
-        near = difflib.get_close_matches(typed, inner.values(), n=1)
-        return [path for path, part in inner.items() if part in near]
+        if "supervise" in self.commands and (word := near(typed, _MEANT, cutoff=0.8)):
+            return [_MEANT[word]]
+        guess = near(typed, inner.values())
+        return [path for path, part in inner.items() if part == guess]
 
 
 def _name_the_option(error: typer.TyperException, ctx: Any, command: Any) -> None:
@@ -119,9 +120,9 @@ def _name_the_option(error: typer.TyperException, ctx: Any, command: Any) -> Non
     known = [option for parameter in command.get_params(ctx) for option in parameter.opts]
     starting = [option for option in known if len(typed) > 2 and option.startswith(typed)]
     plain = {option.lstrip("-"): option for option in known}
-    alike = [plain[name] for name in difflib.get_close_matches(typed.lstrip("-"), plain, n=2)]
-    if near := starting or alike:
-        error.message += f". Did you mean {' or '.join(near)}?"
+    alike = [plain[name] for name in nearest(typed.lstrip("-"), plain, most=2)]
+    if meant := starting or alike:
+        error.message += f". Did you mean {' or '.join(meant)}?"
 
 
 def _name_what_is_expected(error: typer.TyperException) -> None:
