@@ -9,7 +9,6 @@ Rules
 4. A wrong value is told in the words that a key of the configuration has for it.
 """
 
-import difflib
 import re
 import shutil
 import textwrap
@@ -18,6 +17,8 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from ingest.config.near_names import near, nearest
 
 _MOST_COLUMNS = 80
 _LEAST_COLUMNS = 20
@@ -50,52 +51,37 @@ _MEANT = {
 }
 
 
-class Command(TyperCommand):
+class _Guided:
+    """What `Command` and `Group` have in common; the class of Typer's comes after it."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        settings = {"help_option_names": ["-h", "--help"], **(attributes.get("context_settings") or {})}
+        super().__init__(*arguments, **{**attributes, "context_settings": settings})
+
+    def get_help(self, ctx: Any) -> str:
+        """The whole help for this terminal."""
+        return help_text(self, ctx, shutil.get_terminal_size().columns)
+
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  click cuts at it
+        """The first sentence whole, for shells that show it beside a completion."""
+        return _summary(self)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As click does, with rule 3."""
+        try:
+            return super().parse_args(ctx, args)  # type: ignore[misc, no-any-return]  # it is Typer's
+        except typer.TyperException as error:
+            _name_the_option(error, ctx, self)
+            _name_what_is_expected(error)
+            raise
+
+
+class Command(_Guided, TyperCommand):
     """A command whose help and usage errors follow the rules above."""
 
-    def __init__(self, *arguments: Any, context_settings: dict[str, Any] | None = None, **attributes: Any) -> None:
-        super().__init__(*arguments, context_settings=_with_short_help(context_settings), **attributes)
 
-    def get_help(self, ctx: Any) -> str:
-        """The whole help for this terminal."""
-        return help_text(self, ctx, shutil.get_terminal_size().columns)
-
-    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  click cuts at it
-        """The first sentence whole, for shells that show it beside a completion."""
-        return _summary(self)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As click does, with rule 3."""
-        try:
-            return super().parse_args(ctx, args)
-        except typer.TyperException as error:
-            _name_the_option(error, ctx, self)
-            _name_what_is_expected(error)
-            raise
-
-
-class Group(TyperGroup):
+class Group(_Guided, TyperGroup):
     """A group of commands, or `ingest` itself, whose help and usage errors follow the rules above."""
-
-    def __init__(self, *arguments: Any, context_settings: dict[str, Any] | None = None, **attributes: Any) -> None:
-        super().__init__(*arguments, context_settings=_with_short_help(context_settings), **attributes)
-
-    def get_help(self, ctx: Any) -> str:
-        """The whole help for this terminal."""
-        return help_text(self, ctx, shutil.get_terminal_size().columns)
-
-    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  click cuts at it
-        """The first sentence whole, for shells that show it beside a completion."""
-        return _summary(self)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As click does, with rule 3."""
-        try:
-            return super().parse_args(ctx, args)
-        except typer.TyperException as error:
-            _name_the_option(error, ctx, self)
-            _name_what_is_expected(error)
-            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As click does, with rule 3."""
@@ -115,14 +101,10 @@ class Group(TyperGroup):
         }
         if found := [path for path, part in inner.items() if part == typed]:
             return found
-        if "supervise" in self.commands and (words := difflib.get_close_matches(typed, _MEANT, n=1, cutoff=0.8)):
-            return [_MEANT[words[0]]]
-        near = difflib.get_close_matches(typed, inner.values(), n=1)
-        return [path for path, part in inner.items() if part in near]
-
-
-def _with_short_help(context_settings: dict[str, Any] | None) -> dict[str, Any]:
-    return {"help_option_names": ["-h", "--help"], **(context_settings or {})}
+        if "supervise" in self.commands and (word := near(typed, _MEANT, cutoff=0.8)):
+            return [_MEANT[word]]
+        guess = near(typed, inner.values())
+        return [path for path, part in inner.items() if part == guess]
 
 
 def _name_the_option(error: typer.TyperException, ctx: Any, command: Any) -> None:
@@ -138,9 +120,9 @@ def _name_the_option(error: typer.TyperException, ctx: Any, command: Any) -> Non
     known = [option for parameter in command.get_params(ctx) for option in parameter.opts]
     starting = [option for option in known if len(typed) > 2 and option.startswith(typed)]
     plain = {option.lstrip("-"): option for option in known}
-    alike = [plain[name] for name in difflib.get_close_matches(typed.lstrip("-"), plain, n=2)]
-    if near := starting or alike:
-        error.message += f". Did you mean {' or '.join(near)}?"
+    alike = [plain[name] for name in nearest(typed.lstrip("-"), plain, most=2)]
+    if meant := starting or alike:
+        error.message += f". Did you mean {' or '.join(meant)}?"
 
 
 def _name_what_is_expected(error: typer.TyperException) -> None:

@@ -4,10 +4,10 @@ Help and usage errors must not wait until Arrow, Kafka and Arize are imported. S
 module and Typer; its function imports the command's `run.py` when it is called.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
 import typer
 
@@ -77,69 +77,51 @@ def log_level(*, given: LogLevel | None, verbose: bool) -> Literal["debug", "inf
     return "info" if given is None else given.value
 
 
-def load_config(
-    config: Sequence[Path] | None,
-    *,
-    brokers: str | None = None,
-    topic: str | None = None,
-    group: str | None = None,
-    workers: int | None = None,
-    partitions: str | None = None,
-    dead_letter_directory: Path | None = None,
-) -> Any:
-    """The `Config` from the files, the environment and these options, of which None means not given.
+class Overrides(TypedDict, total=False):
+    """What options set in the configuration, over files and environment; None means not given."""
 
-    The return type is Any because naming `Config` here would import pydantic for every `--help`.
-    Raises ConfigError.
+    brokers: str | None
+    topic: str | None
+    group: str | None
+    workers: int | None
+    partitions: str | None
+    dead_letter_directory: Path | None
+    lane: str | None
+
+
+_KEYS = {  # option -> section and key
+    "brokers": ("kafka", "brokers"),
+    "topic": ("kafka", "topic"),
+    "group": ("kafka", "group"),
+    "workers": ("supervisor", "workers"),
+    "partitions": ("supervisor", "partitions"),
+    "dead_letter_directory": ("dead_letters", "directory"),
+    "lane": ("batch", "lane"),
+}
+
+
+def load_sources(config: Sequence[Path] | None, **overrides: Unpack[Overrides]) -> Any:
+    """The configuration as `Loaded`, with the place of each value. Raises ConfigError.
+
+    The return type is Any because naming `Loaded` or `Config` here would import pydantic for every `--help`.
     """
-    return load_sources(
-        config,
-        brokers=brokers,
-        topic=topic,
-        group=group,
-        workers=workers,
-        partitions=partitions,
-        dead_letter_directory=dead_letter_directory,
-    ).config
-
-
-def load_sources(
-    config: Sequence[Path] | None,
-    *,
-    brokers: str | None = None,
-    topic: str | None = None,
-    group: str | None = None,
-    workers: int | None = None,
-    partitions: str | None = None,
-    dead_letter_directory: Path | None = None,
-) -> Any:
-    """The same as `Loaded`, with the place of each value. Raises ConfigError."""
     from ingest.config.load import load_with_sources  # noqa: PLC0415
 
-    sections: dict[str, dict[str, Any]] = {
-        "kafka": {"brokers": brokers, "topic": topic, "group": group},
-        "supervisor": {"workers": workers, "partitions": partitions},
-        "dead_letters": {"directory": dead_letter_directory},
-    }
-    given = {
-        section: {key: value for key, value in options.items() if value is not None}
-        for section, options in sections.items()
-    }
-    return load_with_sources(config, {section: options for section, options in given.items() if options})
+    given: dict[str, dict[str, Any]] = {}
+    for name, (section, key) in _KEYS.items():
+        if (value := overrides.get(name)) is not None:
+            given.setdefault(section, {})[key] = value
+    return load_with_sources(config, given)
 
 
-def load_sections(config: Sequence[Path] | None, given: Mapping[str, Mapping[str, Any]]) -> Any:
-    """As `load_config`, from sections that are given as they are. Raises ConfigError."""
-    from ingest.config.load import load  # noqa: PLC0415
-
-    return load(config, given)
+def load_config(config: Sequence[Path] | None, **overrides: Unpack[Overrides]) -> Any:
+    """The configuration as `Config`. Raises ConfigError."""
+    return load_sources(config, **overrides).config
 
 
-def load_topics(
-    config: Sequence[Path] | None, *, brokers: str | None = None, topic: str | None = None, group: str | None = None
-) -> Any:
+def load_topics(config: Sequence[Path] | None, **overrides: Unpack[Overrides]) -> Any:
     """The configuration of each topic, as a tuple. Raises ConfigError, also when no topic is named."""
-    settings = load_config(config, brokers=brokers, topic=topic, group=group)
+    settings = load_config(config, **overrides)
     found = settings.topics
     if not all(each.kafka.topic for each in found):
         from ingest.config.near_files import no_default_file  # noqa: PLC0415  loaded already

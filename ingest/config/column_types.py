@@ -10,11 +10,11 @@ Rules
    fault.
 """
 
-import difflib
 from collections.abc import Mapping
 from typing import Generic, Literal, TypeVar, get_args
 
 from ingest.config import spellings
+from ingest.config.near_names import near
 from ingest.config.patterns import matcher
 
 Type = Literal["boolean", "integer", "float", "string", "list of strings"]
@@ -80,10 +80,8 @@ def _hint(word: object, known: tuple[str, ...]) -> str:
     text = str(word).lower()
     if known is TYPES and text in _NOT_HERE:
         return f"not a type to pin: {_NOT_HERE[text]}"
-    near = difflib.get_close_matches(text, known, n=1)
-    if known is TYPES and text in _ALSO_CALLED:
-        near = [_ALSO_CALLED[text]]
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    guess = _ALSO_CALLED[text] if known is TYPES and text in _ALSO_CALLED else near(text, known)
+    return f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
 
 
 class Named(Generic[_T]):

@@ -1,14 +1,23 @@
-"""The names of librdkafka's options, to answer a misspelled one with the nearest.
+"""Which of librdkafka's options a configuration may set, and what to set instead of the others.
 
-librdkafka itself judges the options, when a client is created: a name that is missing here and like none is passed on.
-The list is that of CONFIGURATION.md in confluentinc/librdkafka, version 2.15; a test compares it with the installed
-library.
+Rules
+1. An option is refused if its value decides whether messages are lost, if it has no effect here, or if only Java
+   clients have it. The fault names what to set instead.
+2. A misspelled one is answered with the nearest. The names are those of CONFIGURATION.md in confluentinc/librdkafka,
+   version 2.15; a test compares them with the installed library.
+3. librdkafka itself judges the others, when a client is created: a name that is missing here and like none is passed
+   on.
 """
 
+import json
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
+from ingest.config import credentials
 from ingest.config.near_names import near
 
+_LONGEST = 2**20
 _NEAR = 0.8
 _LISTED = (2, 16)  # a newer client may have options that are like old ones
 
@@ -92,10 +101,75 @@ _JAVA = {
     "schema.registry.url": f"{_DECODED}; no registry is asked",
 }
 
+# Options whose value decides whether messages are lost: users can't set them.
+RESERVED = {
+    "bootstrap.servers": "use [kafka] brokers",
+    "metadata.broker.list": "use [kafka] brokers",
+    "group.id": "use [kafka] group",
+    "enable.auto.commit": "each worker commits by itself, after Arize answered",
+    "enable.auto.offset.store": "each worker commits by itself, after Arize answered",
+    "auto.offset.reset": "use [kafka] start and [kafka] on_expired",
+    "test.mock.num.brokers": "it replaces the brokers by a mock cluster inside the client",
+    "enable.partition.eof": "the end of a partition is needed to commit past trailing control records",
+}
 
-def instead_of_java(option: str) -> str:
-    """What to set instead of an option that only Java clients have; "" for any other."""
-    return _JAVA.get(option, "")
+# Options that nothing here reads, or that our own replace in every client.
+_NO_MEMBER = "workers are assigned their partitions, and are no members of the group"
+_NO_TRANSACTION = "dead letters are written without transactions"
+WITHOUT_EFFECT = {
+    "group.instance.id": _NO_MEMBER,
+    "group.protocol": _NO_MEMBER,
+    "group.protocol.type": _NO_MEMBER,
+    "group.remote.assignor": _NO_MEMBER,
+    "partition.assignment.strategy": _NO_MEMBER,
+    "session.timeout.ms": f"{_NO_MEMBER}; [supervisor] hang_s is when a worker counts as hung",
+    "heartbeat.interval.ms": _NO_MEMBER,
+    "max.poll.records": "it is for share groups; [batch] chunk_events sets how many messages are polled at a time",
+    "share.acknowledgement.mode": "it is for share groups, and nothing here is a member of one",
+    "transaction.timeout.ms": _NO_TRANSACTION,
+    "auto.commit.enable": "each worker commits by itself, after Arize answered",
+    "consume.callback.max.messages": "messages are polled, not called back with",
+    "auto.commit.interval.ms": "each worker commits by itself; use [delivery] commit_interval_s",
+    "statistics.interval.ms": "nothing here reads librdkafka's statistics",
+    "enable.idempotence": "dead letters are always written by an idempotent producer",
+    "acks": "dead letters are always written with acks = all",
+    "request.required.acks": "dead letters are always written with acks = all",
+    "delivery.timeout.ms": "dead letters are written again for as long as it takes",
+    "message.timeout.ms": "dead letters are written again for as long as it takes",
+    "queue.buffering.max.kbytes": "the queue of dead letters has a fixed size",
+}
+
+
+def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
+    """[kafka.options] with nested tables as dotted names: TOML reads `security.protocol = "SSL"` as tables."""
+    found: dict[str, Any] = {}
+    for key, value in options.items():
+        if isinstance(value, Mapping) and value:
+            found |= {f"{key}.{inner}": each for inner, each in flattened(value).items()}
+        else:
+            found[key] = value
+    return found
+
+
+def faults(key: str, value: object) -> Iterator[str]:
+    """Why an option can't be set, or what its name or value lacks, as sentences that never quote the value."""
+    name, option = json.dumps(key), key.removesuffix("_file")
+    if fault := credentials.text_fault(key):
+        yield f"{name}: in its name {fault}; {credentials.OPTION_ADVICE}"
+    elif hint := RESERVED.get(option):
+        yield f"{name} can't be set here: {hint}"
+    elif hint := WITHOUT_EFFECT.get(option):
+        yield f"{name} would have no effect: {hint}"
+    elif hint := _JAVA.get(option):
+        yield f"{name} is an option of Java clients: {hint}"
+    elif not isinstance(value, str | int | float):
+        yield f"{name} takes a string, a number or true and false"
+    elif fault := credentials.option_fault(key, str(value)):
+        yield f"{name}: {fault}; {credentials.OPTION_ADVICE}"
+    elif len(str(value)) > _LONGEST:  # librdkafka copies a plugin's path to its stack
+        yield f"{name} has more than {_LONGEST:,} characters, more than any option needs"
+    elif meant := near_name(option):
+        yield f"{name}: librdkafka has no such option; did you mean {meant}?"
 
 
 def near_name(option: str) -> str:

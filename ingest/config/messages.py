@@ -8,7 +8,6 @@ Rules
 4. A fault of several merged results is reported once, with the section that they share.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -152,8 +151,8 @@ def unknown_variables(environment: Mapping[str, str], model: type[BaseModel]) ->
             continue
         section, *parts = upper.split("__")
         if section not in settings:
-            guess = difflib.get_close_matches(upper, [key for key in settings if "__" in key], n=1)
-            yield f"{name}: no such setting; did you mean one like {(guess or ['INGEST_KAFKA__BROKERS'])[0]}?"
+            guess = near(upper, [key for key in settings if "__" in key]) or "INGEST_KAFKA__BROKERS"
+            yield f"{name}: no such setting; did you mean one like {guess}?"
         elif section in tables and parts:
             # A variable's name has no case, a topic's and a route's have one; and routes have an order.
             yield f"{name}: {section} can't be set in parts; give all of it as JSON in {section}"

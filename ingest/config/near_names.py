@@ -1,4 +1,7 @@
-"""The nearest of some known names, for every "did you mean", and a fixed set of words in a sentence."""
+"""The nearest of some known names, for every "did you mean", and a fixed set of words in a sentence.
+
+A cutoff is a ratio of `difflib`: 1 is the same name.
+"""
 
 import difflib
 from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ Secrets come from the environment or from a `*_file` key, never from a flag: `AR
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -21,46 +21,7 @@ from ingest.config.schema import Environment, ModelType, Section
 from ingest.config.topic_names import topic_fault
 from ingest.errors import ConfigError
 
-# Options whose value decides whether messages are lost: users can't set them.
-RESERVED_OPTIONS = {
-    "bootstrap.servers": "use [kafka] brokers",
-    "metadata.broker.list": "use [kafka] brokers",
-    "group.id": "use [kafka] group",
-    "enable.auto.commit": "each worker commits by itself, after Arize answered",
-    "enable.auto.offset.store": "each worker commits by itself, after Arize answered",
-    "auto.offset.reset": "use [kafka] start and [kafka] on_expired",
-    "test.mock.num.brokers": "it replaces the brokers by a mock cluster inside the client",
-    "enable.partition.eof": "the end of a partition is needed to commit past trailing control records",
-}
-
-# Options that nothing here reads, or that our own replace in every client.
-_NO_MEMBER = "workers are assigned their partitions, and are no members of the group"
-_NO_TRANSACTION = "dead letters are written without transactions"
-OPTIONS_WITHOUT_EFFECT = {
-    "group.instance.id": _NO_MEMBER,
-    "group.protocol": _NO_MEMBER,
-    "group.protocol.type": _NO_MEMBER,
-    "group.remote.assignor": _NO_MEMBER,
-    "partition.assignment.strategy": _NO_MEMBER,
-    "session.timeout.ms": f"{_NO_MEMBER}; [supervisor] hang_s is when a worker counts as hung",
-    "heartbeat.interval.ms": _NO_MEMBER,
-    "max.poll.records": "it is for share groups; [batch] chunk_events sets how many messages are polled at a time",
-    "share.acknowledgement.mode": "it is for share groups, and nothing here is a member of one",
-    "transaction.timeout.ms": _NO_TRANSACTION,
-    "auto.commit.enable": "each worker commits by itself, after Arize answered",
-    "consume.callback.max.messages": "messages are polled, not called back with",
-    "auto.commit.interval.ms": "each worker commits by itself; use [delivery] commit_interval_s",
-    "statistics.interval.ms": "nothing here reads librdkafka's statistics",
-    "enable.idempotence": "dead letters are always written by an idempotent producer",
-    "acks": "dead letters are always written with acks = all",
-    "request.required.acks": "dead letters are always written with acks = all",
-    "delivery.timeout.ms": "dead letters are written again for as long as it takes",
-    "message.timeout.ms": "dead letters are written again for as long as it takes",
-    "queue.buffering.max.kbytes": "the queue of dead letters has a fixed size",
-}
-
 LEAST_TOKEN = 16  # characters of the token of the page's actions
-_LONGEST_OPTION = 2**20
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
@@ -133,12 +94,12 @@ class Kafka(Section):
     def _usable(cls, options: Any) -> Any:
         if not isinstance(options, dict):
             return options
-        options = flattened(options)
+        options = kafka_options.flattened(options)
         given = {
             key: credentials.given_option(key, value) if isinstance(value, str) else value
             for key, value in options.items()
         }
-        faults = [fault for key, value in given.items() for fault in _option_faults(key, value)]
+        faults = [fault for key, value in given.items() for fault in kafka_options.faults(key, value)]
         twice = [key for key in given if f"{key}_file" in given]
         faults += [f"{json.dumps(key)} and {json.dumps(f'{key}_file')} exclude each other; remove one" for key in twice]
         if faults:
@@ -540,34 +501,3 @@ def _topic_name(topic: str) -> str:
     if fault := topic_fault(topic):
         raise ValueError(fault)
     return topic
-
-
-def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
-    """[kafka.options] with nested tables as dotted names: TOML reads `security.protocol = "SSL"` as tables."""
-    found: dict[str, Any] = {}
-    for key, value in options.items():
-        if isinstance(value, Mapping) and value:
-            found |= {f"{key}.{inner}": each for inner, each in flattened(value).items()}
-        else:
-            found[key] = value
-    return found
-
-
-def _option_faults(key: str, value: object) -> Iterator[str]:
-    name = json.dumps(key)
-    if fault := credentials.text_fault(key):
-        yield f"{name}: in its name {fault}; {credentials.OPTION_ADVICE}"
-    elif hint := RESERVED_OPTIONS.get(key.removesuffix("_file")):
-        yield f"{name} can't be set here: {hint}"
-    elif hint := OPTIONS_WITHOUT_EFFECT.get(key.removesuffix("_file")):
-        yield f"{name} would have no effect: {hint}"
-    elif hint := kafka_options.instead_of_java(key.removesuffix("_file")):
-        yield f"{name} is an option of Java clients: {hint}"
-    elif not isinstance(value, str | int | float):
-        yield f"{name} takes a string, a number or true and false"
-    elif fault := credentials.option_fault(key, str(value)):
-        yield f"{name}: {fault}; {credentials.OPTION_ADVICE}"
-    elif len(str(value)) > _LONGEST_OPTION:  # librdkafka copies a plugin's path to its stack
-        yield f"{name} has more than {_LONGEST_OPTION:,} characters, more than any option needs"
-    elif near := kafka_options.near_name(key.removesuffix("_file")):
-        yield f"{name}: librdkafka has no such option; did you mean {near}?"

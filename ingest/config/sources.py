@@ -22,10 +22,10 @@ from typing import Any, Literal, Self, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
-from ingest.config import spellings, toml_lines, variables
+from ingest.config import kafka_options, spellings, toml_lines, variables
 from ingest.config.credentials import is_secret
 from ingest.config.messages import all_keys
-from ingest.config.sections import Account, Kafka, flattened
+from ingest.config.sections import Account, Kafka
 from ingest.config.toml_faults import toml_fault
 from ingest.errors import ConfigError
 
@@ -227,7 +227,9 @@ class _Preparation:
             below = inner if info is None else info.annotation
             here = (*path, key)
             if model is Kafka and key == "options":
-                found[key] = self._options(flattened(value), here) if isinstance(value, Mapping) else value
+                found[key] = (
+                    self._options(kafka_options.flattened(value), here) if isinstance(value, Mapping) else value
+                )
             elif isinstance(value, Mapping):
                 found[key] = self.table(value, below, here)
             else:

@@ -1,9 +1,10 @@
 """Zones of time by the name that the configuration gives them: an IANA name, or a fixed offset from UTC."""
 
-import difflib
 import re
 from datetime import UTC, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
+
+from ingest.config.near_names import near
 
 _OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):(?P<minutes>[0-5][0-9])", re.ASCII)
 
@@ -21,6 +22,6 @@ def zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # a directory of zones, a path out of them, an unknown name
-        near = difflib.get_close_matches(name, available_timezones(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        guess = near(name, sorted(available_timezones()))
+        hint = f"; did you mean {guess}?" if guess else ""
         raise ValueError(f'"{name}" is no zone: name one as "Europe/Berlin", or an offset as "+02:00"{hint}') from None

@@ -57,15 +57,17 @@ def names(noun: str, items: Sequence[str]) -> str:
 
 
 def size(number: float) -> str:
-    """Bytes: 31457280 is `30 MB` (of 2^20 bytes each, as a person reads memory)."""
+    """Bytes: 31457280 is `30 MB` (of 2^20 bytes each, as a person reads memory), 48 times 2^30 are `48.0 GB`."""
+    if number >= 2**30:
+        return f"{number / 2**30:,.1f} GB"
     return f"{number / 2**20:,.0f} MB" if number >= 10 * 2**20 else f"{number / 2**20:.1f} MB"
 
 
 def glance(number: float) -> str:
     """A duration to the precision of a glance: `0.4 s`, `58 s`, `4 min`, `2 h 07 min`, `6 d`."""
+    if number < 1:
+        return f"{round(number, 3):.1g} s"
     whole = round(number)
-    if whole < 10:
-        return f"{number:.1g} s" if number < 1 else f"{whole} s"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -78,7 +80,7 @@ def glance(number: float) -> str:
 def seconds(number: float) -> str:
     """A duration to the precision that matters: `0.25 s`, `42 s`, `3 min 05 s`, `2 h 07 min`, `3 d 4 h`."""
     if number < 10:
-        return f"{number:.2g} s"
+        return f"{round(number, 3):.2g} s"
     whole = round(number)
     if whole < 60:
         return f"{whole} s"

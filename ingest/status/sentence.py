@@ -82,7 +82,7 @@ def _dead_letters(snapshot: Snapshot) -> tuple[str, ...]:
         return ()
     fault = snapshot.ingest.fault
     why = fault.text.partition(_BLOCKED)[2] if fault is not None and fault.lasts else ""
-    what = f"Dead letters can't be written for {_s(blocked_s)}{f': {why}' if why else ''}"
+    what = f"Dead letters can't be written for {formatting.glance(blocked_s)}{f': {why}' if why else ''}"
     return (_full_stop(what), "Reading waits for them.", *_waiting(snapshot))
 
 
@@ -92,7 +92,7 @@ def _kafka(snapshot: Snapshot) -> tuple[str, ...]:
         return ()
     reason = away[0].reason
     why = f" ({reason})" if reason else ""
-    silent = _s(snapshot.kafka.silent_s)
+    silent = formatting.glance(snapshot.kafka.silent_s)
     if len(away) == len(snapshot.workers):
         return (f"Kafka has not answered for {silent}{why}: nothing is read or committed.", _unacknowledged(snapshot))
     workers = formatting.amount(len(away), "worker")
@@ -113,15 +113,13 @@ def _arize(snapshot: Snapshot) -> tuple[str, ...]:
     if arize.unanswered_s is not None and arize.unanswered_s >= 1.0 and _late(snapshot):
         failed = fault is not None and fault.lasts and arize.failing_s is not None
         why = f" The last attempt failed: {_full_stop(fault.text)}" if fault is not None and failed else ""
-        return (f"Arize has not answered for {_s(arize.unanswered_s)}.{why}", *_waiting(snapshot))
+        return (f"Arize has not answered for {formatting.glance(arize.unanswered_s)}.{why}", *_waiting(snapshot))
     if arize.failing_s is not None and fault is not None and fault.lasts:
         whose = "" if len(waiting) == len(snapshot.workers) else f" of {formatting.amount(len(waiting), 'worker')}"
-        return (
-            f"Uploads{whose} have failed for {_s(arize.failing_s)}, and are repeated: {_full_stop(fault.text)}",
-            *_waiting(snapshot),
-        )
+        failed_for = f"Uploads{whose} have failed for {formatting.glance(arize.failing_s)}"
+        return (f"{failed_for}, and are repeated: {_full_stop(fault.text)}", *_waiting(snapshot))
     if arize.waiting_s is not None:
-        return (f"Arize is slow: an upload is out for {_s(arize.waiting_s)}.", *_waiting(snapshot))
+        return (f"Arize is slow: an upload is out for {formatting.glance(arize.waiting_s)}.", *_waiting(snapshot))
     return ()
 
 
@@ -144,7 +142,7 @@ def _headroom(snapshot: Snapshot) -> tuple[str, ...]:
     left = snapshot.totals.retention_left_s
     if left is None or left > HEADROOM_S:
         return ()
-    how = f"in {_s(left)}" if left > 0 else "from now on"
+    how = f"in {formatting.glance(left)}" if left > 0 else "from now on"
     return (f"Kafka may remove the oldest messages {how}, before they are delivered.", _reads(snapshot))
 
 
@@ -180,7 +178,7 @@ def _paused(snapshot: Snapshot) -> tuple[str, ...]:
         f"{f' of {topic}' if several else ''}"
         for topic, numbers in by_topic.items()
     )
-    since = _s(max(one.paused_s or 0.0 for one in paused))
+    since = formatting.glance(max(one.paused_s or 0.0 for one in paused))
     been = "has been paused by request" if len(paused) == 1 else "have been paused by request, the longest"
     ends = " The run has an end, and waits for that." if snapshot.totals.all_offsets is not None else ""
     return (
@@ -198,7 +196,7 @@ def _waits_there(paused: list[PartitionStatus]) -> str:
         return "; nothing waits there"
     ages = [one.oldest_age_s for one in paused if one.lag and one.oldest_age_s is not None]
     least = "at least " if len(ages) < sum(one.lag > 0 for one in paused if one.lag is not None) else ""
-    oldest = f", the oldest {least}{_s(max(ages))}" if ages else ""
+    oldest = f", the oldest {least}{formatting.glance(max(ages))}" if ages else ""
     return f"; up to {formatting.amount(lag, 'message')} {'waits' if lag == 1 else 'wait'} there{oldest}"
 
 
@@ -240,7 +238,7 @@ def _waiting(snapshot: Snapshot) -> tuple[str, ...]:
     # Of offsets nobody knows how many hold a message; each of them is at most one.
     waits = f"up to {formatting.amount(totals.lag, 'message')} {'waits' if totals.lag == 1 else 'wait'} in Kafka"
     left = totals.retention_left_s
-    leaves = f", retention leaves {_s(left)}" if left is not None and left > 0 else ""
+    leaves = f", retention leaves {formatting.glance(left)}" if left is not None and left > 0 else ""
     halted = snapshot.exit_code == ExitCode.EXPIRED or any(each.state is State.HALTED for each in snapshot.workers)
     safe = not (halted or totals.expired or totals.retention_unknown) and (left is None or left > 0)
     text = f"{waits}{_age(snapshot)}{leaves}."
@@ -252,7 +250,7 @@ def _age(snapshot: Snapshot) -> str:
     if age_s is None:
         return ""
     least = "at least " if snapshot.totals.oldest_age_unknown else ""
-    return f", the oldest {least}{_s(age_s)}"
+    return f", the oldest {least}{formatting.glance(age_s)}"
 
 
 def _partitions(worker: WorkerStatus) -> str:
@@ -265,15 +263,3 @@ def _partitions(worker: WorkerStatus) -> str:
 
 def _full_stop(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _s(seconds: float) -> str:
-    """To the precision of a glance: 3 s, 58 s, 4 min, 2 h 07 min, 6 d."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-    return f"{whole // 86400} d"

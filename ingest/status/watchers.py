@@ -16,8 +16,8 @@ Rules
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
@@ -77,16 +77,12 @@ class Publisher:
 
     def emit(self, event: Event) -> None:
         """Take an event."""
-        try:
+        with self._reporting(None):
             self._run_state.take(event, self._clock())
-        except Exception as error:  # noqa: BLE001  rule 2
-            self._report(None, error)
         at = self._wall()
         for watcher in self._watchers:
-            try:
+            with self._reporting(watcher):
                 watcher.emit(event, at)
-            except Exception as error:  # noqa: BLE001  rule 2
-                self._report(watcher, error)
         self.tick()
 
     def tick(self) -> None:
@@ -102,16 +98,19 @@ class Publisher:
     def _publish(self) -> None:
         now = self._clock()
         self._published_at = now
-        try:
+        with self._reporting(None):
             self._snapshot = snapshot = self._run_state.snapshot(now, self._wall())
-        except Exception as error:  # noqa: BLE001  rule 2
-            self._report(None, error)
-            return
-        for watcher in self._watchers:
-            try:
-                watcher.tick(snapshot)
-            except Exception as error:  # noqa: BLE001  rule 2
-                self._report(watcher, error)
+            for watcher in self._watchers:
+                with self._reporting(watcher):
+                    watcher.tick(snapshot)
+
+    @contextmanager
+    def _reporting(self, whose: Watcher | None) -> Iterator[None]:
+        """Report an exception of this watcher, or of the state, instead of raising it: rule 2."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  as above
+            self._report(whose, error)
 
     def _report(self, failed: Watcher | None, error: Exception) -> None:
         text = f"{failed or 'the state of the run'}: {describe(error)}"

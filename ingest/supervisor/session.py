@@ -2,12 +2,7 @@
 
 1. The forkserver starts first, before any Kafka client: it forks, and a client doesn't survive that.
 2. Faults of the partitions, the topics or the brokers end the run here, before a worker exists.
-3. The account compares what Kafka has committed at the start with what it has at the end. A run that had an end and did
-   not commit up to it is not done, even if its workers exited with 0. The commits are asked for before the ends. Nor
-   is it if all messages of a topic have become dead letters: they are written and committed, and the exit code is
-   TOO_MANY_DEAD.
-4. Each topic has an account of its own, and the run has one exit code.
-5. Commits that Kafka confirms are written to the account's files as they come, and the possible duplicates of a former
+3. Commits that Kafka confirms are written to the account's files as they come, and the possible duplicates of a former
    run before the first worker starts. A run that ends by an exception writes no end: the next one recognizes that.
 """
 
@@ -15,8 +10,7 @@ import errno
 import itertools
 import random
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ingest.accounting.files import account_store
 from ingest.accounting.run_account import RunAccount
@@ -25,23 +19,20 @@ from ingest.config.checks import check_delivery
 from ingest.config.resolve import TopicConfig
 from ingest.config.settings import Config
 from ingest.config.templates import has_placeholders
-from ingest.errors import ConfigError, ExitCode, FatalError
-from ingest.events import Emit, Event, ForeignCommit, KafkaWarning, Notice, SupervisorStarted
+from ingest.errors import ConfigError
+from ingest.events import Emit, Event, KafkaWarning, Notice, SupervisorStarted
 from ingest.pipeline.dead_letters.directory import free_bytes, unusable
-from ingest.pipeline.kafka import first_contact, metadata
-from ingest.pipeline.kafka.end_offsets import partition_ends
-from ingest.pipeline.kafka.first_contact import RUN_PATIENCE_S
+from ingest.pipeline.kafka import metadata
 from ingest.pipeline.kafka.start_offset import ResumeFrom
-from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint
+from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES
 from ingest.pipeline.offsets.committer import LESS_METADATA
-from ingest.records import PartitionEnd
 from ingest.status import formatting
 from ingest.status.web.actions import Action, DrainRun, PausePartition, RestartWorker
 from ingest.status.web.service import StatusPage
 from ingest.supervisor import backfill, partition_sets, process
 from ingest.supervisor.ends import EndsOfTopics
+from ingest.supervisor.final_accounts import final_accounts
 from ingest.supervisor.growth import PartitionGrowth
-from ingest.supervisor.ledger import Bounds
 from ingest.supervisor.oldest import OldestOfTopics
 from ingest.supervisor.plan import TopicPlan, configured_topics, plan_topics
 from ingest.supervisor.retention import TopicRetentions
@@ -51,10 +42,6 @@ from ingest.supervisor.supervisor import Supervisor
 from ingest.time_range import TimeRange
 
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT})
-_NOTHING = (
-    "See why with ingest check or ingest dead-letters list, correct [schema] or the producer, then deliver them with "
-    "ingest dead-letters replay"
-)
 
 
 def run(
@@ -150,7 +137,7 @@ def run(
     ends = EndsOfTopics(plans, supervisor.ledgers, emit_and_record, time.monotonic(), longest_transaction_s=limit_s)
     oldest = OldestOfTopics(plans, supervisor.ledgers, ends, emit_and_record, now=time.monotonic())
     loop(supervisor, tick_all)
-    accounts = _accounts(plans.values(), supervisor, writer, started, emit)
+    accounts = final_accounts(plans.values(), supervisor, writer, started, emit)
     writer.end()
     return accounts
 
@@ -286,73 +273,3 @@ def _most_in_flight(topic: TopicConfig) -> int | None:
         return None
     # The uploads in flight, and the acknowledged batches whose commit isn't confirmed: rule 5 of offsets.committer.
     return (2 * sum(one.in_flight for one in arizes) - 1) * topic.batch.max_events
-
-
-def _accounts(
-    plans: Collection[TopicPlan], supervisor: Supervisor, writer: AccountWriter, started: float, emit: Emit
-) -> tuple[RunAccount, ...]:
-    accounts = tuple(_account(plan, supervisor, writer, started, emit) for plan in plans)
-    code = supervisor.exit_code
-    if code is ExitCode.DONE:
-        for plan, account in zip(plans, accounts, strict=True):
-            if unfinished := _unfinished(plan, account):
-                where = f"partitions {formatting.partitions(unfinished)} of {plan.topic}"
-                held_back = sum(row.held_back or 0 for row in account.partitions)
-                behind = f" ({formatting.amount(held_back, 'offset')} behind open transactions)" if held_back else ""
-                emit(Notice(text=f"{where} are not committed up to their end{behind}; start again to go on"))
-                code = ExitCode.DRAIN_DEADLINE
-    if code is ExitCode.DONE:
-        for plan, account in zip(plans, accounts, strict=True):
-            failed = account.delivered_nothing and not supervisor.ledgers[plan.topic].only_tombstones
-            if plan.end_offsets is not None and failed:
-                dead = formatting.amount(account.totals.counts.dead_lettered, "message")
-                emit(Notice(text=f"nothing of {plan.topic} was delivered: all {dead} became dead letters. {_NOTHING}"))
-                code = ExitCode.TOO_MANY_DEAD
-    return tuple(replace(account, exit_code=code) for account in accounts)
-
-
-def _account(plan: TopicPlan, supervisor: Supervisor, writer: AccountWriter, started: float, emit: Emit) -> RunAccount:
-    kafka, partitions = plan.settings.kafka, plan.partitions
-    start = dict(plan.committed)
-    ledger = supervisor.ledgers[kafka.topic]
-    end: Mapping[int, Checkpoint | None] | None = None
-    lows: Mapping[int, int] = {}
-    ends: Mapping[int, PartitionEnd] = {}
-    try:
-        if not plan.named_by:  # partitions that were added at the very end have a lag, and nobody has read them
-            partitions = tuple(sorted({*partitions, *first_contact.topic_partitions(kafka, patience_s=RUN_PATIENCE_S)}))
-            start |= dict.fromkeys(set(partitions) - set(start))
-        end = metadata.committed_progress(kafka, partitions)
-        writer.committed_at_end(kafka.topic, kafka.group, end, metadata.topic_id(kafka))
-        lows = {partition: low for partition, (low, _) in metadata.watermarks(kafka, partitions).items()}
-        for partition, found in plan.ranges.items():  # what lies below the range is no lag of it
-            lows = {**lows, partition: max(lows[partition], found.first)}
-        ends = partition_ends(kafka, partitions)
-    except FatalError as error:
-        missing = (
-            "the account has the workers' last reports" if end is None else "the account lacks the partitions' ends"
-        )
-        emit(Notice(text=f"Kafka can't be asked, so {missing}: {error}"))
-    foreign = {} if end is None else ledger.foreign_commits(end)
-    if foreign:
-        committed = {partition: ledger.confirmed()[partition] for partition in foreign}
-        emit(ForeignCommit(topic=kafka.topic, group=kafka.group, committed=committed, found=foreign))
-    return RunAccount(
-        topic=kafka.topic,
-        group=kafka.group,
-        exit_code=supervisor.exit_code,
-        ran_s=time.monotonic() - started,
-        crashes=supervisor.crashes[kafka.topic],
-        exact=end is not None and not foreign and not ledger.without_counts(end),
-        partitions=ledger.settle(partitions, start, end, Bounds(lows, ends, plan.end_offsets or {})),
-    )
-
-
-def _unfinished(plan: TopicPlan, account: RunAccount) -> list[int]:
-    """The partitions that had an end and are not committed up to it, if Kafka could be asked."""
-    if plan.end_offsets is None or not account.exact:
-        return []
-    # A partition without a commit that starts at the latest message had nothing to read.
-    skips = plan.settings.kafka.start == "latest"
-    rows = [row for row in account.partitions if row.partition in plan.end_offsets]
-    return [row.partition for row in rows if row.lag and not (row.next_offset is None and skips)]

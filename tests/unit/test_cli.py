@@ -175,6 +175,7 @@ def test_versions_load_librdkafka_alone(tmp_path: Path) -> None:
         ("supervise --workerz 3", "No such option: --workerz. Did you mean --workers"),
         ("supervise --part 3", "No such option: --part. Did you mean --partitions?"),
         ("schema infer --exmaples", "No such option: --exmaples. Did you mean --examples?\n"),
+        ("supervise --Log_Levle info", "No such option: --Log_Levle. Did you mean --log-level"),
         ("--versoin", "Did you mean --version?"),
         ("lag --zzz", "No such option: --zzz\n"),
     ],

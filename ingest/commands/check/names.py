@@ -10,13 +10,13 @@ Rules
    differs in spelling only, or if its last part is the same.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.commands.schema.column_statistics import SampleStatistics
 from ingest.commands.schema.detect_roles import detect_roles, snake_case
 from ingest.config.messages import toml_key
+from ingest.config.near_names import nearest
 from ingest.config.patterns import matcher
 from ingest.config.resolve import RouteConfig
 from ingest.config.schema import Schema, column_roles
@@ -30,7 +30,7 @@ from ingest.records import KafkaMessage, header_pairs
 
 _MOST_NAMES = 10_000
 _MOST_NEAR = 2
-_ALIKE = 0.75  # of `difflib`: 1 is the same
+_ALIKE = 0.75  # 1 is the same
 _TEMPLATES = ("space_id", "model_name", "model_version", "environment", "batch_id")
 _REQUIRED = ("prediction_id", "timestamp")
 _PREDICTIONS = ("prediction_label", "prediction_score")
@@ -114,7 +114,7 @@ class NamesSeen:
         same = [name for name in known if snake_case(name) == spelling or _last(name) == _last(wanted.name)]
         if not same:
             spelled = {snake_case(name): name for name in known}
-            same = [spelled[text] for text in difflib.get_close_matches(spelling, spelled, _MOST_NEAR, _ALIKE)]
+            same = [spelled[text] for text in nearest(spelling, spelled, most=_MOST_NEAR, cutoff=_ALIKE)]
         return tuple(same[:_MOST_NEAR])
 
 

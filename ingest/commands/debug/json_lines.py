@@ -54,7 +54,7 @@ class JsonOutput:
             fields = {**_message(fields.pop("message")), **fields}
             if not record.steps:
                 del fields["unwrapped"], fields["steps"]
-        line = json.dumps({"event": EVENTS[type(record)], **_plain(fields)}, ensure_ascii=False, default=str)
+        line = json.dumps({"event": EVENTS[type(record)], **fields}, ensure_ascii=False, default=_plain)
         # A lone surrogate in a key or a header can't be encoded; its escape can.
         self._output.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
 
@@ -72,15 +72,12 @@ def _message(message: KafkaMessage) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """What JSON has for a value that it does not know."""
     if isinstance(value, bytes):
         try:
             return value.decode()
         except UnicodeDecodeError:
             return {"base64": base64.b64encode(value).decode()}
     if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return dict(value) if isinstance(value, Mapping) else str(value)

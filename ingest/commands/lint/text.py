@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from ingest.status import formatting
+
 _IN_FILE = re.compile(r" \((?P<file>[^()]+?\.[^():]+):(?P<line>\d+)\)$")
 _ELSEWHERE = re.compile(r" \((?P<place>--[a-z-]+|\w*INGEST_[^\s()]+)\)$", re.IGNORECASE)
 _INVALID = re.compile(r"^(?P<file>.+?): not valid TOML: .*\(at line (?P<line>\d+), column \d+\)")
@@ -55,7 +57,7 @@ def _summary(findings: Sequence[Finding]) -> str:
     faults, warnings = _count(findings, "fault"), _count(findings, "warning")
     if not findings:
         return "no faults, no warnings"
-    return f"{faults} {'fault' if faults == 1 else 'faults'}, {warnings} {'warning' if warnings == 1 else 'warnings'}"
+    return f"{formatting.amount(faults, 'fault')}, {formatting.amount(warnings, 'warning')}"
 
 
 def _count(findings: Sequence[Finding], level: str) -> int:

@@ -24,17 +24,9 @@ from typing import Any
 
 from ingest.config.near_names import near
 from ingest.errors import ConfigError
+from ingest.pipeline.arize.roles import RESERVED
 from ingest.records import Headers
 
-ROLES = (
-    "prediction_id",
-    "timestamp",
-    "prediction_label",
-    "prediction_score",
-    "actual_label",
-    "actual_score",
-    "threshold_scores",
-)
 GROUPS = ("features", "tags", "columns")
 DESTINATION = ("model_name", "model_version", "environment")
 _OUTCOMES = ("row", "rows", "reason", "filtered", "tombstone")
@@ -260,7 +252,7 @@ def _expect_faults(expect: Any) -> Iterator[str]:
         yield "a row is a table of columns by role"
         return
     for row in rows:
-        yield from _unknown(row, (*ROLES, *GROUPS), "a row")
+        yield from _unknown(row, (*RESERVED, *GROUPS), "a row")
         yield from (f"{group}: a table of columns is expected" for group in GROUPS if not _is_table(row, group))
     texts = [key for key in ("reason", "route", *DESTINATION) if not isinstance(expect.get(key, ""), str)]
     yield from (f"{key}: a text is expected" for key in texts)

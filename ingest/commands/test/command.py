@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ingest.commands.options import ConfigFiles, Json, Topic, load_sections
+from ingest.commands.options import ConfigFiles, Json, Topic, load_config
 
 
 def mapping(
@@ -41,7 +41,7 @@ def mapping(
     """
 
     def load(own: Sequence[Path], lane: str) -> Any:
-        return load_sections(config or own, {"kafka": {"topic": topic} if topic else {}, "batch": {"lane": lane}})
+        return load_config(config or own, topic=topic or None, lane=lane)
 
     from ingest.commands.test.run import run
 

@@ -16,8 +16,9 @@ from datetime import datetime
 from typing import Any
 
 from ingest.commands.debug.payload import cell
-from ingest.commands.test.cases import DESTINATION, GROUPS, ROLES
+from ingest.commands.test.cases import DESTINATION, GROUPS
 from ingest.commands.test.outcome import Instant, Outcome, instant
+from ingest.pipeline.arize.roles import RESERVED
 
 _ABSENT = object()
 
@@ -70,7 +71,7 @@ def _places(expect: Mapping[str, Any], outcome: Outcome) -> Iterator[Difference]
 def _row(wanted: Mapping[str, Any], row: Mapping[str, Any], *, complete: bool) -> Iterator[Difference]:
     by_name = {name: value for group in GROUPS for name, value in row.get(group, {}).items()}
     named: set[str] = set()
-    for key in ROLES:
+    for key in RESERVED:
         if key in wanted:
             named.add(key)
             yield from _value(key, wanted[key], row.get(key, _ABSENT), is_time=key == "timestamp")

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ingest.commands.test.cases import DESTINATION, ROLES
+from ingest.commands.test.cases import DESTINATION
 from ingest.config.resolve import RouteConfig, TopicConfig
-from ingest.pipeline.arize.roles import roles
+from ingest.pipeline.arize.roles import RESERVED, roles
 from ingest.pipeline.decoding.timestamp_text import read_texts
 from ingest.pipeline.rows import RowProcessors
 from ingest.reasons import TOMBSTONE
@@ -124,11 +124,11 @@ def _by_role(table: pa.RecordBatch, row: int, config: RouteConfig) -> Mapping[st
     }
     found = roles(config.schema, config.arize.model_type, list(values))
     by_role: dict[str, Any] = {
-        key: values[name] for key in ROLES if (name := getattr(found, key)) is not None and name in values
+        key: values[name] for key in RESERVED if (name := getattr(found, key)) is not None and name in values
     }
     if "timestamp" in by_role and not isinstance(by_role["timestamp"], Instant):
         by_role["timestamp"] = instant(by_role["timestamp"])  # a number of seconds
-    named = {getattr(found, key) for key in ROLES}
+    named = {getattr(found, key) for key in RESERVED}
     for group, names in (("features", found.features), ("tags", found.tags)):
         if own := {name: values[name] for name in names if name in values}:
             by_role[group] = own

@@ -1,6 +1,5 @@
 """`ingest topics`: asks Kafka which topics there are, and compares them with the configuration."""
 
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -58,7 +57,3 @@ def _some(names: Sequence[str]) -> str:
     if not names:
         return "no topics that this user may see"
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())

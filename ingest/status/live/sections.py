@@ -115,7 +115,7 @@ def services(snapshot: Snapshot, width: int) -> list[Line]:
             Field("" if own.dead_letters_blocked_s is None
                   else f"dead letters blocked for {formatting.glance(own.dead_letters_blocked_s)}", 8),
             Field(formatting.size(own.rss_bytes) if own.rss_bytes else "", 4),
-            Field("" if free is None else f"{_bytes(free)} left for dead letters", 5),
+            Field("" if free is None else f"{formatting.size(free)} left for dead letters", 5),
         ], at=at, width=width),
         _service("Arize", arize.health, arize.fault, [
             Field(f"{in_flight} in flight", 9),
@@ -163,7 +163,3 @@ def _whose(one: LogLine) -> str:
 
 def _ago(what: str, moment: float | None, at: float) -> str:
     return "" if moment is None else f"{what} {formatting.glance(max(at - moment, 0))} ago"
-
-
-def _bytes(number: float) -> str:
-    return f"{number / 2**30:,.1f} GB" if number >= 2**30 else formatting.size(number)

@@ -27,16 +27,12 @@ def shown(value: Any, kind: str, at: float) -> str:
     return _FORMATS[kind](value, at) if kind in _FORMATS else str(value)
 
 
-def _size(number: float) -> str:
-    return f"{number / 2**30:,.1f} GB" if number >= 2**30 else formatting.size(number)
-
-
 _FORMATS: Mapping[str, Callable[[Any, float], str]] = {
     "count": lambda value, _: formatting.count(value),
     "seconds": lambda value, _: formatting.seconds(value),
     "ago": lambda value, at: f"{formatting.seconds(max(at - value, 0))} ago",
     "clock": lambda value, _: f"{datetime.fromtimestamp(value, UTC):%H:%M:%S} UTC",
-    "bytes": lambda value, _: _size(value),
+    "bytes": lambda value, _: formatting.size(value),
     "partitions": lambda value, _: formatting.partitions(value),
 }
 

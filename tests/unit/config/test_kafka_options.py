@@ -1,10 +1,10 @@
-"""A misspelled option of librdkafka is answered with the nearest; the installed library has all listed names."""
+"""Options that can't be set are refused with what to set instead; the installed library has all listed names."""
 
 import pytest
 from confluent_kafka import Consumer, KafkaException
 
-from ingest.config.kafka_options import NAMES, near_name
-from tests.harness.config_file import faults_of, loaded, placed_faults, toml
+from ingest.config.kafka_options import NAMES, RESERVED, WITHOUT_EFFECT, near_name
+from tests.harness.config_file import SECRET, faults, faults_of, loaded, placed_faults, toml
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,40 @@ def test_an_option_of_java_clients_names_that_of_librdkafka(option: str, instead
     assert fault.startswith(f'[kafka] options: "{option}" is an option of Java clients: ')
     assert instead in fault
     assert fault.endswith("(given.toml:2)")
+
+
+@pytest.mark.parametrize("option", [*RESERVED, "group.id_file"])
+def test_options_that_decide_about_loss_are_faults_with_a_hint(option: str) -> None:
+    (fault,) = faults(toml(f'[kafka.options]\n"{option}" = "{SECRET}"\n'))
+    name = option.removesuffix("_file")
+    assert fault.startswith(f'[kafka] options: "{option}" can\'t be set here: ')
+    assert RESERVED[name] in fault
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "group.instance.id",
+        "group.protocol",
+        "group.protocol.type",
+        "group.remote.assignor",
+        "partition.assignment.strategy",
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+        "max.poll.records",
+        "share.acknowledgement.mode",
+        "transaction.timeout.ms",
+        "auto.commit.enable",
+        "consume.callback.max.messages",
+    ],
+)
+def test_options_of_members_of_a_group_can_not_act(option: str) -> None:
+    (fault,) = faults(toml(f'[kafka.options]\n"{option}" = "1"\n'))
+    assert fault.startswith(f'[kafka] options: "{option}" would have no effect: ')
+
+
+def test_no_option_without_effect_is_misspelled() -> None:
+    assert WITHOUT_EFFECT.keys() <= NAMES
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.config import kafka_options
 from ingest.config.load import load
-from ingest.config.sections import OPTIONS_WITHOUT_EFFECT, RESERVED_OPTIONS
 from ingest.errors import ConfigError
 from tests.harness.config_file import SECRET, faults, toml
 
@@ -29,40 +27,6 @@ def test_options_keep_their_types() -> None:
 def test_numbers_out_of_range_are_faults(text: str) -> None:
     (fault,) = faults(toml(f"[batch]\n{text}\n"))
     assert fault.startswith(f"[batch] {text.split(maxsplit=1)[0]}: ")
-
-
-@pytest.mark.parametrize("option", [*RESERVED_OPTIONS, "group.id_file"])
-def test_options_that_decide_about_loss_are_faults_with_a_hint(option: str) -> None:
-    (fault,) = faults(toml(f'[kafka.options]\n"{option}" = "{SECRET}"\n'))
-    name = option.removesuffix("_file")
-    assert fault.startswith(f'[kafka] options: "{option}" can\'t be set here: ')
-    assert RESERVED_OPTIONS[name] in fault
-
-
-@pytest.mark.parametrize(
-    "option",
-    [
-        "group.instance.id",
-        "group.protocol",
-        "group.protocol.type",
-        "group.remote.assignor",
-        "partition.assignment.strategy",
-        "session.timeout.ms",
-        "heartbeat.interval.ms",
-        "max.poll.records",
-        "share.acknowledgement.mode",
-        "transaction.timeout.ms",
-        "auto.commit.enable",
-        "consume.callback.max.messages",
-    ],
-)
-def test_options_of_members_of_a_group_can_not_act(option: str) -> None:
-    (fault,) = faults(toml(f'[kafka.options]\n"{option}" = "1"\n'))
-    assert fault.startswith(f'[kafka] options: "{option}" would have no effect: ')
-
-
-def test_no_option_without_effect_is_misspelled() -> None:
-    assert OPTIONS_WITHOUT_EFFECT.keys() <= kafka_options.NAMES
 
 
 def test_secrets_are_read_from_files_when_they_are_needed() -> None:

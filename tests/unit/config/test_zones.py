@@ -32,6 +32,7 @@ def test_a_name_of_no_zone_is_a_fault_at_start(name: str) -> None:
         loaded(timestamp_zone=name)
 
 
-def test_the_nearest_name_is_offered() -> None:
+@pytest.mark.parametrize("name", ["Europe/Berln", "europe/berlin", "EUROPE/BERLIN"])
+def test_the_nearest_name_is_offered_whatever_its_case(name: str) -> None:
     with pytest.raises(ValueError, match="did you mean Europe/Berlin"):
-        zone("Europe/Berln")
+        zone(name)

@@ -15,7 +15,7 @@ const number = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 // --- values ----------------------------------------------------------------------------------
 
 function seconds(found) {
-  if (found < 10) return `${Number(found.toPrecision(2))} s`;
+  if (found < 10) return `${Number(Number(found.toFixed(3)).toPrecision(2))} s`;
   const whole = Math.round(found);
   const two = (one) => String(one).padStart(2, "0");
   if (whole < 60) return `${whole} s`;

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ingest.commands.test.cases import _EXPECT, _FILE, _MESSAGE, GROUPS, ROLES, read
+from ingest.commands.test.cases import _EXPECT, _FILE, _MESSAGE, GROUPS, read
 from ingest.commands.test.run import AS_EXPECTED, NOT_AS_EXPECTED, run
 from ingest.config.load import load
 from ingest.config.settings import Config
 from ingest.errors import ConfigError
+from ingest.pipeline.arize.roles import RESERVED
 from ingest.pipeline.decoding.compiled import fault_of_fast_lane
 from tests.harness.format_examples import DIRECTORY, NAMES, NOW_S, example
 
@@ -273,5 +274,5 @@ def test_the_example_of_the_documents_is_as_it_says() -> None:
 
 def test_every_key_of_a_file_is_in_the_documents() -> None:
     page = (ROOT / "docs" / "how-to" / "test-a-mapping.md").read_text()
-    keys = (*_MESSAGE, *_EXPECT, *_FILE, *ROLES, *GROUPS)
+    keys = (*_MESSAGE, *_EXPECT, *_FILE, *RESERVED, *GROUPS)
     assert [key for key in keys if f"`{key}`" not in page and f"`{key} = true`" not in page] == []
