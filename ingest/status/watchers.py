@@ -9,7 +9,8 @@ Rules
 3. A watcher that may block (it writes to a terminal, a pipe, a disk) is wrapped in `Detached`: it runs on a thread of
    its own. While it blocks, events wait for it, at most `MOST_WAITING`; those after that are dropped and counted, and
    of the snapshots it gets the newest only.
-4. At the end a detached watcher has `END_S` to finish; then the run ends without it.
+4. What a snapshot says of the run's health becomes an event, by the rules of `health_log`: a log has it, too.
+5. At the end a detached watcher has `END_S` to finish; then the run ends without it.
 """
 
 import threading
@@ -23,6 +24,7 @@ from typing import Protocol, Self
 
 from ingest.accounting.run_account import RunAccount
 from ingest.events import Event, Notice, Throttle
+from ingest.status.health_log import HealthLog
 from ingest.status.run_state import RunState
 from ingest.status.snapshot import Snapshot
 from ingest.tracebacks import describe
@@ -63,6 +65,7 @@ class Publisher:
         self._clock = clock
         self._wall = wall
         self._throttle = Throttle()
+        self._health = HealthLog()
         self._published_at = clock()
         self._snapshot = run_state.snapshot(clock(), wall())
 
@@ -106,6 +109,8 @@ class Publisher:
         except Exception as error:  # noqa: BLE001  rule 2
             self._report(None, error)
             return
+        if (changed := self._health.take(snapshot, now)) is not None:
+            self.emit(changed)
         for watcher in self._watchers:
             try:
                 watcher.tick(snapshot)
