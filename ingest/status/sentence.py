@@ -11,7 +11,7 @@ Rules, the first that holds decides; a run has one cause at a time, the worst:
 8. The run drains.
 9. A commit's metadata is full, or a route is suspended.
 10. Somebody has paused partitions: which, since when, and what waits there.
-11. Nothing has been read yet: it starts.
+11. It starts, or a worker does: what is not read yet.
 12. All is well.
 
 What is added
@@ -132,12 +132,22 @@ def _late(snapshot: Snapshot) -> bool:
 
 
 def _processes(snapshot: Snapshot) -> tuple[str, ...]:
-    for state, what in ((State.HUNG, "hangs and is killed"), (State.RESTARTING, "has ended and is started again")):
-        found = [worker for worker in snapshot.workers if worker.state is state]
+    hung = [worker for worker in snapshot.workers if worker.state is State.HUNG]
+    ended = [worker for worker in snapshot.workers if worker.state is State.RESTARTING or _starts_again(worker)]
+    for found, what in ((hung, "hangs and is killed"), (ended, "has ended and is started again")):
         if found:
-            more = f", {formatting.amount(len(found) - 1, 'other worker')} too" if len(found) > 1 else ""
-            return (f"Worker {found[0].index} {what}{more}: {_partitions(found[0])} not read meanwhile.",)
+            text = f"Worker {found[0].index} {what}{_too(found)}: {_partitions(found[0])} not read meanwhile."
+            return (text, *_waiting(snapshot))
     return ()
+
+
+def _starts_again(worker: WorkerStatus) -> bool:
+    """It starts after a crash, and does not read yet."""
+    return worker.state is State.STARTING and worker.health is not Health.OK
+
+
+def _too(found: list[WorkerStatus]) -> str:
+    return f", {formatting.amount(len(found) - 1, 'other worker')} too" if len(found) > 1 else ""
 
 
 def _headroom(snapshot: Snapshot) -> tuple[str, ...]:
@@ -214,6 +224,9 @@ def _starting(snapshot: Snapshot) -> tuple[str, ...]:
         return ("Starting: Kafka is asked about the topics.",)
     if starting and len(starting) == len(snapshot.workers):
         return (f"Starting {formatting.amount(len(starting), 'worker')}.",)
+    if starting:
+        first = starting[0]
+        return (f"Worker {first.index} starts{_too(starting)}: {_partitions(first)} not read yet.", _reads(snapshot))
     return ()
 
 

@@ -192,6 +192,19 @@ CASES: list[tuple[Snapshot, str]] = [
         "Worker 0 has ended and is started again, 1 other worker too: its partitions 0-3 are not read meanwhile.",
     ),
     (
+        replace(with_states(State.RESTARTING, State.READING), totals=BEHIND),
+        "Worker 0 has ended and is started again: its partitions 0-3 are not read meanwhile. Nothing is lost: up to "
+        "16,515 messages wait in Kafka, the oldest 1 min, retention leaves 6 d.",
+    ),
+    (
+        replace(WELL, workers=(replace(worker(0, State.STARTING), health=Health.DEGRADED), worker(1))),
+        "Worker 0 has ended and is started again: its partitions 0-3 are not read meanwhile.",
+    ),
+    (
+        replace(with_states(State.READING, State.STARTING, State.STARTING), totals=BEHIND),
+        "Worker 1 starts, 1 other worker too: its partitions 4-7 are not read yet. " + GOES_ON,
+    ),
+    (
         replace(WELL, draining=True, arize=ArizePart(in_flight=3)),
         "Draining: nothing more is read, 3 uploads in flight.",
     ),
