@@ -199,6 +199,23 @@ class Detached:
             self._left = True
             self._queue(partial(self._screen.__exit__, None, None, None), always=True)
 
+    def give_back(self, within_s: float) -> None:
+        """End the live view for now, and wait until it is gone, for at most `within_s`."""
+        gone = threading.Event()
+
+        def leave() -> None:
+            self._screen.__exit__(None, None, None)
+            gone.set()
+
+        if not self._left:
+            self._queue(leave, always=True)
+            gone.wait(within_s)
+
+    def take_again(self) -> None:
+        """Show the live view again after `give_back`, unless the run has left it."""
+        if not self._left:
+            self._queue(self._enter, always=True)
+
     def close(self, within_s: float = END_S) -> bool:
         """Let it finish, for at most `within_s`. Returns whether it has."""
         self.leave()

@@ -132,6 +132,7 @@ def test_what_expired_does_not_hide_what_happens_now() -> None:
 
 LOST = "before this run read them; their messages are lost."
 GOES_ON = "1,200 rows/s acknowledged, up to 16,515 messages to go, the oldest 1 min."
+WAITING = "Nothing is lost: up to 16,515 messages wait in Kafka, the oldest 1 min, retention leaves 6 d."
 CASES: list[tuple[Snapshot, str]] = [
     (WELL, "All is well: 1,200 rows/s acknowledged, nothing waits in Kafka."),
     (
@@ -193,8 +194,7 @@ CASES: list[tuple[Snapshot, str]] = [
     ),
     (
         replace(with_states(State.RESTARTING, State.READING), totals=BEHIND),
-        "Worker 0 has ended and is started again: its partitions 0-3 are not read meanwhile. Nothing is lost: up to "
-        "16,515 messages wait in Kafka, the oldest 1 min, retention leaves 6 d.",
+        f"Worker 0 has ended and is started again: its partitions 0-3 are not read meanwhile. {WAITING}",
     ),
     (
         replace(WELL, workers=(replace(worker(0, State.STARTING), health=Health.DEGRADED), worker(1))),
