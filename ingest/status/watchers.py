@@ -79,6 +79,10 @@ class Publisher:
 
     def emit(self, event: Event) -> None:
         """Take an event."""
+        self._take(event)
+        self.tick()
+
+    def _take(self, event: Event) -> None:
         try:
             self._run_state.take(event, self._clock())
         except Exception as error:  # noqa: BLE001  rule 2
@@ -89,7 +93,6 @@ class Publisher:
                 watcher.emit(event, at)
             except Exception as error:  # noqa: BLE001  rule 2
                 self._report(watcher, error)
-        self.tick()
 
     def tick(self) -> None:
         """Publish a snapshot if it is time."""
@@ -110,7 +113,7 @@ class Publisher:
             self._report(None, error)
             return
         if (changed := self._health.take(snapshot, now)) is not None:
-            self.emit(changed)
+            self._take(changed)
         for watcher in self._watchers:
             try:
                 watcher.tick(snapshot)
