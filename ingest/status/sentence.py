@@ -283,6 +283,8 @@ def _full_stop(text: str) -> str:
 def _s(seconds: float) -> str:
     """To the precision of a glance: 3 s, 58 s, 4 min, 2 h 07 min, 6 d."""
     whole = round(seconds)
+    if whole < 1:
+        return "less than 1 s"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

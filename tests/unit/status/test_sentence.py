@@ -183,6 +183,10 @@ CASES: list[tuple[Snapshot, str]] = [
         with_states(State.GIVEN_UP, State.HALTED, State.READING),
         "Worker 0 was given up: its partitions 0-3 are not read. So it is with 1 other worker.",
     ),
+    (
+        with_states(State.KAFKA_AWAY, State.READING, kafka=KafkaPart(silent_s=0.3)),
+        "Kafka has not answered 1 worker for less than 1 s. What is not committed is read again.",
+    ),
     (with_states(State.HALTED), "Worker 0 has halted: its partitions 0-3 are not read."),
     (
         with_states(State.READING, State.HUNG),
