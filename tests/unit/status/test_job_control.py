@@ -11,6 +11,7 @@ from ingest.status.snapshot import Snapshot
 from ingest.status.watchers import Detached
 
 PATIENCE_S = 30.0
+NOTICE, AT = Notice(text="x"), 1.7e9
 
 
 class Terminal:
@@ -21,8 +22,7 @@ class Terminal:
         self.again, self.blocked, self.released = threading.Event(), threading.Event(), threading.Event()
 
     def emit(self, event: Event, at: float) -> None:
-        assert event
-        assert at > 0
+        assert (event, at) == (NOTICE, AT)
         self.blocked.set()
         assert self.released.wait(PATIENCE_S)
 
@@ -70,7 +70,7 @@ def test_a_terminal_that_takes_nothing_does_not_hold_the_stop_up() -> None:
     terminal, stopped = Terminal(), threading.Event()
     shown = Detached(terminal, wanted=lambda _: True)
     with shown, gives_back(shown, stop=stopped.set, within_s=0.01):
-        shown.emit(Notice(text="x"), 1.7e9)
+        shown.emit(NOTICE, AT)
         assert terminal.blocked.wait(PATIENCE_S)
         signal.raise_signal(signal.SIGTSTP)
         assert stopped.is_set()
