@@ -625,6 +625,22 @@ class StateNotKept(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged(Event):
+    """The run is worse than the log said, as soon as it is seen; or it has been better for 10 seconds.
+
+    It is well at its beginning. The healths are those of the status page: `ok`, `degraded` (it goes on, but somebody
+    should look) and `failing` (it does not go on).
+    """
+
+    level: Annotated[Level, "info if the run is ok, warning if it is degraded, error if it is failing"] = "info"  # type: ignore[misc]
+    health: Annotated[str, "health of the run: the worst of the three"]
+    kafka: Annotated[str, "health of Kafka's side"]
+    ingest: Annotated[str, "health of the run's own side: workers, dead letters, paused partitions"]
+    arize: Annotated[str, "health of Arize's side"]
+    text: Annotated[str, "the first line of terminal and page at this moment"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExited(Event):
     """A worker's process has ended with an exit code other than 0."""
 

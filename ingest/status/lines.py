@@ -394,6 +394,11 @@ def _(event: events.StateNotKept) -> str:
 
 
 @sentence.register
+def _(event: events.HealthChanged) -> str:
+    return event.text
+
+
+@sentence.register
 def _(event: events.Notice) -> str:
     return event.text
 

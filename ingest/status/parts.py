@@ -2,9 +2,9 @@
 
 Rules
 1. A worker that waits for something is `DEGRADED`, and `FAILING` once it has waited for `PATIENCE_S`; one that hangs,
-   has halted or was given up is `FAILING`. A partition is like its worker; one that has reached its end is done; one
-   that is paused by request is paused, and `DEGRADED` at least, unless its worker does not run, drains, or waits with
-   messages of it in hand.
+   has halted or was given up is `FAILING`. One that starts after a crash is `DEGRADED` until it reads. A partition is
+   like its worker; one that has reached its end is done; one that is paused by request is paused, and `DEGRADED` at
+   least, unless its worker does not run, drains, or waits with messages of it in hand.
 2. The health of a part is the worst of what concerns it, and that of the run the worst of its parts.
 3. `oldest_age_s` is the greatest age that is known, `retention_left_s` the least; how many partitions are missing there
    is in `oldest_age_unknown` and `retention_unknown`. A partition without a lag has neither.
@@ -81,7 +81,7 @@ def worker_status(view: WorkerView, moments: Moments) -> WorkerStatus:
         topic=view.topic,
         partitions=view.partitions,
         state=state,
-        health=health_of(state, since_s),
+        health=Health.DEGRADED if state is State.STARTING and view.crash_lasts else health_of(state, since_s),
         since_s=since_s,
         reason=_reason(view, state),
         pid=view.pid,

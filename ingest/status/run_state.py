@@ -10,9 +10,10 @@ Rules
    as of its last fetch, or the supervisor's. A lag that is not known is None, never 0.
 5. `held_back` is the part of the lag that an open transaction keeps from being read.
 6. Of a process that has ended nothing is left but why, and how often it was started again.
+7. The last events are those of a text log: what comes again and again is added up, and pushes nothing else out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ingest import events
@@ -20,6 +21,7 @@ from ingest.events import Event
 from ingest.records import NOTHING, PartitionEnd
 from ingest.status import lines, parts
 from ingest.status.about import About
+from ingest.status.event_coalescer import EventCoalescer
 from ingest.status.history import EventRing, HistoryRing
 from ingest.status.sentence import sentence
 from ingest.status.services import ArizeView, DeadLetterView, KafkaView
@@ -39,6 +41,7 @@ class RunState:
         self.dead_letters = DeadLetterView()
         self.history = HistoryRing()
         self.log = EventRing()
+        self._coalescer = EventCoalescer()
         self.possible_duplicates = 0
         self.endpoint = ""
         self.retention: dict[str, events.TopicRetention] = {}
@@ -72,6 +75,11 @@ class RunState:
             case _:
                 pass
         if lines.wanted(event, "info"):
+            self._note(self._coalescer.take(event, now), now)
+
+    def _note(self, found: Iterable[Event], now: float) -> None:
+        """Rule 7."""
+        for event in found:
             text = lines.sentence(event)
             self.log.add(
                 LogLine(
@@ -107,6 +115,8 @@ class RunState:
         # Kept while the clocks agree, so that a moment of the past does not move with each snapshot.
         if self._unix_at_0 is None or abs(wall - now - self._unix_at_0) > _CLOCK_STEP_S:
             self._unix_at_0 = wall - now
+        ended = self.exit_code is not None
+        self._note(self._coalescer.rest(now) if ended else self._coalescer.due(now), now)
         moments = parts.Moments(now, wall, self.unix)
         views = self.workers.values()
         workers = [parts.worker_status(view, moments) for view in views]
@@ -140,7 +150,7 @@ class RunState:
             health=parts.worst([kafka.health, arize.health, own.health]),
             sentence="",
             draining=self.draining,
-            ended=self.exit_code is not None,
+            ended=ended,
             exit_code=self.exit_code,
             loop_at=self.unix(now),
             totals=totals,

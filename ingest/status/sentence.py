@@ -11,7 +11,7 @@ Rules, the first that holds decides; a run has one cause at a time, the worst:
 8. The run drains.
 9. A commit's metadata is full, or a route is suspended.
 10. Somebody has paused partitions: which, since when, and what waits there.
-11. Nothing has been read yet: it starts.
+11. It starts, or a worker does: what is not read yet.
 12. All is well.
 
 What is added
@@ -82,7 +82,7 @@ def _dead_letters(snapshot: Snapshot) -> tuple[str, ...]:
         return ()
     fault = snapshot.ingest.fault
     why = fault.text.partition(_BLOCKED)[2] if fault is not None and fault.lasts else ""
-    what = f"Dead letters can't be written for {formatting.glance(blocked_s)}{f': {why}' if why else ''}"
+    what = f"Dead letters can't be written for {_lasting(blocked_s)}{f': {why}' if why else ''}"
     return (_full_stop(what), "Reading waits for them.", *_waiting(snapshot))
 
 
@@ -92,7 +92,7 @@ def _kafka(snapshot: Snapshot) -> tuple[str, ...]:
         return ()
     reason = away[0].reason
     why = f" ({reason})" if reason else ""
-    silent = formatting.glance(snapshot.kafka.silent_s)
+    silent = _lasting(snapshot.kafka.silent_s)
     if len(away) == len(snapshot.workers):
         return (f"Kafka has not answered for {silent}{why}: nothing is read or committed.", _unacknowledged(snapshot))
     workers = formatting.amount(len(away), "worker")
@@ -113,13 +113,13 @@ def _arize(snapshot: Snapshot) -> tuple[str, ...]:
     if arize.unanswered_s is not None and arize.unanswered_s >= 1.0 and _late(snapshot):
         failed = fault is not None and fault.lasts and arize.failing_s is not None
         why = f" The last attempt failed: {_full_stop(fault.text)}" if fault is not None and failed else ""
-        return (f"Arize has not answered for {formatting.glance(arize.unanswered_s)}.{why}", *_waiting(snapshot))
+        return (f"Arize has not answered for {_lasting(arize.unanswered_s)}.{why}", *_waiting(snapshot))
     if arize.failing_s is not None and fault is not None and fault.lasts:
         whose = "" if len(waiting) == len(snapshot.workers) else f" of {formatting.amount(len(waiting), 'worker')}"
-        failed_for = f"Uploads{whose} have failed for {formatting.glance(arize.failing_s)}"
+        failed_for = f"Uploads{whose} have failed for {_lasting(arize.failing_s)}"
         return (f"{failed_for}, and are repeated: {_full_stop(fault.text)}", *_waiting(snapshot))
     if arize.waiting_s is not None:
-        return (f"Arize is slow: an upload is out for {formatting.glance(arize.waiting_s)}.", *_waiting(snapshot))
+        return (f"Arize is slow: an upload is out for {_lasting(arize.waiting_s)}.", *_waiting(snapshot))
     return ()
 
 
@@ -130,19 +130,29 @@ def _late(snapshot: Snapshot) -> bool:
 
 
 def _processes(snapshot: Snapshot) -> tuple[str, ...]:
-    for state, what in ((State.HUNG, "hangs and is killed"), (State.RESTARTING, "has ended and is started again")):
-        found = [worker for worker in snapshot.workers if worker.state is state]
+    hung = [worker for worker in snapshot.workers if worker.state is State.HUNG]
+    ended = [worker for worker in snapshot.workers if worker.state is State.RESTARTING or _starts_again(worker)]
+    for found, what in ((hung, "hangs and is killed"), (ended, "has ended and is started again")):
         if found:
-            more = f", {formatting.amount(len(found) - 1, 'other worker')} too" if len(found) > 1 else ""
-            return (f"Worker {found[0].index} {what}{more}: {_partitions(found[0])} not read meanwhile.",)
+            text = f"Worker {found[0].index} {what}{_too(found)}: {_partitions(found[0])} not read meanwhile."
+            return (text, *_waiting(snapshot))
     return ()
+
+
+def _starts_again(worker: WorkerStatus) -> bool:
+    """It starts after a crash, and does not read yet."""
+    return worker.state is State.STARTING and worker.health is not Health.OK
+
+
+def _too(found: list[WorkerStatus]) -> str:
+    return f", {formatting.amount(len(found) - 1, 'other worker')} too" if len(found) > 1 else ""
 
 
 def _headroom(snapshot: Snapshot) -> tuple[str, ...]:
     left = snapshot.totals.retention_left_s
     if left is None or left > HEADROOM_S:
         return ()
-    how = f"in {formatting.glance(left)}" if left > 0 else "from now on"
+    how = f"in {_lasting(left)}" if left > 0 else "from now on"
     return (f"Kafka may remove the oldest messages {how}, before they are delivered.", _reads(snapshot))
 
 
@@ -178,7 +188,7 @@ def _paused(snapshot: Snapshot) -> tuple[str, ...]:
         f"{f' of {topic}' if several else ''}"
         for topic, numbers in by_topic.items()
     )
-    since = formatting.glance(max(one.paused_s or 0.0 for one in paused))
+    since = _lasting(max(one.paused_s or 0.0 for one in paused))
     been = "has been paused by request" if len(paused) == 1 else "have been paused by request, the longest"
     ends = " The run has an end, and waits for that." if snapshot.totals.all_offsets is not None else ""
     return (
@@ -196,7 +206,7 @@ def _waits_there(paused: list[PartitionStatus]) -> str:
         return "; nothing waits there"
     ages = [one.oldest_age_s for one in paused if one.lag and one.oldest_age_s is not None]
     least = "at least " if len(ages) < sum(one.lag > 0 for one in paused if one.lag is not None) else ""
-    oldest = f", the oldest {least}{formatting.glance(max(ages))}" if ages else ""
+    oldest = f", the oldest {least}{_lasting(max(ages))}" if ages else ""
     return f"; up to {formatting.amount(lag, 'message')} {'waits' if lag == 1 else 'wait'} there{oldest}"
 
 
@@ -212,6 +222,9 @@ def _starting(snapshot: Snapshot) -> tuple[str, ...]:
         return ("Starting: Kafka is asked about the topics.",)
     if starting and len(starting) == len(snapshot.workers):
         return (f"Starting {formatting.amount(len(starting), 'worker')}.",)
+    if starting:
+        first = starting[0]
+        return (f"Worker {first.index} starts{_too(starting)}: {_partitions(first)} not read yet.", _reads(snapshot))
     return ()
 
 
@@ -238,7 +251,7 @@ def _waiting(snapshot: Snapshot) -> tuple[str, ...]:
     # Of offsets nobody knows how many hold a message; each of them is at most one.
     waits = f"up to {formatting.amount(totals.lag, 'message')} {'waits' if totals.lag == 1 else 'wait'} in Kafka"
     left = totals.retention_left_s
-    leaves = f", retention leaves {formatting.glance(left)}" if left is not None and left > 0 else ""
+    leaves = f", retention leaves {_lasting(left)}" if left is not None and left > 0 else ""
     halted = snapshot.exit_code == ExitCode.EXPIRED or any(each.state is State.HALTED for each in snapshot.workers)
     safe = not (halted or totals.expired or totals.retention_unknown) and (left is None or left > 0)
     text = f"{waits}{_age(snapshot)}{leaves}."
@@ -250,7 +263,7 @@ def _age(snapshot: Snapshot) -> str:
     if age_s is None:
         return ""
     least = "at least " if snapshot.totals.oldest_age_unknown else ""
-    return f", the oldest {least}{formatting.glance(age_s)}"
+    return f", the oldest {least}{_lasting(age_s)}"
 
 
 def _partitions(worker: WorkerStatus) -> str:
@@ -263,3 +276,7 @@ def _partitions(worker: WorkerStatus) -> str:
 
 def _full_stop(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _lasting(seconds: float) -> str:
+    return "less than 1 s" if seconds < 1 else formatting.glance(seconds)

@@ -1,8 +1,8 @@
 """A live view on a terminal, and lines that stay in its scrollback.
 
 Rules
-1. The view is drawn every `REDRAW_S`, and as soon as a snapshot comes after the run's health, its sentence's cause or
-   the window's size has changed.
+1. The view is drawn every `REDRAW_S`, and as soon as a snapshot comes after the health of Kafka, ingest or Arize
+   or the window's size has changed, or with lines to print.
 2. Lines come at most with each snapshot, all together, and go to the main screen: `live.window`.
 3. After `__exit__` there is no view: what is printed are lines, then the accounts, and last why the run has ended.
 """
@@ -31,7 +31,7 @@ from ingest.status.worker_topics import WorkerTopics
 
 REDRAW_S = 0.9  # with every other snapshot
 _MOST_HELD = 1_000
-_Seen = tuple[Health, bool, bool, tuple[int, int]]
+_Seen = tuple[tuple[Health, ...], bool, bool, tuple[int, int]]
 
 
 class TerminalScreen:
@@ -67,7 +67,8 @@ class TerminalScreen:
             self._draw(self._leave)
             return
         size = (self._console.size.width, self._console.size.height)
-        seen = (snapshot.health, snapshot.draining, snapshot.ended, size)
+        healths = (snapshot.kafka.health, snapshot.ingest.health, snapshot.arize.health)
+        seen = (healths, snapshot.draining, snapshot.ended, size)
         if snapshot.topics and (self._held or seen != self._seen or now - self._drawn_at >= REDRAW_S):
             self._drawn_at, self._seen = now, seen
             self._draw(lambda: self._redraw(snapshot, size))

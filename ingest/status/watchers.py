@@ -9,7 +9,8 @@ Rules
 3. A watcher that may block (it writes to a terminal, a pipe, a disk) is wrapped in `Detached`: it runs on a thread of
    its own. While it blocks, events wait for it, at most `MOST_WAITING`; those after that are dropped and counted, and
    of the snapshots it gets the newest only.
-4. At the end a detached watcher has `END_S` to finish; then the run ends without it. Its own thread closes what it
+4. What a snapshot says of the run's health becomes an event, by the rules of `health_log`: a log has it, too.
+5. At the end a detached watcher has `END_S` to finish; then the run ends without it. Its own thread closes what it
    writes to: nobody else can know that it has left its last write.
 """
 
@@ -24,6 +25,7 @@ from typing import Protocol, Self
 
 from ingest.accounting.run_account import RunAccount
 from ingest.events import Event, Notice, Throttle
+from ingest.status.health_log import HealthLog
 from ingest.status.run_state import RunState
 from ingest.status.snapshot import Snapshot
 from ingest.tracebacks import describe
@@ -64,6 +66,7 @@ class Publisher:
         self._clock = clock
         self._wall = wall
         self._throttle = Throttle()
+        self._health = HealthLog()
         self._published_at = clock()
         self._snapshot = run_state.snapshot(clock(), wall())
 
@@ -77,13 +80,16 @@ class Publisher:
 
     def emit(self, event: Event) -> None:
         """Take an event."""
+        self._take(event)
+        self.tick()
+
+    def _take(self, event: Event) -> None:
         with self._reporting(None):
             self._run_state.take(event, self._clock())
         at = self._wall()
         for watcher in self._watchers:
             with self._reporting(watcher):
                 watcher.emit(event, at)
-        self.tick()
 
     def tick(self) -> None:
         """Publish a snapshot if it is time."""
@@ -100,6 +106,8 @@ class Publisher:
         self._published_at = now
         with self._reporting(None):
             self._snapshot = snapshot = self._run_state.snapshot(now, self._wall())
+            if (changed := self._health.take(snapshot, now)) is not None:
+                self._take(changed)
             for watcher in self._watchers:
                 with self._reporting(watcher):
                     watcher.tick(snapshot)
@@ -159,7 +167,7 @@ class Detached:
         most: int = MOST_WAITING,
         at_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """`at_end` is the last that the thread calls: rule 4."""
+        """`at_end` is the last that the thread calls: rule 5."""
         self._screen = screen
         self._wanted = wanted
         self._at_end = at_end
@@ -202,6 +210,23 @@ class Detached:
         if not self._left:
             self._left = True
             self._queue(partial(self._screen.__exit__, None, None, None), always=True)
+
+    def give_back(self, within_s: float) -> None:
+        """End the live view for now, and wait until it is gone, for at most `within_s`."""
+        gone = threading.Event()
+
+        def leave() -> None:
+            self._screen.__exit__(None, None, None)
+            gone.set()
+
+        if not self._left:
+            self._queue(leave, always=True)
+            gone.wait(within_s)
+
+    def take_again(self) -> None:
+        """Show the live view again after `give_back`, unless the run has left it."""
+        if not self._left:
+            self._queue(self._enter, always=True)
 
     def close(self, within_s: float = END_S) -> bool:
         """Let it finish, for at most `within_s`. Returns whether it has."""

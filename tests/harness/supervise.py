@@ -33,6 +33,27 @@ def wait_until(condition: Callable[[], bool], within_s: float = PATIENCE_S, what
     return time.monotonic() - start
 
 
+def family_of(pid: int) -> list[psutil.Process]:
+    """The forkserver, the workers and whatever else belongs to the supervisor `pid`."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def workers_of(pid: int) -> dict[int, psutil.Process]:
+    """The living workers of the supervisor `pid` by their number."""
+    found = {}
+    for member in family_of(pid):
+        try:
+            named = WORKER.match(member.name())
+            if named is not None and member.status() != psutil.STATUS_ZOMBIE:
+                found[int(named[1])] = member
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
 class Supervise:
     """A running command. `events` are its JSON lines so far, `errors` what it wrote to stderr.
 
@@ -125,22 +146,11 @@ class Supervise:
 
     def family(self) -> list[psutil.Process]:
         """The forkserver, the workers and whatever else belongs to it."""
-        try:
-            return psutil.Process(self.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
+        return family_of(self.pid)
 
     def workers(self) -> dict[int, psutil.Process]:
         """The living workers by their number."""
-        found = {}
-        for member in self.family():
-            try:
-                named = WORKER.match(member.name())
-                if named is not None and member.status() != psutil.STATUS_ZOMBIE:
-                    found[int(named[1])] = member
-            except psutil.NoSuchProcess:
-                continue
-        return found
+        return workers_of(self.pid)
 
     def signal(self, number: signal.Signals) -> None:
         """Tell the supervisor."""

@@ -15,12 +15,14 @@ from ingest.pipeline.kafka.start_offset import ResumeFrom
 from ingest.status import lines
 from ingest.status.about import about
 from ingest.status.health import livez, readyz
+from ingest.status.job_control import gives_back
 from ingest.status.library_messages import LibraryMessages
 from ingest.status.log_lines import RunName, new_run
 from ingest.status.metrics.exposition import RunMetrics
 from ingest.status.run_state import RunState
 from ingest.status.screen import choose, own_stream
 from ingest.status.sd_notify import SystemdNotifier
+from ingest.status.terminal import TerminalScreen
 from ingest.status.watchers import Detached, Publisher, Watcher
 from ingest.status.web.app import Probes
 from ingest.status.web.redaction import redacted
@@ -65,6 +67,8 @@ def run(
         screen = choose(own, json=json, least=least, run=run_name)
         wanted = partial(lines.wanted, least=least)
         shown = watching.enter_context(Detached(screen, wanted=wanted, at_end=close_own))
+        if isinstance(screen, TerminalScreen):
+            watching.enter_context(gives_back(shown))
         publisher = Publisher(RunState(about(settings, run_name)), [*seen_by, shown])
 
         if without_page:  # nobody has asked for it: the run does not depend on it

@@ -2,7 +2,8 @@
 
 Rules
 1. The view is drawn on the alternate screen, as by `top` and `less`: resizing it can't leave half a table behind, and
-   the scrollback holds lines alone. `close` brings the main screen and the cursor back.
+   the scrollback holds lines alone. `close` brings the main screen and the cursor back. The view is erased before it is
+   left: tmux moves a part of it into the scrollback if the window has grown.
 2. Lines are printed on the main screen when they come: the window switches there and back in the same write. So they
    are in the scrollback even if the process is killed.
 3. Every row is erased before it is drawn (after it, the last column would be lost), and the last one has no newline:
@@ -50,7 +51,7 @@ class Window:
             self._write(text)
 
     def _printed(self, above: Sequence[str]) -> str:
-        leave = _WRAP + _SHOW + _MAIN if self._open else ""
+        leave = _HOME + _ERASE_ALL + _WRAP + _SHOW + _MAIN if self._open else ""
         return leave + "".join(f"{one}\n" for one in above)
 
     def _write(self, text: str) -> None:

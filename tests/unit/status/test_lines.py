@@ -53,6 +53,9 @@ ONE_OF_EACH: list[Event] = [
     events.ForeignCommit(topic="rides", group="g", committed={0: 9, 1: 5}, found={0: 7, 1: None}),
     events.Notice(text="a plain sentence"),
     events.StateNotKept(section="[account]", directory="/srv/account", reason="it is in memory"),
+    events.HealthChanged(
+        level="error", health="failing", kafka="ok", ingest="ok", arize="failing", text="Arize is away."
+    ),
     events.PartitionsAdded(worker=3, topic="rides", partitions=(4, 5)),
     events.PartitionPaused(worker=3, topic="rides", partition=4, by="the status page", holds_up_the_end=True),
     events.PartitionResumed(worker=3, topic="rides", partition=4, by="the status page"),

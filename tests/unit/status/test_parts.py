@@ -54,6 +54,20 @@ def test_a_process_that_does_not_run_has_no_other_state(event: events.Event, exp
     assert (seen(state, 3.0).workers[0].state, seen(state, 3.0).workers[0].reason) == (State.STARTING, "")
 
 
+def test_a_worker_that_starts_after_a_crash_is_not_well_before_it_reads() -> None:
+    state = run_of()
+    state.take(events.WorkerExited(worker=0, pid=100, exit_code=-9, ran_s=1), 1.0)
+    state.take(events.WorkerRestarting(worker=0, restart_in_s=1, crashes=1), 1.0)
+    state.take(events.WorkerStarted(worker=0, pid=101, partitions=(0,)), 2.0)
+    for at in (2.0, 9.0):
+        snapshot = seen(state, at)
+        assert (snapshot.workers[0].state, snapshot.workers[0].health) == (State.STARTING, Health.DEGRADED)
+        assert (snapshot.health, snapshot.partitions[0].health) == (Health.DEGRADED, Health.DEGRADED)
+        assert "started again" in snapshot.sentence
+    state.take(progress(), 10.0)
+    assert (seen(state, 10.0).health, seen(state, 10.0).workers[0].state) == (Health.OK, State.READING)
+
+
 def test_a_halted_worker_keeps_its_cause_once_its_process_has_ended() -> None:
     state = run_of()
     state.take(events.WorkerFailed(worker=0, exit_code=5, error="Arize refuses the key"), 1.0)

@@ -170,3 +170,22 @@ def test_a_topic_that_drains_alone_is_not_the_run() -> None:
     assert not run_state.draining
     run_state.take(events.DrainStarted(reason="SIGTERM", deadline_in_s=30.0), now=0.0)
     assert run_state.draining
+
+
+def test_dead_letters_that_go_on_do_not_push_the_other_events_out(run_state: RunState) -> None:
+    run_state.take(events.WorkerExited(worker=0, pid=7, exit_code=-9, ran_s=1), now=1.0)
+    for number in range(1_000):
+        written = events.DeadLettersWritten(worker=0, reasons={"not_json": 2}, example="partition 0 offset 3: it is")
+        run_state.take(written, now=2.0 + number / 100)
+    shown = run_state.snapshot(now=40.0, wall=1.7e9).events
+    assert "killed by SIGKILL" in "".join(line.text for line in shown)
+    written_lines = [line.text for line in shown if line.event == "dead_letters_written"]
+    assert [line.split()[0] for line in written_lines] == ["2", "1,998"]
+
+
+def test_events_that_are_added_up_are_shown_at_the_end(run_state: RunState) -> None:
+    for _ in range(3):
+        run_state.take(events.DeadLettersWritten(worker=0, reasons={"not_json": 2}, example="x"), now=2.0)
+    run_state.end(0)
+    texts = [line.text for line in run_state.snapshot(now=3.0, wall=1.7e9).events]
+    assert [text.split()[0] for text in texts if "written" in text] == ["2", "4"]

@@ -132,6 +132,7 @@ def test_what_expired_does_not_hide_what_happens_now() -> None:
 
 LOST = "before this run read them; their messages are lost."
 GOES_ON = "1,200 rows/s acknowledged, up to 16,515 messages to go, the oldest 1 min."
+WAITING = "Nothing is lost: up to 16,515 messages wait in Kafka, the oldest 1 min, retention leaves 6 d."
 CASES: list[tuple[Snapshot, str]] = [
     (WELL, "All is well: 1,200 rows/s acknowledged, nothing waits in Kafka."),
     (
@@ -182,6 +183,10 @@ CASES: list[tuple[Snapshot, str]] = [
         with_states(State.GIVEN_UP, State.HALTED, State.READING),
         "Worker 0 was given up: its partitions 0-3 are not read. So it is with 1 other worker.",
     ),
+    (
+        with_states(State.KAFKA_AWAY, State.READING, kafka=KafkaPart(silent_s=0.3)),
+        "Kafka has not answered 1 worker for less than 1 s. What is not committed is read again.",
+    ),
     (with_states(State.HALTED), "Worker 0 has halted: its partitions 0-3 are not read."),
     (
         with_states(State.READING, State.HUNG),
@@ -190,6 +195,18 @@ CASES: list[tuple[Snapshot, str]] = [
     (
         with_states(State.RESTARTING, State.RESTARTING),
         "Worker 0 has ended and is started again, 1 other worker too: its partitions 0-3 are not read meanwhile.",
+    ),
+    (
+        replace(with_states(State.RESTARTING, State.READING), totals=BEHIND),
+        f"Worker 0 has ended and is started again: its partitions 0-3 are not read meanwhile. {WAITING}",
+    ),
+    (
+        replace(WELL, workers=(replace(worker(0, State.STARTING), health=Health.DEGRADED), worker(1))),
+        "Worker 0 has ended and is started again: its partitions 0-3 are not read meanwhile.",
+    ),
+    (
+        replace(with_states(State.READING, State.STARTING, State.STARTING), totals=BEHIND),
+        "Worker 1 starts, 1 other worker too: its partitions 4-7 are not read yet. " + GOES_ON,
     ),
     (
         replace(WELL, draining=True, arize=ArizePart(in_flight=3)),

@@ -6,6 +6,7 @@ import pytest
 
 from ingest import events
 from ingest.status.console import BrokenPipeConsole
+from ingest.status.snapshot import Health
 from ingest.status.terminal import REDRAW_S, TerminalScreen
 from tests.harness.status_page import ACCOUNT, AT, calm, stuck
 from tests.harness.terminal import Emulator
@@ -67,6 +68,17 @@ def test_a_change_of_health_is_drawn_with_the_next_snapshot_and_others_wait() ->
         assert len(terminal.writes) == drawn
         screen.tick(stuck())
         assert terminal.shown[0].startswith(" FAILING")
+
+
+def test_another_cause_is_drawn_with_the_next_snapshot_although_the_run_is_as_bad_as_before() -> None:
+    terminal, clock = Emulator(), Clock()
+    well = calm()
+    kafka = replace(well.kafka, health=Health.DEGRADED)
+    arize = replace(well.arize, health=Health.DEGRADED)
+    with screen_on(terminal, clock) as screen:
+        screen.tick(replace(well, health=Health.DEGRADED, sentence="Arize is slow.", arize=arize))
+        screen.tick(replace(well, health=Health.DEGRADED, sentence="Kafka is away.", kafka=kafka))
+        assert terminal.shown[0].startswith(" DEGRADED  Kafka is away.")
 
 
 def test_a_line_before_the_view_is_printed_with_the_first_snapshot() -> None:

@@ -1,16 +1,18 @@
 """Whoever watches a run can't stop it."""
 
 import threading
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ingest.accounting.run_account import RunAccount
-from ingest.events import Event, Notice
+from ingest.events import Event, HealthChanged, Notice, Progress, WorkerStarted
 from ingest.status.run_state import RunState
 from ingest.status.snapshot import Snapshot
 from ingest.status.watchers import PUBLISH_S, Detached, Publisher
 
 WALL = 1.7e9
+QUIET: Mapping[str, Any] = {"uploads_in_flight": 0, "uploads_limit": 2, "rss_bytes": 1, "partitions": {}}
 PATIENCE_S = 30.0
 
 
@@ -98,6 +100,21 @@ def test_a_snapshot_is_published_twice_a_second_at_most_and_the_last_one_says_ho
     assert published.snapshot() is seen.snapshots[-1] is not first
     published.end(6)
     assert (published.snapshot().ended, published.snapshot().exit_code) == (True, 6)
+
+
+def test_a_fault_that_has_no_event_of_its_own_is_told_to_every_watcher_as_soon_as_a_snapshot_shows_it() -> None:
+    clock, seen = Clock(), Seen()
+    published = publisher(seen, clock=clock)
+    published.emit(WorkerStarted(worker=0, pid=7, partitions=(0,), lane="fast"))
+    published.emit(Progress(worker=0, loops=1, state="reading", kafka_silent_s=1.0, **QUIET))
+    clock.now += PUBLISH_S
+    published.tick()
+    (told,) = [event for event in seen.events if isinstance(event, HealthChanged)]
+    assert told.text == published.snapshot().sentence == seen.snapshots[-1].sentence
+    assert "Kafka has not answered" in told.text
+    clock.now += PUBLISH_S
+    published.tick()
+    assert [line.event for line in published.snapshot().events].count("health_changed") == 1
 
 
 def test_every_watcher_gets_every_event_and_one_that_raises_is_reported_to_the_others_once() -> None:

@@ -51,3 +51,16 @@ def test_without_a_view_lines_are_only_lines() -> None:
     assert terminal.writes == ["a line\n"]
     Window(terminal).close()
     assert len(terminal.writes) == 1
+
+
+def test_nothing_of_the_view_is_left_for_a_terminal_that_has_grown_to_keep() -> None:
+    # tmux 3.3 moves what stands on the alternate screen into the scrollback when that has grown and is left.
+    terminal = Emulator()
+    window = Window(terminal)
+    window.draw(["a"], (80, 24))
+    window.draw(["b"], (80, 24), above=["line"])
+    window.close(["end"])
+    leaving = [text.partition("\x1b[?1049l")[0] for text in terminal.writes if "\x1b[?1049l" in text]
+    assert len(leaving) == 2
+    assert all(text.startswith("\x1b[H\x1b[2J") for text in leaving)
+    assert [line for line in terminal.main if line] == ["line", "end"]
