@@ -23,6 +23,8 @@ NOW_S = 1_795_000_000
 YEAR_S = 365 * 86_400
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 NUMBERS, IDS = {"int", "wide", "float"}, {"str", "int", "wide"}
+_DEEPEST = 1_000  # levels of nesting that any parser here takes
+_STRING, _BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL), re.compile(rb"[\[\]{}]")
 SIZES = (("s", 10**11), ("ms", 10**14), ("us", 10**17), ("ns", math.inf))
 
 
@@ -82,6 +84,8 @@ def _loaded(raw: bytes, codes: set[str]) -> Any:
     def no_constant(_: str) -> None:
         raise Broken("not_json")
 
+    if _depth(raw) > _DEEPEST:  # how deep Python's own parser goes differs by its version
+        raise Broken("nested_too_deep")
     try:
         value = json.loads(raw.decode(), object_pairs_hook=pairs, parse_constant=no_constant)
         json.dumps(value, ensure_ascii=False).encode()  # lone surrogates
@@ -90,6 +94,15 @@ def _loaded(raw: bytes, codes: set[str]) -> Any:
     except RecursionError:
         raise Broken("nested_too_deep") from None
     return value
+
+
+def _depth(raw: bytes) -> int:
+    """How deep its brackets are nested, outside strings."""
+    deepest = depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", raw)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def everything(value: Any) -> Iterator[Any]:
