@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+import yaml
 
 from tests.harness.command import ROOT
 from tests.harness.dead_letters import NO_LIMIT
@@ -31,6 +32,20 @@ def test_a_faster_clock_changes_nothing_but_times() -> None:
     found = faster("groups: [{name: a, rules: [{alert: A, expr: 'rate(x[15m] offset 2m) > 5', for: 1m}]}]")
     assert "rate(x[7500ms] offset 1000ms) > 5" in found
     assert "for: 500ms" in found
+
+
+def test_the_faster_rules_are_the_shipped_ones_but_for_times_and_the_age() -> None:
+    shipped = RULES.read_text(encoding="utf-8")
+    assert without_times(faster(shipped)) == without_times(shipped)
+    assert without_times(shipped.replace("> 0.01", "> 0.02")) != without_times(shipped)
+
+
+def without_times(rules: str) -> object:
+    groups = yaml.safe_load(rules)["groups"]
+    for rule in (rule for group in groups for rule in group["rules"]):
+        rule["expr"] = re.sub(r"\b\d+(m|ms)\b|\b(300|2\.5)\b", "TIME", rule["expr"])
+        rule["for"] = "for" in rule
+    return groups
 
 
 def page_of(run: Supervise) -> str:
