@@ -151,7 +151,7 @@ class Row:
         return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
-def play(scene: Scene, broker: RealKafka, directory: Path, minute_ms: int = MINUTE_MS) -> Row:
+def play(scene: Scene, broker: RealKafka, directory: Path, minute_ms: int = MINUTE_MS, well_s: float = WELL_S) -> Row:
     """One scene, on a topic, an endpoint, a supervisor and a Prometheus of its own."""
     row = Row(scene)
     minute_ms = scene.minute_ms or minute_ms
@@ -164,7 +164,7 @@ def play(scene: Scene, broker: RealKafka, directory: Path, minute_ms: int = MINU
         prometheus.until_scraped("ingest_ready == 1")
         wait_until(lambda: not prometheus.firing())  # it has no target at first, for some seconds
         since = time.monotonic()
-        time.sleep(WELL_S)
+        time.sleep(well_s)
         if too_soon := prometheus.fired(since):
             row.wrong.append(f"fired without a fault: {', '.join(sorted(too_soon))}")
         try:
