@@ -65,7 +65,7 @@ def test_alerts_fire_with_their_fault_and_only_then(main: Rig, tmp_path: Path) -
         until_end=False,
         status={"port": 0},
         dead_letters=NO_LIMIT,
-        supervisor={"max_crashes": 2, "base_backoff_s": 0.3, "max_backoff_s": 0.5},
+        supervisor={"max_crashes": 4, "base_backoff_s": 0.3, "max_backoff_s": 0.5},
     )
     target = page_of(run)
     with Prometheus(tmp_path / "prometheus", target) as prometheus:
