@@ -120,6 +120,7 @@ _READERS: Mapping[Metric, Callable[[Snapshot], Samples]] = {
     table.PARTITIONS: _by_topic(lambda _: 1),
     table.GIVEN_UP: _by_topic(lambda one: one.state in _LOST),
     table.PAUSED: _by_topic(lambda one: one.paused_s is not None),
+    table.PAUSED_FOR: _partitions(lambda one: one.paused_s),
     table.WORKER_STATE: _worker_state,
     table.WORKER_MEMORY: _worker_memory,
     table.DISK_FREE: lambda snapshot: _single(snapshot.ingest.dead_letters_free_bytes),

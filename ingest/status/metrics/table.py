@@ -256,6 +256,13 @@ PAUSED = Metric(
     "{partition}",
     "Partitions that somebody has paused on the status page; the page and /readyz name them.",
 )
+PAUSED_FOR = Metric(
+    "ingest_paused_seconds",
+    "gauge",
+    BY_PARTITION,
+    "s",
+    "For how long the partition has been paused on the status page; missing while it is not paused.",
+)
 WORKER_STATE = Metric(
     "ingest_worker_state",
     "gauge",
@@ -300,6 +307,7 @@ READ = (
     PARTITIONS,
     GIVEN_UP,
     PAUSED,
+    PAUSED_FOR,
     WORKER_STATE,
     WORKER_MEMORY,
     DISK_FREE,

@@ -55,7 +55,7 @@ def panels() -> list[dict[str, Any]]:
     bad_if_zero = _thresholds((None, "red"), (1, "green"))
     bad_if_any = _thresholds((None, "green"), (1, "red"))
     found = [
-        _panel("stat", "Ready", [(f"min(ingest_ready{{{_ALL}}})", "")], width=3, thresholds=bad_if_zero),
+        _panel("stat", "Ready", [(f"min(ingest_ready{{{_ALL}}})", "")], width=2, thresholds=bad_if_zero),
         _panel(
             "stat",
             "Oldest uncommitted message",
@@ -65,7 +65,7 @@ def panels() -> list[dict[str, Any]]:
             thresholds=_thresholds((None, "green"), (60, "yellow"), (300, "red")),
         ),
         _panel("stat", "Retention leaves", [(f"min(ingest_retention_headroom_seconds{{{_TOPIC}}})", "")], "s", width=4),
-        _panel("stat", "Lag (offsets)", [(f"sum(ingest_consumer_lag_offsets{{{_TOPIC}}})", "")], width=4),
+        _panel("stat", "Lag (offsets)", [(f"sum(ingest_consumer_lag_offsets{{{_TOPIC}}})", "")], width=3),
         _panel(
             "stat",
             "Partitions given up",
@@ -74,7 +74,14 @@ def panels() -> list[dict[str, Any]]:
             thresholds=bad_if_any,
         ),
         _panel(
-            "stat", "Run began", [(f"max(ingest_start_time_seconds{{{_ALL}}}) * 1000", "")], "dateTimeAsIso", width=6
+            "stat",
+            "Partitions paused",
+            [(f"sum(ingest_partitions_paused{{{_TOPIC}}})", "")],
+            width=3,
+            thresholds=_thresholds((None, "green"), (1, "yellow")),
+        ),
+        _panel(
+            "stat", "Run began", [(f"max(ingest_start_time_seconds{{{_ALL}}}) * 1000", "")], "dateTimeAsIso", width=5
         ),
         _panel(
             "timeseries",

@@ -46,7 +46,7 @@ def metrics(now: float = AT) -> RunMetrics:
     made = RunMetrics(lambda: now)
     for event in everything():
         made.emit(event, AT)
-    made.tick(snapshot())
+    made.tick(snapshot(partitions=(partition(0, paused_s=60.0), partition(1))))
     return made
 
 
@@ -160,6 +160,14 @@ def test_partitions_of_lost_workers_are_given_up() -> None:
     made = metrics()
     made.tick(snapshot(partitions=(partition(0, State.GIVEN_UP), partition(1, State.HALTED), partition(2))))
     assert value(made, "ingest_partitions_given_up", topic="rides") == 2
+
+
+def test_partitions_paused_by_request_are_counted_and_each_has_its_time() -> None:
+    made = metrics()
+    made.tick(snapshot(partitions=(partition(0, State.PAUSED, paused_s=60.5), partition(1))))
+    assert value(made, "ingest_partitions_paused", topic="rides") == 1
+    assert value(made, "ingest_paused_seconds", topic="rides", partition="0") == 60.5
+    assert value(made, "ingest_paused_seconds", topic="rides", partition="1") is None
 
 
 def test_before_the_first_snapshot_there_are_counters_only() -> None:
