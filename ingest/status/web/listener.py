@@ -50,16 +50,21 @@ def described(running: Running) -> str:
 def listen(host: str, port: int, *, fallback: bool) -> socket.socket:
     """A listening socket; with `fallback`, on any free port if `port` is taken. Raises `OSError`."""
     family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        return _listening(family, kind, proto, address)
+    except OSError as error:
+        if not fallback or error.errno != errno.EADDRINUSE:
+            raise
+    free: Any = (address[0], 0, *address[2:])
+    return _listening(family, kind, proto, free)
+
+
+def _listening(family: int, kind: int, proto: int, address: Any) -> socket.socket:
     listener = socket.socket(family, kind, proto)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-        except OSError as error:
-            if not fallback or error.errno != errno.EADDRINUSE:
-                raise
-            free: Any = (address[0], 0, *address[2:])
-            listener.bind(free)
+        listener.bind(address)
+        # With SO_REUSEADDR, two that begin at the same time can both bind; the second is told here.
         listener.listen(BACKLOG)
     except OSError:
         listener.close()

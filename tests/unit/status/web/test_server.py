@@ -4,6 +4,7 @@ import errno
 import http.client
 import logging
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,6 +39,15 @@ def test_a_free_port_is_taken_in_place_of_the_default_one() -> None:
         port = first.getsockname()[1]
         with listen("127.0.0.1", port, fallback=True) as second:
             assert second.getsockname()[1] not in (0, port)
+
+
+def test_two_that_begin_at_the_same_time_both_get_a_port() -> None:
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(500):
+            with listen("127.0.0.1", 0, fallback=False) as first:
+                port = first.getsockname()[1]
+            for made in [threads.submit(listen, "127.0.0.1", port, fallback=True) for _ in range(2)]:
+                made.result().close()
 
 
 def test_a_configured_port_that_is_taken_is_a_fault() -> None:
