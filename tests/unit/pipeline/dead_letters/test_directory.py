@@ -1,5 +1,6 @@
 """A directory that takes files is left as it was; one that does not is named, with what to do."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ from ingest.pipeline.dead_letters.directory import free_bytes, unusable
 def test_a_directory_that_does_not_exist_is_made_for_the_question_only(tmp_path: Path) -> None:
     assert free_bytes(tmp_path / "a" / "b") > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_that_ask_at_the_same_time_do_not_disturb_each_other(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(free_bytes, tmp_path / "a" / "b") for _ in range(200)]
+    assert all(each.result() > 0 for each in asked)
 
 
 def test_files_that_are_there_stay(tmp_path: Path) -> None:
