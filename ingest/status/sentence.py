@@ -8,11 +8,12 @@ Rules, the first that holds decides; a run has one cause at a time, the worst:
 5. Arize does not answer, or answers with an error.
 6. A worker hangs or starts again.
 7. Less than `HEADROOM_S` are left until retention removes the oldest message that is not delivered.
-8. The run drains.
-9. A commit's metadata is full, or a route is suspended.
-10. Somebody has paused partitions: which, since when, and what waits there.
-11. It starts, or a worker does: what is not read yet.
-12. All is well.
+8. The last commit of a worker failed: it sends little more before one succeeds (`offsets.committer`, rule 4).
+9. The run drains.
+10. A commit's metadata is full, or a route is suspended.
+11. Somebody has paused partitions: which, since when, and what waits there.
+12. It starts, or a worker does: what is not read yet.
+13. All is well.
 
 What is added
 - What is lost: the offsets that Kafka had removed before this run read them, after the present state, for as long as
@@ -30,6 +31,7 @@ from ingest.status.snapshot import Health, PartitionStatus, Snapshot, State, Wor
 
 HEADROOM_S = 3600.0
 _BLOCKED = "dead letters can't be written: "  # how `services` words it
+_COMMIT_FAILED = "a commit failed: "  # also
 
 
 def sentence(snapshot: Snapshot) -> str:
@@ -42,6 +44,7 @@ def sentence(snapshot: Snapshot) -> str:
         or _arize(snapshot)
         or _processes(snapshot)
         or _headroom(snapshot)
+        or _commits(snapshot)
         or _draining(snapshot)
         or _held_up(snapshot)
         or _paused(snapshot)
@@ -154,6 +157,14 @@ def _headroom(snapshot: Snapshot) -> tuple[str, ...]:
         return ()
     how = f"in {_lasting(left)}" if left > 0 else "from now on"
     return (f"Kafka may remove the oldest messages {how}, before they are delivered.", _reads(snapshot))
+
+
+def _commits(snapshot: Snapshot) -> tuple[str, ...]:
+    fault = snapshot.kafka.fault
+    if fault is None or not fault.lasts or not fault.text.startswith(_COMMIT_FAILED):
+        return ()
+    failed = _full_stop(f"{fault.text[0].upper()}{fault.text[1:]}")
+    return (failed, "Until one succeeds, its worker sends little more.", *_waiting(snapshot))
 
 
 def _draining(snapshot: Snapshot) -> tuple[str, ...]:

@@ -147,6 +147,15 @@ CASES: list[tuple[Snapshot, str]] = [
         replace(WELL, health=Health.DEGRADED),
         "Delivery goes on: 1,200 rows/s acknowledged, nothing waits in Kafka.",
     ),
+    (
+        replace(
+            WELL,
+            totals=BEHIND,
+            health=Health.DEGRADED,
+            kafka=KafkaPart(fault=Fault(text="a commit failed: unknown member", at=0.0, lasts=True)),
+        ),
+        f"A commit failed: unknown member. Until one succeeds, its worker sends little more. {WAITING}",
+    ),
     (replace(WELL, workers=()), "Starting: Kafka is asked about the topics."),
     (with_states(State.STARTING, State.STARTING), "Starting 2 workers."),
     (
@@ -254,6 +263,11 @@ WORST: list[Callable[[Snapshot], Snapshot]] = [
     lambda run: replace(run, workers=(*run.workers, worker(7, State.GIVEN_UP))),
     lambda run: replace(run, ended=True, exit_code=6),
 ]
+
+
+def test_a_failed_commit_is_said_until_one_succeeds() -> None:
+    over = KafkaPart(fault=Fault(text="a commit failed: unknown member", at=0.0, lasts=False))
+    assert sentence(replace(WELL, kafka=over)) == sentence(WELL)
 
 
 def test_the_worst_is_said_first() -> None:
