@@ -1,7 +1,8 @@
 """`scripts/screenshots`: pictures of the status page and the terminal of a real run, into docs/images.
 
 Steps
-1. An embedded Kafka and a local Arize start, and `ingest supervise` with four workers and 32 partitions.
+1. A real Kafka (it tells the retention, an embedded one does not) and a local Arize start, and `ingest supervise` with
+   four workers and 32 partitions.
 2. Predictions are produced, some of them bad, and one worker is killed `RUN_S` before the pictures: the page has
    something to show.
 3. Chromium takes the pictures: light, dark and phone while it delivers, and light once more when Arize has stopped
@@ -23,10 +24,10 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from ingest.sandbox.arize import ArizeEndpoint
+from ingest.sandbox.broker import RealKafka
 from ingest.sandbox.demo import configuration
 from ingest.sandbox.generate import Generator
-from ingest.sandbox.kafka import KafkaProcess
-from ingest.sandbox.produce import produce
+from ingest.sandbox.produce import create_topic, produce
 from ingest.status.web import runtime_file
 from scripts.pictures.terminal import draw
 
@@ -45,9 +46,10 @@ def main() -> int:
     IMAGES.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="ingest-pictures-") as name,
-        KafkaProcess("predictions", PARTITIONS) as kafka,
+        RealKafka() as kafka,
         ArizeEndpoint(Path(name) / "journal") as arize,
     ):
+        create_topic(kafka.bootstrap, "predictions", PARTITIONS)
         stopped = threading.Event()
         producing = threading.Thread(target=_produce, args=(kafka.bootstrap, stopped))
         producing.start()
