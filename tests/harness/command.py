@@ -13,8 +13,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 150.0
 
-# What configures the command, or measures the tests, and is not the test's own.
-_FOREIGN = ("INGEST_", "ARIZE_", "COVERAGE", "PYTEST")
+# What configures the command, or measures the tests, and is not the test's own. In a process of xdist the window has
+# 80 columns, and tables would be cut to that.
+_FOREIGN = ("INGEST_", "ARIZE_", "COVERAGE", "PYTEST", "COLUMNS", "LINES")
 
 
 def argv(*arguments: str) -> list[str]:

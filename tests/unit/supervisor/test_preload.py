@@ -9,7 +9,7 @@ before = list(warnings.filters)
 import ingest.supervisor.preload
 left = [each for each in before if each not in warnings.filters]
 ignoring_all = [each for each in warnings.filters if each[0] == "ignore" and each[1:3] == (None, Warning)]
-print(len(before), left, ignoring_all)
+print(len(before), left, ignoring_all, flush=True)  # the module ends the process without writing buffers
 """
 
 
