@@ -9,30 +9,28 @@ Rules
 """
 
 from ingest.events import HealthChanged
-from ingest.status.snapshot import Health, Snapshot
+from ingest.status.snapshot import ORDER, Health, Snapshot
 
 STEADY_S = 10.0
-_ORDER = (Health.OK, Health.DEGRADED, Health.FAILING)
 _LEVELS = {Health.OK: "info", Health.DEGRADED: "warning", Health.FAILING: "error"}
-_Healths = tuple[Health, Health, Health]
 
 
 class HealthLog:
     """Takes each snapshot of a run. `now` is in monotonic seconds."""
 
     def __init__(self) -> None:
-        self._told: _Healths = (Health.OK, Health.OK, Health.OK)
+        self._told = (Health.OK, Health.OK, Health.OK)
         self._seen = self._told
         self._since = float("-inf")
 
     def take(self, snapshot: Snapshot, now: float) -> HealthChanged | None:
         """What is to be told now, if anything."""
-        healths = (snapshot.kafka.health, snapshot.ingest.health, snapshot.arize.health)
+        healths = snapshot.healths
         if healths != self._seen:
             self._seen, self._since = healths, now
         if snapshot.ended or healths == self._told:
             return None
-        worse = any(_ORDER.index(one) > _ORDER.index(told) for one, told in zip(healths, self._told, strict=True))
+        worse = any(ORDER.index(one) > ORDER.index(told) for one, told in zip(healths, self._told, strict=True))
         if not worse and now - self._since < STEADY_S:
             return None
         self._told = healths

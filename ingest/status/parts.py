@@ -17,6 +17,7 @@ from ingest.events import TopicRetention
 from ingest.status import faults
 from ingest.status.services import ArizeView, DeadLetterView, KafkaView, Moment
 from ingest.status.snapshot import (
+    ORDER,
     ArizePart,
     DeadLetterCount,
     Fault,
@@ -35,7 +36,6 @@ _WAITING = {State.WAITING_FOR_ARIZE, State.KAFKA_AWAY, State.DEAD_LETTERS_BLOCKE
 _DEGRADED = {State.METADATA_FULL, State.RESTARTING}
 _FAILING = {State.HUNG, State.GIVEN_UP, State.HALTED}
 _GOING = {State.READING, State.PAUSED, State.METADATA_FULL}
-_ORDER = (Health.OK, Health.DEGRADED, Health.FAILING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Moments:
 
 def worst(found: Iterable[Health]) -> Health:
     """Rule 2; `OK` if there is none."""
-    return max(found, key=_ORDER.index, default=Health.OK)
+    return max(found, key=ORDER.index, default=Health.OK)
 
 
 def health_of(state: State, since_s: float) -> Health:

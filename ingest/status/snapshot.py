@@ -22,6 +22,9 @@ class Health(StrEnum):
     FAILING = "failing"
 
 
+ORDER = (Health.OK, Health.DEGRADED, Health.FAILING)  # the worst last
+
+
 class State(StrEnum):
     """What a worker, or a partition, does now."""
 
@@ -259,6 +262,11 @@ class Snapshot:
         """Whether the supervisor's loop has workers to look after: not before the first, and not after the last."""
         waiting = (State.STARTING, State.RESTARTING)
         return any(one.pid is not None or one.state in waiting for one in self.workers)
+
+    @property
+    def healths(self) -> tuple[Health, Health, Health]:
+        """Those of Kafka, ingest and Arize."""
+        return self.kafka.health, self.ingest.health, self.arize.health
 
     def lags(self) -> dict[str, int]:
         """The lag by topic, without the partitions where it is not known."""

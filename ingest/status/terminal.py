@@ -67,8 +67,7 @@ class TerminalScreen:
             self._draw(self._leave)
             return
         size = (self._console.size.width, self._console.size.height)
-        healths = (snapshot.kafka.health, snapshot.ingest.health, snapshot.arize.health)
-        seen = (healths, snapshot.draining, snapshot.ended, size)
+        seen = (snapshot.healths, snapshot.draining, snapshot.ended, size)
         if snapshot.topics and (self._held or seen != self._seen or now - self._drawn_at >= REDRAW_S):
             self._drawn_at, self._seen = now, seen
             self._draw(lambda: self._redraw(snapshot, size))

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.harness.supervise import family_of
+from tests.harness.supervise import kill_with_family
 from tests.harness.terminal import Emulator
 
 _BEGUN = re.compile(r"\x1b[^A-Za-z]*\Z")  # a code whose end is not read yet
@@ -83,9 +83,6 @@ class PseudoTerminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for member in family_of(self.process.pid):
-            member.kill()
-        self.process.kill()
-        self.process.wait()
+        kill_with_family(self.process)
         self._thread.join()
         os.close(self._leader)

@@ -41,6 +41,14 @@ def family_of(pid: int) -> list[psutil.Process]:
         return []
 
 
+def kill_with_family(process: subprocess.Popen[bytes]) -> None:
+    """Kill the supervisor and whatever belongs to it, and wait for its end."""
+    for member in family_of(process.pid):
+        member.kill()
+    process.kill()
+    process.wait()
+
+
 def workers_of(pid: int) -> dict[int, psutil.Process]:
     """The living workers of the supervisor `pid` by their number."""
     found = {}

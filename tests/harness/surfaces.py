@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 from tests.harness.command import argv
 from tests.harness.pseudo_terminal import PseudoTerminal
-from tests.harness.supervise import family_of, wait_until
+from tests.harness.supervise import kill_with_family, wait_until
 
 TOKEN = "a-token-for-the-harness"
 _HEADLINE = re.compile(r'id="word"[^>]*>([^<]*)<.*?id="sentence"[^>]*>([^<]*)<', re.DOTALL)
@@ -173,10 +173,7 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for member in family_of(self.process.pid):
-            member.kill()
-        self.process.kill()
-        self.process.wait()
+        kill_with_family(self.process)
 
 
 def _samples(text: str) -> dict[str, float]:
