@@ -115,7 +115,11 @@ class Process:
 
     def fds(self) -> list[int]:
         """The descriptors that become readable when the worker sends an event or ends."""
-        return [self._process.sentinel] if self._receiver.ended else [self._process.sentinel, self._events.fileno()]
+        return [self.sentinel()] if self._receiver.ended else [self.sentinel(), self._events.fileno()]
+
+    def sentinel(self) -> int:
+        """The descriptor that becomes readable when the worker ends."""
+        return self._process.sentinel
 
     def events(self) -> list[Event]:
         """The events that the worker has sent since the last call. Never blocks."""

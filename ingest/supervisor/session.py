@@ -41,6 +41,8 @@ from ingest.supervisor.state_places import announcements
 from ingest.supervisor.supervisor import Supervisor
 from ingest.time_range import TimeRange
 
+GATHER_S = 0.2
+
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT})
 
 
@@ -174,7 +176,11 @@ def _check_directories(settings: Config) -> list[str]:
 
 
 def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
-    """Run `supervisor` until it is done; `tick` is called after each step. Only in the main thread."""
+    """Run `supervisor` until it is done; `tick` is called after each step. Only in the main thread.
+
+    A step costs more than an event: what workers send within `GATHER_S` is read in one. A signal and the end of a
+    worker do not wait.
+    """
     with SignalQueue() as signals:
         try:
             while not supervisor.done:
@@ -183,7 +189,10 @@ def loop(supervisor: Supervisor, tick: Callable[[], None]) -> None:
                 supervisor.step()
                 tick()
                 if not supervisor.done:
-                    process.wait_for([*supervisor.fds(), signals.fileno()], supervisor.wait_s())
+                    wait_s = supervisor.wait_s()
+                    gather_s = min(GATHER_S, wait_s)
+                    process.wait_for([*supervisor.sentinels(), signals.fileno()], gather_s)
+                    process.wait_for([*supervisor.fds(), signals.fileno()], wait_s - gather_s)
         finally:
             supervisor.abandon()
 

@@ -25,6 +25,10 @@ class Worker(Protocol):
         """The descriptors that become readable when it sends an event or ends."""
         ...
 
+    def sentinel(self) -> int:
+        """The descriptor that becomes readable when it ends."""
+        ...
+
     def drain(self) -> None:
         """Order it to deliver what it has read, commit and exit."""
         ...

@@ -124,6 +124,10 @@ class Supervisor:
         """The descriptors that end the next wait when they become readable."""
         return [fd for slot in self._slots if slot.process is not None for fd in slot.process.fds()]
 
+    def sentinels(self) -> list[int]:
+        """Those of them that become readable when a worker ends."""
+        return [slot.process.sentinel() for slot in self._slots if slot.process is not None]
+
     def wait_s(self) -> float:
         """How long the next wait may be, in seconds."""
         now = self._clock()

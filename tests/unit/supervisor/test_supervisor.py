@@ -56,6 +56,9 @@ class FakeWorker:
         said, self.said = self.said, []
         return said
 
+    def sentinel(self) -> int:
+        return 100 + self.pid
+
     def fds(self) -> list[int]:
         return [self.pid]
 
@@ -153,6 +156,7 @@ def test_every_share_gets_a_worker() -> None:
         (2, (4, 5)),
     ]
     assert history.supervisor.fds() == [100, 101, 102]
+    assert history.supervisor.sentinels() == [200, 201, 202]
     assert not history.done()
 
 
