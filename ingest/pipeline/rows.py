@@ -7,7 +7,7 @@ predictions becomes several rows, and may be rejected as well, for some of them.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ from ingest.pipeline.formats.reshape import Reshaper
 from ingest.pipeline.formats.unwrap import unwrapper
 from ingest.pipeline.routing import RoutedChunk, Router
 from ingest.records import Destination, KafkaMessage, reindexed
+
+_T = TypeVar("_T")
 
 _NO_ROWS = pa.RecordBatch.from_arrays([], names=[])
 
@@ -140,7 +142,7 @@ class RowProcessor:
     def _complete(self, decoded: Decoded, messages: Sequence[KafkaMessage], now_epoch_s: float) -> Decoded:
         """With all columns, without the rows that Arize would refuse; `messages` are those that were decoded."""
         self._dropped.add(decoded.nulled, decoded.ignored)
-        accepted = [messages[index] for index in decoded.accepted.tolist()]
+        accepted = _at(messages, decoded.accepted)
         enriched = enrich(decoded.table, accepted, self._schema, decoded.odd.get(self._schema.timestamp))
         self.unit = enriched.unit or self.unit
         complete = replace(decoded, table=enriched.table, odd={}).without(enriched.rejected)
@@ -252,10 +254,10 @@ class RowProcessors:
     ) -> Iterator[ProcessedRows]:
         chosen = indices.tolist()
         parsed = None if found.parsed is None else found.parsed.choose(chosen)
-        values = [found.values[index] for index in chosen]
+        values = _at(found.values, indices)
         # A compressed value is larger in memory than in Kafka.
         row_bytes = None if self._unwrapper.plain else sum(map(len, filter(None, values))) // len(values)
-        for piece in processor.pieces([messages[index] for index in chosen], values, parsed):
+        for piece in processor.pieces(_at(messages, indices), values, parsed):
             of_chunk = replace(
                 piece.decoded,
                 accepted=indices[piece.decoded.accepted],
@@ -292,3 +294,8 @@ class RowProcessors:
             schema = self.routes[route].schema
             if processor.unit is not None and schema.timestamp_unit == "auto":
                 yield schema.timestamp, processor.unit
+
+
+def _at(items: Sequence[_T], increasing: npt.NDArray[np.int64]) -> Sequence[_T]:
+    """The items at these indices. All of them, the usual case, are not copied: that would cost 3% of the fast lane."""
+    return items if len(increasing) == len(items) else [items[index] for index in increasing.tolist()]
