@@ -208,15 +208,18 @@ def ingest_part(
     letters: DeadLetterView,
     workers: Collection[WorkerView],
     statuses: Collection[WorkerStatus],
-    free_bytes: int | None,
+    partitions: Iterable[PartitionStatus],
     moments: Moments,
+    *,
+    free_bytes: int | None,
 ) -> IngestPart:
-    """Our own side."""
+    """Our own side. A partition that somebody has paused degrades it."""
     reports = [(worker, worker.report) for worker in workers if worker.report is not None]
     blocked_s = _longest(worker.lasting_s(report.dead_letters_blocked_s, moments.now) for worker, report in reports)
     own = [status for status in statuses if status.state not in {State.WAITING_FOR_ARIZE, State.KAFKA_AWAY}]
+    paused = any(status.paused_s is not None for status in partitions)
     return IngestPart(
-        health=worst(status.health for status in own),
+        health=worst([*(status.health for status in own), Health.DEGRADED if paused else Health.OK]),
         fault=fault(faults.of_ingest(letters, workers, blocked=blocked_s is not None), moments),
         workers=len(workers),
         workers_running=sum(worker.pid is not None for worker in workers),

@@ -25,7 +25,7 @@ from ingest.status.event_coalescer import EventCoalescer
 from ingest.status.history import EventRing, HistoryRing
 from ingest.status.sentence import sentence
 from ingest.status.services import ArizeView, DeadLetterView, KafkaView
-from ingest.status.snapshot import Health, LogLine, PartitionStatus, Snapshot, Totals
+from ingest.status.snapshot import LogLine, PartitionStatus, Snapshot, Totals
 from ingest.status.views import PartitionView, WorkerView
 
 _CLOCK_STEP_S = 1.0
@@ -135,9 +135,7 @@ class RunState:
         free_bytes = None if letters is None else letters.bytes()
         kafka = parts.kafka_part(self.kafka, self.about.brokers, views, workers, moments)
         arize = parts.arize_part(self.arize, self.endpoint, views, workers, moments)
-        own = parts.ingest_part(self.dead_letters, views, workers, free_bytes, moments)
-        if any(status.paused_s is not None for status in partitions):
-            own = replace(own, health=parts.worst([own.health, Health.DEGRADED]))
+        own = parts.ingest_part(self.dead_letters, views, workers, partitions, moments, free_bytes=free_bytes)
         made = Snapshot(
             at=self.unix(now),
             started_at=self.unix(now if self.started_at is None else self.started_at),

@@ -195,9 +195,8 @@ class PartitionConsumer:
             if message.error() is None:
                 messages.append(message)
                 continue
-            try:
-                self._handle_error(message, ends, out_of_range)
-            except DamagedRecordError as damage:
+            damage = self._handle_error(message, ends, out_of_range)
+            if damage is not None:
                 self._damage = self._damage or damage
                 damaged.add(cast("int", message.partition()))
         for partition in damaged:
@@ -206,7 +205,10 @@ class PartitionConsumer:
             raise self._damage
         return messages
 
-    def _handle_error(self, message: Message, ends: dict[int, int], out_of_range: dict[int, int]) -> None:
+    def _handle_error(
+        self, message: Message, ends: dict[int, int], out_of_range: dict[int, int]
+    ) -> DamagedRecordError | None:
+        """Returns what is to be raised of a record that can't be read, once all before it is taken."""
         error = message.error()
         partition, offset = message.partition(), message.offset()
         if error is None or partition is None or offset is None:
@@ -227,7 +229,7 @@ class PartitionConsumer:
         elif offset >= 0:
             # librdkafka skips it next. Stopping here keeps it uncommitted, and a new consumer reads it again: if the
             # network broke it, it is whole then; if the disk did, the error returns until somebody repairs the log.
-            raise DamagedRecordError(
+            return DamagedRecordError(
                 f"topic {self._topic} partition {partition} offset {offset} can't be read: {error.str()}; "
                 "nothing is committed past it. If the error stays, the log segment is damaged: check the brokers. "
                 f"The damaged batch begins here; ingest offsets set --partitions {partition} --to-offset N passes over "
@@ -236,6 +238,7 @@ class PartitionConsumer:
             )
         else:
             self._on_trouble(f"topic {self._topic} partition {partition}: {error.str()}")
+        return None
 
     def pause(self) -> None:
         """Fetch nothing until `resume`; `poll` still processes commits and errors."""
