@@ -13,6 +13,7 @@ from typing import Literal, Self
 Ending = Literal["close", "ragged", "reset", "open"]
 
 PATIENCE_S = 20.0
+_LEAVES_S = 1.0  # a thread that waits for an event of its test uses no descriptor
 
 
 class Line:
@@ -84,6 +85,7 @@ class Peer:
             self._context.load_cert_chain(certificate)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._lines: list[Line] = []
+        self._serving: list[threading.Thread] = []
         self._accepts = threading.Thread(target=self._accept, daemon=True)
         self.plays: dict[str, Callable[[Line, bytes], None]] = {}
         self.connections = 0
@@ -104,6 +106,12 @@ class Peer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._accepts.join(PATIENCE_S)
         self._listener.close()
+        # A thread that still reads would go on with the descriptor's next owner: another test's connection.
+        for line in self._lines:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(line.socket, socket.SHUT_RDWR)
+        for thread in self._serving:
+            thread.join(_LEAVES_S)
         for line in self._lines:
             line.socket.close()
 
@@ -114,18 +122,19 @@ class Peer:
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+            self._serving.append(threading.Thread(target=self._serve, args=(sock,), daemon=True))
+            self._serving[-1].start()
 
     def _serve(self, sock: socket.socket) -> None:
         sock.settimeout(PATIENCE_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            line = Line(self._context.wrap_socket(sock, server_side=True) if self._context else sock)
-        except OSError:
-            sock.close()
-            return
+        if self._context is not None:
+            sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        line = Line(sock)
         self._lines.append(line)
         with contextlib.suppress(OSError):  # a client that left is its own business
+            if isinstance(sock, ssl.SSLSocket):
+                sock.do_handshake()
             head = line.head()
             if head:
                 self.plays[head.split(b" ")[1].decode()](line, head)

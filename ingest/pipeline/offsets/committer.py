@@ -60,6 +60,7 @@ class Committer:
     _refresh_at: dict[int, float] = field(default_factory=dict)
     _prepared: dict[int, Checkpoint] = field(default_factory=dict)
     _outstanding: dict[int, Checkpoint] = field(default_factory=dict)
+    _outdated: set[int] = field(default_factory=set)  # their commit on the way was prepared before `refresh`
     _sent_at: float = float("-inf")
 
     def may_commit(self, now: float, *, stopping: bool) -> bool:
@@ -94,6 +95,7 @@ class Committer:
         due |= {p: checkpoints[p] for p, at in self._refresh_at.items() if now >= at and p in checkpoints}
         if due:
             self._prepared = due
+            self._outdated -= due.keys()
             self._prepared_batches = self._waiting_batches
             self.metadata_full = not all(checkpoint.fits(self.metadata_bytes) for checkpoint in checkpoints.values())
         return bool(due)
@@ -117,7 +119,7 @@ class Committer:
             same = sent is not None and metadata in {"", encode(sent, self.metadata_bytes)}
             if sent is not None and same and sent.next_offset == next_offset:
                 self._stored[partition] = sent
-                self._refresh_at[partition] = now + self.refresh_s
+                self._refresh_at[partition] = now + (0.0 if partition in self._outdated else self.refresh_s)
                 confirmed[partition] = next_offset
         self._refused = confirmed.keys() != self._outstanding.keys()
         if not self._refused:
@@ -136,8 +138,12 @@ class Committer:
         self._refresh_at[partition] = now + min(_FIRST_REFRESH_S, self.refresh_s)
 
     def refresh(self, now: float) -> None:
-        """Write all checkpoints again with the next commit, as `topic_partitions` has changed."""
+        """Write all checkpoints again with the next commit, as `topic_partitions` has changed.
+
+        One that is on its way by now does not count.
+        """
         self._refresh_at = dict.fromkeys(self._refresh_at, now)
+        self._outdated = {*self._outstanding, *self._prepared}
 
     def stored(self, partition: int) -> Checkpoint | None:
         """The newest checkpoint that Kafka confirmed."""

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ingest.pipeline.offsets.checkpoint import MAX_METADATA_BYTES, Checkpoint, SettledRange, encode
 from ingest.pipeline.offsets.committer import Committer, refresh_s
 from ingest.records import Counts
@@ -226,6 +228,22 @@ def test_a_refresh_writes_all_checkpoints_with_the_next_commit() -> None:
     committer.add_stored(0, ONE, 0.0)
     committer.refresh(1.0)
     assert committer.prepare_commit({0: ONE}, 1.0)
+
+
+@pytest.mark.parametrize("sent_before", [True, False])
+def test_a_commit_that_is_on_its_way_does_not_count_as_the_refresh(*, sent_before: bool) -> None:
+    committer = Committer(interval_s=1.0)
+    assert committer.prepare_commit({0: ONE}, 0.0)
+    if sent_before:
+        committer.send_prepared(0.1)
+    committer.refresh(0.2)
+    if not sent_before:
+        committer.send_prepared(0.3)
+    assert committer.handle_answer({0: (1, "")}, 0.4) == {0: 1}
+    assert committer.prepare_commit({0: ONE}, 1.4)
+    committer.send_prepared(1.5)
+    committer.handle_answer({0: (1, "")}, 1.6)
+    assert not committer.prepare_commit({0: ONE}, 3.0), "the second one was the refresh"
 
 
 def test_the_metadata_is_full_while_a_checkpoint_has_more_ranges_than_fit() -> None:
