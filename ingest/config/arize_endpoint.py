@@ -111,7 +111,8 @@ def _parts(setting: str, host: str, port: int, scheme: str, faults: list[str]) -
         return Endpoint("", port, scheme)
     for name, value, other in (("scheme", scheme, found.scheme), ("port", port, found.port)):
         if value and other and value != other:
-            faults.append(f"{setting} is an address with another {name} than the one that is set: remove one of them")
+            beside = f"ARIZE_API_{name.upper()}" if setting.isupper() else f"[arize] {name}"
+            faults.append(f"{setting} is an address with another {name} than {beside}: remove one of them")
     return Endpoint(found.host, found.port or port, found.scheme)
 
 

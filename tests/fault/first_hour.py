@@ -136,7 +136,7 @@ SETUPS = (
     Setup(
         "ARIZE_API_HOST=https://...",
         "PLAINTEXT",
-        'set ARIZE_API_HOST="api.arize.com"',
+        "ARIZE_API_HOST is an address with another scheme than ARIZE_API_SCHEME: remove one of them",
         check=3,
         supervise=3,
         environment={"ARIZE_API_HOST": "https://api.arize.com"},

@@ -54,9 +54,13 @@ def test_the_endpoint_is_what_is_set(arize: dict[str, object], environment: dict
         (
             {},
             {"ARIZE_API_HOST": "https://h", "ARIZE_API_SCHEME": "http"},
-            "ARIZE_API_HOST is an address with another scheme",
+            "ARIZE_API_HOST is an address with another scheme than ARIZE_API_SCHEME: remove one",
         ),
-        ({"host": "https://h:1", "port": 2}, {}, "[arize] host is an address with another port"),
+        (
+            {"host": "https://h:1", "port": 2},
+            {},
+            "[arize] host is an address with another port than [arize] port: remove one",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_faults(
