@@ -288,7 +288,8 @@ def worker_killed_with_uploads_out(on: Stage) -> Iterator[None]:
 @contextmanager
 def paused(on: Stage) -> Iterator[None]:
     on.act("pause-partition", partition="0")
-    on.runs.until_event("partition_paused")
+    # Ordered is not done: until its worker has it, the partition is read.
+    on.runs.until(lambda: any(told["partitions"].get("0", {}).get("paused") for told in on.runs.all("progress")))
     yield
     on.act("resume-partition", partition="0")
 
