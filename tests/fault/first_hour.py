@@ -167,7 +167,7 @@ SETUPS = (
     Setup("TLS to an HTTP port", "http", "a server for HTTP answers", _tls),
     Setup("SSL:// in brokers", "SSL://host:9093", 'set "security.protocol" = "SSL"', check=3, supervise=3),
     Setup("addresses separated by ;", "a:9092;b:9092", "several separated by commas", check=3, supervise=3),
-    Setup("a port that is none", "localhost:99999", "99999 is no port", check=3, supervise=3),
+    Setup("a port that is none", "localhost:99999", "[kafka] brokers: a port is 1 to 65535", check=3, supervise=3),
     Setup("unreachable advertised.listeners", "UNREACHABLE", "its brokers advertise 127.0.0.1:1"),
     Setup("expired certificate", "EXPIRED", "has expired, or this machine's clock is wrong", _tls),
     Setup("certificate of another name", "NAMED", "is not for the name 127.0.0.1", _tls),
