@@ -56,6 +56,7 @@ def test_a_commit_of_somebody_else_is_reported_and_the_counts_are_our_own(rig: C
         return mark is not None and (mark.next_offset, mark.topic_partitions) == (500, 1)
 
     run.until(last_commit)
+    run.until_event("committed", next_offsets={"0": 500})
     other = Consumer({"bootstrap.servers": main.kafka.brokers, "group.id": main.kafka.group})
     other.commit(offsets=[TopicPartition(main.kafka.topic, 0, 40)], asynchronous=False)
     other.close()
